@@ -1,0 +1,26 @@
+"""Roadworthy: conformance and benchmarks for container storage drivers.
+
+What a check imports is here; everything else it gets as a fixture.
+"""
+
+from roadworthy.checks import capabilities, check, layers, lower, needs
+from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, SIZE_LIMIT, WHITEOUTS
+from roadworthy.layers import (
+    Device,
+    Directory,
+    Fifo,
+    File,
+    Hardlink,
+    Opaque,
+    SparseFile,
+    Symlink,
+    Whiteout,
+    acl,
+    file_capability,
+)
+
+__all__ = [
+    "COPY_UP", "LAYERS", "SHARED_PAGE_CACHE", "SIZE_LIMIT", "WHITEOUTS", "Device", "Directory", "Fifo", "File",
+    "Hardlink", "Opaque", "SparseFile", "Symlink", "Whiteout", "acl", "capabilities", "check", "file_capability",
+    "layers", "lower", "needs",
+]  # fmt: skip

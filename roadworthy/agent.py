@@ -1,0 +1,538 @@
+"""The other end of a check: processes inside a container that do one system call per message.
+
+Standard library only, nothing of ours: this file is copied into the toolbox and run by the toolbox's interpreter.
+
+The first process is the relay. It reads frames from standard input, passes each to the worker it names, and writes
+the workers' answers to standard output. A worker is a fork of the relay, so a check gets a fresh process (descriptors,
+working directory, umask, identity) for the price of a fork, and several processes of one container are driven in the
+exact order in which the controller sends.
+
+A frame is four bytes of length, big-endian, and a JSON object. Every frame carries the nonce from the command line, so
+that output which is not ours cannot be taken for an answer. Bytes travel as {"b": "<base64>"}.
+
+    request   {"n": nonce, "i": number, "p": process, "c": call, "a": [arguments]}
+    answer    {"n": nonce, "i": number, "p": process, "r": value}          it returned
+              {"n": nonce, "i": number, "p": process, "e": errno}          the kernel refused
+              {"n": nonce, "i": number, "p": process, "x": text}           the agent itself is at fault
+    notice    {"n": nonce, "p": process, "d": wait status}                 the worker is dead
+"""
+
+import binascii
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+
+LIMIT = 16 * 1024 * 1024
+AT_FDCWD = -100
+AT_SYMLINK_FOLLOW = 0x400
+AT_EMPTY_PATH = 0x1000
+# System call numbers by machine; only calls that neither os nor libc of Debian 12 wraps.
+NUMBERS = {"x86_64": {"renameat2": 316, "statx": 332}, "aarch64": {"renameat2": 276, "statx": 291}}
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class KernelStatx(ctypes.Structure):
+    """The head of `struct statx`, to the birth time, padded to the kernel's 256 bytes. See statx(2)."""
+
+    _fields_ = [
+        ("mask", ctypes.c_uint32), ("blksize", ctypes.c_uint32), ("attributes", ctypes.c_uint64),
+        ("nlink", ctypes.c_uint32), ("uid", ctypes.c_uint32), ("gid", ctypes.c_uint32), ("mode", ctypes.c_uint16),
+        ("spare", ctypes.c_uint16), ("ino", ctypes.c_uint64), ("size", ctypes.c_uint64), ("blocks", ctypes.c_uint64),
+        ("attributes_mask", ctypes.c_uint64), ("atime", ctypes.c_int64 * 2), ("btime", ctypes.c_int64),
+        ("btime_nsec", ctypes.c_uint32), ("rest", ctypes.c_char * 164),
+    ]  # fmt: skip
+
+
+def checked(value):
+    """The value of a libc call, or OSError with its errno."""
+    if value is None or value == -1 or value == ctypes.c_void_p(-1).value:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return value
+
+
+def status(found):
+    return [found.st_dev, found.st_ino, found.st_mode, found.st_nlink, found.st_uid, found.st_gid, found.st_rdev,
+            found.st_size, found.st_blocks, found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns]  # fmt: skip
+
+
+def encoded(path):
+    return path if isinstance(path, bytes) else os.fsencode(path)
+
+
+# --- calls that take more than their namesake in os -------------------------------------------------------------------
+
+
+def call_statx(path, mask):
+    found = KernelStatx()
+    number = NUMBERS[os.uname().machine]["statx"]
+    flags = AT_EMPTY_PATH if isinstance(path, int) else 0x100
+    place, name = (path, b"") if isinstance(path, int) else (AT_FDCWD, encoded(path))
+    checked(libc.syscall(ctypes.c_long(number), place, name, flags, mask, ctypes.byref(found)))
+    return [found.mask, found.btime * 10**9 + found.btime_nsec]
+
+
+def call_renameat2(source, target, flags):
+    number = NUMBERS[os.uname().machine]["renameat2"]
+    checked(libc.syscall(ctypes.c_long(number), AT_FDCWD, encoded(source), AT_FDCWD, encoded(target), flags))
+
+
+def call_linkat(source, target, flags):
+    checked(libc.linkat(AT_FDCWD, encoded(source), AT_FDCWD, encoded(target), flags))
+
+
+def call_getdents(descriptor, size):
+    """One getdents64: [[inode, position, type, name], ...]; empty at the end of the directory."""
+    buffer = ctypes.create_string_buffer(size)
+    filled = checked(libc.getdents64(descriptor, buffer, ctypes.c_size_t(size)))
+    entries, at = [], 0
+    while at < filled:
+        inode, position, length, kind = struct.unpack_from("=QqHB", buffer.raw, at)
+        name = buffer.raw[at + 19 : at + length].split(b"\0", 1)[0]
+        entries.append([inode, position, kind, os.fsdecode(name)])
+        at += length
+    return entries
+
+
+def call_utimens(path, atime_ns, mtime_ns, follow):
+    os.utime(path, ns=(atime_ns, mtime_ns), follow_symlinks=follow)
+
+
+def call_statvfs_type(path):
+    """f_type of statfs(2), which os.statvfs leaves out, and the longest name."""
+    buffer = ctypes.create_string_buffer(256)
+    checked(libc.statfs(encoded(path), buffer))
+    return [struct.unpack_from("@l", buffer.raw)[0], os.statvfs(path).f_namemax]
+
+
+def call_record_lock(descriptor, command, kind, start, length):
+    """fcntl(2) record locks, traditional and open-file-description alike."""
+    asked = struct.pack("@hhqqi", kind, os.SEEK_SET, start, length, 0)
+    answer = fcntl.fcntl(descriptor, command, asked)
+    return struct.unpack("@hhqqi", answer)[0]
+
+
+def call_ioctl_flags(descriptor, flags):
+    """FS_IOC_GETFLAGS, or FS_IOC_SETFLAGS where flags are given. See ioctl_iflags(2)."""
+    if flags is None:
+        return struct.unpack("@l", fcntl.ioctl(descriptor, 0x80086601, struct.pack("@l", 0)))[0] & 0xFFFFFFFF
+    fcntl.ioctl(descriptor, 0x40086602, struct.pack("@l", flags))
+    return None
+
+
+def call_ficlone(target, source):
+    fcntl.ioctl(target, 0x40049409, source)
+
+
+def call_mmap(descriptor, length, protection, flags):
+    libc.mmap.restype = ctypes.c_void_p
+    return checked(
+        libc.mmap(None, ctypes.c_size_t(length), protection, flags, descriptor, ctypes.c_long(0))
+    )
+
+
+def call_munmap(address, length):
+    checked(libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(length)))
+
+
+def call_msync(address, length):
+    checked(libc.msync(ctypes.c_void_p(address), ctypes.c_size_t(length), 4))
+
+
+def call_peek(address, length):
+    return ctypes.string_at(address, length)
+
+
+def call_poke(address, data):
+    ctypes.memmove(address, data, len(data))
+
+
+def call_mincore(address, length):
+    """How many pages of the mapping are in the page cache."""
+    pages = (length + 4095) // 4096
+    vector = (ctypes.c_ubyte * pages)()
+    checked(libc.mincore(ctypes.c_void_p(address), ctypes.c_size_t(length), vector))
+    return sum(page & 1 for page in vector)
+
+
+def call_inotify_read(descriptor):
+    """The masks and names waiting on an inotify descriptor: [[mask, name], ...]."""
+    events, at = [], 0
+    if not select.select([descriptor], [], [], 0)[0]:
+        return events
+    data = os.read(descriptor, 65536)
+    while at < len(data):
+        _, mask, _, length = struct.unpack_from("=iIII", data, at)
+        events.append([mask, os.fsdecode(data[at + 16 : at + 16 + length].rstrip(b"\0"))])
+        at += 16 + length
+    return events
+
+
+def call_name_to_handle(path, flags):
+    """name_to_handle_at(2): the handle's bytes, type first."""
+    handle = ctypes.create_string_buffer(8 + 128)
+    struct.pack_into("=Ii", handle, 0, 128, 0)
+    mount = ctypes.c_int()
+    checked(libc.name_to_handle_at(AT_FDCWD, encoded(path), handle, ctypes.byref(mount), flags))
+    size, kind = struct.unpack_from("=Ii", handle.raw)
+    return struct.pack("=i", kind) + handle.raw[8 : 8 + size]
+
+
+sockets = {}
+
+
+def call_bind(path):
+    """A listening stream socket at `path`; answers its descriptor."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.bind(path)
+    made.listen(1)
+    sockets[made.fileno()] = made
+    return made.fileno()
+
+
+def call_connect(path):
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.connect(path)
+    except OSError:
+        made.close()
+        raise
+    sockets[made.fileno()] = made
+    return made.fileno()
+
+
+def call_accept(descriptor):
+    made, _ = sockets[descriptor].accept()
+    sockets[made.fileno()] = made
+    return made.fileno()
+
+
+def call_run(argv, limit):
+    """Run a program to its end: [exit status, output], standard output and error together, cut at `limit` bytes."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.dup2(writer, 1)
+            os.dup2(writer, 2)
+            os.execve(argv[0], argv, dict(os.environ))
+        except OSError as reason:
+            os.write(2, str(reason).encode())
+        finally:
+            os._exit(127)
+    os.close(writer)
+    output = b""
+    while chunk := os.read(reader, 65536):
+        output = (output + chunk)[:limit]
+    os.close(reader)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output]
+
+
+def call_start(argv):
+    """Start a program and leave it running; answers its process id once the new image is executing."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.execve(argv[0], argv, dict(os.environ))
+        except OSError as reason:
+            os.write(writer, struct.pack("=i", reason.errno))
+        os._exit(127)
+    os.close(writer)
+    failure = os.read(reader, 4)
+    os.close(reader)
+    if failure:
+        os.waitpid(child, 0)
+        code = struct.unpack("=i", failure)[0]
+        raise OSError(code, os.strerror(code))
+    return child
+
+
+def call_finish(child):
+    """End a program that `start` left running, and wait for it."""
+    os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def call_become(uid, gid):
+    """Give up root for good: groups, group, user, in the order that works."""
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
+def call_store(path, data, mode):
+    """A file made in one message, for the parts of a check that are not its subject."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def call_load(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        pieces = []
+        while piece := os.read(descriptor, 1 << 20):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
+def call_digest(path):
+    """CRC-32 and size of a file too large to send."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        checksum = size = 0
+        while piece := os.read(descriptor, 1 << 20):
+            checksum = binascii.crc32(piece, checksum)
+            size += len(piece)
+        return [checksum, size]
+    finally:
+        os.close(descriptor)
+
+
+def call_replace_often(source_directory, target, times):
+    """Replace `target` by rename, `times` times over, each time with a new file of two equal halves."""
+    for turn in range(times):
+        name = source_directory + "/incoming"
+        call_store(name, (b"%08d" % turn) * 2, 0o644)
+        os.rename(name, target)
+
+
+def call_look_often(path, seconds):
+    """Open and read `path` again and again: [looks, times missing, times torn]."""
+    end = time.monotonic() + seconds
+    looks = missing = torn = 0
+    while time.monotonic() < end:
+        looks += 1
+        try:
+            data = call_load(path)
+        except FileNotFoundError:
+            missing += 1
+            continue
+        torn += data[: len(data) // 2] != data[len(data) // 2 :]
+    return [looks, missing, torn]
+
+
+CALLS = {
+    "open": os.open, "close": os.close, "read": os.read, "write": os.write, "pread": os.pread, "pwrite": os.pwrite,
+    "lseek": os.lseek, "ftruncate": os.ftruncate, "truncate": os.truncate, "fsync": os.fsync,
+    "fdatasync": os.fdatasync, "stat": lambda path: status(os.stat(path)), "lstat": lambda path: status(os.lstat(path)),
+    "fstat": lambda descriptor: status(os.fstat(descriptor)), "statx": call_statx, "statfs": call_statvfs_type,
+    "statvfs": lambda path: list(os.statvfs(path)), "link": os.link, "linkat": call_linkat, "symlink": os.symlink,
+    "readlink": os.readlink, "unlink": os.unlink, "rmdir": os.rmdir, "mkdir": os.mkdir, "mknod": os.mknod,
+    "mkfifo": os.mkfifo, "rename": os.rename, "renameat2": call_renameat2, "chmod": os.chmod, "fchmod": os.fchmod,
+    "chown": os.chown, "lchown": os.lchown, "utimens": call_utimens,
+    "futimens": lambda descriptor, atime, mtime: os.utime(descriptor, ns=(atime, mtime)),
+    "setxattr": lambda path, name, value, follow: os.setxattr(path, name, value, follow_symlinks=follow),
+    "getxattr": lambda path, name, follow: os.getxattr(path, name, follow_symlinks=follow),
+    "listxattr": lambda path, follow: sorted(os.listxattr(path, follow_symlinks=follow)),
+    "removexattr": lambda path, name, follow: os.removexattr(path, name, follow_symlinks=follow),
+    "getdents": call_getdents, "listdir": lambda path: sorted(os.listdir(path)), "chdir": os.chdir,
+    "getcwd": os.getcwd, "umask": os.umask, "access": os.access, "fcntl": fcntl.fcntl, "flock": fcntl.flock,
+    "record_lock": call_record_lock, "ioctl_flags": call_ioctl_flags, "ficlone": call_ficlone, "mmap": call_mmap,
+    "munmap": call_munmap, "msync": call_msync, "peek": call_peek, "poke": call_poke, "mincore": call_mincore,
+    "fallocate": lambda descriptor, offset, length: os.posix_fallocate(descriptor, offset, length),
+    "fadvise": os.posix_fadvise, "copy_file_range": os.copy_file_range,
+    "sendfile": lambda target, source, offset, count: os.sendfile(target, source, offset, count),
+    "splice": os.splice if hasattr(os, "splice") else None, "pipe": lambda: list(os.pipe()),
+    "inotify_init": lambda: checked(libc.inotify_init1(0o4000)),
+    "inotify_add_watch": lambda fd, path, mask: checked(libc.inotify_add_watch(fd, encoded(path), mask)),
+    "inotify_read": call_inotify_read, "name_to_handle": call_name_to_handle, "bind": call_bind,
+    "connect": call_connect, "accept": call_accept, "run": call_run, "start": call_start, "finish": call_finish,
+    "kill": os.kill, "getpid": os.getpid, "become": call_become, "store": call_store, "load": call_load,
+    "digest": call_digest, "replace_often": call_replace_often, "look_often": call_look_often,
+}  # fmt: skip
+
+
+# --- frames ------------------------------------------------------------------------------------------------------------
+
+
+def pack(message):
+    body = json.dumps(message, default=lambda data: {"b": binascii.b2a_base64(data, newline=False).decode()}).encode()
+    return struct.pack(">I", len(body)) + body
+
+
+def unpack(body):
+    return json.loads(body, object_hook=lambda found: binascii.a2b_base64(found["b"]) if set(found) == {"b"} else found)
+
+
+def send(descriptor, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+class Inbox:
+    """Frames out of a byte stream."""
+
+    def __init__(self, descriptor):
+        self.descriptor = descriptor
+        self.waiting = b""
+
+    def frames(self):
+        """The frames that one read completes; None at the end of the stream."""
+        data = os.read(self.descriptor, 1 << 16)
+        if not data:
+            return None
+        self.waiting += data
+        found = []
+        while len(self.waiting) >= 4:
+            length = struct.unpack(">I", self.waiting[:4])[0]
+            if length > LIMIT:
+                raise SystemExit("a frame of %d bytes is over the limit" % length)
+            if len(self.waiting) < 4 + length:
+                break
+            found.append(self.waiting[4 : 4 + length])
+            self.waiting = self.waiting[4 + length :]
+        return found
+
+
+# --- the worker and the relay --------------------------------------------------------------------------------------------
+
+
+def answer(request):
+    reply = {"n": request["n"], "i": request["i"], "p": request["p"]}
+    try:
+        reply["r"] = CALLS[request["c"]](*request["a"])
+    except OSError as refused:
+        reply["e"] = refused.errno or errno.EIO
+    except Exception as fault:
+        reply["x"] = "%s: %s" % (type(fault).__name__, fault)
+    return reply
+
+
+def work(descriptor, directory):
+    """Serve one worker's calls until its controller lets go."""
+    os.umask(0o022)
+    os.chdir(directory)
+    inbox = Inbox(descriptor)
+    while (frames := inbox.frames()) is not None:
+        for frame in frames:
+            send(descriptor, pack(answer(unpack(frame))))
+    os._exit(0)
+
+
+class Relay:
+    """Passes frames between the controller and the workers, and tells when a worker died."""
+
+    def __init__(self, nonce):
+        self.nonce = nonce
+        self.workers = {}  # process number: (pid, our end of its socket pair)
+        self.poll = select.poll()
+
+    def spawn(self, number, directory):
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                for _, other in self.workers.values():
+                    other.close()
+                ours.close()
+                null = os.open("/dev/null", os.O_RDWR)
+                os.dup2(null, 0)
+                os.dup2(2, 1)  # nothing that a worker prints may reach the frames
+                work(theirs.detach(), directory)
+            finally:
+                os._exit(70)
+        theirs.close()
+        self.workers[number] = (pid, ours)
+        self.poll.register(ours.fileno(), select.POLLIN)
+        return pid
+
+    def end(self, number):
+        if number in self.workers:
+            os.kill(self.workers[number][0], signal.SIGKILL)
+
+    def serve(self):
+        inbox = Inbox(0)
+        inboxes = {}
+        self.poll.register(0, select.POLLIN)
+        while True:
+            for descriptor, _ in self.poll.poll():
+                if descriptor == 0:
+                    frames = inbox.frames()
+                    if frames is None:
+                        return
+                    for frame in frames:
+                        self.forward(frame)
+                    continue
+                number = next(key for key, (_, ours) in self.workers.items() if ours.fileno() == descriptor)
+                frames = None
+                try:
+                    frames = inboxes.setdefault(descriptor, Inbox(descriptor)).frames()
+                except ConnectionResetError:
+                    pass  # it died with an unread request: the same end of stream
+                if frames is None:
+                    inboxes.pop(descriptor)
+                    self.bury(number)
+                    continue
+                for frame in frames:
+                    send(1, struct.pack(">I", len(frame)) + frame)
+
+    def forward(self, frame):
+        request = unpack(frame)
+        if request.get("n") != self.nonce:
+            return
+        number = request["p"]
+        if request["c"] == "spawn":
+            reply = {"n": self.nonce, "i": request["i"], "p": number, "r": self.spawn(number, *request["a"])}
+            send(1, pack(reply))
+        elif request["c"] == "end":
+            self.end(number)
+        elif number in self.workers:
+            try:
+                send(self.workers[number][1].fileno(), struct.pack(">I", len(frame)) + frame)
+            except BrokenPipeError:
+                pass  # it is dead; the notice of its death is on its way
+        else:
+            send(1, pack({"n": self.nonce, "i": request["i"], "p": number, "x": "no process %d" % number}))
+
+    def bury(self, number):
+        pid, ours = self.workers.pop(number)
+        self.poll.unregister(ours.fileno())
+        ours.close()
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        send(1, pack({"n": self.nonce, "p": number, "d": ended}))
+
+
+def main(argv):
+    if argv[1:] == ["--idle"]:
+        # The container's first process: it does nothing, and it reaps what `docker exec` leaves behind.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        while True:
+            signal.pause()
+    if argv[1:] == ["--modules"]:
+        # The toolbox asks which files this program needs besides the interpreter.
+        import codecs
+
+        codecs.lookup("utf-8"), codecs.lookup("latin-1"), codecs.lookup("ascii")
+        for module in list(sys.modules.values()):
+            file = getattr(module, "__file__", None) or getattr(getattr(module, "__spec__", None), "origin", None)
+            if file and os.path.isabs(file):
+                print(file)
+        return
+    Relay(argv[1]).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv)

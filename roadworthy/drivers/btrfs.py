@@ -1,0 +1,23 @@
+"""btrfs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from roadworthy.drivers.base import Driver
+from roadworthy.features import LAYERS, SIZE_LIMIT
+from roadworthy.machines.host import Host, Requirement
+
+
+class Btrfs(Driver):
+    """One btrfs subvolume per layer; a container is a snapshot of its image."""
+
+    name = "btrfs"
+    backings = ("btrfs",)
+    features = LAYERS | SIZE_LIMIT
+    layout = ("btrfs/subvolumes",)
+
+    def requirements(self, machine: Host) -> Iterator[Requirement]:
+        yield machine.filesystem("btrfs")
+
+    def layer_directory(self, data_root: Path, identity: str) -> Path:
+        return data_root / "btrfs/subvolumes" / identity

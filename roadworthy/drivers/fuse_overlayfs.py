@@ -1,0 +1,29 @@
+"""fuse-overlayfs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from roadworthy.drivers.base import Driver
+from roadworthy.features import COPY_UP, LAYERS, WHITEOUTS
+from roadworthy.linux import FUSE_SUPER_MAGIC
+from roadworthy.machines.host import Host, Requirement
+
+
+class FuseOverlayfs(Driver):
+    """The overlay in a FUSE server: for rootless engines and kernels that refuse overlayfs to users."""
+
+    name = "fuse-overlayfs"
+    backings = ("ext4", "xfs", "btrfs", "tmpfs")
+    features = LAYERS | WHITEOUTS | COPY_UP
+    packages = ("fuse-overlayfs",)
+    layout = ("fuse-overlayfs", "fuse-overlayfs/l")
+    whiteout_form = "character device 0:0"
+    root_file_system = "fuse.fuse-overlayfs"
+    magic = FUSE_SUPER_MAGIC
+
+    def requirements(self, machine: Host) -> Iterator[Requirement]:
+        yield machine.filesystem("fuse")
+        yield machine.command("fuse-overlayfs", "fuse-overlayfs")
+
+    def layer_directory(self, data_root: Path, identity: str) -> Path:
+        return data_root / "fuse-overlayfs" / identity / "diff"

@@ -1,0 +1,16 @@
+"""native, the reference."""
+
+from roadworthy.drivers.base import Driver
+from roadworthy.features import Feature
+
+
+class Native(Driver):
+    """Not a driver: the same trees on a bind-mounted volume of the backing file system, in the same kind of container.
+
+    The engine underneath uses vfs, which every backing takes; nothing under test lies on it.
+    """
+
+    name = "native"
+    engine_name = "vfs"
+    backings = ("ext4", "xfs", "btrfs", "tmpfs")
+    features = Feature.NONE

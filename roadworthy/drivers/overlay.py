@@ -1,0 +1,32 @@
+"""overlay, the legacy driver."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from roadworthy.drivers.base import Driver, mount_id
+from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
+from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
+from roadworthy.machines.host import Host, Requirement
+
+
+class Overlay(Driver):
+    """Kernel overlayfs with one lower directory: every image layer is a whole tree, hard-linked to the one below."""
+
+    name = "overlay"
+    backings = ("ext4", "xfs", "tmpfs")
+    features = LAYERS | WHITEOUTS | COPY_UP | SHARED_PAGE_CACHE
+    removed_in = "24.0"
+    layout = ("overlay",)
+    whiteout_form = "character device 0:0"
+    root_file_system = "overlay"
+    magic = OVERLAYFS_SUPER_MAGIC
+
+    def requirements(self, machine: Host) -> Iterator[Requirement]:
+        yield machine.filesystem("overlay")
+
+    def layer_directory(self, data_root: Path, identity: str) -> Path:
+        return data_root / "overlay" / identity / "root"
+
+    def writable_layer(self, data_root: Path, container: Mapping[str, Any]) -> Path:
+        return data_root / "overlay" / mount_id(data_root, self.daemon_name, container["Id"]) / "upper"

@@ -1,0 +1,27 @@
+"""overlay2."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from roadworthy.drivers.base import Driver
+from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
+from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
+from roadworthy.machines.host import Host, Requirement
+
+
+class Overlay2(Driver):
+    """Kernel overlayfs: one upper directory over up to 128 lower ones."""
+
+    name = "overlay2"
+    backings = ("ext4", "xfs", "btrfs", "tmpfs")
+    features = LAYERS | WHITEOUTS | COPY_UP | SHARED_PAGE_CACHE
+    layout = ("overlay2", "overlay2/l")
+    whiteout_form = "character device 0:0"
+    root_file_system = "overlay"
+    magic = OVERLAYFS_SUPER_MAGIC
+
+    def requirements(self, machine: Host) -> Iterator[Requirement]:
+        yield machine.filesystem("overlay")
+
+    def layer_directory(self, data_root: Path, identity: str) -> Path:
+        return data_root / "overlay2" / identity / "diff"

@@ -1,0 +1,1 @@
+"""Who runs containers: a private dockerd in its capsule."""

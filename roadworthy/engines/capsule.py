@@ -1,0 +1,81 @@
+"""A capsule: own process and mount namespaces, in which a daemon and its backing file system live and die together.
+
+Killing the capsule's first process ends every process in it, and with the last process the mount namespace and all its
+mounts. So whatever kills the run, nothing stays mounted or running; see pid_namespaces(7) and mount_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from roadworthy.deadline import wait_until
+from roadworthy.ledger import Ledger
+from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
+from roadworthy.reaper import start_time
+
+INIT = Path(__file__).with_name("capsule_init.py")
+
+
+class Capsule:
+    """Running namespaces. `pid` is the first process, as this host's process namespace numbers it."""
+
+    def __init__(self, ledger: Ledger, keep: bool = False) -> None:
+        tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
+        kill = [] if keep else ["--kill-child=KILL"]
+        namespaces = ["unshare", "--pid", "--mount", "--fork", *kill, "--mount-proc", "--propagation", "private", "--"]
+        self._outer = subprocess.Popen(
+            [*tie, *namespaces, sys.executable, "-I", "-S", str(INIT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            start_new_session=True,  # the terminal's Ctrl-C is for pytest
+        )
+        assert self._outer.stdin and self._outer.stdout and self._outer.stderr
+        if self._outer.stdout.readline() != b"ready\n":
+            said = self._outer.stderr.read().decode(errors="replace").strip()
+            raise ProgramFailed(f"namespaces cannot be made here: {said or self._outer.wait(10)}")
+        self.pid = int(Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()[0])
+        ledger.intend("capsule", pid=self.pid, started=start_time(self.pid))
+        self._outer.stdin.write(b"k" if keep else b"g")
+        self._outer.stdin.flush()
+
+    def enter(self, argv: Sequence[str]) -> list[str]:
+        """The argument list that runs `argv` inside."""
+        return ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--", *argv]
+
+    def run(self, argv: Sequence[str], seconds: float = 60) -> str:
+        """Run a program inside to its end; its standard output."""
+        return run(self.enter(argv), seconds)
+
+    def start(self, argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+        """Start a program inside and leave it running, its output appended to `log`."""
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                self.enter(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def path(self, inside: str | os.PathLike[str]) -> Path:
+        """An absolute path inside, as the controller reaches it."""
+        return Path(f"/proc/{self.pid}/root{os.fspath(inside)}")
+
+    def mounts(self) -> list[str]:
+        """The capsule's mount table, lines of mountinfo, see proc_pid_mountinfo(5)."""
+        return Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
+
+    def close(self) -> None:
+        """End everything inside. Raises TimeoutError if a process will not die."""
+        if self._outer.stdin:
+            self._outer.stdin.close()
+        if start_time(self.pid) is not None and self._outer.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+        wait_until(lambda: self._outer.poll() is not None, 20, f"capsule {self.pid} to end")
+        for stream in (self._outer.stdout, self._outer.stderr):
+            if stream:
+                stream.close()

@@ -1,0 +1,127 @@
+"""A private dockerd: own data root on the backing under test, own socket, no network, started inside a capsule."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import DockerException
+
+from roadworthy.deadline import wait_until
+from roadworthy.engines.capsule import Capsule
+from roadworthy.machines.backing import Backing
+from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
+
+#: The engine of an id when none is installed, so that planning needs no engine: Debian 12's.
+DEFAULT_SERIES = "20.10"
+START_DEADLINE = 60.0
+
+
+class EngineFailed(Exception):
+    """The engine did not start, fell back to another driver, or died: nothing is said about the driver's promises."""
+
+
+def installed_series() -> str:
+    """The series of the dockerd on this host's PATH (`20.10`), or DEFAULT_SERIES where there is none."""
+    try:
+        said = run(["dockerd", "--version"], 10) if shutil.which("dockerd", path=ENVIRONMENT["PATH"]) else ""
+    except ProgramFailed:
+        said = ""
+    found = re.search(r"version (\d+\.\d+)", said)
+    return found[1] if found else DEFAULT_SERIES
+
+
+class Dockerd:
+    """One daemon. `runtime` is a short directory for socket, exec root and log: socket paths end at 108 bytes."""
+
+    def __init__(
+        self,
+        capsule: Capsule,
+        backing: Backing,
+        runtime: Path,
+        storage_driver: str,
+        storage_options: Sequence[str] = (),
+        cgroup: str = "",
+        extra: Sequence[str] = (),
+        data_root: Path | None = None,
+    ) -> None:
+        self.data_root = data_root or backing.mountpoint / "docker"
+        self.log = runtime / "log"
+        self.socket = runtime / "s"
+        self._capsule = capsule
+        # 20.10 refuses /dev/null as its configuration file.
+        configuration = runtime / "daemon.json"
+        configuration.write_text("{}\n")
+        self._argv = [
+            "dockerd", "--config-file", str(configuration), "--data-root", str(self.data_root),
+            "--exec-root", str(runtime / "x"), "--pidfile", str(runtime / "pid"), "--host", f"unix://{self.socket}",
+            "--group", "root", "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false",
+            "--storage-driver", storage_driver,
+            *[word for option in storage_options for word in ("--storage-opt", option)],
+            *(["--cgroup-parent", f"/{cgroup}"] if cgroup else []), *extra,
+        ]  # fmt: skip
+        self.client: docker.DockerClient = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start the daemon and wait until it answers. Raises EngineFailed with the daemon's last words."""
+        self.socket.unlink(missing_ok=True)
+        self._process = self._capsule.start(self._argv, self.log)
+        try:
+            wait_until(self._answers, START_DEADLINE, "dockerd to answer on its socket")
+        except TimeoutError as reason:
+            raise EngineFailed(f"{reason}; it said: {self.last_words()}") from None
+
+    def _answers(self) -> bool:
+        assert self._process
+        if self._process.poll() is not None:
+            raise EngineFailed(f"dockerd ended with {self._process.returncode}: {self.last_words()}")
+        if not self.socket.exists():
+            return False
+        try:
+            # The base URL is ours: DOCKER_HOST and contexts of the environment play no part.
+            self.client = docker.DockerClient(base_url=f"unix://{self.socket}", version="auto", timeout=60)
+            return bool(self.client.ping())
+        except DockerException:
+            return False
+
+    def info(self) -> dict[str, Any]:
+        """What `docker info` says."""
+        return dict(self.client.info())
+
+    def proc(self, pid: int) -> Path:
+        """The /proc directory of a process as the engine numbers it, which is not as this host does."""
+        return self._capsule.path(f"/proc/{pid}")
+
+    def daemon_pid(self) -> int:
+        """dockerd's process id on this host."""
+        assert self._process
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        return int(children[0])
+
+    def stop(self, kill: bool = False) -> None:
+        """End the daemon, gently or by SIGKILL; containers end with a gentle stop."""
+        assert self._process
+        if self._process.poll() is None:
+            word = "KILL" if kill else "TERM"
+            run(["kill", f"-{word}", str(self.daemon_pid())])
+            wait_until(lambda: self._process is not None and self._process.poll() is not None, 30, "dockerd to end")
+        self.client.close()
+
+    def restart(self, kill: bool = False) -> None:
+        """Stop, gently or by SIGKILL, and start again on the same data root."""
+        self.stop(kill)
+        self.start()
+
+    def last_words(self) -> str:
+        """The error lines at the end of the daemon's log, or its last lines."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        wrong = [line for line in lines[-60:] if re.search(r"level=(error|fatal)|failed|panic", line)]
+        told = [re.sub(r'^time="[^"]*" ', "", line) for line in (wrong or lines)[-3:]]
+        return " / ".join(told) or "nothing"

@@ -1,0 +1,59 @@
+"""The stream of one `docker exec`: standard input one way, standard output and error multiplexed the other way.
+
+The form is the attach stream of the Engine API: eight bytes of header, of which the first names the stream and the last
+four the length, then that many bytes.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Any
+
+STDERR = 2
+#: What is kept of standard error; an agent that floods it must not fill the controller's memory.
+COMPLAINTS_KEPT = 64 * 1024
+
+
+class ExecPipe:
+    """An exchange's pipe over a hijacked connection of the Docker SDK."""
+
+    def __init__(self, hijacked: Any) -> None:
+        self._holder = hijacked  # the SDK closes the connection when this object goes
+        self._socket: socket.socket = getattr(hijacked, "_sock", hijacked)
+        self._socket.settimeout(30)
+        self._complaints = b""
+        self._waiting = b""
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def receive(self) -> bytes:
+        """The standard output that one read brings; loops only while nothing but standard error came."""
+        while True:
+            data = self._socket.recv(1 << 16)
+            if not data:
+                return b""
+            self._waiting += data
+            output = b""
+            while len(self._waiting) >= 8:
+                stream, length = struct.unpack(">BxxxI", self._waiting[:8])
+                if len(self._waiting) < 8 + length:
+                    break
+                piece, self._waiting = self._waiting[8 : 8 + length], self._waiting[8 + length :]
+                if stream == STDERR:
+                    self._complaints = (self._complaints + piece)[-COMPLAINTS_KEPT:]
+                else:
+                    output += piece
+            if output:
+                return output
+
+    def complaints(self) -> str:
+        return self._complaints.decode(errors="replace")
+
+    def close(self) -> None:
+        self._socket.close()
+        self._holder.close()

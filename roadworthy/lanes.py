@@ -1,0 +1,93 @@
+"""What a column of the matrix is: driver, driver options, backing, engine, kernel; how it is named and expanded."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reports import records
+from roadworthy.drivers import DRIVERS, Driver
+from roadworthy.machines.backing import BACKINGS
+
+
+class LaneError(ValueError):
+    """A value on the command line that names no lane; its text says which, what was expected, and the nearest."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One column. The id carries series only, so that history survives patch releases."""
+
+    driver: Driver
+    backing: str
+    engine: str
+    kernel: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def id(self) -> str:
+        named = "".join(f"+{key}={value}" for key, value in self.options)
+        return f"{self.driver.name}{named}-{self.backing}-{self.engine}-{self.kernel}"
+
+    def record(self) -> records.Lane:
+        """The lane as the bundle's plan carries it."""
+        return records.Lane(
+            id=self.id, driver=self.driver.name, backing=self.backing, engine=self.engine, kernel=self.kernel,
+            options=dict(self.options),
+        )  # fmt: skip
+
+
+def words(values: Iterable[str]) -> list[str]:
+    """The single words of a repeatable, comma-separated option, without repetition, in order."""
+    return list(dict.fromkeys(word.strip() for value in values for word in value.split(",") if word.strip()))
+
+
+def known(kind: str, word: str, names: Sequence[str]) -> str:
+    """`word`, if it is one of `names`. Raises LaneError with the nearest name and all of them."""
+    if word in names:
+        return word
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise LaneError(f"unknown {kind} {word!r}{hint} Known: {', '.join(names)}")
+
+
+def drivers_named(values: Iterable[str]) -> list[Driver]:
+    """The drivers that `--driver` names; `all` is every one of them."""
+    found: dict[str, Driver] = {}
+    for word in words(values):
+        for name in DRIVERS if word == "all" else [known("driver", word, [*DRIVERS, "all"])]:
+            found[name] = DRIVERS[name]
+    return list(found.values())
+
+
+def options_named(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The pairs of `--driver-opt KEY=VALUE`."""
+    found = {}
+    for word in values:
+        key, equals, value = word.partition("=")
+        if not (key.strip() and equals and value.strip()):
+            raise LaneError(f"a driver option is KEY=VALUE, as in overlay2.size=1G; got {word!r}")
+        found[key.strip()] = value.strip()
+    return tuple(sorted(found.items()))
+
+
+def expand(
+    drivers: Iterable[str], backings: Iterable[str], options: Iterable[str], engine: str, kernel: str
+) -> list[Lane]:
+    """The lanes of a command line, in the order given. Raises LaneError.
+
+    Without `backings` a driver gets its default one. Of several, it gets those that it accepts; a driver that accepts
+    none of them is an error, because a lane was asked for that cannot exist.
+    """
+    asked = [known("backing", word, [*BACKINGS, "all"]) for word in words(backings)]
+    pairs = options_named(options)
+    lanes = []
+    for driver in drivers_named(drivers):
+        wanted = driver.backings if "all" in asked else [name for name in asked if name in driver.backings]
+        if not asked:
+            wanted = driver.backings[:1]
+        if not wanted:
+            raise LaneError(f"{driver.name} does not run on {', '.join(asked)}; it takes {', '.join(driver.backings)}")
+        lanes += [Lane(driver, backing, engine, kernel, pairs) for backing in wanted]
+    return lanes

@@ -1,0 +1,254 @@
+"""Image layers as values, and the archive that an engine loads.
+
+A tree is a mapping from paths to entries; an image is a row of trees, the lowest first. We write the archive ourselves
+(PAX tar, see pax(1) and the OCI image-spec's layer.md) because `docker build` needs a network or an image to start from,
+and because `docker commit` of 20.10 drops sub-second times and user.* attributes, so that what a check puts into a
+layer would not be what it finds there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+#: The times of an entry that names none: 2001-09-09, so that "was not touched" can be told from "is new".
+LONG_AGO_NS = 1_000_000_000 * 10**9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What every entry of a layer has. `mtime_ns` is nanoseconds; `xattrs` are raw values by full name."""
+
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    mtime_ns: int = LONG_AGO_NS
+    xattrs: Mapping[str, bytes] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.xattrs is None:
+            object.__setattr__(self, "xattrs", {})
+
+
+@dataclass(frozen=True)
+class File(Entry):
+    """A regular file with this content."""
+
+    content: bytes = b""
+
+
+@dataclass(frozen=True)
+class SparseFile(Entry):
+    """A regular file of `size` bytes that ends in `tail` and is a hole before it.
+
+    Tar has no portable form for holes, so the archive carries zeroes, and the holes are dug in the layer after loading.
+    """
+
+    size: int = 0
+    tail: bytes = b""
+
+
+@dataclass(frozen=True)
+class Directory(Entry):
+    """A directory; its children are entries of their own."""
+
+    mode: int = 0o755
+
+
+@dataclass(frozen=True)
+class Symlink(Entry):
+    """A symbolic link to `target`, which is not followed or checked."""
+
+    target: str = ""
+    mode: int = 0o777
+
+
+@dataclass(frozen=True)
+class Hardlink(Entry):
+    """Another name of `target`, a path of the same tree."""
+
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Fifo(Entry):
+    """A named pipe."""
+
+
+@dataclass(frozen=True)
+class Device(Entry):
+    """A character device (`block=False`) or a block device."""
+
+    major: int = 0
+    minor: int = 0
+    block: bool = False
+
+
+@dataclass(frozen=True)
+class Socket(Entry):
+    """A unix socket. No image archive can hold one (OCI image-spec, layer.md, "File Types"), so writing it is refused."""
+
+
+@dataclass(frozen=True)
+class Whiteout(Entry):
+    """The removal of what an older layer has at this path (`.wh.` marker, OCI image-spec, layer.md)."""
+
+
+@dataclass(frozen=True)
+class Opaque(Directory):
+    """A directory that hides everything older layers have in it (`.wh..wh..opq`, OCI image-spec, layer.md)."""
+
+
+Tree = Mapping[str, Entry | bytes]
+
+
+def entry(value: Entry | bytes) -> Entry:
+    """Bytes are the short form of a regular file."""
+    return File(value) if isinstance(value, bytes) else value
+
+
+def acl(*rules: tuple[int, int, int | None]) -> bytes:
+    """A POSIX ACL in the form of the system.posix_acl_* attributes: rules of (tag, permissions, id or None).
+
+    Version 2, little-endian, see the kernel's include/uapi/linux/posix_acl_xattr.h. Tags: 1 owner, 2 a user, 4 group,
+    8 a group, 16 mask, 32 others.
+    """
+    packed = [struct.pack("<HHI", tag, bits, 0xFFFFFFFF if who is None else who) for tag, bits, who in rules]
+    return struct.pack("<I", 2) + b"".join(packed)
+
+
+def file_capability(permitted: int) -> bytes:
+    """A security.capability attribute, revision 2, effective, with these permitted bits. See capabilities(7)."""
+    return struct.pack("<IIIII", 0x02000001, permitted & 0xFFFFFFFF, 0, permitted >> 32, 0)
+
+
+def beneath(prefix: str, tree: Tree) -> dict[str, Entry]:
+    """`tree` moved into the directory `prefix`, with the directories that lead there and inside it."""
+    moved: dict[str, Entry] = {}
+    for path, value in tree.items():
+        found = entry(value)
+        if isinstance(found, Hardlink):
+            found = replace(found, target=f"{prefix}/{found.target}")
+        whole = PurePosixPath(prefix, path)
+        for parent in reversed(whole.parents[:-1]):
+            moved.setdefault(str(parent), Directory())
+        moved[str(whole)] = found
+    moved.setdefault(prefix, Directory())
+    return moved
+
+
+def members(tree: Mapping[str, Entry]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """The tar members of one layer: parents before children, link targets before links."""
+    for path in sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), PurePosixPath(name).parts)):
+        value = tree[path]
+        if isinstance(value, Whiteout):
+            place = PurePosixPath(path)
+            yield marker(str(place.with_name(f".wh.{place.name}"))), b""
+            continue
+        yield member(path, value)
+        if isinstance(value, Opaque):
+            yield marker(f"{path}/.wh..wh..opq"), b""
+
+
+def marker(path: str) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(path)
+    made.mtime = LONG_AGO_NS // 10**9
+    return made
+
+
+def member(path: str, value: Entry) -> tuple[tarfile.TarInfo, bytes]:
+    """One entry as a tar member and its content."""
+    made = tarfile.TarInfo(path)
+    made.mode, made.uid, made.gid = value.mode, value.uid, value.gid
+    seconds, nanoseconds = divmod(value.mtime_ns, 10**9)
+    made.mtime = seconds
+    if nanoseconds:
+        made.pax_headers["mtime"] = f"{seconds}.{nanoseconds:09d}"
+    for name, raw in value.xattrs.items():
+        made.pax_headers[f"SCHILY.xattr.{name}"] = raw.decode("utf-8", "surrogateescape")
+    content = b""
+    match value:
+        case File():
+            content = value.content
+        case SparseFile():
+            content = bytes(value.size - len(value.tail)) + value.tail
+        case Directory():
+            made.type = tarfile.DIRTYPE
+        case Symlink():
+            made.type, made.linkname = tarfile.SYMTYPE, value.target
+        case Hardlink():
+            made.type, made.linkname = tarfile.LNKTYPE, value.target
+        case Fifo():
+            made.type = tarfile.FIFOTYPE
+        case Device():
+            made.type = tarfile.BLKTYPE if value.block else tarfile.CHRTYPE
+            made.devmajor, made.devminor = value.major, value.minor
+        case _:
+            raise ValueError(f"{path}: an image archive has no form for a {type(value).__name__.lower()}")
+    made.size = len(content)
+    return made, content
+
+
+def layer_tar(tree: Mapping[str, Entry]) -> bytes:
+    """One layer as an uncompressed PAX tar."""
+    buffer = io.BytesIO()
+    # errors=surrogateescape carries binary attribute values through tarfile's text headers byte for byte.
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as tar:
+        for made, content in members(tree):
+            tar.addfile(made, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def write_archive(target: BinaryIO, name: str, layers: Sequence[bytes], command: Sequence[str] = ("/unset",)) -> None:
+    """An image of these layers (uncompressed tars, the lowest first) in the form that `docker load` takes.
+
+    The form is Docker's image specification v1.2: manifest.json, one configuration, one directory a layer.
+    """
+    digests = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
+    configuration = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "created": "2001-09-09T01:46:40Z",
+            "config": {"Cmd": list(command), "WorkingDir": "/"},
+            "rootfs": {"type": "layers", "diff_ids": digests},
+            "history": [{"created": "2001-09-09T01:46:40Z", "created_by": f"layer {n}"} for n in range(len(layers))],
+        }
+    ).encode()
+    names = [f"{n:03d}/layer.tar" for n in range(len(layers))]
+    identity = hashlib.sha256(configuration).hexdigest()
+    manifest = json.dumps([{"Config": f"{identity}.json", "RepoTags": [name], "Layers": names}]).encode()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for path, content in [(f"{identity}.json", configuration), *zip(names, layers, strict=True), ("manifest.json", manifest)]:
+            made = marker(path)
+            made.size = len(content)
+            tar.addfile(made, io.BytesIO(content))
+
+
+def flattened(trees: Sequence[Mapping[str, Entry]]) -> dict[str, Entry]:
+    """What a file system without layers would hold after all of `trees`, the lowest first."""
+    merged: dict[str, Entry] = {}
+    for tree in trees:
+        for path, value in sorted(tree.items(), key=lambda item: PurePosixPath(item[0]).parts):
+            replaced = merged.get(path)
+            gone = isinstance(value, Whiteout | Opaque) or not isinstance(value, Directory)
+            if gone or (replaced is not None and not isinstance(replaced, Directory)):
+                for under in [name for name in merged if name == path or name.startswith(f"{path}/")]:
+                    del merged[under]
+            if not isinstance(value, Whiteout):
+                merged[path] = replace_opaque(value)
+    return merged
+
+
+def replace_opaque(value: Entry) -> Entry:
+    """An opaque directory without its effect on older layers is a plain one."""
+    if not isinstance(value, Opaque):
+        return value
+    return Directory(mode=value.mode, uid=value.uid, gid=value.gid, mtime_ns=value.mtime_ns, xattrs=value.xattrs)

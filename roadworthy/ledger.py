@@ -1,0 +1,90 @@
+"""What a run makes that could outlive it, written down before it is made.
+
+One append-only file a run, in `LEDGERS`. Its owner holds an exclusive flock(2) on it for as long as it lives, so a
+ledger whose lock can be taken belongs to a dead run: no process id has to be believed, and two reapers exclude each
+other by the same lock. Lines are synced before the act they announce.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+#: State that has to survive a reboot is here; what a reboot ends anyway lies in RUNTIME.
+STATE = Path("/var/lib/roadworthy")
+RUNTIME = Path("/run/roadworthy")
+LEDGERS = STATE / "ledgers"
+
+Kind = Literal["directory", "image", "capsule", "cgroup"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that has to be gone afterwards. `identity` is how it is recognised; its keys depend on the kind.
+
+    directory: path · image: path (also the loop devices that it backs) · capsule: pid, started (clock ticks since boot,
+    field 22 of /proc/PID/stat) · cgroup: name, the same under every hierarchy.
+    """
+
+    kind: Kind
+    identity: dict[str, Any]
+
+
+class Ledger:
+    """The ledger of this run. `run` is its id, and part of every name that the run makes."""
+
+    def __init__(self, ledgers: Path = LEDGERS) -> None:
+        self.run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        ledgers.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = ledgers / f"{self.run}.jsonl"
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self._append({"run": self.run, "pid": os.getpid(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+
+    def intend(self, kind: Kind, **identity: Any) -> Item:
+        """Write down what is about to be made."""
+        self._append({"kind": kind, "identity": identity})
+        return Item(kind, identity)
+
+    def keep(self) -> None:
+        """The user wants this run's things to stay; only an explicit reap removes them."""
+        self._append({"kept": True})
+
+    def close(self) -> None:
+        """Let go of the ledger; what it names is now for a reaper."""
+        os.close(self._descriptor)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+        os.fsync(self._descriptor)
+
+
+@dataclass(frozen=True)
+class DeadRun:
+    """A ledger whose owner is gone, as read: its items in the order in which they were made."""
+
+    run: str
+    path: Path
+    items: tuple[Item, ...]
+    kept: bool
+
+
+def read(path: Path) -> DeadRun:
+    """Read one ledger. A torn last line announced something that was not made yet, and is dropped."""
+    items: list[Item] = []
+    kept = False
+    for line in path.read_text().splitlines():
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if "kind" in said:
+            items.append(Item(said["kind"], said["identity"]))
+        kept = kept or bool(said.get("kept"))
+    return DeadRun(path.stem, path, tuple(items), kept)

@@ -1,0 +1,50 @@
+"""Linux's constants that checks name and that `os`, `stat` and `fcntl` leave out. Values from the kernel's uapi headers."""
+
+from __future__ import annotations
+
+# rename(2)
+RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
+RENAME_WHITEOUT = 4
+
+# linkat(2)
+AT_SYMLINK_FOLLOW = 0x400
+
+# open(2)
+O_TMPFILE = 0o20200000
+O_NOATIME = 0o1000000
+
+# fcntl(2): record locks
+F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
+F_GETLK, F_SETLK = 5, 6
+F_OFD_SETLK = 37
+F_SETLEASE = 1024
+
+# mmap(2)
+PROT_READ, PROT_WRITE = 1, 2
+MAP_SHARED, MAP_PRIVATE = 1, 2
+
+# inotify(7)
+IN_MODIFY = 0x2
+IN_MOVED_FROM, IN_MOVED_TO = 0x40, 0x80
+IN_CREATE, IN_DELETE = 0x100, 0x200
+
+# getdents64(2): d_type
+DT_FIFO, DT_CHR, DT_DIR, DT_BLK, DT_REG, DT_LNK, DT_SOCK = 1, 2, 4, 6, 8, 10, 12
+
+# ioctl_iflags(2)
+FS_IMMUTABLE_FL, FS_SYNC_FL, FS_NOATIME_FL = 0x10, 0x8, 0x80
+
+# statx(2)
+STATX_BTIME = 0x800
+
+# statfs(2): f_type
+OVERLAYFS_SUPER_MAGIC = 0x794C7630
+FUSE_SUPER_MAGIC = 0x65735546
+EXT4_SUPER_MAGIC = 0xEF53
+XFS_SUPER_MAGIC = 0x58465342
+BTRFS_SUPER_MAGIC = 0x9123683E
+TMPFS_MAGIC = 0x01021994
+
+# posix_fadvise(2)
+POSIX_FADV_DONTNEED = 4

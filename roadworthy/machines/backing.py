@@ -1,0 +1,103 @@
+"""The file system under a daemon's data root: made fresh in an image file, mounted inside the capsule only."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from roadworthy.engines.capsule import Capsule
+from roadworthy.ledger import Ledger
+from roadworthy.linux import BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC
+from roadworthy.programs import run
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one backing is made. `reported` is what `docker info` calls it, `magic` statfs(2)'s f_type."""
+
+    mkfs: tuple[str, ...]
+    package: str
+    reported: str
+    magic: int
+
+
+#: Times of first use must not be mixed with background initialisation, so ext4's lazy one is off.
+RECIPES = {
+    "ext4": Recipe(
+        ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"),
+        "e2fsprogs", "extfs", EXT4_SUPER_MAGIC,
+    ),
+    "xfs": Recipe(("mkfs.xfs", "-q", "-f", "-K"), "xfsprogs", "xfs", XFS_SUPER_MAGIC),
+    "btrfs": Recipe(("mkfs.btrfs", "-q", "-f", "-K"), "btrfs-progs", "btrfs", BTRFS_SUPER_MAGIC),
+    "tmpfs": Recipe((), "", "tmpfs", TMPFS_MAGIC),
+}  # fmt: skip
+
+BACKINGS = tuple(RECIPES)
+
+
+class Backing:
+    """A mounted backing file system. `mountpoint` is its path inside the capsule."""
+
+    def __init__(self, name: str, image: Path, mountpoint: Path, capsule: Capsule, ledger: Ledger, size: int) -> None:
+        self.name = name
+        self.mountpoint = mountpoint
+        self.recipe = RECIPES[name]
+        self._capsule = capsule
+        self.device = ""
+        mountpoint.mkdir(parents=True)
+        if not self.recipe.mkfs:
+            capsule.run(["mount", "-t", name, "-o", f"size={size},mode=0711", "roadworthy", str(mountpoint)])
+            return
+        ledger.intend("image", path=str(image))
+        with image.open("xb") as file:
+            file.truncate(size)
+        run([*self.recipe.mkfs, image], 120)
+        # Direct I/O on the loop device, or the host's page cache answers for the device (benchmarks would measure memory).
+        self.device = capsule.run(["losetup", "--find", "--show", "--direct-io=on", str(image)]).strip()
+        capsule.run(["mount", self.device, str(mountpoint)])
+        # Detaching a mounted loop device marks it for release with its last user: the mount takes it along.
+        capsule.run(["losetup", "--detach", self.device])
+
+    def path(self, *parts: str) -> Path:
+        """A path in the backing file system, as the controller reaches it."""
+        return self._capsule.path(self.mountpoint.joinpath(*parts))
+
+    def used_bytes(self) -> int:
+        """Bytes in use, after everything pending has been written. Counts data and the file system's own blocks."""
+        descriptor = os.open(self.path(), os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+            self._capsule.run(["sync", "--file-system", str(self.mountpoint)])
+            found = os.fstatvfs(descriptor)
+        finally:
+            os.close(descriptor)
+        return (found.f_blocks - found.f_bfree) * found.f_frsize
+
+    def used_inodes(self) -> int:
+        """Inodes in use; 0 where the file system does not count them."""
+        found = os.statvfs(self.path())
+        return found.f_files - found.f_ffree
+
+    def device_counters(self) -> dict[str, int]:
+        """Reads, bytes and flushes of the block device since it was attached; empty where there is none.
+
+        See the kernel's Documentation/block/stat.rst; sectors are of 512 bytes.
+        """
+        if not self.device:
+            return {}
+        fields = [int(word) for word in Path(f"/sys/block/{Path(self.device).name}/stat").read_text().split()]
+        names = {"reads": 0, "bytes read": 2, "writes": 4, "bytes written": 6, "flushes": 15}
+        return {name: fields[at] * (512 if name.startswith("bytes") else 1) for name, at in names.items()}
+
+    def facts(self) -> dict[str, str]:
+        """How it was made, and the options that the kernel reports for it."""
+        mine = next((line for line in self._capsule.mounts() if line.split()[4] == str(self.mountpoint)), "")
+        return {
+            "file system": self.name,
+            "made by": " ".join(self.recipe.mkfs) or "mount -t tmpfs",
+            "mount": mine,
+            "device": self.device,
+        }

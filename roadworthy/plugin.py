@@ -1,0 +1,209 @@
+"""The pytest plugin: options, lanes as parameters, the fixtures that checks use, and verdicts as outcomes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from roadworthy.checks import PROVENANCES, Declared, declared
+from roadworthy.drivers import DRIVERS
+from roadworthy.evidence import Evidence
+from roadworthy.features import LACKING
+from roadworthy.lanes import LaneError, expand
+from roadworthy.machines.backing import BACKINGS
+from roadworthy.process import Process
+from roadworthy.verdicts import Unsupported
+
+SESSION = pytest.StashKey["Any"]()  # roadworthy.session.Session of this pytest run
+EVIDENCE = pytest.StashKey[Evidence]()
+DECLARED = pytest.StashKey[Declared]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("roadworthy", "Roadworthy: does this work on that storage driver, and what does it cost")
+    group.addoption(
+        "--driver", action="append", default=[], metavar="NAME[,NAME]",
+        help="Storage drivers to run on, each on a private daemon; repeatable. One column of the matrix each. "
+        f"Known: {', '.join(DRIVERS)}, or all. 'native' is the reference: the same trees on a plain volume.",
+    )  # fmt: skip
+    group.addoption(
+        "--backing", action="append", default=[], metavar="NAME[,NAME]",
+        help="File systems to put under the daemon's data root, each made fresh in an image file; repeatable. "
+        f"Known: {', '.join(BACKINGS)}, or all. Default: the first that the driver takes.",
+    )  # fmt: skip
+    group.addoption(
+        "--driver-opt", action="append", default=[], metavar="KEY=VALUE",
+        help="A --storage-opt for the daemon, as overlay2.size=1G; repeatable. It becomes part of the lane's name.",
+    )
+    group.addoption(
+        "--bundle", metavar="DIR",
+        help="Where to write the run bundle (bundle.jsonl) and its page (index.html). Default: bundles/RUN.",
+    )  # fmt: skip
+    group.addoption(
+        "--keep", action="store_true",
+        help="Leave daemons, containers and file systems running for inspection; `roadworthy reap --kept` removes them.",
+    )  # fmt: skip
+    group.addoption(
+        "--mutant", metavar="NAME",
+        help="Run on a faulty driver from the mutants' catalogue, to see its checks fail. `roadworthy mutants` lists them.",
+    )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in (
+        "check(id, claim, source, provenances): one promise of the matrix; made by @check",
+        "layers(*trees): the trees that a check finds in the image, the lowest first; made by @lower and @layers",
+        "needs(feature): unsupported on drivers without this feature; made by @needs",
+        "capabilities(*names): capabilities beyond Docker's default ones; made by @capabilities",
+        "slow: asks for daemons, containers or images of its own",
+    ):
+        config.addinivalue_line("markers", line)
+    if config.getoption("numprocesses", None):
+        raise pytest.UsageError("roadworthy: lanes run one after another in one process; leave out -n")
+    from roadworthy.session import Session
+
+    try:
+        session = Session(config)
+    except LaneError as reason:
+        raise pytest.UsageError(f"roadworthy: {reason}") from None
+    config.stash[SESSION] = session
+    config.pluginmanager.register(session, "roadworthy-session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "lane" not in metafunc.fixturenames:
+        return
+    lanes = metafunc.config.stash[SESSION].lanes
+    metafunc.parametrize("lane", lanes, ids=[lane.id for lane in lanes], scope="session")
+    mark = metafunc.definition.get_closest_marker("check")
+    several = mark.kwargs["provenances"] if mark else ()
+    unknown = [word for word in several if word not in PROVENANCES]
+    if unknown:
+        raise LaneError(f"{metafunc.definition.nodeid}: unknown provenance {unknown[0]!r}; known: {', '.join(PROVENANCES)}")
+    if len(several) > 1:
+        metafunc.fixturenames.append("provenance")
+        metafunc.parametrize("provenance", several, ids=list(several))
+
+
+def declaration(request: pytest.FixtureRequest) -> Declared:
+    """What the requesting check declared. A check without a declaration is a mistake in the check."""
+    found = declared(request.node)
+    if found is None:
+        raise pytest.UsageError(f"{request.node.nodeid} uses Roadworthy's fixtures without @check")
+    return found
+
+
+@pytest.fixture(scope="session")
+def stand(lane: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The lane, running: its daemon, image and containers. Started at the first check that needs it."""
+    yield from request.config.stash[SESSION].stand(lane)
+
+
+@pytest.fixture
+def declaration_of(request: pytest.FixtureRequest, stand: Any) -> Declared:
+    """The check's declaration, after its needs were compared with what the lane's driver has."""
+    found = declaration(request)
+    for feature in found.feature:
+        if feature not in stand.lane.driver.features:
+            raise Unsupported(LACKING[feature])
+    return found
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """The check's transcript and observations."""
+    return request.node.stash.setdefault(EVIDENCE, Evidence())
+
+
+@pytest.fixture
+def observe(evidence: Evidence) -> Any:
+    """Record what was seen, in one value that a person can read: `observe("read after write", data)`."""
+    return evidence.observe
+
+
+@pytest.fixture
+def container(stand: Any, declaration_of: Declared) -> Any:
+    """The container that this check shares with others."""
+    return stand.container(declaration_of.capabilities)
+
+
+@pytest.fixture
+def fs(stand: Any, declaration_of: Declared, evidence: Evidence, container: Any) -> Iterator[Process]:
+    """A process in the container, in the check's own directory; each method is one system call."""
+    from roadworthy.preparation import prepared
+
+    process = container.process(stand.place(declaration_of), evidence)
+    prepared(process, declaration_of)
+    yield process
+    process.leave()
+
+
+@pytest.fixture
+def other(fs: Process, container: Any, evidence: Evidence) -> Iterator[Process]:
+    """A second process in the same container and directory."""
+    process = container.process(fs.directory, evidence, "B")
+    yield process
+    process.leave()
+
+
+@pytest.fixture
+def storage(stand: Any, declaration_of: Declared) -> Any:
+    """The machine's view: layer directories, mount tables, what an operation cost on the backing."""
+    return stand.storage(declaration_of)
+
+
+@pytest.fixture
+def containers(stand: Any, declaration_of: Declared, evidence: Evidence) -> Iterator[Any]:
+    """Own containers and images of the lane's daemon, removed with the check."""
+    from roadworthy.engines.containers import Containers
+
+    place = stand.place(declaration_of)
+    own = Containers(stand.engine, stand.toolbox, stand.volume, stand.image, evidence, place)
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def engine(stand: Any) -> Any:
+    """The lane's daemon: `engine.info()`, `engine.client` of the Docker SDK. Shared: do not stop it."""
+    return stand.engine
+
+
+@pytest.fixture
+def driver(stand: Any) -> Any:
+    """The lane's driver, as its file describes it: layout, whiteout form, root file system."""
+    return stand.lane.driver
+
+
+@pytest.fixture
+def toolbox(stand: Any) -> Any:
+    """Programs inside containers: `fs.run(*toolbox.command("mv", "a", "b"))`."""
+    return stand.toolbox
+
+
+@pytest.fixture
+def lane_daemon(stand: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A second daemon of the same lane for this check alone, to be restarted or killed; it has the lane's image."""
+    yield from request.config.stash[SESSION].second_stand(stand, declaration(request))
+
+
+@pytest.fixture
+def daemons(request: pytest.FixtureRequest, stand: Any) -> Any:
+    """Start daemons with any driver on any backing: `with daemons("overlay", "btrfs") as engine`."""
+    return request.config.stash[SESSION].daemons(stand)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    session = item.config.stash[SESSION]
+    return session.report(item, call, report) if item.get_closest_marker("check") else report
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if sys.platform != "linux":
+        raise pytest.UsageError("roadworthy: storage drivers are Linux's; this is not Linux")

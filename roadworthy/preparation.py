@@ -1,0 +1,56 @@
+"""Gives the objects under test the provenance that a check asks for, before its first call is recorded."""
+
+from __future__ import annotations
+
+import stat
+
+from roadworthy.checks import Declared
+from roadworthy.evidence import Evidence
+from roadworthy.layers import Device, Directory, Entry, Fifo, File, Hardlink, SparseFile, Symlink
+from roadworthy.process import Process
+
+
+def prepared(process: Process, check: Declared) -> None:
+    """Make the check's trees in the container (`upper`), or make the driver copy them up (`copied-up`)."""
+    if check.provenance not in ("upper", "copied-up"):
+        return
+    record, process.evidence = process.evidence, Evidence()
+    for tree in check.trees:
+        for path in sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), name)):
+            if check.provenance == "upper":
+                make(process, path, tree[path])
+            elif not isinstance(tree[path], Symlink | Hardlink):
+                process.chmod(path, tree[path].mode)
+    process.evidence = record
+
+
+def make(process: Process, path: str, value: Entry) -> None:
+    match value:
+        case File():
+            process.store(path, value.content)
+        case SparseFile():
+            process.store(path, b"")
+            process.truncate(path, value.size - len(value.tail))
+            descriptor = process.open(path, 0o2001)  # O_WRONLY|O_APPEND
+            process.write(descriptor, value.tail)
+            process.close(descriptor)
+        case Directory():
+            process.mkdir(path)
+        case Symlink():
+            process.symlink(value.target, path)
+        case Hardlink():
+            process.link(value.target, path)
+        case Fifo():
+            process.mkfifo(path)
+        case Device():
+            kind = stat.S_IFBLK if value.block else stat.S_IFCHR
+            process.mknod(path, kind | value.mode, value.major << 8 | value.minor)
+        case _:
+            raise ValueError(f"{path}: a container cannot make a {type(value).__name__.lower()}")
+    if isinstance(value, Symlink | Hardlink):
+        return
+    process.chown(path, value.uid, value.gid)
+    process.chmod(path, value.mode)
+    for name, raw in value.xattrs.items():
+        process.setxattr(path, name, raw)
+    process.utimens(path, value.mtime_ns, value.mtime_ns)

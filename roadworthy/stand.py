@@ -1,0 +1,294 @@
+"""A lane that is up: capsule, backing, daemon, image and containers, with everything that it took written down."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from roadworthy.checks import Declared
+from roadworthy.deviations import Facts, parameters, version
+from roadworthy.drivers.native import Native
+from roadworthy.engines.capsule import Capsule
+from roadworthy.engines.containers import VOLUME, Container
+from roadworthy.engines.dockerd import Dockerd, EngineFailed
+from roadworthy.lanes import Lane
+from roadworthy.layers import Directory, Entry, SparseFile, flattened, layer_tar, write_archive
+from roadworthy.ledger import RUNTIME, STATE, Ledger
+from roadworthy.machines.backing import GIB, Backing
+from roadworthy.machines.host import Host, Requirement
+from roadworthy.programs import run
+from roadworthy.storage import Storage
+from roadworthy.toolbox import Toolbox, fio_version, toolbox
+from roadworthy.trees import lay_out
+from roadworthy.verdicts import Precondition, Unsupported
+
+IMAGE = "roadworthy:lane"
+#: Bytes of a backing image file; sparse, so it costs what is written.
+BACKING_SIZE = 8 * GIB
+#: Directories that a runtime expects in a root file system, so that nothing has to be made in the writable layer.
+SKELETON: dict[str, Entry] = {
+    name: Directory() for name in ("c", "dev", "etc", "proc", "sys", "tmp", "toolbox", VOLUME.lstrip("/"))
+}
+Stage = Callable[[str], AbstractContextManager[None]]
+
+
+def requirements(lane: Lane, machine: Host) -> Iterator[Requirement]:
+    """Everything that a lane needs of this machine, the first unmet one being its reason."""
+    yield from lane.driver.requirements(machine)
+    if lane.backing not in ("zfs",):
+        yield machine.filesystem(lane.backing)
+    yield machine.privilege()
+    yield machine.command("dockerd", "docker.io")
+    yield machine.command("runc", "runc")
+    recipe = {"xfs": ("mkfs.xfs", "xfsprogs"), "btrfs": ("mkfs.btrfs", "btrfs-progs"), "ext4": ("mkfs.ext4", "e2fsprogs")}
+    if lane.backing in recipe:
+        yield machine.command(*recipe[lane.backing])
+
+
+def refuse_unmet(lane: Lane, machine: Host) -> None:
+    """Raise Unsupported for what this kernel or engine has not, Precondition for what the user can mend."""
+    for need in requirements(lane, machine):
+        if not need.met:
+            raise (Precondition if need.host else Unsupported)(need.reason)
+    removed = lane.driver.removed_in
+    if removed and version(lane.engine.removeprefix("docker")) >= version(removed):
+        raise Unsupported(f"{lane.driver.name} is not shipped by this engine: removed in Docker {removed}")
+
+
+@dataclass
+class Stand:
+    """A running lane."""
+
+    lane: Lane
+    machine: Host
+    ledger: Ledger
+    capsule: Capsule
+    backing: Backing
+    engine: Dockerd
+    toolbox: Toolbox
+    volume: Path
+    image: str = IMAGE
+    keep: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
+    shared: dict[frozenset[str], Container] = field(default_factory=dict)
+
+    @property
+    def native(self) -> bool:
+        """Whether the trees lie on the volume instead of in the image."""
+        return isinstance(self.lane.driver, Native)
+
+    def container(self, capabilities: frozenset[str] = frozenset()) -> Container:
+        """The container that checks with these capabilities share; started at its first use."""
+        if capabilities not in self.shared:
+            with timed(self.seconds, "container"):
+                made = Container(
+                    self.engine, self.toolbox, self.volume, self.image, cap_add=sorted(capabilities)
+                ).start()
+                made.exchange()
+            self.shared[capabilities] = made
+        return self.shared[capabilities]
+
+    def replace_container(self, capabilities: frozenset[str]) -> None:
+        """Throw away a container whose agent died or hangs; the next check gets a fresh one."""
+        gone = self.shared.pop(capabilities, None)
+        if gone is not None:
+            gone.remove()
+
+    def place(self, check: Declared) -> str:
+        """The check's directory, as its containers see it."""
+        on_volume = self.native or check.provenance == "volume"
+        return f"{VOLUME}/c/{check.slug}" if on_volume else f"/c/{check.slug}"
+
+    def storage(self, check: Declared) -> Storage:
+        return Storage(self.lane.driver, self.backing, self.engine, self.image, self.place(check))
+
+    def deviation_facts(self, provenance: str) -> Facts:
+        """What the conditions of deviations are asked about."""
+        return Facts(
+            driver=self.lane.driver.name,
+            backing=self.lane.backing,
+            engine="docker",
+            engine_version=version(str(self.engine.client.version()["Version"])),
+            kernel_version=version(self.machine.release),
+            provenance=provenance,
+            parameters=parameters(self.machine.module_parameters("overlay")),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Exact facts of the lane, for the bundle."""
+        found = self.engine.client.version()
+        info = self.engine.info()
+        components = {part["Name"]: part["Version"] for part in found.get("Components", [])}
+        root = next((line for line in self.container().mounts() if line.split()[4] == "/"), "")
+        return {
+            "engine": {"version": found["Version"], "api": found["ApiVersion"], **components},
+            "driver": {"name": info["Driver"], "status": dict(info["DriverStatus"] or [])},
+            "backing": self.backing.facts(),
+            "kernel": self.machine.facts(),
+            "container root": root,
+            "cgroup driver": info.get("CgroupDriver", ""),
+            "toolbox": {"python": sys.version.split()[0], "fio": fio_version()},
+            "host": {"processors": os.cpu_count(), "memory": info.get("MemTotal")},
+        }
+
+    def close(self) -> None:
+        """Stop everything and remove what was made; what does not go stays in the ledger for the reaper."""
+        if self.keep:
+            return
+        for container in self.shared.values():
+            container.forget_agent()
+        self.engine.client.close()
+        self.capsule.close()
+
+
+@contextmanager
+def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Add what the block takes to `seconds[stage]`."""
+    begun = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[stage] = seconds.get(stage, 0.0) + time.monotonic() - begun
+
+
+class Site:
+    """The directories of one run, and the numbered places of its daemons. Made lazily, all in the ledger."""
+
+    def __init__(self, ledger: Ledger, keep: bool = False) -> None:
+        self.ledger = ledger
+        self.keep = keep
+        self._numbers = 0
+        self.cgroup = f"roadworthy-{ledger.run}"
+        self.state = STATE / "runs" / ledger.run
+        self.runtime = RUNTIME / ledger.run
+        for path in (self.state, self.runtime):
+            ledger.intend("directory", path=str(path))
+            path.mkdir(mode=0o700, parents=True)
+        ledger.intend("cgroup", name=self.cgroup)
+
+    def next(self) -> tuple[Path, Path]:
+        """A new image file's path and a new runtime directory."""
+        self._numbers += 1
+        runtime = self.runtime / str(self._numbers)
+        runtime.mkdir(mode=0o700)
+        return self.state / f"{self._numbers}.img", runtime
+
+
+@contextmanager
+def daemon(
+    site: Site,
+    driver_name: str,
+    backing_name: str,
+    options: Sequence[str] = (),
+    stage: Stage = lambda _: nullcontext(),
+    size: int = BACKING_SIZE,
+    extra: Sequence[str] = (),
+) -> Iterator[tuple[Capsule, Backing, Dockerd]]:
+    """A private daemon with a storage driver on a fresh backing, gone with the block (unless the run is kept)."""
+    image, runtime = site.next()
+    with stage(f"making {backing_name}"):
+        capsule = Capsule(site.ledger, site.keep)
+        try:
+            backing = Backing(backing_name, image, runtime / "m", capsule, site.ledger, size)
+        except BaseException:
+            capsule.close()
+            raise
+    try:
+        with stage("starting dockerd"):
+            engine = Dockerd(capsule, backing, runtime, driver_name, options, site.cgroup, extra)
+        yield capsule, backing, engine
+    finally:
+        if not site.keep:
+            capsule.close()
+            image.unlink(missing_ok=True)
+
+
+def confirm(lane: Lane, backing: Backing, engine: Dockerd) -> None:
+    """Raise EngineFailed where the daemon uses another driver or file system than the lane says."""
+    info = engine.info()
+    if info["Driver"] != lane.driver.daemon_name:
+        raise EngineFailed(f"dockerd runs {info['Driver']} where {lane.driver.daemon_name} was asked for")
+    reported = dict(info["DriverStatus"] or []).get("Backing Filesystem")
+    if reported not in (None, "<unknown>", backing.recipe.reported):
+        raise EngineFailed(f"dockerd reports {reported} as backing file system, the lane has {backing.name}")
+    found = int(run(["stat", "--file-system", "--format=%t", backing.path("docker")]).strip(), 16)
+    if found != backing.recipe.magic:
+        raise EngineFailed(f"the data root lies on file system {found:#x}, the lane has {backing.name}")
+
+
+@contextmanager
+def bring_up(
+    lane: Lane, checks: Sequence[Declared], machine: Host, site: Site, stage: Stage = lambda _: nullcontext()
+) -> Iterator[Stand]:
+    """The lane, running, with the trees of `checks` in its image (or, for `native`, on its volume)."""
+    refuse_unmet(lane, machine)
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def staged(name: str) -> Iterator[None]:
+        kind = {"making": "backing", "starting": "daemon"}.get(name.split()[0], name.split()[-1])
+        with stage(name), timed(seconds, kind):
+            yield
+
+    with staged("making the toolbox"):
+        tools = toolbox()
+    options = lane.driver.storage_options(dict(lane.options))
+    with daemon(site, lane.driver.daemon_name, lane.backing, options, staged) as (capsule, backing, engine):
+        confirm(lane, backing, engine)
+        volume = backing.mountpoint / "volume"
+        backing.path("volume").mkdir()
+        stand = Stand(lane, machine, site.ledger, capsule, backing, engine, tools, volume, keep=site.keep, seconds=seconds)
+        with staged("loading the image"):
+            load_trees(stand, checks)
+        with stage("starting the container"):
+            stand.container()
+        try:
+            yield stand
+        finally:
+            stand.close()
+
+
+def load_trees(stand: Stand, checks: Sequence[Declared]) -> None:
+    """Put every check's trees where its containers find them."""
+    in_image: list[dict[str, Entry]] = [dict(SKELETON)]
+    on_volume: dict[str, Entry] = {"c": Directory()}
+    for check in checks:
+        trees = check.image_trees()
+        if stand.native or check.provenance == "volume":
+            on_volume.update(flattened(check.volume_trees()))
+            continue
+        for depth, tree in enumerate(trees):
+            if depth == len(in_image):
+                in_image.append({})
+            in_image[depth].update(tree)
+    lay_out(on_volume, stand.backing.path("volume"))
+    archive = io.BytesIO()
+    write_archive(archive, stand.image, [layer_tar(tree) for tree in in_image])
+    archive.seek(0)
+    stand.engine.client.images.load(archive)
+    if not stand.native:
+        dig_holes(stand, in_image)
+
+
+def dig_holes(stand: Stand, trees: Sequence[dict[str, Entry]]) -> None:
+    """Make the sparse files of the image sparse again: an image archive carries their holes as zeroes."""
+    sparse = [(depth, path) for depth, tree in enumerate(trees) for path, value in tree.items()
+              if isinstance(value, SparseFile)]  # fmt: skip
+    if not sparse:
+        return
+    storage = Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, "/")
+    layers = storage.image_layers()
+    for depth, path in sparse:
+        # Drivers that copy or snapshot whole trees have the file in every layer from there on.
+        for layer in layers[depth:]:
+            if (layer / path).is_file():
+                before = (layer / path).stat()
+                run(["fallocate", "--dig-holes", layer / path])
+                os.utime(layer / path, ns=(before.st_atime_ns, before.st_mtime_ns))

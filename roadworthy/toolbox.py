@@ -1,0 +1,135 @@
+"""The toolbox: interpreter, agent, fio and a few programs in one directory, bound read-only into every container.
+
+Volumes bypass the storage driver, so a broken driver cannot break the tools, and the image under test holds nothing but
+the trees under test. Everything is started through the toolbox's own dynamic loader with the toolbox's own libraries;
+it therefore runs in an image that holds no libraries at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
+
+AGENT = Path(__file__).with_name("agent.py")
+#: Where the toolbox is seen inside a container.
+INSIDE = "/toolbox"
+#: Programs that checks run, by the Debian package that has them. fio may be missing; then its users say so.
+PROGRAMS = {"mv": "coreutils", "cp": "coreutils", "gzip": "gzip", "sed": "sed", "tar": "tar", "fio": "fio"}
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """A finished toolbox on this host. `loader` is its dynamic loader's file name, `programs` what it holds."""
+
+    directory: Path
+    loader: str
+    programs: frozenset[str]
+
+    def command(self, program: str, *arguments: str) -> list[str]:
+        """The argument list that runs a program of the toolbox inside a container."""
+        path = f"{INSIDE}/bin/{program}"
+        return [f"{INSIDE}/lib/{self.loader}", "--library-path", f"{INSIDE}/lib", "--argv0", path, path, *arguments]
+
+    def agent(self, *arguments: str) -> list[str]:
+        """The argument list that runs the agent inside a container."""
+        return self.command("python3", "-I", "-S", "-B", f"{INSIDE}/agent.py", *arguments)
+
+
+def cache_directory() -> Path:
+    """Where things that can be made again are kept: `$XDG_CACHE_HOME/roadworthy`, for root `/var/cache/roadworthy`."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    if named:
+        return Path(named) / "roadworthy"
+    return Path("/var/cache/roadworthy") if os.geteuid() == 0 else Path.home() / ".cache/roadworthy"
+
+
+def toolbox(cache: Path | None = None) -> Toolbox:
+    """The toolbox for this interpreter and these programs; made once, then found again by the digest of its sources."""
+    interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    found = {name: shutil.which(name, path=ENVIRONMENT["PATH"]) for name in PROGRAMS}
+    programs = {name: Path(path).resolve() for name, path in found.items() if path}
+    directory = (cache or cache_directory()) / f"toolbox-{digest(interpreter, *programs.values())}"
+    if not directory.is_dir():
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=".toolbox-", dir=directory.parent))
+        making.chmod(0o755)
+        try:
+            fill(making, interpreter, programs)
+            making.rename(directory)  # another run may have been faster: then its toolbox is as good
+        except OSError:
+            if not directory.is_dir():
+                raise
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+    loader = next(path.name for path in (directory / "lib").iterdir() if re.match(r"ld[-.].*so", path.name))
+    return Toolbox(directory, loader, frozenset(programs))
+
+
+def digest(*sources: Path) -> str:
+    """What the toolbox is made from: the agent's text, this file's, and the programs' paths, sizes and times."""
+    summed = hashlib.sha256(AGENT.read_bytes() + Path(__file__).read_bytes())
+    for source in sources:
+        found = source.stat()
+        summed.update(f"{source} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return summed.hexdigest()[:16]
+
+
+def fill(target: Path, interpreter: Path, programs: dict[str, Path]) -> None:
+    """Copy everything into an empty directory."""
+    library, modules = target / "lib", target / "lib" / Path(sysconfig.get_path("stdlib")).name
+    (target / "bin").mkdir()
+    (modules / "lib-dynload").mkdir(parents=True)
+    binaries = [interpreter, *programs.values()]
+    shutil.copy2(interpreter, target / "bin/python3")
+    for name, path in programs.items():
+        shutil.copy2(path, target / "bin" / name)
+    shutil.copy2(AGENT, target / "agent.py")
+    homes = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
+    listed = run([interpreter, "-I", "-S", "-B", AGENT, "--modules"]).split()
+    for module in sorted({Path(line).resolve() for line in listed}):
+        home = next((home for home in homes if module.is_relative_to(home)), None)
+        if home is None:
+            continue  # the agent itself
+        copy = modules / module.relative_to(home)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(module, copy)
+        if module.suffix == ".so":
+            binaries.append(module)
+    for name, path in sorted(libraries(binaries).items()):
+        shutil.copy2(path.resolve(), library / name)
+
+
+def libraries(binaries: list[Path]) -> dict[str, Path]:
+    """The shared libraries that these need, the loader included, as ldd(1) resolves them here."""
+    found: dict[str, Path] = {}
+    for binary in binaries:
+        try:
+            listed = run(["ldd", binary])
+        except ProgramFailed as reason:
+            if "not a dynamic executable" in str(reason):
+                continue
+            raise
+        for line in listed.splitlines():
+            resolved = re.search(r"(/\S+) \(0x", line)
+            if resolved:
+                name = line.split()[0]
+                found[Path(name).name] = Path(resolved[1])
+    return found
+
+
+def fio_version() -> str:
+    """What `fio --version` says, or an empty string where fio is not installed."""
+    path = shutil.which("fio", path=ENVIRONMENT["PATH"])
+    if not path:
+        return ""
+    return subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()
