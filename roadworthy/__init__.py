@@ -18,9 +18,10 @@ from roadworthy.layers import (
     acl,
     file_capability,
 )
+from roadworthy.tiny_program import pausing_program
 
 __all__ = [
     "COPY_UP", "LAYERS", "SHARED_PAGE_CACHE", "SIZE_LIMIT", "WHITEOUTS", "Device", "Directory", "Fifo", "File",
     "Hardlink", "Opaque", "SparseFile", "Symlink", "Whiteout", "acl", "capabilities", "check", "file_capability",
-    "layers", "lower", "needs",
+    "layers", "lower", "needs", "pausing_program",
 ]  # fmt: skip

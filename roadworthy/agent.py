@@ -22,6 +22,7 @@ import ctypes
 import errno
 import fcntl
 import json
+import mmap
 import os
 import select
 import signal
@@ -69,7 +70,7 @@ def encoded(path):
     return path if isinstance(path, bytes) else os.fsencode(path)
 
 
-# --- calls that take more than their namesake in os -------------------------------------------------------------------
+# --- calls that take more than their namesake in os
 
 
 def call_statx(path, mask):
@@ -135,9 +136,7 @@ def call_ficlone(target, source):
 
 def call_mmap(descriptor, length, protection, flags):
     libc.mmap.restype = ctypes.c_void_p
-    return checked(
-        libc.mmap(None, ctypes.c_size_t(length), protection, flags, descriptor, ctypes.c_long(0))
-    )
+    return checked(libc.mmap(None, ctypes.c_size_t(length), protection, flags, descriptor, ctypes.c_long(0)))
 
 
 def call_munmap(address, length):
@@ -185,6 +184,40 @@ def call_name_to_handle(path, flags):
     checked(libc.name_to_handle_at(AT_FDCWD, encoded(path), handle, ctypes.byref(mount), flags))
     size, kind = struct.unpack_from("=Ii", handle.raw)
     return struct.pack("=i", kind) + handle.raw[8 : 8 + size]
+
+
+def call_open_by_handle(mount, handle, flags):
+    """open_by_handle_at(2), with a handle as `name_to_handle` answers it."""
+    packed = struct.pack("=I", len(handle) - 4) + handle
+    return checked(libc.open_by_handle_at(mount, ctypes.create_string_buffer(packed, len(packed)), flags))
+
+
+def call_fanotify_mark(descriptor, flags, mask, path):
+    checked(libc.fanotify_mark(descriptor, flags, ctypes.c_uint64(mask), AT_FDCWD, encoded(path)))
+
+
+def call_fanotify_read(descriptor):
+    """The masks of the events that wait on a fanotify descriptor."""
+    masks, at = [], 0
+    data = os.read(descriptor, 65536) if select.select([descriptor], [], [], 0)[0] else b""
+    while at < len(data):
+        length, _, _, _, mask = struct.unpack_from("=IBBHQ", data, at)
+        masks.append(mask)
+        at += length
+    return masks
+
+
+def call_pread_aligned(descriptor, count, offset):
+    """pread(2) into memory that is aligned to a page, as O_DIRECT asks."""
+    with mmap.mmap(-1, count) as memory:
+        return memory[: os.preadv(descriptor, [memory], offset)]
+
+
+def call_pwrite_aligned(descriptor, data, offset):
+    """pwrite(2) from memory that is aligned to a page, as O_DIRECT asks."""
+    with mmap.mmap(-1, len(data)) as memory:
+        memory[:] = data
+        return os.pwritev(descriptor, [memory], offset)
 
 
 sockets = {}
@@ -313,6 +346,14 @@ def call_replace_often(source_directory, target, times):
         os.rename(name, target)
 
 
+def call_append_often(path, record, times):
+    """Open `path` with O_APPEND, write `record` `times` times over, close."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    for _ in range(times):
+        os.write(descriptor, record)
+    os.close(descriptor)
+
+
 def call_look_often(path, seconds):
     """Open and read `path` again and again: [looks, times missing, times torn]."""
     end = time.monotonic() + seconds
@@ -356,10 +397,13 @@ CALLS = {
     "connect": call_connect, "accept": call_accept, "run": call_run, "start": call_start, "finish": call_finish,
     "kill": os.kill, "getpid": os.getpid, "become": call_become, "store": call_store, "load": call_load,
     "digest": call_digest, "replace_often": call_replace_often, "look_often": call_look_often,
+    "append_often": call_append_often, "pread_aligned": call_pread_aligned, "pwrite_aligned": call_pwrite_aligned,
+    "open_by_handle": call_open_by_handle, "fanotify_mark": call_fanotify_mark, "fanotify_read": call_fanotify_read,
+    "fanotify_init": lambda flags: checked(libc.fanotify_init(flags, os.O_RDONLY)),
 }  # fmt: skip
 
 
-# --- frames ------------------------------------------------------------------------------------------------------------
+# --- frames
 
 
 def pack(message):
@@ -394,7 +438,7 @@ class Inbox:
         while len(self.waiting) >= 4:
             length = struct.unpack(">I", self.waiting[:4])[0]
             if length > LIMIT:
-                raise SystemExit("a frame of %d bytes is over the limit" % length)
+                raise SystemExit(f"a frame of {length} bytes is over the limit")
             if len(self.waiting) < 4 + length:
                 break
             found.append(self.waiting[4 : 4 + length])
@@ -402,7 +446,7 @@ class Inbox:
         return found
 
 
-# --- the worker and the relay --------------------------------------------------------------------------------------------
+# --- the worker and the relay
 
 
 def answer(request):
@@ -412,7 +456,7 @@ def answer(request):
     except OSError as refused:
         reply["e"] = refused.errno or errno.EIO
     except Exception as fault:
-        reply["x"] = "%s: %s" % (type(fault).__name__, fault)
+        reply["x"] = f"{type(fault).__name__}: {fault}"
     return reply
 
 
@@ -500,7 +544,7 @@ class Relay:
             except BrokenPipeError:
                 pass  # it is dead; the notice of its death is on its way
         else:
-            send(1, pack({"n": self.nonce, "i": request["i"], "p": number, "x": "no process %d" % number}))
+            send(1, pack({"n": self.nonce, "i": request["i"], "p": number, "x": f"no process {number}"}))
 
     def bury(self, number):
         pid, ours = self.workers.pop(number)

@@ -1,8 +1,8 @@
 """How a check declares itself: its id, the trees it finds, what it needs.
 
-    @check("rename/lower-file", claim="S49", source="POSIX.1-2017, rename()")
-    @lower(old=b"data")
-    def test_rename_of_a_file_from_the_image(fs): ...
+@check("rename/lower-file", claim="S49", source="POSIX.1-2017, rename()")
+@lower(old=b"data")
+def test_rename_of_a_file_from_the_image(fs): ...
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def capabilities(*names: str) -> Callable[[Function], Function]:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a collected item declared, in one value. `slug` names its directory; `trees` are its layers, lowest first."""
+    """What a collected item declared. `slug` names its directory; `trees` are its layers, the lowest first."""
 
     identity: str
     family: str

@@ -116,7 +116,9 @@ class Deviations:
         found = [entry for entry in self.entries if entry.applies(check, facts)]
         if len(found) > 1:
             places = " and ".join(f"{entry.file}:{entry.line}" for entry in found)
-            raise DeviationError(f"{places}: both speak of {check} on this lane; their conditions have to exclude each other")
+            raise DeviationError(
+                f"{places}: both speak of {check} on this lane; their conditions must exclude each other"
+            )
         return found[0] if found else None
 
 

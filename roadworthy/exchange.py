@@ -1,8 +1,8 @@
 """The controller's end of the conversation with the agent in a container.
 
-One `Exchange` is one agent. It numbers requests, keeps answers apart by process, gives every wait a deadline, and trusts
-nothing that comes back: a frame over the limit, without the nonce, or answering what was not asked is an error of the
-harness (`AgentFault`), never a verdict about the driver.
+One `Exchange` is one agent. It numbers requests, keeps answers apart by process, gives every wait a deadline, and
+trusts nothing that comes back: a frame over the limit, without the nonce, or answering what was not asked is an error
+of the harness (`AgentFault`), never a verdict about the driver.
 """
 
 from __future__ import annotations
@@ -185,5 +185,3 @@ def _as_base64(data: object) -> dict[str, str]:
 
 def _from_base64(found: dict[str, Any]) -> Any:
     return binascii.a2b_base64(found["b"]) if set(found) == {"b"} and isinstance(found["b"], str) else found
-
-

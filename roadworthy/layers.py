@@ -1,9 +1,9 @@
 """Image layers as values, and the archive that an engine loads.
 
 A tree is a mapping from paths to entries; an image is a row of trees, the lowest first. We write the archive ourselves
-(PAX tar, see pax(1) and the OCI image-spec's layer.md) because `docker build` needs a network or an image to start from,
-and because `docker commit` of 20.10 drops sub-second times and user.* attributes, so that what a check puts into a
-layer would not be what it finds there.
+(PAX tar, see pax(1) and the OCI image-spec's layer.md) because `docker build` needs a network or an image to start
+from, and because `docker commit` of 20.10 drops sub-second times and user.* attributes, so that what a check puts into
+a layer would not be what it finds there.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Device(Entry):
 
 @dataclass(frozen=True)
 class Socket(Entry):
-    """A unix socket. No image archive can hold one (OCI image-spec, layer.md, "File Types"), so writing it is refused."""
+    """A unix socket. No image archive can hold one (OCI image-spec, layer.md, "File Types"): writing it is refused."""
 
 
 @dataclass(frozen=True)
@@ -169,10 +169,8 @@ def member(path: str, value: Entry) -> tuple[tarfile.TarInfo, bytes]:
     made.mode, made.uid, made.gid = value.mode, value.uid, value.gid
     seconds, nanoseconds = divmod(value.mtime_ns, 10**9)
     made.mtime = seconds
-    if nanoseconds:
-        made.pax_headers["mtime"] = f"{seconds}.{nanoseconds:09d}"
-    for name, raw in value.xattrs.items():
-        made.pax_headers[f"SCHILY.xattr.{name}"] = raw.decode("utf-8", "surrogateescape")
+    headers = {f"SCHILY.xattr.{name}": raw.decode("utf-8", "surrogateescape") for name, raw in value.xattrs.items()}
+    made.pax_headers = headers | ({"mtime": f"{seconds}.{nanoseconds:09d}"} if nanoseconds else {})
     content = b""
     match value:
         case File():
@@ -226,7 +224,11 @@ def write_archive(target: BinaryIO, name: str, layers: Sequence[bytes], command:
     identity = hashlib.sha256(configuration).hexdigest()
     manifest = json.dumps([{"Config": f"{identity}.json", "RepoTags": [name], "Layers": names}]).encode()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for path, content in [(f"{identity}.json", configuration), *zip(names, layers, strict=True), ("manifest.json", manifest)]:
+        for path, content in [
+            (f"{identity}.json", configuration),
+            *zip(names, layers, strict=True),
+            ("manifest.json", manifest),
+        ]:
             made = marker(path)
             made.size = len(content)
             tar.addfile(made, io.BytesIO(content))

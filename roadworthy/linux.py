@@ -1,4 +1,4 @@
-"""Linux's constants that checks name and that `os`, `stat` and `fcntl` leave out. Values from the kernel's uapi headers."""
+"""Constants that checks name and that `os`, `stat` and `fcntl` leave out; values from the kernel's uapi headers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ O_NOATIME = 0o1000000
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 F_GETLK, F_SETLK = 5, 6
 F_OFD_SETLK = 37
-F_SETLEASE = 1024
+F_SETLEASE, F_GETLEASE = 1024, 1025
+F_SETSIG = 10
 
 # mmap(2)
-PROT_READ, PROT_WRITE = 1, 2
+PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 MAP_SHARED, MAP_PRIVATE = 1, 2
 
 # inotify(7)
@@ -48,3 +49,11 @@ TMPFS_MAGIC = 0x01021994
 
 # posix_fadvise(2)
 POSIX_FADV_DONTNEED = 4
+
+# name_to_handle_at(2)
+AT_HANDLE_FID = 0x200
+
+# fanotify_init(2), fanotify_mark(2)
+FAN_REPORT_FID, FAN_NONBLOCK = 0x200, 0x2
+FAN_MARK_ADD, FAN_MARK_FILESYSTEM = 0x1, 0x100
+FAN_MODIFY = 0x2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from roadworthy.checks import PROVENANCES, Declared, declared
 from roadworthy.drivers import DRIVERS
 from roadworthy.evidence import Evidence
 from roadworthy.features import LACKING
-from roadworthy.lanes import LaneError, expand
+from roadworthy.lanes import LaneError
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.process import Process
 from roadworthy.verdicts import Unsupported
@@ -35,7 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"Known: {', '.join(BACKINGS)}, or all. Default: the first that the driver takes.",
     )  # fmt: skip
     group.addoption(
-        "--driver-opt", action="append", default=[], metavar="KEY=VALUE",
+        "--driver-opt",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
         help="A --storage-opt for the daemon, as overlay2.size=1G; repeatable. It becomes part of the lane's name.",
     )
     group.addoption(
@@ -44,11 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
     group.addoption(
         "--keep", action="store_true",
-        help="Leave daemons, containers and file systems running for inspection; `roadworthy reap --kept` removes them.",
+        help="Leave daemons, containers and file systems running for inspection. "
+        "`roadworthy reap --kept` removes them.",
     )  # fmt: skip
     group.addoption(
         "--mutant", metavar="NAME",
-        help="Run on a faulty driver from the mutants' catalogue, to see its checks fail. `roadworthy mutants` lists them.",
+        help="Run on a faulty driver from the mutants' catalogue (mutants/catalogue.toml), to see its checks fail.",
     )  # fmt: skip
 
 
@@ -83,7 +87,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     several = mark.kwargs["provenances"] if mark else ()
     unknown = [word for word in several if word not in PROVENANCES]
     if unknown:
-        raise LaneError(f"{metafunc.definition.nodeid}: unknown provenance {unknown[0]!r}; known: {', '.join(PROVENANCES)}")
+        raise LaneError(
+            f"{metafunc.definition.nodeid}: unknown provenance {unknown[0]!r}; known: {', '.join(PROVENANCES)}"
+        )
     if len(several) > 1:
         metafunc.fixturenames.append("provenance")
         metafunc.parametrize("provenance", several, ids=list(several))
@@ -116,7 +122,8 @@ def declaration_of(request: pytest.FixtureRequest, stand: Any) -> Declared:
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest) -> Evidence:
     """The check's transcript and observations."""
-    return request.node.stash.setdefault(EVIDENCE, Evidence())
+    found: Evidence = request.node.stash.setdefault(EVIDENCE, Evidence())
+    return found
 
 
 @pytest.fixture
@@ -197,11 +204,27 @@ def daemons(request: pytest.FixtureRequest, stand: Any) -> Any:
     return request.config.stash[SESSION].daemons(stand)
 
 
+@pytest.fixture
+def paired(stand: Any, request: pytest.FixtureRequest) -> Any:
+    """Measure a workload on the driver against `native`: `paired("randread-4k").report()`."""
+    from roadworthy.benchmarks import Paired, VirtualClock
+
+    clock = VirtualClock()
+    request.node.add_marker(pytest.mark.benchmark(timer=clock, group=stand.lane.id))
+    session = request.config.stash[SESSION]
+    benchmark = request.getfixturevalue("benchmark")
+    return Paired(stand, request.node.nodeid, session.bundle, benchmark, clock, session.stage)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    session = item.config.stash[SESSION]
-    return session.report(item, call, report) if item.get_closest_marker("check") else report
+    if item.get_closest_marker("check") is None:
+        return report
+    judged: pytest.TestReport = item.config.stash[SESSION].report(item, call, report)
+    return judged
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

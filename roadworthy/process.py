@@ -148,6 +148,15 @@ class Process:
     def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
         return int(self._call("pwrite", descriptor, data, offset))
 
+    def pread_aligned(self, descriptor: int, count: int, offset: int) -> bytes:
+        """pread(2) into memory aligned to a page, as O_DIRECT asks."""
+        return bytes(self._call("pread_aligned", descriptor, count, offset))
+
+    def pwrite_aligned(self, descriptor: int, data: bytes, offset: int) -> int:
+        """pwrite(2) from memory aligned to a page, as O_DIRECT asks."""
+        shown = f"pwrite_aligned({descriptor}, {len(data)} bytes, {offset})"
+        return int(self._call("pwrite_aligned", descriptor, data, offset, shown=shown))
+
     def lseek(self, descriptor: int, offset: int, whence: int = os.SEEK_SET) -> int:
         return int(self._call("lseek", descriptor, offset, whence))
 
@@ -171,6 +180,10 @@ class Process:
 
     def sendfile(self, target: int, source: int, offset: int, count: int) -> int:
         return int(self._call("sendfile", target, source, offset, count))
+
+    def splice(self, source: int, target: int, count: int) -> int:
+        """splice(2); one of the two is a pipe."""
+        return int(self._call("splice", source, target, count))
 
     def ficlone(self, target: int, source: int) -> None:
         """ioctl_ficlone(2): share the source's extents."""
@@ -318,6 +331,20 @@ class Process:
 
     def name_to_handle(self, path: str, flags: int = 0) -> bytes:
         return bytes(self._call("name_to_handle", path, flags))
+
+    def open_by_handle(self, mount: int, handle: bytes, flags: int) -> int:
+        """open_by_handle_at(2); `mount` is a descriptor of any object of the handle's file system."""
+        return int(self._call("open_by_handle", mount, handle, flags))
+
+    def fanotify_init(self, flags: int) -> int:
+        return int(self._call("fanotify_init", flags))
+
+    def fanotify_mark(self, descriptor: int, flags: int, mask: int, path: str) -> None:
+        self._call("fanotify_mark", descriptor, flags, mask, path)
+
+    def fanotify_read(self, descriptor: int) -> list[int]:
+        """The masks of the events that wait; empty when none does."""
+        return list(self._call("fanotify_read", descriptor))
 
     # --- memory
 

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from roadworthy.deadline import wait_until
@@ -161,7 +162,7 @@ def undo_cgroup(item: Item) -> list[str]:
         if not top.is_dir():
             continue
         for directory, _, _ in os.walk(top, topdown=False):
-            wait_until(lambda place=directory: emptied(Path(place)), 10, f"control group {directory} to be free")
+            wait_until(partial(emptied, Path(directory)), 10, f"control group {directory} to be free")
         removed.append(f"control group {top}")
     return removed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from reports.records import End, Record, Result
+from reports.records import Benchmark, End, LaneRecord, Record, Result
 
 
 def now() -> str:
@@ -25,6 +25,8 @@ class BundleWriter:
         self.directory = directory
         self.path = directory / "bundle.jsonl"
         self.results: list[Result] = []
+        self.benchmarks: list[Benchmark] = []
+        self.lanes: list[LaneRecord] = []
         self._encoder = msgspec.json.Encoder()
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
@@ -32,11 +34,21 @@ class BundleWriter:
         """Append one record, synced."""
         if isinstance(record, Result):
             self.results.append(record)
+        if isinstance(record, Benchmark):
+            self.benchmarks.append(record)
+        if isinstance(record, LaneRecord):
+            self.lanes.append(record)
         os.write(self._descriptor, self._encoder.encode(record) + b"\n")
         os.fsync(self._descriptor)
 
     def end(self, exit_status: int) -> None:
         """The closing record, with how many of each verdict the bundle holds."""
         counts = Counter(result.verdict for result in self.results)
-        self.write(End(finished=now(), exit_status=exit_status, counts=dict(counts)))
+        self.write(
+            End(
+                finished=now(),
+                exit_status=exit_status,
+                counts={str(verdict): count for verdict, count in counts.items()},
+            )
+        )
         os.close(self._descriptor)

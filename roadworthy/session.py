@@ -26,6 +26,7 @@ from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.kernel_log import KernelLog
 from roadworthy.lanes import Lane, expand
 from roadworthy.ledger import Ledger
+from roadworthy.ledger import read as read_ledger
 from roadworthy.machines.host import Host
 from roadworthy.plugin import EVIDENCE
 from roadworthy.results import BundleWriter, now
@@ -105,7 +106,9 @@ class Session:
         try:
             self.bundle = BundleWriter(directory)
         except FileExistsError:
-            raise pytest.UsageError(f"roadworthy: --bundle: {directory} holds a bundle already; name a new directory") from None
+            raise pytest.UsageError(
+                f"roadworthy: --bundle: {directory} holds a bundle already; name a new directory"
+            ) from None
         except OSError as reason:
             raise pytest.UsageError(f"roadworthy: --bundle: {directory} cannot be written: {reason.strerror}") from None
         checks = {check.identity: self._describe(check, item) for _, check, item in self._items}
@@ -147,7 +150,9 @@ class Session:
                 self._stands.pop(lane.id, None)
                 self._record_lane(lane, None, facts, stand.seconds)
                 if stand.keep:
-                    self._say(f"kept: docker --host unix://{stand.engine.socket} ps -a; roadworthy reap --kept removes it")
+                    self._say(
+                        f"kept: docker --host unix://{stand.engine.socket} ps -a; roadworthy reap --kept removes it"
+                    )
 
     def second_stand(self, stand: Stand, check: Declared) -> Iterator[Stand]:
         with bring_up(stand.lane, [check], self.machine, self.site(), self.stage) as own:
@@ -200,7 +205,11 @@ class Session:
             return report
         if call.when == "setup" and broken is None:
             return report
-        if broken is not None and broken is self._down.get(lane.id) and not isinstance(broken, Unsupported | Precondition):
+        if (
+            broken is not None
+            and broken is self._down.get(lane.id)
+            and not isinstance(broken, Unsupported | Precondition)
+        ):
             # The lane's first check carries the cause; the others were never asked, and their cells are `missing`.
             if lane.id in self._told:
                 return skipped(report, item, f"[missing] the lane did not come up: {first_line(broken)}")
@@ -230,7 +239,8 @@ class Session:
             Result(
                 lane=lane.id, check=check.identity, nodeid=item.nodeid, verdict=judgement.verdict, at=now(),
                 seconds=round(seconds, 4), reason=judgement.reason, observations=list(evidence.observations),
-                transcript=list(evidence.transcript), omitted_calls=evidence.omitted, kernel_log=log, deviation=deviation,
+                transcript=list(evidence.transcript), omitted_calls=evidence.omitted, kernel_log=log,
+                deviation=deviation,
             )
         )  # fmt: skip
 
@@ -262,7 +272,7 @@ class Session:
             return
         with reaper.owned(path) as ours:
             if ours:
-                for sentence in reaper.undo(reaper.read(path)).left:
+                for sentence in reaper.undo(read_ledger(path)).left:
                     self._say(f"left behind, `roadworthy reap` tries again: {sentence}")
 
     # --- what a person sees
@@ -271,7 +281,7 @@ class Session:
         return header(self.lanes, self.engine, self.machine, fio_version())
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self.bundle is not None and self._items:
+        if self.bundle is not None:
             summary(terminalreporter, self.lanes, self.bundle, self.page)
 
     def _say(self, text: str) -> None:
@@ -342,6 +352,8 @@ def suite_version(root: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"version": version("roadworthy")}
     for name, argv in {"commit": ["rev-parse", "HEAD"], "changes": ["status", "--porcelain"]}.items():
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            said = subprocess.run(["git", "-C", str(root), *argv], capture_output=True, text=True, timeout=10, check=True)
+            said = subprocess.run(
+                ["git", "-C", str(root), *argv], capture_output=True, text=True, timeout=10, check=True
+            )
             found[name] = said.stdout.strip() if name == "commit" else bool(said.stdout.strip())
     return found

@@ -21,7 +21,7 @@ from roadworthy.engines.dockerd import Dockerd, EngineFailed
 from roadworthy.lanes import Lane
 from roadworthy.layers import Directory, Entry, SparseFile, flattened, layer_tar, write_archive
 from roadworthy.ledger import RUNTIME, STATE, Ledger
-from roadworthy.machines.backing import GIB, Backing
+from roadworthy.machines.backing import GIB, RECIPES, Backing
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.programs import run
 from roadworthy.storage import Storage
@@ -47,9 +47,9 @@ def requirements(lane: Lane, machine: Host) -> Iterator[Requirement]:
     yield machine.privilege()
     yield machine.command("dockerd", "docker.io")
     yield machine.command("runc", "runc")
-    recipe = {"xfs": ("mkfs.xfs", "xfsprogs"), "btrfs": ("mkfs.btrfs", "btrfs-progs"), "ext4": ("mkfs.ext4", "e2fsprogs")}
-    if lane.backing in recipe:
-        yield machine.command(*recipe[lane.backing])
+    recipe = RECIPES.get(lane.backing)
+    if recipe is not None and recipe.mkfs:
+        yield machine.command(recipe.mkfs[0], recipe.package)
 
 
 def refuse_unmet(lane: Lane, machine: Host) -> None:
@@ -244,7 +244,9 @@ def bring_up(
         confirm(lane, backing, engine)
         volume = backing.mountpoint / "volume"
         backing.path("volume").mkdir()
-        stand = Stand(lane, machine, site.ledger, capsule, backing, engine, tools, volume, keep=site.keep, seconds=seconds)
+        stand = Stand(
+            lane, machine, site.ledger, capsule, backing, engine, tools, volume, keep=site.keep, seconds=seconds
+        )
         with staged("loading the image"):
             load_trees(stand, checks)
         with stage("starting the container"):

@@ -54,7 +54,7 @@ class Storage:
 
     def image_layers(self, image: str = "") -> list[Path]:
         """The image's layer directories, the lowest first."""
-        digests = self._engine.client.api.inspect_image(image or self._image)["RootFS"]["Layers"]
+        digests = self._engine.client.images.get(image or self._image).attrs["RootFS"]["Layers"]
         return [self._driver.image_layer(self.data_root, chain) for chain in chain_ids(digests)]
 
     @contextmanager

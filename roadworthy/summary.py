@@ -8,14 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from reports.records import WORST_FIRST, LaneRecord, Record
+from reports.records import WORST_FIRST, Verdict
 from roadworthy.lanes import Lane
 from roadworthy.machines.host import Host
 from roadworthy.results import BundleWriter
 
-COLOURS = {"error": "red", "crash": "red", "hang": "red", "fail": "red", "fixed": "red", "known": "yellow", "pass": "green"}
+COLOURS = {
+    "error": "red",
+    "crash": "red",
+    "hang": "red",
+    "fail": "red",
+    "fixed": "red",
+    "known": "yellow",
+    "pass": "green",
+}
 
 
 def header(lanes: Sequence[Lane], engine: str, machine: Host, fio: str) -> list[str]:
@@ -31,56 +37,58 @@ def header(lanes: Sequence[Lane], engine: str, machine: Host, fio: str) -> list[
 
 
 def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Path | None) -> None:
-    """Lanes by families, each cell the worst verdict and how many checks it has; then where the time went."""
+    """Per lane the counts and where the time went; then families by lanes, and the benchmarks."""
     reporter.section("roadworthy", sep="=")
-    families = sorted({result.check.partition("/")[0] for result in bundle.results})
-    width = max([len(lane.id) for lane in lanes] + [4])
+    width = max(len(lane.id) for lane in lanes)
     for lane in lanes:
         mine = [result for result in bundle.results if result.lane == lane.id]
         counts = Counter(result.verdict for result in mine)
-        reporter.write(f"{lane.id:<{width}}  ")
-        said = [(verdict, counts[verdict]) for verdict in WORST_FIRST if counts[verdict]]
-        for verdict, count in said:
-            colour = COLOURS.get(verdict)
-            reporter.write(f"{count} {verdict}  ", **({colour: True} if colour else {}))
-        reporter.write_line("" if said else "nothing reported")
-        times = seconds(bundle.path, lane.id)
-        times["checks"] = sum(result.seconds for result in mine)
-        reporter.write_line(" " * width + "  " + ", ".join(f"{name} {spent:.1f} s" for name, spent in times.items()))
-    table(reporter, lanes, families, bundle)
+        reporter.write(f"{lane.id:<{width}}")
+        for verdict in WORST_FIRST:
+            if counts[verdict]:
+                written(reporter, f"  {counts[verdict]} {verdict}", verdict)
+        record = next((found for found in bundle.lanes if found.lane == lane.id), None)
+        if record is not None and record.state != "ready":
+            reporter.write(f"  {record.state}: {record.reason}")
+        reporter.write_line("")
+        spent = {**(record.seconds if record else {}), "checks": sum(result.seconds for result in mine)}
+        reporter.write_line(" " * width + "  " + ", ".join(f"{name} {took:.1f} s" for name, took in spent.items()))
+    if bundle.results:
+        table(reporter, lanes, bundle)
+    for found in bundle.benchmarks:
+        said = f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}] of {found.baseline.name}"
+        why = f" ({found.reason})" if found.reason else ""
+        reporter.write_line(f"{found.lane}  {found.benchmark}: {found.verdict}, {found.metric} {said}{why}")
     reporter.write_line(f"bundle: {bundle.path}")
     if page is not None:
         reporter.write_line(f"page:   {page}")
 
 
-def table(reporter: Any, lanes: Sequence[Lane], families: Sequence[str], bundle: BundleWriter) -> None:
+def written(reporter: Any, text: str, verdict: Verdict) -> None:
+    """Write in the verdict's colour; the reporter leaves colours out where there is no terminal."""
+    colour = COLOURS.get(verdict)
+    reporter.write(text, **({colour: True} if colour else {}))
+
+
+def table(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter) -> None:
     """One row a family, the worst first; one column a lane: the worst verdict of the family there."""
-    worst: dict[tuple[str, str], str] = {}
+    worst: dict[tuple[str, str], Verdict] = {}
     for result in bundle.results:
         key = (result.check.partition("/")[0], result.lane)
-        worst[key] = min(worst.get(key, "missing"), result.verdict, key=lambda verdict: WORST_FIRST.index(verdict))  # type: ignore[arg-type]
-    names = [lane.driver.name if len({other.driver for other in lanes}) == len(lanes) else lane.id for lane in lanes]
-    left = max([len(family) for family in families] + [6])
-    widths = [max(len(name), 11) for name in names]
+        worst[key] = min(worst.get(key, "missing"), result.verdict, key=WORST_FIRST.index)
+    families = sorted({family for family, _ in worst})
+    families.sort(key=lambda family: min(WORST_FIRST.index(worst.get((family, lane.id), "missing")) for lane in lanes))
+    alone = len({lane.driver.name for lane in lanes}) == len(lanes)
+    names = [lane.driver.name if alone else lane.id for lane in lanes]
+    left = max(len(family) for family in [*families, "family"])
+    widths = [max(len(name), len("unsupported")) for name in names]
+    columns = list(zip(lanes, names, widths, strict=True))
     reporter.write_line("")
-    reporter.write_line("  ".join([f"{'family':<{left}}", *(f"{name:<{w}}" for name, w in zip(names, widths, strict=True))]))
-    order = {verdict: at for at, verdict in enumerate(WORST_FIRST)}
-    ranked = sorted(families, key=lambda family: min(order[worst.get((family, lane.id), "missing")] for lane in lanes))  # type: ignore[index]
-    for family in ranked:
+    reporter.write_line(f"{'family':<{left}}" + "".join(f"  {name:<{width}}" for _, name, width in columns))
+    for family in families:
         reporter.write(f"{family:<{left}}")
-        for lane, w in zip(lanes, widths, strict=True):
+        for lane, _, width in columns:
             verdict = worst.get((family, lane.id), "missing")
-            colour = COLOURS.get(verdict)
-            reporter.write(f"  {verdict:<{w}}", **({colour: True} if colour else {}))
+            written(reporter, f"  {verdict:<{width}}", verdict)
         reporter.write_line("")
-
-
-def seconds(path: Path, lane: str) -> dict[str, float]:
-    """Where a lane's time went before its checks, from its record."""
-    decoder = msgspec.json.Decoder(Record)
-    for line in path.read_bytes().splitlines():
-        if line.startswith(b'{"type":"lane"'):
-            record = decoder.decode(line)
-            if isinstance(record, LaneRecord) and record.lane == lane:
-                return dict(record.seconds)
-    return {}
+    reporter.write_line("")

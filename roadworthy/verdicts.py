@@ -34,15 +34,15 @@ def first_line(broken: BaseException) -> str:
 
 
 def judge(outcome: BaseException | None, recorded: Entry | None, kernel_log: list[str]) -> Judgement:
-    """The verdict on a check that ended with `outcome`, where `recorded` is expected and the kernel said `kernel_log`."""
+    """The verdict on a check that ended with `outcome`, of which `recorded` was expected."""
     found = bug(kernel_log)
     if found:
         return Judgement("crash", f"the kernel reported: {found}")
     match outcome:
-        case None if recorded is None:
-            return Judgement("pass")
-        case None:
+        case None if recorded is not None:
             return Judgement("fixed", f"the recorded deviation did not happen: {recorded.why}", recorded)
+        case None:
+            return Judgement("pass")
         case CallHung():
             return Judgement("hang", first_line(outcome))
         case Unsupported():

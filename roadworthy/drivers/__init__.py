@@ -14,8 +14,7 @@ from roadworthy.drivers.vfs import Vfs
 from roadworthy.drivers.zfs import Zfs
 
 DRIVERS: dict[str, Driver] = {
-    kind.name: kind()
-    for kind in (Native, Overlay2, Overlay, Vfs, Btrfs, FuseOverlayfs, Aufs, Devicemapper, Zfs)
+    kind.name: kind() for kind in (Native, Overlay2, Overlay, Vfs, Btrfs, FuseOverlayfs, Aufs, Devicemapper, Zfs)
 }
 
 __all__ = ["DRIVERS", "Driver"]

@@ -43,7 +43,7 @@ class Driver:
         return [f"{key}={value}" for key, value in options.items()]
 
     def writable_layer(self, data_root: Path, container: Mapping[str, Any]) -> Path:
-        """The directory of a container's writable layer, from `docker inspect`, below `data_root` as the reader sees it."""
+        """The directory of a container's writable layer, from `docker inspect`; `data_root` as the reader sees it."""
         return self.layer_directory(data_root, mount_id(data_root, self.daemon_name, container["Id"]))
 
     def image_layer(self, data_root: Path, chain_id: str) -> Path:

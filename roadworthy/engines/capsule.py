@@ -36,7 +36,9 @@ class Capsule:
             env=ENVIRONMENT,
             start_new_session=True,  # the terminal's Ctrl-C is for pytest
         )
-        assert self._outer.stdin and self._outer.stdout and self._outer.stderr
+        assert self._outer.stdin is not None
+        assert self._outer.stdout is not None
+        assert self._outer.stderr is not None
         if self._outer.stdout.readline() != b"ready\n":
             said = self._outer.stderr.read().decode(errors="replace").strip()
             raise ProgramFailed(f"namespaces cannot be made here: {said or self._outer.wait(10)}")

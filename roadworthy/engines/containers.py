@@ -35,7 +35,7 @@ class Container:
             "use_config_proxy": False,
         }
         chosen.update(settings)
-        self.id: str = engine.client.containers.create(image, toolbox.agent("--idle"), **chosen).id
+        self.id = str(engine.client.containers.create(image, toolbox.agent("--idle"), **chosen).id)
         self._exchange: Exchange | None = None
 
     def start(self) -> Container:

@@ -65,7 +65,7 @@ class Dockerd:
             *[word for option in storage_options for word in ("--storage-opt", option)],
             *(["--cgroup-parent", f"/{cgroup}"] if cgroup else []), *extra,
         ]  # fmt: skip
-        self.client: docker.DockerClient = None
+        self.client: docker.DockerClient
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 

@@ -55,7 +55,7 @@ class Backing:
         with image.open("xb") as file:
             file.truncate(size)
         run([*self.recipe.mkfs, image], 120)
-        # Direct I/O on the loop device, or the host's page cache answers for the device (benchmarks would measure memory).
+        # Direct I/O on the loop device, or the host's page cache answers for it and benchmarks measure memory.
         self.device = capsule.run(["losetup", "--find", "--show", "--direct-io=on", str(image)]).strip()
         capsule.run(["mount", self.device, str(mountpoint)])
         # Detaching a mounted loop device marks it for release with its last user: the mount takes it along.

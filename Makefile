@@ -1,0 +1,60 @@
+# The menu. `make conformance` and `make test` need nothing but Debian 12, root and Python 3.11: they install the rest.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+DRIVER ?= overlay2
+BUNDLES ?= $(wildcard bundles/*)
+
+# What the suite calls. The Docker package's own service is not started, see `packages`.
+PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs util-linux libc-bin \
+	coreutils gzip sed tar git python3 python3-venv
+# What its own tests call besides.
+TEST_PACKAGES := chromium
+
+.DEFAULT_GOAL := help
+.PHONY: help conformance test check bench sensitivity site clean lock packages test-packages
+
+help: ## this menu
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+conformance: packages .venv/ready ## install what is missing, run every check on DRIVER (overlay2), write the matrix
+	.venv/bin/pytest --driver=$(DRIVER)
+
+test: packages test-packages .venv/ready ## install what is missing, run the suite's own tests
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/pytest tests
+
+check: .venv/ready ## format, lint, types and unit tests: under a minute, no root, no Docker
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/pytest tests/unit tests/reports -q
+
+bench: packages .venv/ready ## benchmarks on DRIVER against native
+	.venv/bin/pytest bench --driver=$(DRIVER)
+
+sensitivity: packages .venv/ready ## prove that checks can fail: faulty drivers, and which checks notice them
+	.venv/bin/python -m mutants --driver=$(DRIVER)
+
+site: .venv/ready ## one page from BUNDLES (all of bundles/), written to build/index.html
+	.venv/bin/roadworthy site $(BUNDLES) --output build/index.html
+
+clean: ## remove what builds and runs left in the checkout; bundles stay
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .benchmarks *.egg-info
+
+lock: ## resolve pyproject.toml anew into requirements.lock, with hashes
+	.venv/bin/pip install -q pip-tools
+	.venv/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --extra=dev --extra=build \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file=requirements.lock pyproject.toml
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+packages:
+	@.ci/packages $(PACKAGES)
+
+test-packages:
+	@.ci/packages $(TEST_PACKAGES)

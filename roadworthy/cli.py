@@ -1,0 +1,105 @@
+"""The companion command, for what is not a test run: pages, leftovers, and what the suite knows."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import click
+
+from reports.bundle import BundleRefused, read_bundle
+from reports.page import write_page
+from roadworthy import reaper
+from roadworthy.drivers import DRIVERS
+from roadworthy.lanes import Lane
+from roadworthy.ledger import LEDGERS
+from roadworthy.machines.host import Host
+
+
+class Commands(click.Group):
+    """Names the nearest command for a misspelt one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            ctx.fail(f"no command {args[0]!r}{hint} Known: {', '.join(self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="roadworthy")
+def main() -> None:
+    """Roadworthy's companion command. The runs themselves are pytest's: pytest --driver=overlay2"""
+
+
+@main.command()
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("index.html"),
+    show_default=True,
+    help="The page to write.",
+)
+def site(bundles: tuple[Path, ...], output: Path) -> None:
+    """Write one page from one or more run BUNDLES (directories that hold a bundle.jsonl)."""
+    try:
+        read = [read_bundle(bundle) for bundle in bundles]
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_page(read, output)
+    except BundleRefused as reason:
+        raise click.ClickException(str(reason)) from None
+    except ValueError as reason:
+        raise click.ClickException(f"these bundles do not go together: {reason}") from None
+    click.echo(f"{output}: {len(read)} bundle{'s' * (len(read) > 1)}")
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only list what dead runs left.")
+@click.option("--kept", is_flag=True, help="Also remove what runs with --keep left for inspection.")
+def reap(dry_run: bool, kept: bool) -> None:
+    """List and remove what dead runs left: daemons, loop devices, image files, control groups, directories.
+
+    Works from the ledgers of the runs, by identity. Runs that are still alive are not touched.
+    """
+    if os.geteuid() != 0:
+        raise click.ClickException("reaping takes root, as the runs did: run it as root, or with sudo")
+    dead = reaper.dead_runs() if LEDGERS.is_dir() else []
+    for run in dead:
+        note = " (kept for inspection; --kept removes it)" if run.kept and not kept else ""
+        click.echo(f"run {run.run}: {len(run.items)} entries{note}")
+        for item in run.items:
+            click.echo(f"  {item.kind} {reaper.describe(item)}")
+    if not dead:
+        click.echo("no dead run left anything")
+    if dry_run:
+        return
+    left = 0
+    for done in reaper.reap(kept=kept):
+        click.echo(f"run {done.run}: removed {len(done.removed)} things that were still there")
+        for sentence in done.left:
+            click.echo(f"  not removed: {sentence}")
+        left += len(done.left)
+    if left:
+        raise click.ClickException(f"{left} things would not go; their ledgers are kept, try again later")
+
+
+@main.command()
+def drivers() -> None:
+    """List the storage drivers, the backings they take, and what this host lacks for them."""
+    from roadworthy.stand import requirements
+
+    host = Host()
+    for driver in DRIVERS.values():
+        lane = Lane(driver, driver.backings[0], "docker", host.kernel)
+        lacking = next((need.reason for need in requirements(lane, host) if not need.met), "")
+        click.echo(f"{driver.name:<15} {', '.join(driver.backings):<24} {lacking or 'runs here'}")
+        click.echo(f"{'':<15} {(driver.__doc__ or '').strip().splitlines()[0]}")
+
+
+if __name__ == "__main__":
+    main()

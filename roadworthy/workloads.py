@@ -1,0 +1,108 @@
+"""Workloads: fio jobs as TOML of allow-listed keys.
+
+Never raw job files: fio runs `exec_prerun` through a shell, expands `${…}` from the environment and opens any file name
+it is given. So a workload names what it wants, and the argument list is generated from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+DIRECTORY = Path(__file__).parents[1] / "workloads"
+PATTERNS = ("read", "write", "randread", "randwrite", "rw", "randrw")
+ENGINES = ("psync", "libaio", "null", "mmap")
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+class WorkloadError(ValueError):
+    """A workload file that cannot be used; the text begins with its path."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One job. `bs` and `size` are bytes, `runtime_ms` is what one block of measuring takes."""
+
+    name: str
+    promise: str
+    rw: str
+    bs: int
+    size: int
+    direct: bool
+    ioengine: str
+    iodepth: int
+    runtime_ms: int
+
+    @property
+    def reads(self) -> bool:
+        """Whether the job only reads, so that its file has to be there before."""
+        return self.rw in ("read", "randread")
+
+    def arguments(self, file: str, report: str) -> list[str]:
+        """fio's arguments for one block on `file`, its answer going to `report`. See fio(1)."""
+        chosen: dict[str, Any] = {
+            "name": self.name, "filename": file, "rw": self.rw, "bs": self.bs, "size": self.size,
+            "direct": int(self.direct), "ioengine": self.ioengine, "iodepth": self.iodepth,
+            "runtime": f"{self.runtime_ms}ms", "time_based": 1, "randrepeat": 1, "randseed": 20161, "fallocate": "none",
+            "refill_buffers": 1, "group_reporting": 1, "allow_file_create": 0, "unlink": 0, "invalidate": 0,
+            "clocksource": "clock_gettime", "output": report, "output-format": "json+",
+        }  # fmt: skip
+        return [f"--{key}={value}" for key, value in chosen.items()]
+
+
+def load(name: str, directory: Path = DIRECTORY) -> Workload:
+    """The workload `name`. Raises WorkloadError that names file, key and the nearest right one."""
+    path = directory / f"{name}.toml"
+    if not path.is_file():
+        names = sorted(found.stem for found in directory.glob("*.toml"))
+        raise WorkloadError(f"{path}: no such workload{nearest(name, names)} Known: {', '.join(names)}")
+    try:
+        found = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as reason:
+        raise WorkloadError(f"{path}: {reason}") from None
+    keys = [field.name for field in fields(Workload) if field.name != "name"]
+    for key in found:
+        if key not in keys:
+            raise WorkloadError(f"{path}: unknown key {key!r}{nearest(key, keys)} Known: {', '.join(keys)}")
+    for key in keys:
+        if key not in found:
+            raise WorkloadError(f"{path}: has no {key}")
+    return Workload(
+        name=name,
+        promise=str(found["promise"]),
+        rw=chosen(path, "rw", found["rw"], PATTERNS),
+        bs=size(path, "bs", found["bs"], 1 << 24),
+        size=size(path, "size", found["size"], 1 << 33),
+        direct=bool(number(path, "direct", found["direct"], 0, 1)),
+        ioengine=chosen(path, "ioengine", found["ioengine"], ENGINES),
+        iodepth=number(path, "iodepth", found["iodepth"], 1, 256),
+        runtime_ms=number(path, "runtime_ms", found["runtime_ms"], 100, 60_000),
+    )
+
+
+def nearest(word: str, names: list[str]) -> str:
+    found = difflib.get_close_matches(word, names, n=1)
+    return f"; did you mean {found[0]!r}?" if found else "."
+
+
+def chosen(path: Path, key: str, value: Any, names: tuple[str, ...]) -> str:
+    if value not in names:
+        raise WorkloadError(f"{path}: {key} is {value!r}; it is one of {', '.join(names)}")
+    return str(value)
+
+
+def number(path: Path, key: str, value: Any, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise WorkloadError(f"{path}: {key} is {value!r}; it is a whole number from {least} to {most}")
+    return value
+
+
+def size(path: Path, key: str, value: Any, most: int) -> int:
+    matched = re.fullmatch(r"(\d{1,6})([kmg]?)", value) if isinstance(value, str) else None
+    if matched is None or not 0 < int(matched[1]) * UNITS[matched[2]] <= most:
+        raise WorkloadError(f"{path}: {key} is {value!r}; it is a size such as 4k or 64m, at most {most} bytes")
+    return int(matched[1]) * UNITS[matched[2]]

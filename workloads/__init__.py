@@ -1,0 +1,1 @@
+"""Named fio jobs, as TOML of allow-listed keys."""
