@@ -354,6 +354,50 @@ def call_append_often(path, record, times):
     os.close(descriptor)
 
 
+def call_repeat(times, call, *arguments):
+    """Make one call `times` times, with `%d` in its texts as the turn: how often it ended how, {"success": 3, ...}."""
+    outcomes = {}
+    for turn in range(times):
+        words = [word.replace("%d", str(turn)) if isinstance(word, str) else word for word in arguments]
+        try:
+            CALLS[call](*words)
+            outcome = "success"
+        except OSError as refused:
+            outcome = errno.errorcode.get(refused.errno, str(refused.errno))
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    return outcomes
+
+
+def call_manifest(top):
+    """Everything about the files under `top` that an image carries: {path: {"kind": ..., "mode": ..., ...}}."""
+    kinds = {0o010000: "fifo", 0o020000: "character device", 0o040000: "directory", 0o060000: "block device",
+             0o100000: "file", 0o120000: "symlink", 0o140000: "socket"}  # fmt: skip
+    found, first_names = {}, {}
+    waiting = sorted(os.listdir(top))
+    while waiting:
+        path = waiting.pop(0)
+        place = os.path.join(top, path)
+        seen = os.lstat(place)
+        kind = kinds[seen.st_mode & 0o170000]
+        seconds, nanoseconds = divmod(seen.st_mtime_ns, 10**9)
+        entry = {"kind": kind, "mode": f"{seen.st_mode & 0o7777:04o}", "owner": f"{seen.st_uid}:{seen.st_gid}",
+                 "mtime": f"{seconds}.{nanoseconds:09d}"}  # fmt: skip
+        for name in os.listxattr(place, follow_symlinks=False):
+            entry[name] = os.getxattr(place, name, follow_symlinks=False).hex()
+        if kind == "file":
+            entry["checksum"], entry["size"] = (str(word) for word in call_digest(place))
+        if kind == "symlink":
+            entry["target"] = os.readlink(place)
+        if kind.endswith("device"):
+            entry["device"] = f"{os.major(seen.st_rdev)}:{os.minor(seen.st_rdev)}"
+        if kind == "directory":
+            waiting = sorted(path + "/" + name for name in os.listdir(place)) + waiting
+        elif seen.st_nlink > 1:
+            entry["same file as"] = first_names.setdefault((seen.st_dev, seen.st_ino), path)
+        found[path] = entry
+    return found
+
+
 def call_look_often(path, seconds):
     """Open and read `path` again and again: [looks, times missing, times torn]."""
     end = time.monotonic() + seconds
@@ -397,6 +441,7 @@ CALLS = {
     "connect": call_connect, "accept": call_accept, "run": call_run, "start": call_start, "finish": call_finish,
     "kill": os.kill, "getpid": os.getpid, "become": call_become, "store": call_store, "load": call_load,
     "digest": call_digest, "replace_often": call_replace_often, "look_often": call_look_often,
+    "repeat": call_repeat, "manifest": call_manifest,
     "append_often": call_append_often, "pread_aligned": call_pread_aligned, "pwrite_aligned": call_pwrite_aligned,
     "open_by_handle": call_open_by_handle, "fanotify_mark": call_fanotify_mark, "fanotify_read": call_fanotify_read,
     "fanotify_init": lambda flags: checked(libc.fanotify_init(flags, os.O_RDONLY)),

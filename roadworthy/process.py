@@ -17,6 +17,7 @@ from typing import Any
 
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import CALL_DEADLINE, AgentFault, Answer, Exchange
+from roadworthy.manifest import Manifest
 
 #: What a refused call says when the host is full or its device fails: the driver promised nothing about that.
 HOST_TROUBLE = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
@@ -430,6 +431,10 @@ class Process:
     def replace_often(self, target: str, times: int) -> None:
         """Replace `target` by rename, `times` times, with new files of two equal halves."""
         self._call("replace_often", ".", target, times)
+
+    def manifest(self, path: str = ".") -> Manifest:
+        """All that an image carries of the files under `path` (listdir, lstat, read, readlink, listxattr, getxattr)."""
+        return Manifest(self._call("manifest", path))
 
     def begin(self, call: str, *arguments: Any) -> Pending:
         """Send a call of the agent and do not wait: `process.begin("look_often", "target", 1.0)`."""

@@ -16,7 +16,7 @@ from roadworthy.checks import Declared
 from roadworthy.deviations import Facts, parameters, version
 from roadworthy.drivers.native import Native
 from roadworthy.engines.capsule import Capsule
-from roadworthy.engines.containers import VOLUME, Container
+from roadworthy.engines.containers import SKELETON, VOLUME, Container
 from roadworthy.engines.dockerd import Dockerd, EngineFailed
 from roadworthy.lanes import Lane
 from roadworthy.layers import Directory, Entry, SparseFile, flattened, layer_tar, write_archive
@@ -32,10 +32,6 @@ from roadworthy.verdicts import Precondition, Unsupported
 IMAGE = "roadworthy:lane"
 #: Bytes of a backing image file; sparse, so it costs what is written.
 BACKING_SIZE = 8 * GIB
-#: Directories that a runtime expects in a root file system, so that nothing has to be made in the writable layer.
-SKELETON: dict[str, Entry] = {
-    name: Directory() for name in ("c", "dev", "etc", "proc", "sys", "tmp", "toolbox", VOLUME.lstrip("/"))
-}
 Stage = Callable[[str], AbstractContextManager[None]]
 
 

@@ -14,6 +14,7 @@ from roadworthy.drivers import Driver
 from roadworthy.engines.containers import Container
 from roadworthy.engines.dockerd import Dockerd
 from roadworthy.machines.backing import Backing
+from roadworthy.verdicts import Unsupported
 
 
 @dataclass
@@ -65,6 +66,17 @@ class Storage:
         yield growth
         growth.bytes = self.backing.used_bytes() - before
         growth.inodes = self.backing.used_inodes() - inodes
+
+    @contextmanager
+    def device_work(self) -> Iterator[dict[str, int]]:
+        """What the backing's block device does while the block runs, after everything pending has been written."""
+        self.backing.used_bytes()
+        before = self.backing.device_counters()
+        if not before:
+            raise Unsupported(f"{self.backing.name} has no block device whose work could be counted")
+        work = dict.fromkeys(before, 0)
+        yield work
+        work.update({name: value - before[name] for name, value in self.backing.device_counters().items()})
 
     def engine_mounts(self) -> list[str]:
         """The daemon's mount table, lines of mountinfo."""

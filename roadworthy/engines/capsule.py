@@ -49,7 +49,7 @@ class Capsule:
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs `argv` inside."""
-        return ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--", *argv]
+        return ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--root", "--wd=/", "--", *argv]
 
     def run(self, argv: Sequence[str], seconds: float = 60) -> str:
         """Run a program inside to its end; its standard output."""

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from docker.errors import NotFound
+from docker.errors import APIError, ImageLoadError, NotFound
 
 from roadworthy.engines.dockerd import Dockerd
 from roadworthy.engines.pipe import ExecPipe
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import Exchange
+from roadworthy.layers import Directory, Entry, Tree, beneath, entry, layer_tar, write_archive
 from roadworthy.process import Process
 from roadworthy.toolbox import INSIDE, Toolbox
 
 #: Where the volume of the backing file system is seen inside a container.
 VOLUME = "/volume"
+#: Directories that a runtime expects in a root file system, so that nothing has to be made in the writable layer.
+SKELETON: dict[str, Entry] = {
+    name: Directory() for name in ("c", "dev", "etc", "proc", "sys", "tmp", "toolbox", VOLUME.lstrip("/"))
+}
 
 
 class Container:
@@ -92,6 +102,27 @@ class Container:
         """`docker commit`; the new image's id."""
         return str(self.handle.commit(repository="roadworthy", tag=tag).id)
 
+    def pause(self) -> None:
+        self.handle.pause()
+
+    def unpause(self) -> None:
+        self.handle.unpause()
+
+    def size(self) -> int:
+        """What `docker ps --size` says of the writable layer, in bytes."""
+        found = self._engine.client.api.containers(all=True, size=True, filters={"id": self.id})
+        return int(found[0].get("SizeRw", 0))
+
+    def copy_out(self, path: str) -> dict[str, bytes]:
+        """`docker cp` out of the container: the files below `path` and their contents."""
+        stream, _ = self.handle.get_archive(path)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+            return {member.name: reader.read() for member in tar if (reader := tar.extractfile(member))}
+
+    def copy_in(self, path: str, tree: Tree) -> None:
+        """`docker cp` of a tree into the directory `path`."""
+        self.handle.put_archive(path, layer_tar({name: entry(value) for name, value in tree.items()}))
+
     def export(self) -> bytes:
         """`docker export`: the whole file system as a tar."""
         return b"".join(self.handle.export())
@@ -105,10 +136,39 @@ class Container:
             return
 
 
+class Attempt:
+    """Operations that may be refused: `containers.attempt.create(storage_opt=…)` answers the daemon's words."""
+
+    def __init__(self, containers: Containers) -> None:
+        self._containers = containers
+
+    def __getattr__(self, name: str) -> Callable[..., str]:
+        operation = getattr(self._containers, name)
+
+        def attempted(*arguments: Any, **keywords: Any) -> str:
+            try:
+                operation(*arguments, **keywords)
+            except (APIError, ImageLoadError) as refusal:
+                return str(getattr(refusal, "explanation", "") or refusal)
+            return "success"
+
+        return attempted
+
+
+def kind_of(member: tarfile.TarInfo) -> str:
+    """A tar member's type in words."""
+    kinds = {tarfile.REGTYPE: "file", tarfile.DIRTYPE: "directory", tarfile.LNKTYPE: "hard link",
+             tarfile.SYMTYPE: "symlink", tarfile.CHRTYPE: "character device", tarfile.BLKTYPE: "block device",
+             tarfile.FIFOTYPE: "fifo"}  # fmt: skip
+    return kinds.get(member.type, "other")
+
+
 class Containers:
     """Own containers of one check, gone with it."""
 
     def __init__(self, engine: Dockerd, toolbox: Toolbox, volume: Path, image: str, evidence: Evidence, place: str):
+        #: The same operations, answering in the daemon's words, or "success".
+        self.attempt = Attempt(self)
         self._engine = engine
         self._toolbox = toolbox
         self._volume = volume
@@ -117,6 +177,7 @@ class Containers:
         self._place = place
         self._made: list[Container] = []
         self._images: list[str] = []
+        self._volumes: list[str] = []
 
     def create(self, image: str = "", **settings: Any) -> Container:
         """A container of the lane's image (or of `image`), not started."""
@@ -144,9 +205,74 @@ class Containers:
         self._images.append(name)
         return str(self._engine.client.images.get(name).id)
 
+    def image(self, *trees: Tree) -> str:
+        """An image of these trees, the lowest first, in the check's own directory; its name."""
+        name = f"roadworthy:own-{len(self._images)}-{hashlib.sha256(self._place.encode()).hexdigest()[:12]}"
+        layers = [beneath(f"c/{PurePosixPath(self._place).name}", tree) for tree in trees]
+        archive = io.BytesIO()
+        write_archive(archive, name, [layer_tar({**SKELETON, **layers[0]}), *map(layer_tar, layers[1:])])
+        self.load(archive.getvalue(), name)
+        return name
+
+    def layer_ids(self, image: str) -> list[str]:
+        """The digests of an image's layers, the lowest first (OCI image-spec, config.md, "Layer DiffID")."""
+        return list(self._engine.client.api.inspect_image(image)["RootFS"]["Layers"])
+
+    def layer_size(self, image: str) -> int:
+        """What `docker history` says of the image's last layer, in bytes."""
+        return int(self._engine.client.api.history(image)[0]["Size"])
+
+    def save(self, image: str) -> bytes:
+        """`docker save`."""
+        return b"".join(self._engine.client.api.get_image(image))
+
+    def last_layer_saved(self, image: str) -> dict[str, str]:
+        """The members of the image's last layer in the check's directory as `docker save` writes them, with types."""
+        with tarfile.open(fileobj=io.BytesIO(self.save(image))) as archive:
+            manifest = json.load(archive.extractfile("manifest.json") or io.BytesIO())
+            layer = archive.extractfile(manifest[0]["Layers"][-1])
+            with tarfile.open(fileobj=layer) as tar:
+                return {path: kind_of(made) for made in tar if (path := self._relative(made.name))}
+
+    def reload(self, image: str) -> str:
+        """`docker save`, `docker rmi`, `docker load`; the name."""
+        archive = self.save(image)
+        self._engine.client.images.remove(image, force=True)
+        self._engine.client.images.load(archive)
+        return image
+
+    def import_tree(self, archive: bytes) -> str:
+        """`docker import` of an exported file system: an image of one layer; its name."""
+        name = f"import-{len(self._images)}"
+        self._engine.client.api.import_image_from_data(archive, repository="roadworthy", tag=name)
+        self._images.append(f"roadworthy:{name}")
+        return f"roadworthy:{name}"
+
+    def changes(self, container: Container) -> dict[str, str]:
+        """What `docker diff` says of the check's own directory, by relative path."""
+        return {path: kind for whole, kind in container.diff().items() if (path := self._relative(whole))}
+
+    def volume(self) -> str:
+        """A new named volume, removed with the check; its name."""
+        self._volumes.append(str(self._engine.client.volumes.create().name))
+        return self._volumes[-1]
+
+    def all_at_once(self, *operations: Callable[[], object]) -> None:
+        """Operations such as `container.start`, each in a thread of its own. The first one's error is raised."""
+        with ThreadPoolExecutor(len(operations)) as threads:
+            for running in [threads.submit(operation) for operation in operations]:
+                running.result()
+
+    def _relative(self, path: str) -> str:
+        """A path of the container below the check's directory; empty where it is not there."""
+        head, found, tail = f"/{path.strip('/')}".partition(f"{self._place}/")
+        return tail if found and not head else ""
+
     def close(self) -> None:
         for container in reversed(self._made):
             container.remove()
+        for volume in self._volumes:
+            self._engine.client.volumes.get(volume).remove(force=True)
         for image in reversed(self._images):
             try:
                 self._engine.client.images.remove(image, force=True)

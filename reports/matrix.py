@@ -1,0 +1,298 @@
+"""From bundles to the values of a matrix: families of checks by lanes, roll-ups, merged runs.
+
+Several bundles make one matrix: machines of a nightly run, or a lane that was run again. Bundles are ordered by the
+time their plan was written, not by the order they were given in, so that the same bundles always make the same page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.bundle import Bundle, BundleRefused
+from reports.records import WORST_FIRST, Benchmark, Check, Lane, LaneRecord, Result, Verdict
+
+#: The reference pseudo-driver stands left of the drivers that are compared with it.
+REFERENCE = "native"
+
+#: Verdicts that say nothing about what the driver does.
+_MAY_GET_WORSE: frozenset[Verdict] = frozenset({"pass", "unsupported", "skipped"})
+SILENT: frozenset[Verdict] = frozenset({"unsupported", "skipped", "missing"})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One check on one lane. `result` is None when the cell was planned and never reported."""
+
+    verdict: Verdict
+    reason: str
+    run: str
+    result: Result | None
+
+    @property
+    def observation(self) -> str:
+        """The value of the first observation, or ""."""
+        return self.result.observations[0].value if self.result and self.result.observations else ""
+
+
+@dataclass(frozen=True)
+class RollUp:
+    """Several cells as one: the worst verdict, and how often each occurs, worst first.
+
+    `verdict` is None where nothing was planned. `partial` means that the worst verdict may be worse than shown,
+    because cells or the closing record are missing; a partial roll-up is never shown as green.
+    """
+
+    verdict: Verdict | None
+    counts: tuple[tuple[Verdict, int], ...]
+    partial: bool
+
+    @property
+    def word(self) -> str:
+        """The verdict to show; what would read as good news says only "partial" when cells are missing."""
+        return "partial" if self.partial and self.verdict in _MAY_GET_WORSE else self.verdict or ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One check over all columns; None where the check was not planned on that lane."""
+
+    check: Check
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """The checks of one family, with one roll-up a column."""
+
+    name: str
+    rows: tuple[Row, ...]
+    roll_ups: tuple[RollUp, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One lane, and every record of its coming up, newest last. `state` is `missing` when there is no record."""
+
+    lane: Lane
+    state: str
+    reason: str
+    records: tuple[tuple[str, LaneRecord], ...]
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a page says about one bundle's run; times as they were written."""
+
+    name: str
+    started: str
+    finished: str
+    exit_status: int | None
+    suite: dict[str, Any]
+    argv: tuple[str, ...]
+    lanes: tuple[str, ...]
+    planned: int
+    reported: int
+    troubles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one workload: a benchmark record a lane, in the order of the columns."""
+
+    workload: str
+    metric: str
+    unit: str
+    records: tuple[tuple[Lane, str, Benchmark], ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All values of a page. `notes` are sentences about how bundles were merged."""
+
+    runs: tuple[Run, ...]
+    columns: tuple[Column, ...]
+    families: tuple[Family, ...]
+    counts: tuple[tuple[Verdict, int], ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows of all families, in the order of the page."""
+        return tuple(row for family in self.families for row in family.rows)
+
+    @property
+    def drivers(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Each driver with the indices of its columns, in the order of the page."""
+        found: dict[str, list[int]] = {}
+        for index, column in enumerate(self.columns):
+            found.setdefault(column.lane.driver, []).append(index)
+        return tuple((driver, tuple(indices)) for driver, indices in found.items())
+
+
+def build(bundles: Sequence[Bundle]) -> Matrix:
+    """Return the matrix of one or more bundles. Raises `BundleRefused` where their schemas differ, ValueError for none.
+
+    Where two bundles have a result for one lane and check, the one whose plan is newer counts.
+    """
+    if not bundles:
+        raise ValueError("a matrix needs at least one bundle")
+    ordered = sorted(bundles, key=lambda bundle: (bundle.started, bundle.plan.run, bundle.file))
+    _expect_one_schema(ordered)
+    columns = _columns(ordered)
+    checks: dict[str, Check] = {}
+    for bundle in reversed(ordered):
+        for check in bundle.plan.checks:
+            checks.setdefault(check.id, check)
+    results = {(r.lane, r.check): (b.plan.run, r) for b in ordered for r in b.results}
+    planned = {cell: bundle.plan.run for bundle in ordered for cell in bundle.plan.cells}
+
+    rows: dict[str, list[Row]] = {}
+    for check in checks.values():
+        cells = tuple(_cell(column, check.id, results, planned) for column in columns)
+        rows.setdefault(check.family, []).append(Row(check, cells))
+    interrupted = {bundle.plan.run for bundle in ordered if bundle.troubles}
+    families = tuple(_family(name, tuple(members), columns, interrupted) for name, members in rows.items())
+    every = [cell for family in families for row in family.rows for cell in row.cells if cell]
+    return Matrix(
+        runs=tuple(_run(bundle) for bundle in ordered),
+        columns=columns,
+        families=families,
+        counts=_counts(every),
+        comparisons=_comparisons(ordered, columns),
+        notes=_notes(ordered, columns),
+    )
+
+
+def differs(row: Row) -> bool:
+    """Tell whether lanes that answered disagree about a check, by verdict or by first observation."""
+    answers = {(cell.verdict, cell.observation) for cell in row.cells if cell and cell.verdict not in SILENT}
+    return len(answers) > 1
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """Return the worst verdict, or None when there is none."""
+    return min(verdicts, key=WORST_FIRST.index, default=None)
+
+
+def _expect_one_schema(bundles: Sequence[Bundle]) -> None:
+    first = bundles[0]
+    for other in bundles[1:]:
+        if other.plan.schema != first.plan.schema:
+            problem = f"expected schema {first.plan.schema} as in {first.file}, found {other.plan.schema}"
+            raise BundleRefused(other.file, 1, problem)
+
+
+def _columns(ordered: Sequence[Bundle]) -> tuple[Column, ...]:
+    """Return the lanes grouped by driver: the reference first, then as the newest plan names them."""
+    lanes: dict[str, Lane] = {}
+    for bundle in reversed(ordered):
+        for lane in bundle.plan.lanes:
+            lanes.setdefault(lane.id, lane)
+    drivers = list(dict.fromkeys(lane.driver for lane in lanes.values()))
+
+    def place(lane: Lane) -> tuple[bool, int, list[Any]]:
+        return lane.driver != REFERENCE, drivers.index(lane.driver), _natural(f"{lane.backing} {lane.kernel} {lane.id}")
+
+    return tuple(_column(lane, ordered) for lane in sorted(lanes.values(), key=place))
+
+
+def _column(lane: Lane, ordered: Sequence[Bundle]) -> Column:
+    bundles = [bundle for bundle in ordered if any(known.id == lane.id for known in bundle.plan.lanes)]
+    records = [(bundle.plan.run, record) for bundle in bundles for record in bundle.lanes if record.lane == lane.id]
+    return Column(
+        lane=lane,
+        state=records[-1][1].state if records else "missing",
+        reason=records[-1][1].reason if records else "it never reported that it came up",
+        records=tuple(records),
+        runs=tuple(bundle.plan.run for bundle in bundles),
+    )
+
+
+def _natural(text: str) -> list[Any]:
+    """Return a sort key in which linux6.2 comes before linux6.12."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", text)]
+
+
+def _cell(
+    column: Column,
+    check: str,
+    results: dict[tuple[str, str], tuple[str, Result]],
+    planned: dict[tuple[str, str], str],
+) -> Cell | None:
+    key = (column.lane.id, check)
+    if key in results:
+        run, result = results[key]
+        return Cell(result.verdict, result.reason, run, result)
+    if key not in planned:
+        return None
+    reason = "" if column.state == "ready" else f"the lane is not ready ({column.state}): {column.reason}"
+    return Cell("missing", reason, planned[key], None)
+
+
+def _family(name: str, rows: tuple[Row, ...], columns: tuple[Column, ...], interrupted: set[str]) -> Family:
+    roll_ups = []
+    for index, column in enumerate(columns):
+        cells = [cell for row in rows if (cell := row.cells[index])]
+        verdicts = [cell.verdict for cell in cells]
+        # A daemon that does not start leaves cells missing; its one error must not roll up to "missing".
+        if cells and column.state == "error":
+            verdicts.append("error")
+        partial = "missing" in verdicts or any(cell.run in interrupted for cell in cells)
+        roll_ups.append(RollUp(worst(verdicts), _counts(cells), partial))
+    return Family(name, rows, tuple(roll_ups))
+
+
+def _counts(cells: Iterable[Cell]) -> tuple[tuple[Verdict, int], ...]:
+    counted = Counter(cell.verdict for cell in cells)
+    return tuple((verdict, counted[verdict]) for verdict in WORST_FIRST if counted[verdict])
+
+
+def _run(bundle: Bundle) -> Run:
+    plan = bundle.plan
+    return Run(
+        name=plan.run,
+        started=plan.started,
+        finished=bundle.end.finished if bundle.end else "",
+        exit_status=bundle.end.exit_status if bundle.end else None,
+        suite=plan.suite,
+        argv=tuple(plan.argv),
+        lanes=tuple(lane.id for lane in plan.lanes),
+        planned=len(plan.cells),
+        reported=len(bundle.results),
+        troubles=bundle.troubles,
+    )
+
+
+def _comparisons(ordered: Sequence[Bundle], columns: Sequence[Column]) -> tuple[Comparison, ...]:
+    found: dict[tuple[str, str, str], dict[str, tuple[str, Benchmark]]] = {}
+    for bundle in ordered:
+        for record in bundle.benchmarks:
+            # Records of one metric in two units are two comparisons: their numbers do not belong on one axis.
+            key = (record.benchmark, record.metric, record.unit)
+            found.setdefault(key, {})[record.lane] = (bundle.plan.run, record)
+    by_workload = sorted(found, key=lambda key: key[0])
+    return tuple(
+        Comparison(*key, tuple((c.lane, *found[key][c.lane.id]) for c in columns if c.lane.id in found[key]))
+        for key in by_workload
+    )
+
+
+def _notes(ordered: Sequence[Bundle], columns: Sequence[Column]) -> tuple[str, ...]:
+    notes = []
+    for column in columns:
+        runs = tuple(dict.fromkeys(column.runs))
+        if len(runs) > 1:
+            notes.append(
+                f"Lane {column.lane.id} was run by {', '.join(runs[:-1])} and {runs[-1]}; "
+                f"where several have a result, the newest is shown."
+            )
+        definitions = [lane for b in ordered for lane in b.plan.lanes if lane.id == column.lane.id]
+        if any(lane != column.lane for lane in definitions):
+            notes.append(f"Lane {column.lane.id} is defined differently by its runs; the newest definition is shown.")
+    return tuple(notes)

@@ -1,0 +1,29 @@
+"""What an image carries of a file tree, in a form in which two trees can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Paths to what is known of each: kind, mode, owner, mtime, checksum, size, target, device, attributes, links."""
+
+    entries: Mapping[str, Mapping[str, str]]
+
+    def __str__(self) -> str:
+        return f"{len(self.entries)} entries"
+
+    def differences(self, other: Manifest) -> list[str]:
+        """What became of this tree in `other`, a sentence each; empty where nothing changed."""
+        found = []
+        for path in sorted({*self.entries, *other.entries}):
+            was, now = self.entries.get(path), other.entries.get(path)
+            if was is None or now is None:
+                found.append(f"{path} is {'gone' if now is None else 'new'}")
+                continue
+            for name in sorted({*was, *now}):
+                if was.get(name) != now.get(name):
+                    found.append(f"{path}: {name} {was.get(name, 'absent')} became {now.get(name, 'absent')}")
+        return found

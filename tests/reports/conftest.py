@@ -1,0 +1,56 @@
+"""Fixtures of the report's tests: sample bundles, and a browser where there is one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Tests are imported one by one, not as a package; the sample run beside them is found here.
+sys.path.insert(0, str(Path(__file__).parent))
+
+import sample
+
+from reports.bundle import Bundle, read_bundle
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--virtual-time-budget=4000",
+    "--enable-logging=stderr",
+]
+
+Browser = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    """The sample run, read back."""
+    return read_bundle(sample.write(tmp_path / "sample", sample.records()))
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Browser:
+    """Run headless Chromium on an address with more flags; its output is the DOM, its errors the console."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+
+    def run(address: str, *flags: str) -> subprocess.CompletedProcess[str]:
+        profile = f"--user-data-dir={tmp_path / 'profile'}"
+        command = [program, *FLAGS, profile, *(flags or ("--dump-dom",)), address]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+    return run

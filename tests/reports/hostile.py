@@ -1,0 +1,94 @@
+"""A bundle whose every text attacks its reader."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import sample
+
+from reports.records import Arm, Benchmark, Call, Check, Deviation, End, Lane, LaneRecord, Observation, Plan, Result
+
+
+def attack(server: str) -> str:
+    """Return text that marks the document when any part of it runs, and asks `server` when any part loads."""
+    mark = "document.documentElement.dataset.owned=1"
+    return (
+        f"</pre></script></style></title></textarea>--><script>{mark}</script>"
+        f"<img src='{server}/img' onerror='{mark}'><svg onload='{mark}'><a href=\"javascript:{mark}\">x</a>"
+        f"<link rel=stylesheet href={server}/css><iframe srcdoc='<script>parent.{mark}</script>'></iframe>"
+        f"<style>@import '{server}/import';</style><base href={server}/><meta http-equiv=refresh content='0;{server}'>"
+        f'" onmouseover="{mark}" \'{{{{7*7}}}}{{% raw %}} '
+        "\u2028\u2029\u202e\u2066 \x1b[31m\x1b]0;t\x07 \x00\x08 \ud800"
+    )
+
+
+def records(server: str) -> list[Any]:
+    """Return a bundle with the attack in each text, in keys, and in one line of a megabyte."""
+    bad = attack(server)
+    script = f"javascript:fetch('{server}/link')"
+    lane = Lane(id=f"lane {bad}", driver=f"driver {bad}", backing=bad, engine=bad, kernel=bad, options={bad: bad})
+    check = Check(
+        id=f"family/{bad}",
+        family=f"family {bad}",
+        promise=bad,
+        provenance=bad,
+        file=bad,
+        line=1,
+        source=script,
+        claim=bad,
+    )
+    arm = Arm(name=bad, samples=[1.0], median=1.0, low=1.0, high=1.0)
+    return [
+        Plan(
+            schema="1.0",
+            run=bad,
+            started=sample.STARTED,
+            suite={bad: {bad: [bad]}},
+            argv=[bad],
+            lanes=[lane],
+            checks=[check],
+            cells=[(lane.id, check.id)],
+        ),
+        LaneRecord(lane=lane.id, at=bad, state="error", reason=bad, facts={bad: [{bad: bad}]}, seconds={bad: 1.0}),
+        Result(
+            lane=lane.id,
+            check=check.id,
+            nodeid=bad,
+            verdict="known",
+            at=bad,
+            seconds=1.0,
+            reason=bad + "x" * 1_000_000,
+            observations=[Observation(bad, bad)],
+            transcript=[Call(bad, bad, bad, True, 10**30)] * 500,
+            omitted_calls=3,
+            kernel_log=[bad] * 200,
+            deviation=Deviation(why=bad, source=script, signature=bad, when=bad, file=bad, line=1),
+        ),
+        Benchmark(
+            lane=lane.id,
+            benchmark=bad,
+            nodeid=bad,
+            at=bad,
+            metric=bad,
+            unit=bad,
+            baseline=arm,
+            arm=arm,
+            ratio=1.0,
+            ratio_low=0.0,
+            ratio_high=1e300,
+            verdict="invalid",
+            reason=bad,
+            counters={bad: 1.0},
+            guards={bad: False},
+            workload={bad: bad},
+        ),
+        End(finished=bad, exit_status=1, counts={bad: 1}),
+    ]
+
+
+def lines(server: str) -> bytes:
+    """Return the bundle's bytes; a lone surrogate is only possible as an escape."""
+    values = [msgspec.to_builtins(record) for record in records(server)]
+    return b"".join(json.dumps(value).encode() + b"\n" for value in values)

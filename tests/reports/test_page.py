@@ -1,0 +1,242 @@
+"""The page as text: one inert, complete, accessible and reproducible file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import hostile
+import msgspec
+import pytest
+import sample
+
+from reports.bundle import Bundle, read_bundle
+from reports.page import TEMPLATES, page_text, write_page
+from reports.records import MEANING, WORST_FIRST, Call
+
+
+class Elements(HTMLParser):
+    """Every start tag with its attributes, and the text of script and style elements."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: list[tuple[str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.found and self.found[-1][0] in {"script", "style"} and self.cdata_elem:
+            self.raw.append((self.found[-1][0], data))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.fixture
+def page(bundle: Bundle) -> str:
+    return page_text([bundle])
+
+
+@pytest.fixture
+def attacked(tmp_path: Path) -> str:
+    (tmp_path / "bundle.jsonl").write_bytes(hostile.lines("http://127.0.0.1:9"))
+    return page_text([read_bundle(tmp_path)])
+
+
+def evidence(page: str) -> dict:
+    return json.loads(re.search(r'id="evidence">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_same_bundles_same_bytes(tmp_path, bundle):
+    """The page depends on its bundles only: not on the clock, the path or the order they are given in."""
+    later = sample.records(sample.plan("later", "2026-11-24T02:00:00Z"), seed=8)
+    other = read_bundle(sample.write(tmp_path / "other", later))
+    assert page_text([bundle, other]) == page_text([other, bundle])
+    write_page([bundle], tmp_path / "one.html")
+    write_page([bundle], tmp_path / "two.html")
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("*.html")) == ["one.html", "two.html"]
+
+
+def test_a_failed_write_leaves_the_old_page(tmp_path, bundle, monkeypatch):
+    """A page is replaced whole; when that fails, the old one stays and nothing else lies around."""
+    (tmp_path / "out").mkdir()
+    page = tmp_path / "out/page.html"
+    page.write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError("full")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="full"):
+        write_page([bundle], page)
+    assert [(path.name, path.read_text()) for path in page.parent.iterdir()] == [("page.html", "old")]
+
+
+@pytest.mark.parametrize("which", ["page", "attacked"])
+def test_nothing_is_loaded_and_nothing_else_runs(request, which):
+    """No element loads anything, no attribute is a script, and links go to anchors and web addresses only."""
+    elements = Elements(request.getfixturevalue(which))
+    assert not {tag for tag, _ in elements.found} & {"img", "iframe", "object", "embed", "link", "base", "form"}
+    assert [attributes.get("type") for attributes in elements.all("script")] == ["application/json", None]
+    assert len(elements.all("style")) == 1
+    for tag, attributes in elements.found:
+        assert not {name for name in attributes if name.startswith("on") or name in {"src", "style", "srcdoc"}}
+        if "href" in attributes:
+            assert re.match(r"#|https?://", attributes["href"] or ""), (tag, attributes["href"])
+
+
+def test_policy_allows_our_style_and_script_by_hash(page):
+    """The content policy forbids everything but the page's own style and script."""
+    elements = Elements(page)
+    policy = next(m["content"] for m in elements.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
+    style = next(text for tag, text in elements.raw if tag == "style")
+    script = [text for tag, text in elements.raw if tag == "script"][-1]
+
+    def digest(text: str) -> str:
+        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digest(style)}'; script-src 'sha256-{digest(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_hidden_characters_do_not_reach_the_page(attacked):
+    """Controls, bidi overrides, line separators and lone surrogates are spelled out, in markup and evidence."""
+    # A soft hyphen divides the longest verdict and is the page's own, as an entity.
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]", attacked)
+    assert not re.search(r"\\u(202[89a-e]|206|d8|00[01])", re.sub(r"\\u003[ce]|\\u0026", "", attacked))
+    assert "⟨U+202E⟩" in attacked
+
+
+def test_evidence_is_bounded(attacked):
+    """A megabyte of reason and hundreds of calls and log lines stay small, and say what was left out."""
+    cell = evidence(attacked)["cells"]["0.0"]
+    assert len(json.dumps(cell)) < 200_000
+    assert "characters in the bundle" in cell["reason"]
+    assert cell["omitted"] == 3
+    assert cell["cut"][0] + len(cell["calls"]) == 500
+    assert cell["log_cut"] == 120
+    assert len(attacked) < 1_000_000
+
+
+def test_a_transcript_keeps_its_end(tmp_path):
+    """Of a long transcript the first and the last calls are shown, because a check breaks at its end."""
+    records = sample.records()
+    calls = [Call("main", f"call {number}", "0") for number in range(1_000)]
+    place = next(n for n, record in enumerate(records) if type(record).__name__ == "Result")
+    records[place] = msgspec.structs.replace(records[place], transcript=calls)
+    shown = evidence(page_text([read_bundle(sample.write(tmp_path / "b", records))]))["cells"]["0.0"]
+    assert [call[1] for call in shown["calls"]][:1] == ["call 0"]
+    assert shown["calls"][-1][1] == "call 999"
+    assert shown["cut"] == [800, 40]
+
+
+def test_every_cell_is_readable_without_script(page):
+    """The markup holds each row with its promise, and each cell with its verdict in words and its observation."""
+    elements = Elements(page)
+    plan = sample.plan()
+    assert sum("data-check" in attributes for attributes in elements.all("tr")) == len(plan.checks)
+    cells = [a for a in elements.all("a") if a.get("class") == "cell"]
+    assert len(cells) == len(plan.cells)
+    assert all(check.promise.replace("'", "&#39;") in page for check in plan.checks)
+    assert "<small>64 MiB copied</small>" in page
+    filters = next(a for a in elements.all("div") if a.get("class") == "filters")
+    assert "hidden" in filters
+
+
+def test_ids_are_unique_and_anchors_arrive(page, attacked):
+    """Rows, columns, cells, facts and records have ids of their own, and each inner link has a target."""
+    for text in (page, attacked):
+        elements = Elements(text)
+        ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        inner = {a["href"] or "" for a in elements.all("a") if (a["href"] or "").startswith("#")}
+        assert {href[1:] for href in inner if "=" not in href} <= set(ids)
+    for wanted in ("row:rename/merged-directory", "lane:btrfs-btrfs-docker26.1-linux6.12"):
+        assert f'id="{wanted}"' in page
+    assert 'id="cell:containerd:overlayfs-ext4-docker28.5-linux7.2:rename/merged-directory"' in page
+
+
+def test_tables_name_their_parts(page):
+    """Each table has a caption, and each head cell a scope."""
+    elements = Elements(page)
+    assert len(elements.all("table")) == len(elements.all("caption")) == 5
+    assert all(th.get("scope") for th in elements.all("th"))
+
+
+def test_each_verdict_has_a_shape_an_outline_and_a_meaning(page):
+    """Ten verdicts have ten glyphs, an entry each in the style, and their meaning in the legend."""
+    shapes = re.findall(r'<symbol id="g-([a-z]+)"[^>]*>(.*?)</symbol>', page)
+    assert {name for name, _ in shapes} == set(WORST_FIRST)
+    assert len({drawing for _, drawing in shapes}) == len(WORST_FIRST)
+    assert all(re.search(rf"^\.v-{verdict} {{.*--edge", page, re.MULTILINE) for verdict in WORST_FIRST)
+    assert all(f"<dd>{meaning}</dd>" in page for meaning in MEANING.values())
+
+
+def test_incomplete_runs_say_so_first(tmp_path):
+    """A page of an interrupted run opens with a banner that counts what was reported, and shows no green family."""
+    records = sample.records()[:400]
+    page = page_text([read_bundle(sample.write(tmp_path / "b", records))])
+    assert "<strong>Incomplete run.</strong>" in page
+    assert page.index("Incomplete run.") < page.index('id="families"')
+    families = page[page.index('id="families"') : page.index('id="matrix"')]
+    assert "<b>pass</b>" not in families
+    assert "<b>partial</b>" in families
+
+
+def test_facts_and_runs_are_listed(page):
+    """Nested facts, stages with seconds, and the command of a run are on the page."""
+    for text in ("redirect_dir", "6.12.57-1", "daemon 1.9 s", "pytest --matrix=nightly.toml -n 4", "4f1c9a2"):
+        assert text in page
+    assert "<dt>Backing Filesystem</dt><dd>btrfs</dd>" in page.replace("\n", "")
+
+
+def test_benchmarks_show_ratio_interval_guards_and_record(page):
+    """Each lane of a workload has a plot with its numbers in words, its guards and its raw record."""
+    plots = re.findall(r'aria-label="ratio [\d.]+, 95 % interval [\d.]+ to [\d.]+"', page)
+    assert len(plots) == 15
+    assert "1 of 3 broken" in page
+    assert "the device wrote what the workload wrote: <b>broken</b>" in page
+    assert page.count("<summary>Raw record</summary>") == 15
+
+
+def test_rerun_command_names_lane_and_test(page):
+    """The evidence holds a command that runs the check on its lane again."""
+    shown = evidence(page)
+    check = next(n for n, c in enumerate(shown["checks"]) if c["id"] == "rename/merged-directory")
+    command = shown["cells"][f"1.{check}"]["rerun"]
+    assert command.startswith("pytest --driver=overlay2 --backing=ext4 ")
+    assert "test_rename.py::test_merged_directory[overlay2-ext4-docker20.10-linux6.1]'" in command
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_contrast_is_sufficient(theme):
+    """Text and verdict colours have 4.5:1 on each ground that they stand on, in both themes."""
+    style = (TEMPLATES / "page.css").read_text()
+    tokens = {m[1]: m.groups()[1:][theme] for m in re.finditer(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", style)}
+    for ink in ("ink", "soft", "accent", *WORST_FIRST):
+        grounds = ["paper", "card", "sunk", *([f"{ink}-tint"] if f"{ink}-tint" in tokens else [])]
+        for ground in grounds:
+            assert contrast(tokens[ink], tokens[ground]) >= 4.5, (ink, ground)
+    for tint in (name for name in tokens if name.endswith("-tint")):
+        assert contrast(tokens["soft"], tokens[tint]) >= 4.5, tint
