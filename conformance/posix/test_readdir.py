@@ -1,0 +1,178 @@
+"""Directory listings are complete, unique and true, over layers and while entries come and go."""
+
+from os import O_DIRECTORY, O_RDONLY, SEEK_SET
+
+import pytest
+
+from roadworthy import LAYERS, Device, Directory, Fifo, Symlink, Whiteout, check, layers, lower, needs
+from roadworthy.linux import DT_CHR, DT_DIR, DT_FIFO, DT_LNK, DT_REG, DT_SOCK
+
+EVERYWHERE = ("lower", "upper", "copied-up")
+TYPES = {
+    "file": DT_REG, "directory": DT_DIR, "symlink": DT_LNK, "fifo": DT_FIFO, "device": DT_CHR, "socket": DT_SOCK,
+}  # fmt: skip
+NAMES = [f"entry-{number:03}" for number in range(120)]
+MANY = {"dir": Directory()} | {f"dir/{name}": b"" for name in NAMES}
+
+
+@check("readdir/dtype", source="getdents(2)", provenance=("lower", "upper"))
+@lower({"file": b"", "directory": Directory(), "symlink": Symlink(target="file"), "fifo": Fifo(),
+        "device": Device(major=1, minor=3)})  # fmt: skip
+def test_entries_tell_their_type(fs, observe):
+    """A directory's entries tell the type of what they name."""
+    fs.bind("socket")
+    found = {entry.name: entry.kind for entry in fs.getdents(fs.open(".", O_RDONLY | O_DIRECTORY))}
+    observe("types", " ".join(f"{name}={found.get(name)}" for name in TYPES))
+    assert {name: found.get(name) for name in TYPES} == TYPES
+
+
+@check("readdir/dino-eq-stino", source="POSIX.1-2017, readdir()", provenance=EVERYWHERE)
+@pytest.mark.parametrize("name", ["file", "sub", ".", ".."], ids=["file", "directory", "dot", "dot-dot"])
+@lower({"dir": Directory(), "dir/file": b"", "dir/sub": Directory()})
+def test_entries_tell_the_inode_that_stat_tells(fs, observe, name):
+    """A directory entry tells the inode number that stat tells of what it names."""
+    entries = fs.getdents(fs.open("dir", O_RDONLY | O_DIRECTORY))
+    told = next(entry.ino for entry in entries if entry.name == name)
+    found = fs.lstat(f"dir/{name}").ino
+    observe("inode", "same" if told == found else f"entry {told}, stat {found}")
+    assert told == found
+
+
+@check("readdir/no-duplicates-merged", source="kernel overlayfs.rst, Directories")
+@layers(*({"dir/common": b"", f"dir/{name}": b""} for name in "abcde"))
+@needs(LAYERS)
+def test_name_in_many_layers_is_listed_once(fs, observe):
+    """A name that several layers have is listed once."""
+    fs.store("dir/common", b"new")
+    entries = fs.getdents(fs.open("dir", O_RDONLY | O_DIRECTORY))
+    found = sorted(entry.name for entry in entries)
+    observe("names", " ".join(found))
+    assert found == [".", "..", "a", "b", "c", "common", "d", "e"]
+
+
+@check("readdir/sum-of-layers", source="OCI image-spec, layer.md, Applying Changesets")
+@layers({"dir/a": b"", "dir/b": b"", "dir/c": b""}, {"dir/b": Whiteout(), "dir/d": b""}, {"dir/e": b""})
+def test_listing_is_the_sum_of_all_layers(fs, observe):
+    """A directory lists what its layers and the container added, without what they removed."""
+    fs.unlink("dir/a")
+    fs.store("dir/f", b"")
+    observe("names", " ".join(fs.listdir("dir")))
+    assert fs.listdir("dir") == ["c", "d", "e", "f"]
+
+
+@check("readdir/empty-lower-dir-merge", source="kernel overlayfs.rst, Directories")
+@layers({"dir": Directory()}, {"dir": Directory()}, {"dir": Directory()})
+@needs(LAYERS)
+def test_directory_of_empty_layers_is_empty(fs, observe):
+    """A directory that several layers have without content is empty and can be removed."""
+    entries = fs.getdents(fs.open("dir", O_RDONLY | O_DIRECTORY))
+    observe("entries", sorted(entry.name for entry in entries))
+    assert sorted(entry.name for entry in entries) == [".", ".."]
+    assert fs.attempt.rmdir("dir") == "success"
+
+
+@check("readdir/large-dir", claim="S27", source="POSIX.1-2017, readdir()")
+@layers({f"dir/{name}-low": b"" for name in NAMES * 4}, {f"dir/{name}-high": b"" for name in NAMES})
+def test_directory_larger_than_one_read_is_complete(fs, observe):
+    """A directory that takes several reads is listed completely, every name once."""
+    directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    found = []
+    while entries := fs.getdents(directory, 4096):
+        found += [entry.name for entry in entries]
+    observe("entries", len(found))
+    assert len(found) == 2 * len(NAMES) + 2
+    assert set(found) == {".", ".."} | {f"{name}-{layer}" for name in NAMES for layer in ("low", "high")}
+
+
+@check("readdir/whiteouts-hidden-in-large-dir", source="POSIX.1-2017, unlink()", provenance=("lower", "upper"))
+@lower(MANY)
+def test_removed_entries_are_not_listed(fs, observe):
+    """Of many entries, those that were removed are not listed and the others are."""
+    for name in NAMES[::2]:
+        fs.unlink(f"dir/{name}")
+    observe("entries", len(fs.listdir("dir")))
+    assert fs.listdir("dir") == NAMES[1::2]
+
+
+@check("readdir/unlink-while-iterating", source="POSIX.1-2017, readdir()", provenance=("lower", "upper"))
+@lower(MANY)
+def test_emptying_a_directory_while_reading_it(fs, observe):
+    """Reading a directory and removing each entry meets them all, and leaves an empty directory."""
+    directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    removed = 0
+    while entries := fs.getdents(directory, 512):
+        for name in {entry.name for entry in entries} - {".", ".."}:
+            fs.unlink(f"dir/{name}")
+            removed += 1
+    observe("removed", f"{removed} of {len(NAMES)}")
+    assert removed == len(NAMES)
+    assert fs.attempt.rmdir("dir") == "success"
+
+
+@check("readdir/new-entry-visibility", source="POSIX.1-2017, rewinddir()", provenance=("lower", "upper"))
+@lower({"dir": Directory(), "dir/old": b""})
+def test_rewinding_shows_new_entries(fs, observe):
+    """An open directory that is rewound shows an entry that was made in the meantime."""
+    directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    fs.getdents(directory)
+    fs.store("dir/new", b"")
+    fs.lseek(directory, 0)
+    found = sorted(entry.name for entry in fs.getdents(directory))
+    observe("names after rewinding", " ".join(found))
+    assert found == [".", "..", "new", "old"]
+
+
+@check("readdir/rewind-after-copyup", source="POSIX.1-2017, rewinddir()", provenance="lower")
+@lower({"dir/a": b"", "dir/b": b""})
+def test_rewinding_after_a_change_of_the_directory(fs, observe):
+    """An open directory that is rewound after its mode changed lists every entry once, and what was removed not."""
+    directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    fs.getdents(directory)
+    fs.chmod("dir", 0o700)
+    fs.unlink("dir/a")
+    fs.lseek(directory, 0)
+    found = sorted(entry.name for entry in fs.getdents(directory))
+    observe("names after rewinding", " ".join(found))
+    assert found == [".", "..", "b"]
+
+
+@check("readdir/seekdir-same-fd", source="POSIX.1-2017, seekdir()", provenance=("lower", "upper", "copied-up"))
+@lower(MANY)
+def test_seeking_to_a_position_that_was_told(fs, observe):
+    """Reading on from a position that was told earlier gives the entries that followed there."""
+    directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    entries = fs.getdents(directory)
+    fs.getdents(directory)
+    fs.lseek(directory, entries[80].position, SEEK_SET)
+    found = [entry.name for entry in fs.getdents(directory)]
+    observe("entries after the position", len(found))
+    assert found == [entry.name for entry in entries[81:]]
+
+
+@check("readdir/seekdir-merged", source="POSIX.1-2017, seekdir()")
+@layers(MANY, {"dir/entry-000": b"", "dir/entry-higher": b""})
+@needs(LAYERS)
+def test_seeking_in_a_directory_of_several_layers(fs, observe):
+    """Reading on from a position in a directory of several layers gives the entries that followed there."""
+    directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    entries = fs.getdents(directory)
+    fs.lseek(directory, entries[80].position, SEEK_SET)
+    found = [entry.name for entry in fs.getdents(directory)]
+    observe("entries after the position", len(found))
+    assert found == [entry.name for entry in entries[81:]]
+
+
+@check("readdir/seekdir-after-unlink", source="telldir(3)", provenance=("lower", "upper", "copied-up"))
+@lower(MANY)
+def test_position_outlives_the_removal_of_an_earlier_entry(fs, observe):
+    """A position in a directory stays good for a later reader when an entry before it is removed."""
+    entries = fs.getdents(fs.open("dir", O_RDONLY | O_DIRECTORY))
+    earlier = next(entry.name for entry in entries if entry.name not in (".", ".."))
+    fs.unlink(f"dir/{earlier}")
+    directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    fs.lseek(directory, entries[80].position, SEEK_SET)
+    found = [entry.name for entry in fs.getdents(directory)]
+    wanted = [entry.name for entry in entries[81:] if entry.name != earlier]
+    observed = f"{len(set(wanted) - set(found))} lost, {len(set(found) - set(wanted))} repeated"
+    observe("entries after the position", observed)
+    assert observed == "0 lost, 0 repeated"
