@@ -1,0 +1,331 @@
+"""The first change of a file of the image: what it keeps, what it costs, what others see of it."""
+
+from os import O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, makedev
+from stat import S_ISCHR
+
+import pytest
+
+from roadworthy import COPY_UP, LAYERS, Device, Directory, File, SparseFile, Symlink, check, lower, needs
+from roadworthy.linux import FS_NOATIME_FL
+
+MIB = 1 << 20
+LONG_AGO = 946_684_800 * 10**9  # 2000-01-01
+
+
+def filled(size):
+    """A content in which every block is different: its number, in 4096 digits."""
+    return b"".join(b"%04096d" % block for block in range(size // 4096))
+
+
+# --- what it costs
+
+
+@check("copyup/rdwr-open-copies-whole-file", claim="S43", source="POSIX.1-2017, open()")
+@lower(big=filled(16 * MIB))
+def test_opening_for_writing_takes_no_space(fs, storage, observe):
+    """Opening a file of 16 MiB for writing, and writing nothing, takes no space."""
+    with storage.growth() as growth:
+        fs.close(fs.open("big", O_RDWR))
+    observe("space taken", growth)
+    assert growth.bytes < MIB, f"opening the file took {growth}"
+
+
+@check("copyup/one-byte-write-cost", claim="S34", source="the block of a file system is what a write needs: statvfs(3)")
+@lower(big=filled(16 * MIB))
+def test_one_byte_takes_a_block(fs, storage, observe):
+    """Changing one byte of a file of 16 MiB takes the space of a block, not of the file."""
+    with storage.growth() as growth:
+        fs.pwrite(fs.open("big", O_WRONLY), b"X", 8 * MIB)
+    observe("space taken", growth)
+    assert growth.bytes < MIB, f"one byte took {growth}"
+
+
+@check("copyup/second-write-free", claim="S45", source="overlayfs.rst, Non-directories")
+@lower(big=filled(4 * MIB))
+def test_second_write_takes_a_block(fs, storage, observe):
+    """After a file was changed once, changing another byte takes the space of a block."""
+    fs.pwrite(fs.open("big", O_WRONLY), b"X", 0)
+    with storage.growth() as growth:
+        fs.pwrite(fs.open("big", O_WRONLY), b"X", 2 * MIB)
+    observe("space taken", growth)
+    assert growth.bytes < MIB, f"the second byte took {growth}"
+
+
+@check("copyup/chmod-copies-data", claim="S43", source="chmod(2) changes the inode only")
+@lower(big=filled(8 * MIB))
+def test_changing_the_mode_takes_no_space(fs, storage, observe):
+    """Changing the mode of a file of 8 MiB takes no space: its data stay where they are."""
+    with storage.growth() as growth:
+        fs.chmod("big", 0o600)
+    observe("space taken", growth)
+    assert growth.bytes < MIB, f"chmod took {growth}"
+
+
+@check("copyup/truncate-avoids-copy", claim="S43", source="POSIX.1-2017, open(): O_TRUNC")
+@lower(big=filled(4 * MIB))
+def test_emptying_a_file_takes_no_space(fs, storage, observe):
+    """Opening a file of 4 MiB with O_TRUNC takes no space."""
+    with storage.growth() as growth:
+        fs.close(fs.open("big", O_WRONLY | O_TRUNC))
+    observe("space taken", growth)
+    assert growth.bytes < MIB, f"emptying the file took {growth}"
+    assert fs.stat("big").size == 0
+
+
+@check("copyup/chown-layer-size", claim="S43", source="OCI image-spec, layer.md, Change Types")
+@lower(big=filled(4 * MIB))
+@needs(LAYERS)
+@pytest.mark.slow
+def test_layer_of_a_changed_owner_is_small(containers, engine, observe):
+    """An image committed after a change of a file's owner is no larger by the size of the file."""
+    container = containers.run()
+    containers.process(container).chown("big", 1000, 1000)
+    layer = engine.client.images.get(containers.commit(container)).history()[0]["Size"]
+    observe("size of the layer", f"{layer / MIB:.1f} MiB")
+    assert layer < MIB, f"the layer has {layer / MIB:.1f} MiB"
+
+
+@check("copyup/enospc-on-open", claim="S43", source="POSIX.1-2017, open(): ENOSPC is for O_CREAT only")
+@lower(big=filled(8 * MIB))
+@needs(COPY_UP)
+@pytest.mark.slow
+def test_opening_for_writing_on_a_full_file_system(cramped, observe):
+    """A file can be opened for writing where there is no space left: only writing can fail for want of it."""
+    fs = cramped.process(cramped.run())
+    filler = fs.open("filler", O_WRONLY | O_CREAT)
+    free = fs.statvfs(".")
+    fs.fallocate(filler, 0, free.f_bavail * free.f_frsize - 4 * MIB)
+    fs.attempt.fallocate(filler, 0, free.f_bfree * free.f_frsize - 4 * MIB)  # what a file system keeps for root
+    outcome = fs.attempt.open("big", O_RDWR)
+    observe("open", outcome)
+    assert outcome == "success"
+
+
+# --- what it keeps
+
+
+@check("copyup/content-intact", claim="S43", source="POSIX.1-2017, write()")
+@lower(big=filled(4 * MIB))
+def test_the_rest_of_a_changed_file_is_intact(fs, observe):
+    """Of a file of 4 MiB that is changed in one byte, every other byte stays as it was."""
+    before = fs.digest("big")
+    descriptor = fs.open("big", O_RDWR)
+    fs.pwrite(descriptor, b"X", 2 * MIB)
+    assert fs.digest("big") != before
+    fs.pwrite(descriptor, b"0", 2 * MIB)
+    after = fs.digest("big")
+    observe("content", "intact" if after == before else "damaged")
+    assert after == before
+    assert fs.pread(descriptor, 4096, 3 * MIB) == b"%04096d" % (3 * MIB // 4096)
+
+
+@check("copyup/truncate-syscall", source="POSIX.1-2017, truncate()", provenance=("lower", "upper", "copied-up"))
+@lower(big=filled(MIB))
+def test_shortened_file_keeps_its_beginning(fs, observe):
+    """A file that is cut to 4096 bytes has that size and its old first bytes."""
+    fs.truncate("big", 4096)
+    observe("size", fs.stat("big").size)
+    assert fs.stat("big").size == 4096
+    assert fs.load("big") == filled(4096)
+
+
+@check("copyup/preserves-owner-mode-times", source="POSIX.1-2017, open()", provenance=("lower", "lower-deep"))
+@lower(foo=File(b"data", mode=0o4751, uid=1000, gid=2000, mtime_ns=LONG_AGO + 123_456_789))
+def test_opening_for_writing_keeps_the_metadata(fs, observe):
+    """Opening a file for writing keeps its owner, group, mode and time of change to the nanosecond."""
+    fs.close(fs.open("foo", O_RDWR))
+    after = fs.stat("foo")
+    observe("owner, mode, mtime", f"{after.uid}:{after.gid} {after.permissions:04o} {after.mtime_ns}")
+    assert (after.uid, after.gid, f"{after.permissions:04o}") == (1000, 2000, "4751")
+    assert after.mtime_ns == LONG_AGO + 123_456_789
+
+
+@check("copyup/mtime-kept-on-chmod", source="POSIX.1-2017, chmod() marks st_ctime only", provenance=("lower", "upper"))
+@lower(foo=File(b"data", mtime_ns=LONG_AGO + 5))
+def test_changing_the_mode_keeps_the_mtime(fs, observe):
+    """Changing a file's mode keeps the time of its last change of data."""
+    fs.chmod("foo", 0o600)
+    observe("mtime", "kept" if fs.stat("foo").mtime_ns == LONG_AGO + 5 else fs.stat("foo").mtime_ns)
+    assert fs.stat("foo").mtime_ns == LONG_AGO + 5
+
+
+@check("copyup/ctime-unchanged-by-open", claim="S48", source="POSIX.1-2017, open()", provenance=("lower", "copied-up"))
+@lower(foo=b"data")
+def test_opening_for_writing_keeps_the_ctime(fs, observe):
+    """Opening a file for writing, and writing nothing, keeps its time of last status change."""
+    before = fs.stat("foo").ctime_ns
+    fs.close(fs.open("foo", O_RDWR))
+    after = fs.stat("foo").ctime_ns
+    observe("ctime", "kept" if after == before else "changed")
+    assert after == before, "the ctime changed"
+
+
+@check("copyup/parent-ctime-unchanged", claim="S48", source="POSIX.1-2017, chmod()", provenance=("lower", "copied-up"))
+@lower({"d": Directory(), "d/foo": b"data"})
+def test_changing_a_file_keeps_the_times_of_its_directory(fs, observe):
+    """Changing a file's mode keeps its directory's mtime and ctime."""
+    before = fs.stat("d")
+    fs.chmod("d/foo", 0o600)
+    after = fs.stat("d")
+    observe("directory's mtime", "kept" if after.mtime_ns == before.mtime_ns else "changed")
+    observe("directory's ctime", "kept" if after.ctime_ns == before.ctime_ns else "changed")
+    assert after.mtime_ns == before.mtime_ns, "the directory's mtime changed"
+    assert after.ctime_ns == before.ctime_ns, "the directory's ctime changed"
+
+
+@check("copyup/fileattr-flags-kept", source="ioctl_iflags(2), FS_NOATIME_FL")
+@lower(foo=b"data")
+@pytest.mark.slow
+def test_inode_flags_are_kept(containers, storage, observe):
+    """A file with the no-atime flag still has it after its mode was changed."""
+    storage.set_file_flags("foo", "+A")
+    fs = containers.process(containers.run())
+    fs.chmod("foo", 0o600)
+    flags = fs.file_flags(fs.open("foo", O_RDONLY))
+    observe("no-atime flag", "kept" if flags & FS_NOATIME_FL else "lost")
+    assert flags & FS_NOATIME_FL, "the flag is lost"
+
+
+@check("copyup/sparse-holes-kept", source="lseek(2), SEEK_HOLE", provenance=("lower", "upper"))
+@lower(sparse=SparseFile(size=4 * MIB, tail=b"the end.\n"))
+def test_holes_are_kept(fs, observe):
+    """A file of one hole and a few bytes takes no more than those after its mode was changed."""
+    fs.chmod("sparse", 0o600)
+    found = fs.stat("sparse")
+    observe("space of 4 MiB", f"{found.blocks * 512 / MIB:.1f} MiB")
+    assert found.size == 4 * MIB
+    assert found.blocks * 512 < MIB, f"the file takes {found.blocks * 512 / MIB:.1f} MiB"
+
+
+@check("copyup/symlink-lchown", source="POSIX.1-2017, lchown()", provenance=("lower", "upper"))
+@lower({"file": b"data", "link": Symlink(target="file")})
+def test_owner_of_a_symbolic_link(fs, observe):
+    """Changing the owner of a symbolic link keeps its target, and the target's owner."""
+    fs.lchown("link", 1000, 1000)
+    observe("target", fs.readlink("link"))
+    assert fs.readlink("link") == "file"
+    assert fs.lstat("link").uid == 1000
+    assert fs.stat("link").uid == 0
+
+
+@check("copyup/symlink-keeps-owner", source="POSIX.1-2017, rename()")
+@lower({"old": Symlink(target="file", uid=1000, gid=2000, mtime_ns=LONG_AGO)})
+def test_renamed_symbolic_link_keeps_its_owner(fs, observe):
+    """A symbolic link keeps its owner, group and mtime when it is renamed."""
+    fs.rename("old", "new")
+    found = fs.lstat("new")
+    observe("owner, mtime", f"{found.uid}:{found.gid}, {'kept' if found.mtime_ns == LONG_AGO else 'changed'}")
+    assert (found.uid, found.gid, found.mtime_ns) == (1000, 2000, LONG_AGO)
+
+
+@check("copyup/device-node-chmod", source="POSIX.1-2017, chmod()", provenance=("lower", "upper"))
+@lower({"null": Device(major=1, minor=3)})
+def test_changed_device_node_is_the_same_device(fs, observe):
+    """A device node whose mode was changed is still the node of its device, and works."""
+    outcome = fs.attempt.chmod("null", 0o600)
+    opened = fs.attempt.open("null", O_WRONLY)
+    observe("chmod, open", f"{outcome}, {opened}")
+    assert outcome == "success"
+    assert opened == "success"
+    assert (fs.stat("null").permissions, fs.stat("null").rdev) == (0o600, makedev(1, 3))
+    assert S_ISCHR(fs.stat("null").mode)
+
+
+@check("copyup/deep-path-parents", source="POSIX.1-2017, write()", provenance=("lower", "lower-deep"))
+@lower(
+    {
+        "a": Directory(mode=0o700, uid=1000),
+        "a/b": Directory(mode=0o711, gid=2000),
+        "a/b/c": Directory(mode=0o2775, uid=1000, gid=2000),
+        "a/b/c/log": b"first\n",
+    }
+)
+def test_directories_above_a_changed_file_are_kept(fs, observe):
+    """Appending to a file keeps owner, group, mode and mtime of all directories above it."""
+    fs.write(fs.open("a/b/c/log", O_WRONLY | O_APPEND), b"second\n")
+    found = [fs.stat(path) for path in ("a", "a/b", "a/b/c")]
+    seen = [f"{each.uid}:{each.gid} {each.permissions:04o}" for each in found]
+    observe("directories", ", ".join(seen))
+    assert seen == ["1000:0 0700", "0:2000 0711", "1000:2000 2775"]
+    assert {each.mtime_ns for each in found} == {10**18}
+
+
+@check("copyup/setxattr-triggers-once", source="setxattr(2)", provenance=("lower", "upper"))
+@lower(foo=File(b"data", mode=0o751, uid=1000))
+def test_new_attributes_keep_the_file(fs, observe):
+    """A file that gets two extended attributes has both, and keeps its data, owner, mode and mtime."""
+    fs.setxattr("foo", "user.first", b"1")
+    fs.setxattr("foo", "user.second", b"2")
+    observe("attributes", " ".join(fs.listxattr("foo")))
+    assert (fs.getxattr("foo", "user.first"), fs.getxattr("foo", "user.second")) == (b"1", b"2")
+    found = fs.stat("foo")
+    assert (found.uid, found.permissions, found.mtime_ns) == (1000, 0o751, 10**18)
+    assert fs.load("foo") == b"data"
+
+
+@check("copyup/utimens-on-lower", source="utimensat(2)", provenance=("lower", "lower-deep", "upper"))
+@lower(foo=b"data")
+def test_times_can_be_set(fs, observe):
+    """A file's times can be set to the nanosecond, and its data stay."""
+    fs.utimens("foo", LONG_AGO + 1, LONG_AGO + 999_999_999)
+    found = fs.stat("foo")
+    observe("mtime", found.mtime_ns)
+    assert (found.atime_ns, found.mtime_ns) == (LONG_AGO + 1, LONG_AGO + 999_999_999)
+    assert fs.load("foo") == b"data"
+
+
+# --- copying out of a file of the image
+
+
+@check("copyup/copy-file-range-lower-to-upper", source="copy_file_range(2)", provenance=("lower", "upper"))
+@lower(old=filled(4096))
+def test_copy_within_the_kernel(fs, observe):
+    """copy_file_range(2) copies from a file of the image into a new file."""
+    target = fs.open("new", O_WRONLY | O_CREAT)
+    copied = fs.copy_file_range(fs.open("old", O_RDONLY), target, 4096)
+    observe("bytes copied", copied)
+    assert copied == 4096
+    assert fs.load("new") == filled(4096)
+
+
+@check("copyup/ficlone-lower-to-upper", source="ioctl_ficlone(2)")
+@lower(old=filled(4096))
+def test_clone_of_an_old_file(fs, observe):
+    """A file of the image can be cloned wherever a new file can."""
+    fs.store("new", filled(4096))
+    target = fs.open("target", O_RDWR | O_CREAT)
+    of_new = fs.attempt.ficlone(target, fs.open("new", O_RDONLY))
+    of_old = fs.attempt.ficlone(target, fs.open("old", O_RDONLY))
+    observe("clone of a new file, of an old file", f"{of_new}, {of_old}")
+    assert of_old == of_new
+
+
+# --- who else looks
+
+
+@check("copyup/concurrent-two-writers", source="POSIX.1-2017, open()")
+@lower(big=filled(4 * MIB))
+def test_two_first_writers_get_one_file(fs, other, observe):
+    """Two processes that open a file for writing at the same time get the same file, whole."""
+    before = fs.digest("big")
+    first, second = fs.begin("open", "big", O_RDWR), other.begin("open", "big", O_RDWR)
+    mine, theirs = first.answer(), second.answer()
+    same = fs.fstat(mine).identity == other.fstat(theirs).identity
+    observe("file", "the same" if same else "two")
+    assert same
+    assert fs.digest("big") == before
+    other.pwrite(theirs, b"X", 0)
+    assert fs.pread(mine, 1, 0) == b"X"
+
+
+@check("copyup/reader-never-sees-partial", source="POSIX.1-2017, open()")
+@lower(big=filled(MIB) * 2)
+def test_readers_never_find_a_part(fs, other, observe):
+    """Who reads a file while another process opens it for writing finds it whole at every time."""
+    looking = other.begin("look_often", "big", 0.2)
+    fs.close(fs.open("big", O_RDWR))
+    looks, missing, torn = looking.answer()
+    observe("missing, torn", f"{missing}, {torn} of {looks} looks")
+    assert looks > 10
+    assert missing == 0
+    assert torn == 0
