@@ -220,7 +220,7 @@ def call_pwrite_aligned(descriptor, data, offset):
         return os.pwritev(descriptor, [memory], offset)
 
 
-sockets = {}
+sockets: dict[int, socket.socket] = {}
 
 
 def call_bind(path):
@@ -355,8 +355,16 @@ def call_append_often(path, record, times):
 
 
 def call_repeat(times, call, *arguments):
-    """Make one call `times` times, with `%d` in its texts as the turn: how often it ended how, {"success": 3, ...}."""
+    """Make one call `times` times, with `%d` in its texts as the turn: how often it ended how, {"success": 3, ...}.
+
+    It begins with a fiftieth of a second of the machine's clock, so that processes which are told so one after another
+    begin together.
+    """
     outcomes = {}
+    while time.monotonic() % 0.02 < 0.018:
+        time.sleep(0.0005)
+    while time.monotonic() % 0.02 >= 0.018:
+        pass
     for turn in range(times):
         words = [word.replace("%d", str(turn)) if isinstance(word, str) else word for word in arguments]
         try:
@@ -372,7 +380,7 @@ def call_manifest(top):
     """Everything about the files under `top` that an image carries: {path: {"kind": ..., "mode": ..., ...}}."""
     kinds = {0o010000: "fifo", 0o020000: "character device", 0o040000: "directory", 0o060000: "block device",
              0o100000: "file", 0o120000: "symlink", 0o140000: "socket"}  # fmt: skip
-    found, first_names = {}, {}
+    found, names = {}, {}
     waiting = sorted(os.listdir(top))
     while waiting:
         path = waiting.pop(0)
@@ -382,8 +390,8 @@ def call_manifest(top):
         seconds, nanoseconds = divmod(seen.st_mtime_ns, 10**9)
         entry = {"kind": kind, "mode": f"{seen.st_mode & 0o7777:04o}", "owner": f"{seen.st_uid}:{seen.st_gid}",
                  "mtime": f"{seconds}.{nanoseconds:09d}"}  # fmt: skip
-        for name in os.listxattr(place, follow_symlinks=False):
-            entry[name] = os.getxattr(place, name, follow_symlinks=False).hex()
+        for attribute in os.listxattr(place, follow_symlinks=False):
+            entry[attribute] = os.getxattr(place, attribute, follow_symlinks=False).hex()
         if kind == "file":
             entry["checksum"], entry["size"] = (str(word) for word in call_digest(place))
         if kind == "symlink":
@@ -392,9 +400,12 @@ def call_manifest(top):
             entry["device"] = f"{os.major(seen.st_rdev)}:{os.minor(seen.st_rdev)}"
         if kind == "directory":
             waiting = sorted(path + "/" + name for name in os.listdir(place)) + waiting
-        elif seen.st_nlink > 1:
-            entry["same file as"] = first_names.setdefault((seen.st_dev, seen.st_ino), path)
+        else:
+            names.setdefault((seen.st_dev, seen.st_ino), []).append(path)
         found[path] = entry
+    for group in names.values():
+        for path in group[1:]:
+            found[path]["same file as"] = group[0]
     return found
 
 
@@ -471,7 +482,7 @@ class Inbox:
 
     def __init__(self, descriptor):
         self.descriptor = descriptor
-        self.waiting = b""
+        self.waiting = bytearray()  # a virtio-serial port brings 4 KiB at a time, and a frame may be of megabytes
 
     def frames(self):
         """The frames that one read completes; None at the end of the stream."""
@@ -486,8 +497,8 @@ class Inbox:
                 raise SystemExit(f"a frame of {length} bytes is over the limit")
             if len(self.waiting) < 4 + length:
                 break
-            found.append(self.waiting[4 : 4 + length])
-            self.waiting = self.waiting[4 + length :]
+            found.append(bytes(self.waiting[4 : 4 + length]))
+            del self.waiting[: 4 + length]
         return found
 
 
@@ -522,6 +533,7 @@ class Relay:
     def __init__(self, nonce):
         self.nonce = nonce
         self.workers = {}  # process number: (pid, our end of its socket pair)
+        self.buried = set()  # numbers of the dead: their notices have been sent
         self.poll = select.poll()
 
     def spawn(self, number, directory):
@@ -536,6 +548,8 @@ class Relay:
                 os.dup2(null, 0)
                 os.dup2(2, 1)  # nothing that a worker prints may reach the frames
                 work(theirs.detach(), directory)
+            except BaseException as reason:
+                os.write(2, f"process {number} in {directory}: {type(reason).__name__}: {reason}\n".encode())
             finally:
                 os._exit(70)
         theirs.close()
@@ -588,11 +602,12 @@ class Relay:
                 send(self.workers[number][1].fileno(), struct.pack(">I", len(frame)) + frame)
             except BrokenPipeError:
                 pass  # it is dead; the notice of its death is on its way
-        else:
+        elif number not in self.buried:
             send(1, pack({"n": self.nonce, "i": request["i"], "p": number, "x": f"no process {number}"}))
 
     def bury(self, number):
         pid, ours = self.workers.pop(number)
+        self.buried.add(number)
         self.poll.unregister(ours.fileno())
         ours.close()
         try:

@@ -10,10 +10,12 @@ import click
 
 from reports.bundle import BundleRefused, read_bundle
 from reports.page import write_page
-from roadworthy import reaper
+from roadworthy import reaper, shelf
+from roadworthy.cache import Cache
 from roadworthy.drivers import DRIVERS
 from roadworthy.lanes import Lane
 from roadworthy.ledger import LEDGERS
+from roadworthy.machines.apt import ACCEPT_EXPIRED
 from roadworthy.machines.host import Host
 
 
@@ -99,6 +101,67 @@ def drivers() -> None:
         lacking = next((need.reason for need in requirements(lane, host) if not need.met), "")
         click.echo(f"{driver.name:<15} {', '.join(driver.backings):<24} {lacking or 'runs here'}")
         click.echo(f"{'':<15} {(driver.__doc__ or '').strip().splitlines()[0]}")
+
+
+@main.command()
+@click.option("--look", is_flag=True, help="Also ask the package sources which release they carry now.")
+@click.option("--make", multiple=True, metavar="SERIES", help="Fetch this kernel into the cache; may be repeated.")
+@click.option(
+    ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."
+)
+def kernels(look: bool, make: tuple[str, ...], accept_expired: bool) -> None:
+    """List the kernels that --kernel takes by name, and which are in the cache."""
+    shelf.make(shelf.make_kernel, make, accept_expired)
+    for line in shelf.kernel_lines(Cache(), look, accept_expired):
+        click.echo(line)
+
+
+@main.command()
+@click.option("--make", multiple=True, metavar="NAME", help="Make this engine root, and its image; may be repeated.")
+@click.option(
+    ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."
+)
+def engines(make: tuple[str, ...], accept_expired: bool) -> None:
+    """List the engine roots that --engine takes, and which are in the cache."""
+    shelf.make(shelf.make_engine, make, accept_expired)
+    for line in shelf.engine_lines(Cache()):
+        click.echo(line)
+
+
+@main.group(cls=Commands)
+def cache() -> None:
+    """What is kept outside the checkout because it takes long to make: engine roots, kernels, their images."""
+
+
+@cache.command(name="list")
+def list_cache() -> None:
+    """List what is in the cache, with size and last use."""
+    for line in shelf.cache_lines(Cache()):
+        click.echo(line)
+
+
+@cache.command()
+@click.option("--older-than", metavar="DAYS", type=click.FloatRange(min=0), help="What was not used for so many days.")
+@click.option("--all", "everything", is_flag=True, help="Everything that is not in use.")
+@click.argument("kind", required=False)
+def prune(older_than: float | None, everything: bool, kind: str | None) -> None:
+    """Remove entries of the cache, all or of one KIND; without options only what killed builds left."""
+    store = Cache()
+    if everything and older_than is not None:
+        raise click.UsageError("--all and --older-than exclude each other")
+    if kind is not None and kind not in store.kinds():
+        near = difflib.get_close_matches(kind, store.kinds(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise click.UsageError(f"no kind {kind!r} in the cache{hint} There is: {', '.join(store.kinds()) or 'nothing'}")
+    kept = 0
+    freed = 0
+    for pruned in store.prune(kind, 0.0 if everything else older_than * 86400 if older_than is not None else None):
+        kept += bool(pruned.kept)
+        freed += 0 if pruned.kept else pruned.size
+        click.echo(
+            f"{'kept' if pruned.kept else 'removed'} {pruned.path}" + (f": {pruned.kept}" if pruned.kept else "")
+        )
+    click.echo(f"{shelf.megabytes(freed)} freed" + (f", {kept} things kept" if kept else ""))
 
 
 if __name__ == "__main__":

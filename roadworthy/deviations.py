@@ -22,6 +22,7 @@ from roadworthy.machines.backing import BACKINGS
 
 KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review"}
 NAMED = {"driver": tuple(DRIVERS), "backing": (*BACKINGS, "zfs")}
+ENGINES = ("docker",)
 PROVENANCES = ("lower", "lower-deep", "upper", "copied-up", "volume")
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
 
@@ -135,15 +136,19 @@ def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
 
 
 def read(path: Path, known: set[str]) -> list[Entry]:
-    text = path.read_text()
     try:
+        text = path.read_text()
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:
+        line = re.search(r"at line (\d+)", str(reason))
+        raise DeviationError(f"{path}:{line[1] if line else len(text.splitlines())}: {reason}") from None
+    except UnicodeDecodeError as reason:
         raise DeviationError(f"{path}: {reason}") from None
     entries = []
     for check, value in tables.items():
         rows = value if isinstance(value, list) else [value]
-        lines = [number for number, line in enumerate(text.splitlines(), 1) if f'["{check}"]' in line] or [1]
+        begins = re.compile(rf"""\s*\[*\s*(["']?){re.escape(check)}\1\s*[]=]""")
+        lines = [number for number, line in enumerate(text.splitlines(), 1) if begins.match(line)] or [1]
         for at, row in enumerate(rows):
             place = f"{path}:{lines[min(at, len(lines) - 1)]}"
             entries.append(entry(check, row, place, known))
@@ -195,6 +200,8 @@ def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any
     for value in values:
         if key in names and value not in names[key]:
             raise refuse(f"unknown {key} {value!r}{nearest(value, names[key])}")
+        if key == "engine" and value.partition(" ")[0] not in ENGINES:
+            raise refuse(f"unknown engine {value!r}{nearest(value, ENGINES)}")
         if key in PARAMETERS and value not in ("on", "off", "absent"):
             raise refuse(f"{key} is on, off or absent, not {value!r}")
         try:

@@ -8,6 +8,7 @@ of the harness (`AgentFault`), never a verdict about the driver.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import json
 import secrets
 import selectors
@@ -15,6 +16,8 @@ import struct
 import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from reports.text import visible
 
 LIMIT = 16 * 1024 * 1024
 #: Seconds that a system call may take before it counts as hung.
@@ -41,7 +44,7 @@ class Pipe(Protocol):
         ...
 
     def receive(self) -> bytes:
-        """Some bytes of the agent's standard output; empty at its end."""
+        """Some bytes of the agent's standard output; empty at its end. Raises BlockingIOError while there are none."""
         ...
 
     def complaints(self) -> str:
@@ -55,11 +58,12 @@ class Pipe(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for one request: a value, an errno, or the wait status of a process that died of it."""
+    """What came back for one request: a value, an errno, the end of a process that died of it, the agent's fault."""
 
     value: Any = None
     errno: int = 0
     died: int | None = None
+    fault: str = ""
 
 
 @dataclass
@@ -68,6 +72,8 @@ class Exchange:
 
     pipe: Pipe
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    #: Stretches every deadline: how much slower than a plain host the agent's machine is.
+    scale: float = 1.0
     _number: int = 0
     _processes: int = 0
     _buffer: bytes = b""
@@ -86,8 +92,9 @@ class Exchange:
         return number
 
     def end(self, process: int) -> None:
-        """Kill one process. Nothing is answered; its death is noticed in passing."""
-        self._send({"n": self.nonce, "i": 0, "p": process, "c": "end", "a": []})
+        """Kill one process. Nothing is answered, its death is noticed in passing; without an agent it is dead."""
+        with contextlib.suppress(AgentFault):
+            self._send({"n": self.nonce, "i": 0, "p": process, "c": "end", "a": []})
 
     def request(self, process: int, call: str, *arguments: Any) -> int:
         """Send one call without waiting; answers the request's number for `wait`."""
@@ -99,22 +106,30 @@ class Exchange:
         return self._number
 
     def wait(self, number: int, seconds: float, what: str) -> Answer:
-        """The answer to one request. Raises CallHung after `seconds`, AgentFault when the agent is at fault."""
+        """The answer to one request. Raises CallHung after scaled `seconds`, AgentFault when the agent is at fault."""
+        seconds *= self.scale
         deadline = time.monotonic() + seconds
+        late = False
         while number not in self._answers:
             process = self._waiting[number]
             if process in self._dead:
                 self._waiting.pop(number)
                 return Answer(died=self._dead[process])
-            if not self._readable(deadline - time.monotonic()):
+            left = deadline - time.monotonic()
+            if late or not self._readable(left):
                 raise CallHung(f"{what} did not return within {seconds:g} s")
+            late = left <= 0  # what is there already is still taken, but other output does not put off the deadline
             try:
-                data = self.pipe.receive()
+                self._take(self.pipe.receive())
+            except BlockingIOError:
+                continue
             except OSError as reason:
                 raise self._fault(f"the agent's output cannot be read ({reason})") from None
-            self._take(data)
         self._waiting.pop(number)
-        return self._answers.pop(number)
+        answer = self._answers.pop(number)
+        if answer.fault:
+            raise AgentFault(answer.fault)
+        return answer
 
     def close(self) -> None:
         self.pipe.close()
@@ -163,8 +178,8 @@ class Exchange:
         if not isinstance(number, int) or self._waiting.get(number) != process or number in self._answers:
             raise self._fault(f"the agent answered request {number!r} of process {process!r}, which was not asked")
         if "x" in message:
-            self._waiting.pop(number)
-            raise AgentFault(f"the agent failed in request {number}: {message['x']}")
+            self._answers[number] = Answer(fault=f"the agent failed in request {number}: {visible(str(message['x']))}")
+            return
         refused = message.get("e", 0)
         if not isinstance(refused, int):
             raise self._fault(f"the agent answered request {number} with errno {refused!r}")
@@ -172,8 +187,9 @@ class Exchange:
 
     def _fault(self, text: str) -> AgentFault:
         """An AgentFault with the agent's own complaint; from now on this exchange answers nothing else."""
-        complaint = self.pipe.complaints().strip()
-        self._broken = f"{text}; it said: {complaint[-2000:]}" if complaint else text
+        # A runtime that cannot start the agent says so on the agent's standard output.
+        complaint = (self._buffer[:500].decode(errors="backslashreplace") + self.pipe.complaints()).strip()
+        self._broken = f"{text}; it said: {visible(complaint[-2000:])}" if complaint else text
         return AgentFault(self._broken)
 
 

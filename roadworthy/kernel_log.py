@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 
-#: Lines that mean a bug in the kernel, after xfstests' list; "cut here" precedes every WARNING.
+#: Lines that mean a bug in the kernel, after xfstests' list; "cut here" precedes the warnings of the code itself. A
+#: call trace alone means nothing, as the out-of-memory killer prints one; "traps: … general protection fault ip:" is a
+#: program's.
 BUGS = re.compile(
-    r"kernel BUG at|BUG: |Oops: |general protection fault|KASAN:|UBSAN:|cut here|Call Trace:|blocked for more than"
+    r"kernel BUG at|\bBUG: |\bBUG \S+ \((Not t|T)ainted|Oops: |general protection fault[,:]|KASAN:|UBSAN:|cut here"
+    r"|WARNING: (CPU|possible|suspicious|inconsistent|bad unlock)|blocked for more than"
     r"|EXT4-fs error|XFS .*[Cc]orruption|BTRFS (error|critical)"
 )
 #: Tools that print such words without anything being wrong.
@@ -26,7 +29,7 @@ class KernelLog:
             self._descriptor = -1
 
     def lines(self) -> list[str]:
-        """What was logged since the last look, at most LINES_KEPT lines."""
+        """What was logged since the last look: at most LINES_KEPT lines, and those beyond that mean a bug."""
         found: list[str] = []
         while self._descriptor >= 0:
             try:
@@ -39,13 +42,24 @@ class KernelLog:
                 break
             if not record:
                 break
-            found.append(record.decode(errors="replace").partition(";")[2].splitlines()[0])
-        return found[:LINES_KEPT]
+            line = spoken(record)
+            if line is not None:
+                found.append(line)
+        return found[:LINES_KEPT] + [line for line in found[LINES_KEPT:] if bug([line])][:LINES_KEPT]
 
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def spoken(record: bytes) -> str | None:
+    """The message of one record, or None where a program wrote it: see Documentation/ABI/testing/dev-kmsg."""
+    prefix, _, said = record.decode(errors="replace").partition(";")
+    syslog = prefix.partition(",")[0]
+    if not syslog.isdigit() or int(syslog) > 7:  # the number is facility * 8 + level; the kernel's facility is 0
+        return None
+    return said.partition("\n")[0]
 
 
 def bug(lines: list[str]) -> str:

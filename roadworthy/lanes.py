@@ -33,8 +33,8 @@ class Lane:
     def record(self) -> records.Lane:
         """The lane as the bundle's plan carries it."""
         return records.Lane(
-            id=self.id, driver=self.driver.name, backing=self.backing, engine=self.engine, kernel=self.kernel.removeprefix("linux"),
-            options=dict(self.options),
+            id=self.id, driver=self.driver.name, backing=self.backing, engine=self.engine,
+            kernel=self.kernel.removeprefix("linux"), options=dict(self.options),
         )  # fmt: skip
 
 

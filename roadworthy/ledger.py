@@ -40,11 +40,15 @@ class Ledger:
     """The ledger of this run. `run` is its id, and part of every name that the run makes."""
 
     def __init__(self, ledgers: Path = LEDGERS) -> None:
-        self.run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
         ledgers.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path = ledgers / f"{self.run}.jsonl"
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        while True:
+            self.run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+            self.path = ledgers / f"{self.run}.jsonl"
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if os.fstat(self._descriptor).st_nlink:
+                break
+            os.close(self._descriptor)  # a reaper saw the file before it was locked, and took it for a dead run's
         self._append({"run": self.run, "pid": os.getpid(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
 
     def intend(self, kind: Kind, **identity: Any) -> Item:
@@ -79,12 +83,14 @@ def read(path: Path) -> DeadRun:
     """Read one ledger. A torn last line announced something that was not made yet, and is dropped."""
     items: list[Item] = []
     kept = False
-    for line in path.read_text().splitlines():
+    for line in path.read_bytes().splitlines():
         try:
             said = json.loads(line)
         except ValueError:
             continue
-        if "kind" in said:
+        if not isinstance(said, dict):
+            continue
+        if "kind" in said and isinstance(said.get("identity"), dict):
             items.append(Item(said["kind"], said["identity"]))
         kept = kept or bool(said.get("kept"))
     return DeadRun(path.stem, path, tuple(items), kept)

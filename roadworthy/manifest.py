@@ -15,15 +15,15 @@ class Manifest:
     def __str__(self) -> str:
         return f"{len(self.entries)} entries"
 
-    def differences(self, other: Manifest) -> list[str]:
-        """What became of this tree in `other`, a sentence each; empty where nothing changed."""
+    def differences(self, other: Manifest, besides: str = "") -> list[str]:
+        """What became of this tree in `other`, a sentence each; empty where nothing changed `besides` one field."""
         found = []
         for path in sorted({*self.entries, *other.entries}):
             was, now = self.entries.get(path), other.entries.get(path)
             if was is None or now is None:
                 found.append(f"{path} is {'gone' if now is None else 'new'}")
                 continue
-            for name in sorted({*was, *now}):
+            for name in sorted({*was, *now} - {besides}):
                 if was.get(name) != now.get(name):
                     found.append(f"{path}: {name} {was.get(name, 'absent')} became {now.get(name, 'absent')}")
         return found

@@ -166,22 +166,19 @@ def storage(stand: Any, declaration_of: Declared) -> Any:
 @pytest.fixture
 def containers(stand: Any, declaration_of: Declared, evidence: Evidence) -> Iterator[Any]:
     """Own containers and images of the lane's daemon, removed with the check."""
-    from roadworthy.engines.containers import Containers
-
-    place = stand.place(declaration_of)
-    own = Containers(stand.engine, stand.toolbox, stand.volume, stand.image, evidence, place)
+    own = stand.containers(declaration_of, evidence)
     yield own
     own.close()
 
 
 @pytest.fixture
-def engine(stand: Any) -> Any:
+def engine(stand: Any, declaration_of: Declared) -> Any:
     """The lane's daemon: `engine.info()`, `engine.client` of the Docker SDK. Shared: do not stop it."""
     return stand.engine
 
 
 @pytest.fixture
-def driver(stand: Any) -> Any:
+def driver(stand: Any, declaration_of: Declared) -> Any:
     """The lane's driver, as its file describes it: layout, whiteout form, root file system."""
     return stand.lane.driver
 
@@ -193,14 +190,33 @@ def toolbox(stand: Any) -> Any:
 
 
 @pytest.fixture
-def lane_daemon(stand: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+def lane_daemon(stand: Any, declaration_of: Declared, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A second daemon of the same lane for this check alone, to be restarted or killed; it has the lane's image."""
     yield from request.config.stash[SESSION].second_stand(stand, declaration(request))
 
 
 @pytest.fixture
-def daemons(request: pytest.FixtureRequest, stand: Any) -> Any:
-    """Start daemons with any driver on any backing: `with daemons("overlay", "btrfs") as engine`."""
+def own_containers(lane_daemon: Any, declaration_of: Declared, evidence: Evidence) -> Any:
+    """What `containers` is for the lane's daemon, for `lane_daemon`; gone with it."""
+    return lane_daemon.containers(declaration_of, evidence)
+
+
+@pytest.fixture
+def cramped(stand: Any, request: pytest.FixtureRequest, declaration_of: Declared, evidence: Evidence) -> Iterator[Any]:
+    """Own containers of a second daemon of the same lane, whose backing has 400 MiB and may be filled."""
+    daemon = request.config.stash[SESSION].second_stand(stand, declaration_of, 400 << 20)
+    yield from (own.containers(declaration_of, evidence) for own in daemon)
+
+
+@pytest.fixture
+def own_storage(lane_daemon: Any, declaration_of: Declared) -> Any:
+    """What `storage` is for the lane's daemon, for `lane_daemon`."""
+    return lane_daemon.storage(declaration_of)
+
+
+@pytest.fixture
+def daemons(stand: Any, declaration_of: Declared, request: pytest.FixtureRequest) -> Any:
+    """Daemons with any driver on any backing: `daemons.attempt(driver, "btrfs")`, `with daemons("vfs", "xfs") as …`."""
     return request.config.stash[SESSION].daemons(stand)
 
 

@@ -477,6 +477,8 @@ def judged(call: str, answer: Answer) -> tuple[str, Exception | None]:
         if answer.died >= 0:
             return "the process left", AgentFault(f"{call}: the process left with status {answer.died}")
         name = signal.Signals(-answer.died).name
+        if name == "SIGKILL":  # no system call ends so; the out-of-memory killer and people do
+            return name, AgentFault(f"{call}: the process was killed from outside with SIGKILL, as for want of memory")
         return name, Died(call, name)
     if answer.errno:
         code = errno.errorcode.get(answer.errno, f"errno {answer.errno}")

@@ -18,7 +18,9 @@ def run(argv: Sequence[str | os.PathLike[str]], seconds: float = 60) -> str:
     """Run a program to its end and answer its standard output. Raises ProgramFailed."""
     words = [os.fspath(word) for word in argv]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, env=ENVIRONMENT, check=False)
+        done = subprocess.run(
+            words, capture_output=True, text=True, errors="replace", timeout=seconds, env=ENVIRONMENT, check=False
+        )  # fmt: skip
     except FileNotFoundError:
         raise ProgramFailed(f"{words[0]} is not installed") from None
     except subprocess.TimeoutExpired:

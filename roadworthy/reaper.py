@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import re
 import select
 import shutil
 import signal
-import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ def owned(path: Path) -> Iterator[bool]:
         except BlockingIOError:
             yield False
         else:
-            yield True
+            yield os.fstat(descriptor).st_nlink > 0  # another reaper may have finished it between opening and locking
     finally:
         os.close(descriptor)
 
@@ -80,6 +80,8 @@ def undo(run: DeadRun) -> Reaped:
             removed += UNDO[item.kind](item)
         except (OSError, TimeoutError) as reason:
             left.append(f"{item.kind} {describe(item)}: {reason}")
+        except (KeyError, TypeError, ValueError) as reason:
+            left.append(f"{item.kind} {describe(item)}: this release does not understand the entry ({reason!r})")
     if not left:
         run.path.unlink(missing_ok=True)
     return Reaped(run.run, tuple(removed), tuple(left))
@@ -117,9 +119,11 @@ def undo_capsule(item: Item) -> list[str]:
 def undo_image(item: Item) -> list[str]:
     """Detach the loop devices that this very file backs, then remove the file."""
     path = Path(item.identity["path"])
+    if not of_a_run(path.parent):
+        raise OSError(f"{path} is not an image that a run makes")
     removed = []
     try:
-        found = path.stat()
+        found = path.lstat()
     except FileNotFoundError:
         return []
     for device in loops_backed_by(found.st_dev, found.st_ino):
@@ -157,8 +161,11 @@ def kernel_device(device: int) -> int:
 def undo_cgroup(item: Item) -> list[str]:
     """Remove the (empty) control groups of this name from every hierarchy, the deepest first."""
     removed = []
+    name = item.identity["name"]
+    if not name.startswith("roadworthy-") or "/" in name:
+        raise OSError(f"{name!r} is not a control group that a run makes")
     for mount in cgroup_mounts():
-        top = mount / item.identity["name"]
+        top = mount / name
         if not top.is_dir():
             continue
         for directory, _, _ in os.walk(top, topdown=False):
@@ -184,20 +191,28 @@ def cgroup_mounts() -> list[Path]:
 
 
 def undo_directory(item: Item) -> list[str]:
-    """Remove a directory of ours and everything in it, but nothing that is mounted there."""
+    """Remove a run's directory and everything in it, but nothing that is mounted there."""
     path = Path(item.identity["path"])
-    if not (path.is_relative_to(STATE) or path.is_relative_to(RUNTIME)) or path in (STATE, RUNTIME):
+    if not of_a_run(path):
         raise OSError(f"{path} is not a directory that a run makes")
     if not path.is_dir():
         return []
-    home = path.lstat().st_dev
-    for directory, names, _ in os.walk(path):
-        for name in names:
-            found = (Path(directory) / name).lstat()
-            if stat.S_ISDIR(found.st_mode) and found.st_dev != home:
-                raise OSError(f"something is mounted at {Path(directory) / name}")
+    for mounted in mount_points():  # not by device numbers: a bind mount of the same file system has the same one
+        if mounted.is_relative_to(path):
+            raise OSError(f"something is mounted at {mounted}")
     shutil.rmtree(path)
     return [f"directory {path}"]
+
+
+def of_a_run(path: Path) -> bool:
+    """Whether `path` is where a run has a directory of its own, and no link to another place."""
+    return path.parent in (STATE / "runs", RUNTIME) and path.resolve() == path.parent.resolve() / path.name
+
+
+def mount_points(table: str = "") -> list[Path]:
+    """Where something is mounted, see proc_pid_mountinfo(5); blanks in a name are octal escapes there."""
+    lines = (table or Path("/proc/self/mountinfo").read_text()).splitlines()
+    return [Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4])) for line in lines]
 
 
 UNDO = {"capsule": undo_capsule, "image": undo_image, "cgroup": undo_cgroup, "directory": undo_directory}

@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,6 +16,18 @@ from reports.records import Benchmark, End, LaneRecord, Record, Result
 def now() -> str:
     """This moment, in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def as_text(value: Any) -> Any:
+    """`value` with every text in it made one that UTF-8 can carry."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case list() | tuple():
+            return [as_text(part) for part in value]
+        case dict():
+            return {as_text(key): as_text(part) for key, part in value.items()}
+    return value
 
 
 class BundleWriter:
@@ -28,6 +41,7 @@ class BundleWriter:
         self.benchmarks: list[Benchmark] = []
         self.lanes: list[LaneRecord] = []
         self._encoder = msgspec.json.Encoder()
+        self.torn: OSError | None = None
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
     def write(self, record: Record) -> None:
@@ -38,17 +52,32 @@ class BundleWriter:
             self.benchmarks.append(record)
         if isinstance(record, LaneRecord):
             self.lanes.append(record)
-        os.write(self._descriptor, self._encoder.encode(record) + b"\n")
-        os.fsync(self._descriptor)
+        line = self._encoded(record) + b"\n"
+        if self.torn is not None:
+            raise self.torn
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+            os.fsync(self._descriptor)
+        except OSError as reason:
+            self.torn = reason  # nothing is written behind a torn line: up to it the bundle stays readable
+            raise
+
+    def _encoded(self, record: Record) -> bytes:
+        try:
+            return self._encoder.encode(record)
+        except UnicodeEncodeError:  # a file name may hold bytes that are no text
+            return self._encoder.encode(as_text(msgspec.to_builtins(record)))
 
     def end(self, exit_status: int) -> None:
         """The closing record, with how many of each verdict the bundle holds."""
         counts = Counter(result.verdict for result in self.results)
-        self.write(
-            End(
-                finished=now(),
-                exit_status=exit_status,
-                counts={str(verdict): count for verdict, count in counts.items()},
+        if self.torn is None:
+            self.write(
+                End(
+                    finished=now(),
+                    exit_status=exit_status,
+                    counts={str(verdict): count for verdict, count in counts.items()},
+                )
             )
-        )
         os.close(self._descriptor)

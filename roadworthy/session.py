@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ import pytest
 
 from reports.bundle import read_bundle
 from reports.page import write_page
-from reports.records import SCHEMA, Check, LaneRecord, Plan, Result
+from reports.records import SCHEMA, Check, LaneRecord, Plan, Record, Result, Verdict
 from roadworthy import reaper
 from roadworthy.checks import Declared, declared
+from roadworthy.daemons import Daemons, Outcome
 from roadworthy.deviations import DeviationError, Deviations, load
-from roadworthy.engines.dockerd import Dockerd, installed_series
+from roadworthy.engines.dockerd import installed_series
 from roadworthy.evidence import Evidence
-from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.kernel_log import KernelLog
 from roadworthy.lanes import Lane, expand
 from roadworthy.ledger import Ledger
@@ -30,7 +30,7 @@ from roadworthy.ledger import read as read_ledger
 from roadworthy.machines.host import Host
 from roadworthy.plugin import EVIDENCE
 from roadworthy.results import BundleWriter, now
-from roadworthy.stand import Site, Stand, bring_up, daemon
+from roadworthy.stand import BACKING_SIZE, Site, Stand, bring_up, refuse_unmet
 from roadworthy.summary import header, summary
 from roadworthy.toolbox import fio_version
 from roadworthy.verdicts import Judgement, Precondition, Unsupported, first_line, judge
@@ -58,29 +58,28 @@ class Session:
         self._down: dict[str, BaseException] = {}
         self._told: set[str] = set()
         self._current: pytest.Item | None = None
+        self._pending: Result | None = None
         self._kernel_log = KernelLog()
         self._stands: dict[str, Stand] = {}
+        self._tried: dict[Any, Outcome] = {}
+        self.mutant = chosen_mutant(config.getoption("mutant"))
 
     # --- collection and plan
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        known = {found.identity for item in items if (found := declared(item))}
-        asked = [item for item in items if "lane" in getattr(item, "fixturenames", ())]
-        if asked and not self.lanes:
-            raise pytest.UsageError("roadworthy: name a storage driver, as in --driver=overlay2 (see --help)")
-        if known:
-            try:
-                self.deviations = load(CONFORMANCE / "deviations")
-            except DeviationError as reason:
-                raise pytest.UsageError(f"roadworthy: {reason}") from None
-
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Refuse what cannot be run, all in this hook: pytest calls it even where an earlier one refused."""
+        measured = any("lane" in getattr(item, "fixturenames", ()) for item in session.items)
+        if measured and not self.lanes:
+            raise pytest.UsageError("roadworthy: name a storage driver, as in --driver=overlay2 (see --help)")
         self._items = []
         for item in session.items:
             found = declared(item)
-            if found is not None and "lane" in item.callspec.params:  # type: ignore[attr-defined]
-                self._items.append((item.callspec.params["lane"], found, item))  # type: ignore[attr-defined]
+            if found is None:
+                continue
+            if "lane" not in getattr(item, "fixturenames", ()):
+                said = "a check asks a lane: use fs, containers, storage or engine"
+                raise pytest.UsageError(f"roadworthy: {item.nodeid}: {said}")
+            self._items.append((item.callspec.params["lane"], found, item))  # type: ignore[attr-defined]
         repeated = {(lane.id, check.identity): 0 for lane, check, _ in self._items}
         if len(repeated) < len(self._items):
             seen: set[tuple[str, str]] = set()
@@ -88,7 +87,11 @@ class Session:
                 if (lane.id, check.identity) in seen:
                     raise pytest.UsageError(f"roadworthy: {item.nodeid}: a second check with the id {check.identity}")
                 seen.add((lane.id, check.identity))
-        measured = any("lane" in getattr(item, "fixturenames", ()) for item in session.items)
+        if self._items:
+            try:
+                self.deviations = load(CONFORMANCE / "deviations")
+            except DeviationError as reason:
+                raise pytest.UsageError(f"roadworthy: {reason}") from None
         if measured and not self.config.option.collectonly:
             self._begin()
 
@@ -96,8 +99,6 @@ class Session:
         """Open the bundle, write the plan, and reap what dead runs left."""
         run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         if os.geteuid() == 0:
-            for reaped in reaper.reap():
-                self._say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
             self._ledger = Ledger()
             run = self._ledger.run
             if self.config.getoption("keep"):
@@ -105,14 +106,15 @@ class Session:
         directory = Path(self.config.getoption("bundle") or self.config.rootpath / "bundles" / run)
         try:
             self.bundle = BundleWriter(directory)
-        except FileExistsError:
-            raise pytest.UsageError(
-                f"roadworthy: --bundle: {directory} holds a bundle already; name a new directory"
-            ) from None
         except OSError as reason:
-            raise pytest.UsageError(f"roadworthy: --bundle: {directory} cannot be written: {reason.strerror}") from None
+            held = isinstance(reason, FileExistsError) and directory.is_dir()
+            said = "holds a bundle already; name a new directory" if held else f"cannot be written: {reason.strerror}"
+            raise pytest.UsageError(f"roadworthy: --bundle: {directory} {said}") from None
+        if self._ledger is not None:
+            for reaped in reaper.reap():
+                self._say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
         checks = {check.identity: self._describe(check, item) for _, check, item in self._items}
-        self.bundle.write(
+        self._write(
             Plan(
                 schema=SCHEMA, run=run, started=now(), suite=suite_version(self.config.rootpath), argv=sys.argv[1:],
                 lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
@@ -136,6 +138,7 @@ class Session:
         checks = [check for other, check, _ in self._items if other.id == lane.id]
         with contextlib.ExitStack() as stack:
             try:
+                refuse_unmet(lane, self.machine)  # first of all: what the kernel lacks is seen without root
                 stand = stack.enter_context(bring_up(lane, checks, self.machine, self.site(), self.stage))
                 facts = stand.facts()
             except BaseException as reason:
@@ -148,30 +151,27 @@ class Session:
                 yield stand
             finally:
                 self._stands.pop(lane.id, None)
+                if self.mutant is not None:
+                    facts["mutant"] = self.mutant.facts()
                 self._record_lane(lane, None, facts, stand.seconds)
                 if stand.keep:
                     self._say(
                         f"kept: docker --host unix://{stand.engine.socket} ps -a; roadworthy reap --kept removes it"
                     )
 
-    def second_stand(self, stand: Stand, check: Declared) -> Iterator[Stand]:
-        with bring_up(stand.lane, [check], self.machine, self.site(), self.stage) as own:
+    def second_stand(self, stand: Stand, check: Declared, size: int = BACKING_SIZE) -> Iterator[Stand]:
+        with bring_up(stand.lane, [check], self.machine, self.site(), self.stage, size) as own:
             yield own
 
-    def daemons(self, stand: Stand) -> Callable[..., contextlib.AbstractContextManager[Dockerd]]:
-        @contextlib.contextmanager
-        def started(driver_name: str, backing_name: str, **settings: Any) -> Iterator[Dockerd]:
-            with daemon(self.site(), driver_name, backing_name, size=1 << 30, **settings) as (_, _, engine):
-                yield engine
-
-        return started
+    def daemons(self, stand: Stand) -> Daemons:
+        return Daemons(self.site, stand.lane, self.machine, self._tried)
 
     def site(self) -> Site:
         """This run's directories. Made at the first lane that gets as far as making anything."""
         if self._site is None:
             if self._ledger is None:
                 raise Precondition("needs root to mount and to start a daemon: run it as root, or with sudo")
-            self._site = Site(self._ledger, self.config.getoption("keep"))
+            self._site = Site(self._ledger, self.config.getoption("keep"), self.mutant)
         return self._site
 
     def _record_lane(
@@ -183,7 +183,7 @@ class Session:
         said = "" if reason is None else first_line(reason)
         if self.bundle:
             rounded = {name: round(value, 3) for name, value in (seconds or {}).items()}
-            self.bundle.write(
+            self._write(
                 LaneRecord(lane=lane.id, at=now(), state=state, reason=said, facts=facts or {}, seconds=rounded)  # type: ignore[arg-type]
             )
 
@@ -194,6 +194,10 @@ class Session:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._current = item
+        lane = item.callspec.params.get("lane") if hasattr(item, "callspec") else None
+        stand = self._stands.get(lane.id) if lane is not None else None
+        if stand is not None and stand.lost is not None:
+            raise stand.lost
 
     def report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
         """Turn what happened in one phase of a check into its verdict, and the verdict into pytest's outcome."""
@@ -201,10 +205,10 @@ class Session:
         assert check is not None
         lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
         broken = call.excinfo.value if call.excinfo else None
-        if call.when == "teardown" and broken is None:
-            return report
         if call.when == "setup" and broken is None:
             return report
+        if call.when == "teardown":
+            return self._report_teardown(lane, check, item, broken, report)
         if (
             broken is not None
             and broken is self._down.get(lane.id)
@@ -212,19 +216,48 @@ class Session:
         ):
             # The lane's first check carries the cause; the others were never asked, and their cells are `missing`.
             if lane.id in self._told:
+                item.user_properties[:] = [("lane", lane.id), ("check", check.identity), ("verdict", "missing")]
                 return skipped(report, item, f"[missing] the lane did not come up: {first_line(broken)}")
             self._told.add(lane.id)
         evidence = item.stash.get(EVIDENCE, Evidence())
         log = self._kernel_log.lines()
         stand = self._stands.get(lane.id)
-        recorded = self.deviations.find(check.identity, stand.deviation_facts(check.provenance)) if stand else None
+        recorded = None
+        if stand is not None:
+            broken = stand.recovered(broken, check.capabilities)
+            if stand.lost is not None:
+                self._down[lane.id] = stand.lost
+                self._told.add(lane.id)
+            try:
+                recorded = self.deviations.find(check.identity, stand.deviation_facts(check.provenance))
+            except DeviationError as reason:
+                broken = reason
         judgement = judge(broken, recorded if call.when == "call" else None, log)
-        if call.when == "teardown":
-            judgement = Judgement("error", f"while cleaning up: {judgement.reason}")
-        if stand and isinstance(broken, AgentFault | CallHung):
-            stand.replace_container(check.capabilities)
+        if self.mutant is not None and self.mutant.trouble():
+            judgement = Judgement("error", self.mutant.trouble())
+            report.longrepr = f"[error] {judgement.reason}"
         self._record(lane, check, item, judgement, evidence, log, call.duration)
         return shaped(report, item, judgement)
+
+    def _report_teardown(
+        self, lane: Lane, check: Declared, item: pytest.Item, broken: BaseException | None, report: pytest.TestReport
+    ) -> pytest.TestReport:
+        """Write the check's one result. Trouble while cleaning up spoils a good verdict, and is added to a bad one."""
+        log = self._kernel_log.lines()
+        judgement = judge(broken, None, log)
+        before = self._pending
+        if judgement.verdict != "pass":
+            reason = f"while cleaning up: {judgement.reason}"
+            verdict: Verdict = judgement.verdict if judgement.verdict == "crash" else "error"
+            if before is not None and before.verdict in ("error", "crash", "hang", "fail"):
+                verdict, reason = before.verdict, f"{before.reason}; {reason}"
+            judgement = Judgement(verdict, reason)
+            log = [*(before.kernel_log if before else []), *log]
+            evidence = item.stash.get(EVIDENCE, Evidence())
+            self._record(lane, check, item, judgement, evidence, log, before.seconds if before else 0.0)
+            report = shaped(report, item, judgement)
+        self._conclude()
+        return report
 
     def _record(
         self, lane: Lane, check: Declared, item: pytest.Item, judgement: Judgement, evidence: Evidence,
@@ -232,36 +265,54 @@ class Session:
     ) -> None:  # fmt: skip
         item.user_properties[:] = [("lane", lane.id), ("check", check.identity), ("verdict", judgement.verdict)]
         item.user_properties += [(f"observed: {seen.name}", seen.value) for seen in evidence.observations]
-        if self.bundle is None:
-            return
         deviation = judgement.deviation.record() if judgement.deviation else None
-        self.bundle.write(
-            Result(
-                lane=lane.id, check=check.identity, nodeid=item.nodeid, verdict=judgement.verdict, at=now(),
-                seconds=round(seconds, 4), reason=judgement.reason, observations=list(evidence.observations),
-                transcript=list(evidence.transcript), omitted_calls=evidence.omitted, kernel_log=log,
-                deviation=deviation,
-            )
+        self._pending = Result(
+            lane=lane.id, check=check.identity, nodeid=item.nodeid, verdict=judgement.verdict, at=now(),
+            seconds=round(seconds, 4), reason=judgement.reason, observations=list(evidence.observations),
+            transcript=list(evidence.transcript), omitted_calls=evidence.omitted, kernel_log=log, deviation=deviation,
         )  # fmt: skip
 
+    def _conclude(self) -> None:
+        """Write the result of the check that has ended; a check has one."""
+        if self._pending is not None:
+            self._write(self._pending)
+        self._pending = self._current = None
+
+    def _write(self, record: Record) -> None:
+        """Append to the bundle. A run that cannot keep its results ends, and what is on disk stays readable."""
+        if self.bundle is None or self.bundle.torn is not None:
+            return
+        try:
+            self.bundle.write(record)
+        except OSError as reason:
+            said = f"roadworthy: {self.bundle.path} cannot be written: {reason.strerror}; the bundle is incomplete"
+            pytest.exit(said, returncode=os.EX_IOERR)
+
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """A check that was interrupted is an error, and in the bundle."""
+        """A check that was interrupted is an error, and in the bundle; one that had its verdict keeps it."""
         item = self._current
         check = declared(item) if item else None
-        if item is not None and check is not None and "lane" in item.callspec.params:  # type: ignore[attr-defined]
+        if item is not None and check is not None and self._pending is None:
             evidence = item.stash.get(EVIDENCE, Evidence())
             lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
             self._record(lane, check, item, Judgement("error", "interrupted"), evidence, [], 0.0)
+        self._conclude()
 
     # --- the end
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._kernel_log.close()
+        if self.mutant is not None and self._site is not None and self.mutant.conclusion():
+            exitstatus = session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         if self.bundle is not None:
             self.bundle.end(int(exitstatus))
-            self.page = self.bundle.directory / "index.html"
-            write_page([read_bundle(self.bundle.directory)], self.page)
+            page = self.bundle.directory / "index.html"
+            try:
+                write_page([read_bundle(self.bundle.directory)], page)
+                self.page = page
+            except OSError as reason:
+                self._say(f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes it from the bundle")
 
     def pytest_unconfigure(self) -> None:
         if self._ledger is None:
@@ -278,11 +329,14 @@ class Session:
     # --- what a person sees
 
     def pytest_report_header(self) -> list[str]:
-        return header(self.lanes, self.engine, self.machine, fio_version())
+        lines = header(self.lanes, self.engine, self.machine, fio_version())
+        return lines if self.mutant is None else [*lines, self.mutant.header()]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.bundle is not None:
             summary(terminalreporter, self.lanes, self.bundle, self.page)
+        if self.mutant is not None and self._site is not None:
+            self.mutant.summary(terminalreporter)
 
     def _say(self, text: str) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -303,6 +357,19 @@ class Session:
             yield
         finally:
             timer.cancel()
+
+
+def chosen_mutant(name: str | None) -> Any:
+    """The mutants.run.MutantRun that --mutant asks for, or None. Only a mutant run imports the package."""
+    if not name:
+        return None
+    from mutants.catalogue import UnknownMutant
+    from mutants.run import MutantRun
+
+    try:
+        return MutantRun(name)
+    except UnknownMutant as reason:
+        raise pytest.UsageError(f"roadworthy: --mutant: {reason}") from None
 
 
 def ready_line(lane: Lane, facts: dict[str, Any]) -> str:

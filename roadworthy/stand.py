@@ -6,18 +6,23 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from docker.errors import DockerException
 
 from roadworthy.checks import Declared
 from roadworthy.deviations import Facts, parameters, version
 from roadworthy.drivers.native import Native
 from roadworthy.engines.capsule import Capsule
-from roadworthy.engines.containers import SKELETON, VOLUME, Container
+from roadworthy.engines.containers import SKELETON, VOLUME, Container, Containers
 from roadworthy.engines.dockerd import Dockerd, EngineFailed
+from roadworthy.evidence import Evidence
+from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.lanes import Lane
 from roadworthy.layers import Directory, Entry, SparseFile, flattened, layer_tar, write_archive
 from roadworthy.ledger import RUNTIME, STATE, Ledger
@@ -27,7 +32,7 @@ from roadworthy.programs import run
 from roadworthy.storage import Storage
 from roadworthy.toolbox import Toolbox, fio_version, toolbox
 from roadworthy.trees import lay_out
-from roadworthy.verdicts import Precondition, Unsupported
+from roadworthy.verdicts import Precondition, Unsupported, first_line
 
 IMAGE = "roadworthy:lane"
 #: Bytes of a backing image file; sparse, so it costs what is written.
@@ -74,6 +79,8 @@ class Stand:
     keep: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     shared: dict[frozenset[str], Container] = field(default_factory=dict)
+    #: Why no further check can be asked, once that is so.
+    lost: EngineFailed | None = None
 
     @property
     def native(self) -> bool:
@@ -91,6 +98,19 @@ class Stand:
             self.shared[capabilities] = made
         return self.shared[capabilities]
 
+    def recovered(self, broken: BaseException | None, capabilities: frozenset[str]) -> BaseException | None:
+        """What really broke a check. The lane is made usable for the next one; where that cannot be, it is `lost`."""
+        try:
+            if not self.engine.alive():
+                broken = EngineFailed(f"dockerd died: {self.engine.last_words()}")
+                self.shared.clear()
+                self.engine.start()
+            elif isinstance(broken, AgentFault | CallHung):
+                self.replace_container(capabilities)
+        except (EngineFailed, DockerException, OSError) as reason:
+            self.lost = EngineFailed(f"the lane could not be brought back after a check: {first_line(reason)}")
+        return broken
+
     def replace_container(self, capabilities: frozenset[str]) -> None:
         """Throw away a container whose agent died or hangs; the next check gets a fresh one."""
         gone = self.shared.pop(capabilities, None)
@@ -102,8 +122,17 @@ class Stand:
         on_volume = self.native or check.provenance == "volume"
         return f"{VOLUME}/c/{check.slug}" if on_volume else f"/c/{check.slug}"
 
+    def containers(self, check: Declared, evidence: Evidence) -> Containers:
+        """Own containers of one check."""
+        return Containers(self.engine, self.toolbox, self.volume, self.image, evidence, self.place(check))
+
     def storage(self, check: Declared) -> Storage:
         return Storage(self.lane.driver, self.backing, self.engine, self.image, self.place(check))
+
+    @cached_property
+    def engine_said(self) -> Mapping[str, Any]:
+        """What `docker version` says; asked once, because a daemon that died does not answer."""
+        return dict(self.engine.client.version())
 
     def deviation_facts(self, provenance: str) -> Facts:
         """What the conditions of deviations are asked about."""
@@ -111,7 +140,7 @@ class Stand:
             driver=self.lane.driver.name,
             backing=self.lane.backing,
             engine="docker",
-            engine_version=version(str(self.engine.client.version()["Version"])),
+            engine_version=version(str(self.engine_said["Version"])),
             kernel_version=version(self.machine.release),
             provenance=provenance,
             parameters=parameters(self.machine.module_parameters("overlay")),
@@ -119,7 +148,7 @@ class Stand:
 
     def facts(self) -> dict[str, Any]:
         """Exact facts of the lane, for the bundle."""
-        found = self.engine.client.version()
+        found = self.engine_said
         info = self.engine.info()
         components = {part["Name"]: part["Version"] for part in found.get("Components", [])}
         root = next((line for line in self.container().mounts() if line.split()[4] == "/"), "")
@@ -154,12 +183,25 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
         seconds[stage] = seconds.get(stage, 0.0) + time.monotonic() - begun
 
 
+class Mutant(Protocol):
+    """What makes a run's daemons faulty, see the package `mutants`."""
+
+    def arm(self, capsule: Capsule, runtime: Path) -> list[str]:
+        """Further arguments for a daemon that is about to start in `capsule`."""
+        ...
+
+    def sabotage(self, stand: Stand) -> None:
+        """Spoil the image, which no container uses yet."""
+        ...
+
+
 class Site:
     """The directories of one run, and the numbered places of its daemons. Made lazily, all in the ledger."""
 
-    def __init__(self, ledger: Ledger, keep: bool = False) -> None:
+    def __init__(self, ledger: Ledger, keep: bool = False, mutant: Mutant | None = None) -> None:
         self.ledger = ledger
         self.keep = keep
+        self.mutant = mutant
         self._numbers = 0
         self.cgroup = f"roadworthy-{ledger.run}"
         self.state = STATE / "runs" / ledger.run
@@ -198,6 +240,8 @@ def daemon(
             raise
     try:
         with stage("starting dockerd"):
+            if site.mutant is not None:
+                extra = [*extra, *site.mutant.arm(capsule, runtime)]
             engine = Dockerd(capsule, backing, runtime, driver_name, options, site.cgroup, extra)
         yield capsule, backing, engine
     finally:
@@ -221,8 +265,9 @@ def confirm(lane: Lane, backing: Backing, engine: Dockerd) -> None:
 
 @contextmanager
 def bring_up(
-    lane: Lane, checks: Sequence[Declared], machine: Host, site: Site, stage: Stage = lambda _: nullcontext()
-) -> Iterator[Stand]:
+    lane: Lane, checks: Sequence[Declared], machine: Host, site: Site, stage: Stage = lambda _: nullcontext(),
+    size: int = BACKING_SIZE,
+) -> Iterator[Stand]:  # fmt: skip
     """The lane, running, with the trees of `checks` in its image (or, for `native`, on its volume)."""
     refuse_unmet(lane, machine)
     seconds: dict[str, float] = {}
@@ -236,7 +281,7 @@ def bring_up(
     with staged("making the toolbox"):
         tools = toolbox()
     options = lane.driver.storage_options(dict(lane.options))
-    with daemon(site, lane.driver.daemon_name, lane.backing, options, staged) as (capsule, backing, engine):
+    with daemon(site, lane.driver.daemon_name, lane.backing, options, staged, size) as (capsule, backing, engine):
         confirm(lane, backing, engine)
         volume = backing.mountpoint / "volume"
         backing.path("volume").mkdir()
@@ -245,6 +290,8 @@ def bring_up(
         )
         with staged("loading the image"):
             load_trees(stand, checks)
+            if site.mutant is not None:
+                site.mutant.sabotage(stand)
         with stage("starting the container"):
             stand.container()
         try:

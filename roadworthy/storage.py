@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from roadworthy.deadline import wait_until
 from roadworthy.drivers import Driver
-from roadworthy.engines.containers import Container
+from roadworthy.engines.containers import VOLUME, Container
 from roadworthy.engines.dockerd import Dockerd
 from roadworthy.machines.backing import Backing
+from roadworthy.programs import run
 from roadworthy.verdicts import Unsupported
 
 
@@ -57,6 +61,85 @@ class Storage:
         """The image's layer directories, the lowest first."""
         digests = self._engine.client.images.get(image or self._image).attrs["RootFS"]["Layers"]
         return [self._driver.image_layer(self.data_root, chain) for chain in chain_ids(digests)]
+
+    def form(self, container: Container, name: str) -> str:
+        """What lies at a path of the check's directory in the container's writable layer, in words."""
+        return form_on_disk(self.upper(container, name))
+
+    def opaque_form(self, container: Container, name: str) -> str:
+        """How a directory of the writable layer is marked as opaque, or `no mark`."""
+        directory = self.upper(container, name)
+        names = [mark for mark in sorted(os.listxattr(directory)) if mark.endswith("opaque")]
+        marks = [f"{mark}={os.getxattr(directory, mark).decode()}" for mark in names]
+        marks += [f"{file.name} file" for file in directory.glob(".wh..wh..opq")]
+        return ", ".join(marks) or "no mark"
+
+    def set_file_flags(self, name: str, flags: str) -> None:
+        """chattr(1) on a file of the check's directory, in every layer of the image that has it or on the volume."""
+        place = f"{self._place.lstrip('/')}/{name}"
+        roots = [self.backing.path()] if self._place.startswith(VOLUME) else self.image_layers()
+        run(["chattr", flags, *(root / place for root in roots if (root / place).exists())])
+
+    def repeated(self, name: str, older: int, newer: int) -> str:
+        """What a newer layer of the image has of a file of an older one: `none`, `hard link`, `snapshot` or `copy`."""
+        first, second = self.lower(name, older), self.lower(name, newer)
+        if not second.exists():
+            return "none"
+        if first.samefile(second):
+            return "hard link"
+        return "snapshot" if first.stat().st_ino == second.stat().st_ino else "copy"
+
+    def fingerprint(self) -> str:
+        """A digest of all that the image's layers hold in the check's directory: names, status, attributes, contents.
+
+        Access times are left out, and change times, which a new link to a file of another layer moves.
+        """
+        summed = hashlib.sha256()
+        for layer in self.image_layers():
+            place = layer / self._place.lstrip("/")
+            for path in sorted([place, *place.rglob("*")]):
+                if not os.path.lexists(path):
+                    continue
+                seen = path.lstat()
+                names = sorted(os.listxattr(path, follow_symlinks=False))
+                attributes = [(name, os.getxattr(path, name, follow_symlinks=False)) for name in names]
+                known = (str(path), seen.st_mode, seen.st_uid, seen.st_gid, seen.st_size, seen.st_mtime_ns, attributes)
+                summed.update(repr(known).encode())
+                if stat.S_ISREG(seen.st_mode):
+                    summed.update(path.read_bytes())
+        return summed.hexdigest()
+
+    def file_flags(self, path: Path) -> int:
+        """FS_IOC_GETFLAGS of a file in a layer, see ioctl_iflags(2); 0 where the file system has none."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return int(struct.unpack("@l", fcntl.ioctl(descriptor, 0x80086601, struct.pack("@l", 0)))[0]) & 0xFFFFFFFF
+        except OSError:
+            return 0
+        finally:
+            os.close(descriptor)
+
+    def on_host(self, path: str) -> Path:
+        """A path of the machine itself, as the daemon sees it."""
+        return Path(f"/proc/{self._engine.daemon_pid()}/root{path}")
+
+    def find(self, name: str) -> list[str]:
+        """Where a file of this name lies below the data root, whatever layer or mount it belongs to."""
+        return [str(path.relative_to(self.data_root)) for path in self.data_root.rglob(name)]
+
+    def layer_mounts(self) -> list[str]:
+        """Mount points of the daemon's mount table that are containers' root file systems."""
+        below = f"{self._engine.data_root}/{self._driver.daemon_name}/"
+        return [line.split()[4] for line in self.engine_mounts() if line.split()[4].startswith(below)]
+
+    def settles(self, limit: int, seconds: float = 40.0) -> int:
+        """Wait until no more than `limit` bytes of the backing are in use, for deletions that end in the background.
+
+        The bytes that are in use then, or at the deadline.
+        """
+        with suppress(TimeoutError):
+            wait_until(lambda: self.backing.used_bytes() <= limit, seconds, "deletions to end")
+        return self.backing.used_bytes()
 
     @contextmanager
     def growth(self) -> Iterator[Growth]:

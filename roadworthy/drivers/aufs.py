@@ -16,6 +16,7 @@ class Aufs(Driver):
     features = LAYERS | WHITEOUTS | COPY_UP | SHARED_PAGE_CACHE
     removed_in = "24.0"
     layout = ("aufs/diff", "aufs/layers", "aufs/mnt")
+    info_fields = ("Root Dir", "Backing Filesystem", "Dirs", "Dirperm1 Supported")
     whiteout_form = ".wh. file"
     root_file_system = "aufs"
     magic = 0x61756673

@@ -27,6 +27,8 @@ class Driver:
     removed_in: ClassVar[str] = ""
     #: Directories that it makes under the data root, for a reader who looks for a layer.
     layout: ClassVar[tuple[str, ...]] = ()
+    #: Fields of `docker info` below the driver's name that its documentation shows.
+    info_fields: ClassVar[tuple[str, ...]] = ()
     #: How a deletion looks in the writable layer: `character device 0:0`, `.wh. file` or `nothing`.
     whiteout_form: ClassVar[str] = "nothing"
     #: The file system that a container's root shows in the mount table; empty: that of the backing.
@@ -54,6 +56,11 @@ class Driver:
     def layer_directory(self, data_root: Path, identity: str) -> Path:
         """Where the driver keeps the layer `identity`."""
         raise NotImplementedError(f"{self.name} does not say where its layers lie")
+
+    @property
+    def another(self) -> str:
+        """A driver other than this that runs on the same backings, for a daemon that switches."""
+        return "overlay2" if self.daemon_name == "vfs" else "vfs"
 
     @property
     def daemon_name(self) -> str:

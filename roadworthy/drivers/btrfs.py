@@ -15,6 +15,7 @@ class Btrfs(Driver):
     backings = ("btrfs",)
     features = LAYERS | SIZE_LIMIT
     layout = ("btrfs/subvolumes",)
+    info_fields = ("Build Version", "Library Version")
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.filesystem("btrfs")

@@ -17,6 +17,7 @@ class Devicemapper(Driver):
     packages = ("dmsetup",)
     removed_in = "25.0"
     layout = ("devicemapper/mnt", "devicemapper/metadata")
+    info_fields = ("Pool Name", "Backing Filesystem", "Data Space Used", "Metadata Space Used")
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.module("dm_mod", "the device mapper")

@@ -18,6 +18,7 @@ class Overlay(Driver):
     features = LAYERS | WHITEOUTS | COPY_UP | SHARED_PAGE_CACHE
     removed_in = "24.0"
     layout = ("overlay",)
+    info_fields = ("Backing Filesystem", "Supports d_type")
     whiteout_form = "character device 0:0"
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC

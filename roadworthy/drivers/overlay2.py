@@ -16,6 +16,7 @@ class Overlay2(Driver):
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
     features = LAYERS | WHITEOUTS | COPY_UP | SHARED_PAGE_CACHE
     layout = ("overlay2", "overlay2/l")
+    info_fields = ("Backing Filesystem", "Supports d_type", "Native Overlay Diff")
     whiteout_form = "character device 0:0"
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC

@@ -16,6 +16,7 @@ class Zfs(Driver):
     features = LAYERS | SIZE_LIMIT
     packages = ("zfsutils-linux",)
     layout = ("zfs/graph",)
+    info_fields = ("Zpool", "Parent Dataset", "Space Used By Parent")
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.module("zfs", "the zfs module")

@@ -22,12 +22,17 @@ INIT = Path(__file__).with_name("capsule_init.py")
 
 
 class Capsule:
-    """Running namespaces. `pid` is the first process, as this host's process namespace numbers it."""
+    """Running namespaces. `pid` is the first process, as this host's process namespace numbers it.
 
-    def __init__(self, ledger: Ledger, keep: bool = False) -> None:
+    With `network`, a network namespace too, in which nothing is up: what listens there, nobody else can reach.
+    """
+
+    def __init__(self, ledger: Ledger, keep: bool = False, network: bool = False) -> None:
         tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
         kill = [] if keep else ["--kill-child=KILL"]
-        namespaces = ["unshare", "--pid", "--mount", "--fork", *kill, "--mount-proc", "--propagation", "private", "--"]
+        namespaces = ["unshare", "--pid", "--mount", "--fork", *kill, "--mount-proc", "--propagation", "private",
+                      *(["--net"] if network else []), "--"]  # fmt: skip
+        self._entered = ["--mount", "--pid", *(["--net"] if network else [])]
         self._outer = subprocess.Popen(
             [*tie, *namespaces, sys.executable, "-I", "-S", str(INIT)],
             stdin=subprocess.PIPE,
@@ -49,7 +54,7 @@ class Capsule:
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs `argv` inside."""
-        return ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--root", "--wd=/", "--", *argv]
+        return ["nsenter", f"--target={self.pid}", *self._entered, "--root", "--wd=/", "--", *argv]
 
     def run(self, argv: Sequence[str], seconds: float = 60) -> str:
         """Run a program inside to its end; its standard output."""

@@ -7,11 +7,12 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from docker.errors import APIError, ImageLoadError, NotFound
+from requests.exceptions import ConnectionError
 
 from roadworthy.engines.dockerd import Dockerd
 from roadworthy.engines.pipe import ExecPipe
@@ -113,6 +114,10 @@ class Container:
         found = self._engine.client.api.containers(all=True, size=True, filters={"id": self.id})
         return int(found[0].get("SizeRw", 0))
 
+    def open_from_host(self, path: str) -> BinaryIO:
+        """Open a file of the running container from outside of it, for reading."""
+        return (self.proc / "root" / path.lstrip("/")).open("rb")
+
     def copy_out(self, path: str) -> dict[str, bytes]:
         """`docker cp` out of the container: the files below `path` and their contents."""
         stream, _ = self.handle.get_archive(path)
@@ -150,6 +155,8 @@ class Attempt:
                 operation(*arguments, **keywords)
             except (APIError, ImageLoadError) as refusal:
                 return str(getattr(refusal, "explanation", "") or refusal)
+            except ConnectionError:
+                return "the daemon went away"
             return "success"
 
         return attempted
@@ -189,6 +196,10 @@ class Containers:
         """A container, started."""
         return self.create(image, **settings).start()
 
+    def remove(self, container: Container) -> None:
+        """`docker rm -f`."""
+        container.remove()
+
     def process(self, container: Container, name: str = "A") -> Process:
         """A process in `container`, working in the check's own directory."""
         return container.process(self._place, self._evidence, name)
@@ -198,6 +209,13 @@ class Containers:
         identity = container.commit(f"check-{len(self._images)}")
         self._images.append(identity)
         return identity
+
+    def begin_commit(self, container: Container) -> Future[str]:
+        """Commit in the background: what became of it is the result, in words."""
+        thread = ThreadPoolExecutor(1)
+        running = thread.submit(self.attempt.commit, container)
+        thread.shutdown(wait=False)
+        return running
 
     def load(self, archive: bytes, name: str) -> str:
         """`docker load` of an archive that holds `name`; the image's id, removed with the check."""
@@ -214,13 +232,18 @@ class Containers:
         self.load(archive.getvalue(), name)
         return name
 
+    @property
+    def last_image(self) -> str:
+        """The name of the image that was made last."""
+        return self._images[-1]
+
     def layer_ids(self, image: str) -> list[str]:
         """The digests of an image's layers, the lowest first (OCI image-spec, config.md, "Layer DiffID")."""
-        return list(self._engine.client.api.inspect_image(image)["RootFS"]["Layers"])
+        return list(self._engine.client.images.get(image).attrs["RootFS"]["Layers"])
 
     def layer_size(self, image: str) -> int:
         """What `docker history` says of the image's last layer, in bytes."""
-        return int(self._engine.client.api.history(image)[0]["Size"])
+        return int(self._engine.client.images.get(image).history()[0]["Size"])
 
     def save(self, image: str) -> bytes:
         """`docker save`."""
@@ -256,6 +279,10 @@ class Containers:
         """A new named volume, removed with the check; its name."""
         self._volumes.append(str(self._engine.client.volumes.create().name))
         return self._volumes[-1]
+
+    def host_path(self, path: str) -> str:
+        """Where a path of the shared volume lies for the daemon, to be bound elsewhere."""
+        return str(self._volume) + path.removeprefix(VOLUME)
 
     def all_at_once(self, *operations: Callable[[], object]) -> None:
         """Operations such as `container.start`, each in a thread of its own. The first one's error is raised."""

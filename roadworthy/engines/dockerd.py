@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from roadworthy.deadline import wait_until
 from roadworthy.engines.capsule import Capsule
 from roadworthy.machines.backing import Backing
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
+from roadworthy.verdicts import Precondition
 
 #: The engine of an id when none is installed, so that planning needs no engine: Debian 12's.
 DEFAULT_SERIES = "20.10"
@@ -91,6 +93,10 @@ class Dockerd:
         except DockerException:
             return False
 
+    def alive(self) -> bool:
+        """Whether the daemon's process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def info(self) -> dict[str, Any]:
         """What `docker info` says."""
         return dict(self.client.info())
@@ -105,6 +111,27 @@ class Dockerd:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         return int(children[0])
 
+    def command(self, *words: str) -> str:
+        """What the `docker` command answers, or what it says where it refuses."""
+        if not shutil.which("docker", path=ENVIRONMENT["PATH"]):
+            raise Precondition("needs docker: apt-get install docker.io")
+        try:
+            return run(["docker", "--host", f"unix://{self.socket}", *words])
+        except ProgramFailed as refusal:
+            return str(refusal)
+
+    @contextmanager
+    def leaked_mounts(self) -> Iterator[None]:
+        """A mount namespace that holds a copy of every mount there is now, while the block runs."""
+        words = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", "echo ready; read end"]
+        with subprocess.Popen(
+            self._capsule.enter(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT
+        ) as holder:
+            if holder.stdout is None or holder.stdout.readline() != b"ready\n":
+                raise ProgramFailed(f"{' '.join(words)} did not start")
+            yield
+            holder.communicate(b"end\n", timeout=10)
+
     def stop(self, kill: bool = False) -> None:
         """End the daemon, gently or by SIGKILL; containers end with a gentle stop."""
         assert self._process
@@ -114,9 +141,14 @@ class Dockerd:
             wait_until(lambda: self._process is not None and self._process.poll() is not None, 30, "dockerd to end")
         self.client.close()
 
-    def restart(self, kill: bool = False) -> None:
-        """Stop, gently or by SIGKILL, and start again on the same data root."""
+    def restart(self, kill: bool = False, storage_driver: str | None = None) -> None:
+        """Stop, gently or by SIGKILL, and start again on the same data root.
+
+        Told a driver, the daemon takes that one; told an empty name, it has to choose.
+        """
         self.stop(kill)
+        if storage_driver is not None:
+            self._argv[self._argv.index("--storage-driver") + 1] = storage_driver
         self.start()
 
     def last_words(self) -> str:

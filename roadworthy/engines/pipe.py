@@ -13,6 +13,8 @@ from typing import Any
 STDERR = 2
 #: What is kept of standard error; an agent that floods it must not fill the controller's memory.
 COMPLAINTS_KEPT = 64 * 1024
+#: The engine copies in pieces of 32 KiB; a stream that announces more than this is not one of its.
+CHUNK_LIMIT = 1 << 24
 
 
 class ExecPipe:
@@ -32,24 +34,26 @@ class ExecPipe:
         self._socket.sendall(data)
 
     def receive(self) -> bytes:
-        """The standard output that one read brings; loops only while nothing but standard error came."""
-        while True:
-            data = self._socket.recv(1 << 16)
-            if not data:
-                return b""
-            self._waiting += data
-            output = b""
-            while len(self._waiting) >= 8:
-                stream, length = struct.unpack(">BxxxI", self._waiting[:8])
-                if len(self._waiting) < 8 + length:
-                    break
-                piece, self._waiting = self._waiting[8 : 8 + length], self._waiting[8 + length :]
-                if stream == STDERR:
-                    self._complaints = (self._complaints + piece)[-COMPLAINTS_KEPT:]
-                else:
-                    output += piece
-            if output:
-                return output
+        """The standard output that one read brings; empty at its end. Raises BlockingIOError where it brought none."""
+        data = self._socket.recv(1 << 16)
+        if not data:
+            return b""
+        self._waiting += data
+        output = b""
+        while len(self._waiting) >= 8:
+            stream, length = struct.unpack(">BxxxI", self._waiting[:8])
+            if length > CHUNK_LIMIT:
+                raise OSError(f"the engine announced a chunk of {length} bytes, the limit is {CHUNK_LIMIT}")
+            if len(self._waiting) < 8 + length:
+                break
+            piece, self._waiting = self._waiting[8 : 8 + length], self._waiting[8 + length :]
+            if stream == STDERR:
+                self._complaints = (self._complaints + piece)[-COMPLAINTS_KEPT:]
+            else:
+                output += piece
+        if not output:
+            raise BlockingIOError  # not the end: the caller looks at its deadline and comes back
+        return output
 
     def complaints(self) -> str:
         return self._complaints.decode(errors="replace")

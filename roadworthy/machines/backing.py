@@ -8,7 +8,13 @@ from pathlib import Path
 
 from roadworthy.engines.capsule import Capsule
 from roadworthy.ledger import Ledger
-from roadworthy.linux import BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, TMPFS_MAGIC, XFS_SUPER_MAGIC
+from roadworthy.linux import (
+    BTRFS_SUPER_MAGIC,
+    EXT4_SUPER_MAGIC,
+    OVERLAYFS_SUPER_MAGIC,
+    TMPFS_MAGIC,
+    XFS_SUPER_MAGIC,
+)
 from roadworthy.programs import run
 
 GIB = 1 << 30
@@ -16,12 +22,18 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one backing is made. `reported` is what `docker info` calls it, `magic` statfs(2)'s f_type."""
+    """How one backing is made. `reported` is what `docker info` calls it, `magic` statfs(2)'s f_type.
+
+    A `stacked` one is an overlay mount whose directories lie on what mkfs made. `settle` waits for deletions that the
+    file system ends in the background; the mount point is its last word.
+    """
 
     mkfs: tuple[str, ...]
     package: str
     reported: str
     magic: int
+    stacked: bool = False
+    settle: tuple[str, ...] = ()
 
 
 #: Times of first use must not be mixed with background initialisation, so ext4's lazy one is off.
@@ -31,8 +43,12 @@ RECIPES = {
         "e2fsprogs", "extfs", EXT4_SUPER_MAGIC,
     ),
     "xfs": Recipe(("mkfs.xfs", "-q", "-f", "-K"), "xfsprogs", "xfs", XFS_SUPER_MAGIC),
-    "btrfs": Recipe(("mkfs.btrfs", "-q", "-f", "-K"), "btrfs-progs", "btrfs", BTRFS_SUPER_MAGIC),
+    "btrfs": Recipe(
+        ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs-progs", "btrfs", BTRFS_SUPER_MAGIC,
+        settle=("btrfs", "subvolume", "sync"),
+    ),
     "tmpfs": Recipe((), "", "tmpfs", TMPFS_MAGIC),
+    "overlay": Recipe(("mkfs.ext4", "-q", "-F"), "e2fsprogs", "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True),
 }  # fmt: skip
 
 BACKINGS = tuple(RECIPES)
@@ -60,6 +76,11 @@ class Backing:
         capsule.run(["mount", self.device, str(mountpoint)])
         # Detaching a mounted loop device marks it for release with its last user: the mount takes it along.
         capsule.run(["losetup", "--detach", self.device])
+        if self.recipe.stacked:
+            lower, upper, work = (str(mountpoint / name) for name in ("lower", "upper", "work"))
+            capsule.run(["mkdir", lower, upper, work])
+            words = f"lowerdir={lower},upperdir={upper},workdir={work}"
+            capsule.run(["mount", "-t", "overlay", "-o", words, "roadworthy", str(mountpoint)])
 
     def path(self, *parts: str) -> Path:
         """A path in the backing file system, as the controller reaches it."""
@@ -71,6 +92,8 @@ class Backing:
         try:
             os.fsync(descriptor)
             self._capsule.run(["sync", "--file-system", str(self.mountpoint)])
+            if self.recipe.settle:
+                self._capsule.run([*self.recipe.settle, str(self.mountpoint)])
             found = os.fstatvfs(descriptor)
         finally:
             os.close(descriptor)

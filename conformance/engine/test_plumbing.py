@@ -1,0 +1,115 @@
+"""What the daemon says of its driver, and how the driver's directories and mounts are laid out."""
+
+import os
+
+import pytest
+
+from roadworthy import COPY_UP, LAYERS, check, layers, needs
+
+
+@check("plumb/info-fields", claim="S13", source="Docker documentation, docker info; the page of each storage driver")
+@needs(LAYERS)
+def test_info_has_the_documented_fields(engine, driver, observe):
+    """docker info names the driver, and the fields that the driver's documentation shows."""
+    info = engine.info()
+    fields = [name for name, _ in info["DriverStatus"] or []]
+    observe("fields", ", ".join(fields) or "none")
+    assert info["Driver"] == driver.name
+    assert [name for name in driver.info_fields if name not in fields] == []
+
+
+@check("plumb/info-backing", claim="S13", source="Docker documentation, docker info, Backing Filesystem")
+@needs(LAYERS)
+def test_info_names_the_backing_file_system(engine, storage, observe):
+    """docker info names the file system that the data root lies on."""
+    said = dict(engine.info()["DriverStatus"] or []).get("Backing Filesystem", "not said")
+    observe("Backing Filesystem", said)
+    assert said == storage.backing.recipe.reported
+
+
+@check("plumb/info-root", claim="S13", source="Docker documentation, docker info, Docker Root Dir")
+def test_info_names_the_data_root(engine, storage, observe):
+    """The directory that docker info names as root holds the driver's directories."""
+    info = engine.info()
+    place = storage.on_host(info["DockerRootDir"])
+    observe("holds", " ".join(sorted(os.listdir(place))[:12]))
+    assert info["Driver"] in os.listdir(place / "image")
+
+
+@check("plumb/df-shows-data-root", claim="S23", source="statvfs(3); Docker documentation, Use the AUFS storage driver")
+def test_container_sees_the_capacity_of_the_data_root(fs, storage, observe):
+    """df(1) in a container shows the size of the file system under the data root."""
+    inside, outside = fs.statvfs("."), os.statvfs(storage.data_root)
+    observe("size", f"{inside.f_blocks * inside.f_frsize / (1 << 30):.1f} GiB")
+    assert inside.f_blocks * inside.f_frsize == outside.f_blocks * outside.f_frsize
+
+
+@check("plumb/inodes-shown", claim="S47", source="statvfs(3), f_files")
+def test_container_sees_the_inodes_of_the_data_root(fs, storage, observe):
+    """df -i in a container shows the inodes of the file system under the data root."""
+    inside, outside = fs.statvfs("."), os.statvfs(storage.data_root)
+    observe("inodes", inside.f_files)
+    assert inside.f_files == outside.f_files
+
+
+@pytest.mark.slow
+@check("plumb/driver-flag-on-create", claim="S15", source="Docker documentation, docker create")
+def test_driver_cannot_be_chosen_for_a_container(engine, driver, observe):
+    """docker create takes no storage driver: it is the daemon's, and an option that names one is refused."""
+    said = engine.command("create", f"--storage-driver={driver.daemon_name}", "roadworthy:lane", "/none")
+    observe("docker create --storage-driver", said.partition(": ")[2].partition("\n")[0] or said)
+    assert "unknown flag: --storage-driver" in said
+
+
+@pytest.mark.slow
+@check("plumb/unknown-storage-opt", source="Docker documentation, dockerd, Options per storage driver")
+@needs(LAYERS)
+def test_daemon_refuses_an_option_that_does_not_exist(daemons, driver, storage, observe):
+    """A daemon that is given a storage option which its driver does not have refuses to start, and says so."""
+    outcome = daemons.attempt(driver, storage.backing.name, [f"{driver.daemon_name}.roadworthy=1"])
+    observe("dockerd", outcome)
+    assert outcome.driver == "", str(outcome)
+
+
+@check("plumb/lower-is-two-layers", claim="S42", source="Docker documentation, Use the OverlayFS storage driver")
+@needs(COPY_UP)
+@layers({"f": b"1"}, {"g": b"2"}, {"h": b"3"})
+def test_every_layer_of_the_image_is_a_lower_directory(containers, storage, observe):
+    """Every layer of the image, and the one that the engine adds, is a lower directory of the container's root."""
+    data = containers.create().inspect()["GraphDriver"]["Data"]
+    below = len(data["LowerDir"].split(":"))
+    expected = len(storage.image_layers()) + 1
+    observe("lower directories", f"{below} of {expected}")
+    assert below == expected, f"{below} of {expected} lower directories"
+
+
+@check("plumb/hardlink-farm", claim="S47", source="Docker documentation, Use the OverlayFS storage driver, overlay")
+@needs(LAYERS)
+@layers({"f": b"1"}, {"g": b"2"})
+def test_layer_does_not_hold_the_files_of_the_one_below(storage, observe):
+    """A layer of the image has no entry of its own for a file that only an older layer brought."""
+    form = storage.repeated("f", older=0, newer=1)
+    observe("entry in the next layer", form)
+    assert form == "none"
+
+
+@check("image/layer-ids-vs-dirs", claim="S18", source="OCI image-spec, config.md, Layer DiffID")
+@needs(LAYERS)
+@layers({"f": b"1"}, {"g": b"2"})
+def test_layer_directories_are_not_named_by_digest(containers, storage, observe):
+    """The directory of an image layer below the data root does not have the layer's digest as its name."""
+    digests = {digest.partition(":")[2] for digest in containers.layer_ids("roadworthy:lane")}
+    parts = {part for layer in storage.image_layers() for part in layer.relative_to(storage.data_root).parts}
+    observe("a layer's directory", "/".join(storage.image_layers()[0].relative_to(storage.data_root).parts)[:60])
+    assert parts & digests == set()
+    assert len(digests) >= 2
+
+
+@pytest.mark.slow
+@check("plumb/no-driver-named", claim="S15", source="Docker documentation, Select a storage driver")
+@needs(LAYERS)
+def test_daemon_without_a_driver_takes_the_one_that_the_data_root_has(lane_daemon, driver, observe):
+    """A daemon that is told no driver goes on with the one whose images the data root holds."""
+    lane_daemon.engine.restart(kill=True, storage_driver="")
+    observe("docker info", lane_daemon.engine.info()["Driver"])
+    assert lane_daemon.engine.info()["Driver"] == driver.daemon_name

@@ -1,0 +1,94 @@
+"""What containers and images are after the daemon was restarted, gently or by SIGKILL."""
+
+import pytest
+
+from roadworthy import LAYERS, check, lower, needs
+
+pytestmark = pytest.mark.slow
+
+ENDS = pytest.mark.parametrize("kill", [pytest.param(False, id="gentle"), pytest.param(True, id="sigkill")])
+
+
+@check("life/persist-over-daemon-restart", claim="S3", source="Docker documentation, docker start")
+@lower(f=b"image", gone=b"image")
+@ENDS
+def test_container_keeps_its_changes_over_a_restart_of_the_daemon(lane_daemon, own_containers, observe, kill):
+    """What a container wrote, made and deleted is so when it is started again under a restarted daemon."""
+    fs = own_containers.process(live := own_containers.run())
+    fs.store("f", b"written")
+    fs.mkdir("new")
+    fs.unlink("gone")
+    live.forget_agent()
+    lane_daemon.engine.restart(kill)
+    again = own_containers.process(live.start())
+    observe("after the restart", f"{again.load('f').decode()}, {' '.join(again.listdir())}")
+    assert again.load("f") == b"written"
+    assert again.listdir() == ["f", "new"]
+
+
+@check("life/killed-daemon-leaves-no-mount", claim="S22", source="mount_namespaces(7); moby/moby issue 26510")
+@needs(LAYERS)
+@lower(f=b"image")
+@ENDS
+def test_restarted_daemon_has_no_mounts_of_ended_containers(lane_daemon, own_containers, own_storage, observe, kill):
+    """After the daemon was restarted and the containers were removed no root file system is mounted."""
+    containers = [own_containers.run() for _ in range(2)]
+    for container in containers:
+        own_containers.process(container).listdir()
+        container.forget_agent()
+    running = len(own_storage.layer_mounts())
+    lane_daemon.engine.restart(kill)
+    for container in (*containers, lane_daemon.container()):
+        container.remove()
+    observe("mounts", f"{running} before, {len(own_storage.layer_mounts())} after")
+    assert own_storage.layer_mounts() == []
+
+
+@check("life/daemon-restart-keeps-images", claim="S22", source="Docker documentation, docker images")
+@needs(LAYERS)
+@ENDS
+def test_image_is_whole_after_a_restart_of_the_daemon(lane_daemon, own_containers, observe, kill):
+    """An image that was committed before the daemon was restarted gives the same tree after it."""
+    base = own_containers.image({"f": b"image", "gone": b"", "d/g": b""})
+    fs = own_containers.process(live := own_containers.run(base))
+    fs.store("f", b"written")
+    fs.unlink("gone")
+    image = own_containers.commit(live)
+    before = own_containers.process(committed := own_containers.run(image)).manifest()
+    for container in (live, committed):
+        container.forget_agent()
+    lane_daemon.engine.restart(kill)
+    lost = before.differences(own_containers.process(own_containers.run(image)).manifest())
+    observe("differences", "; ".join(lost) or f"none in {before}")
+    assert lost == []
+
+
+@check("life/daemon-kill-during-build", source="moby layer/layer_store.go; containers/storage tests/check.bats")
+@needs(LAYERS)
+def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_containers, observe):
+    """After the daemon was killed in the middle of a commit the same container is committed whole."""
+    fs = own_containers.process(live := own_containers.run(own_containers.image({})))
+    for number in range(4):
+        fs.store(f"f{number}", b"%d" % number * (2 << 20))
+    before = fs.manifest()
+    live.forget_agent()
+    interrupted = own_containers.begin_commit(live)
+    lane_daemon.engine.restart(kill=True)
+    observe("interrupted commit", interrupted.result())
+    image = own_containers.process(own_containers.run(own_containers.commit(live)))
+    assert before.differences(image.manifest(), besides="mtime") == []
+
+
+@check("life/driver-switch-hides", claim="S15", source="Docker documentation, Select a storage driver")
+@needs(LAYERS)
+def test_images_of_one_driver_are_hidden_from_another(lane_daemon, own_containers, driver, observe):
+    """Images and containers of a driver are not there under another, and are all there when the first is back."""
+    engine = lane_daemon.engine
+    image = own_containers.image({"f": b"image"})
+    before = own_containers.process(own_containers.run(image)).manifest()
+    engine.restart(storage_driver=driver.another)
+    hidden = len(engine.client.images.list()) + len(engine.client.containers.list(all=True))
+    engine.restart(storage_driver=driver.daemon_name)
+    observe("images and containers under another driver", hidden)
+    assert hidden == 0
+    assert before.differences(own_containers.process(own_containers.run(image)).manifest()) == []

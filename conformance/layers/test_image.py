@@ -1,0 +1,315 @@
+"""What a container's layer becomes as an image, and what an image becomes in the next container."""
+
+import os
+import stat
+from os import O_WRONLY
+
+import pytest
+
+from roadworthy import LAYERS, Device, Directory, Fifo, File, Hardlink, Opaque, Symlink, Whiteout, check, needs
+
+pytestmark = pytest.mark.slow
+
+MIB = 1 << 20
+SECOND = 10**9
+#: A moment of whole seconds, and one with nanoseconds.
+WHOLE, FINE = 1_100_000_000 * SECOND, 1_100_000_000 * SECOND + 123_456_789
+
+#: A tree with every kind of entry that an image archive can hold.
+TREE = {
+    "file": File(b"base", mode=0o640, uid=1000, gid=100),
+    "other-name": Hardlink(target="file"),
+    "link": Symlink(target="file"),
+    "pipe": Fifo(),
+    "null": Device(major=1, minor=3),
+    "d": Directory(mode=0o2775),
+    "d/deleted": b"soon gone",
+    "d/kept": b"kept",
+    "bin": File(b"set-id", mode=0o4755),
+}
+
+
+def changed(fs):
+    """Change, add and delete in a place that holds TREE."""
+    fs.store("d/kept", b"changed")
+    fs.unlink("d/deleted")
+    fs.chmod("bin", 0o755)
+    fs.mkdir("new", 0o700)
+    fs.symlink("../d/kept", "new/link")
+    fs.store("new/file", b"new")
+    fs.link("new/file", "new/twin")
+    for path in ("d/kept", "new/file", "d", "new"):
+        fs.utimens(path, WHOLE, WHOLE)
+    fs.utimens("new/link", WHOLE, WHOLE, False)
+
+
+@check("image/live-equals-committed", claim="S1", source="Docker documentation, docker commit")
+@needs(LAYERS)
+def test_committed_image_holds_what_the_container_held(containers, observe):
+    """A container of a committed image finds exactly the tree that was committed."""
+    fs = containers.process(live := containers.run(containers.image(TREE)))
+    changed(fs)
+    committed = containers.process(containers.run(containers.commit(live)))
+    lost = fs.manifest().differences(committed.manifest())
+    observe("differences", "; ".join(lost) or f"none in {fs.manifest()}")
+    assert lost == []
+
+
+@check("image/cross-driver-identical", claim="S7", source="OCI image-spec, layer.md, Applying Changesets")
+@needs(LAYERS)
+def test_image_equals_the_same_changes_on_a_plain_file_system(containers, observe):
+    """An image committed from some changes holds what the same changes make on a file system without layers."""
+    live = containers.run(containers.image({}))
+    fs, plain = containers.process(live), containers.process(live, "plain")
+    plain.mkdir("/volume/plain-tree")
+    plain.chdir("/volume/plain-tree")
+    for process in (fs, plain):
+        process.mkdir("d", 0o2775)
+        process.store("d/deleted", b"soon gone")
+        process.store("d/kept", b"kept")
+        process.store("bin", b"set-id", 0o755)
+        changed(process)
+        process.utimens("bin", WHOLE, WHOLE)
+    committed = containers.process(containers.run(containers.commit(live)))
+    lost = plain.manifest().differences(committed.manifest())
+    observe("differences", "; ".join(lost) or f"none in {plain.manifest()}")
+    assert lost == []
+
+
+@check("image/same-size-same-mtime-change", claim="S1", source="moby/moby issue 31805")
+@needs(LAYERS)
+def test_change_that_leaves_size_and_time_is_committed(containers, observe):
+    """A file whose content changed is committed changed, though its size and modification time are what they were."""
+    fs = containers.process(live := containers.run(containers.image({"f": File(b"AAAA", mtime_ns=WHOLE)})))
+    fs.store("f", b"BBBB")
+    fs.utimens("f", WHOLE, WHOLE)
+    content = containers.process(containers.run(containers.commit(live))).load("f")
+    observe("content in the image", content)
+    assert content == b"BBBB"
+
+
+@check("image/hardlink-within-layer", source="OCI image-spec, layer.md, Hardlinks")
+@needs(LAYERS)
+def test_hard_link_made_in_one_layer(containers, observe):
+    """Two names of one file that were made in one layer are one file in the image."""
+    fs = containers.process(live := containers.run(containers.image({})))
+    fs.store("a", b"data")
+    fs.link("a", "b")
+    image = containers.process(containers.run(containers.commit(live)))
+    observe("links", image.stat("a").nlink)
+    assert image.stat("a").nlink == 2
+    assert image.stat("a").identity == image.stat("b").identity
+
+
+@check("image/hardlink-across-layers", claim="S48", source="OCI image-spec, layer.md, Hardlinks; moby/moby issue 5632")
+@needs(LAYERS)
+def test_hard_link_to_a_file_of_an_older_layer(containers, observe):
+    """A new name of a file that an older layer has under two names is the same file in the image."""
+    fs = containers.process(live := containers.run(containers.image({"a": b"data", "b": Hardlink(target="a")})))
+    fs.link("a", "c")
+    image = containers.process(containers.run(containers.commit(live)))
+    group = [name for name in "abc" if image.stat(name).identity == image.stat("c").identity]
+    observe("names of the new link's file", " ".join(group))
+    assert group == ["a", "b", "c"]
+
+
+@check("image/hardlink-across-layers-size", claim="S6", source="moby/moby issue 48140")
+@needs(LAYERS)
+def test_hard_link_to_an_older_layer_adds_no_content(containers, observe):
+    """A layer that only adds a name to a file of 1 MiB does not carry the file's content."""
+    fs = containers.process(live := containers.run(containers.image({"a": bytes(MIB)})))
+    fs.link("a", "b")
+    size = containers.layer_size(containers.commit(live))
+    observe("layer", f"{size / MIB:.1f} MiB")
+    assert size < MIB // 2, f"layer of {size / MIB:.1f} MiB"
+
+
+@check("image/opaque-roundtrip", claim="S2", source="OCI image-spec, layer.md, Opaque Whiteout")
+@needs(LAYERS)
+def test_directory_that_was_made_anew_stays_so(containers, observe):
+    """A directory that was removed and made again holds in the image only what was put into it since."""
+    fs = containers.process(live := containers.run(containers.image({"d": Directory(), "d/old": b"", "d/e/f": b""})))
+    fs.unlink("d/e/f")
+    fs.rmdir("d/e")
+    fs.unlink("d/old")
+    fs.rmdir("d")
+    fs.mkdir("d")
+    fs.store("d/new", b"")
+    names = containers.process(containers.run(containers.commit(live))).listdir("d")
+    observe("names in the image", " ".join(names))
+    assert names == ["new"]
+
+
+@check("image/whiteout-tar-form", claim="S21", source="OCI image-spec, layer.md, Whiteouts")
+@needs(LAYERS)
+def test_deletions_are_saved_as_whiteout_files(containers, observe):
+    """docker save writes the deletion of a file and of a directory as files named .wh.NAME, and as nothing else."""
+    base = containers.image({"f": b"", "d": Directory(), "d/g": b"", "kept": b""})
+    fs = containers.process(live := containers.run(base))
+    fs.unlink("f")
+    fs.unlink("d/g")
+    fs.rmdir("d")
+    members = containers.last_layer_saved(containers.commit(live))
+    observe("members of the layer", ", ".join(f"{path} ({kind})" for path, kind in sorted(members.items())))
+    assert members == {".wh.f": "file", ".wh.d": "file"}
+
+
+@check("image/kind-swap-roundtrip", source="OCI image-spec, layer.md, Applying Changesets")
+@needs(LAYERS)
+@pytest.mark.parametrize(
+    ("older", "newer", "wanted"),
+    [
+        pytest.param(File(b"old"), Directory(), "x is a directory, x/in is a file", id="file-to-directory"),
+        pytest.param(Directory(), File(b"new"), "x is a file", id="directory-to-file"),
+        pytest.param(
+            Symlink(target="/tmp"), Directory(), "x is a directory, x/in is a file", id="symlink-to-directory"
+        ),
+        pytest.param(Directory(), Symlink(target="/tmp"), "x is a symlink", id="directory-to-symlink"),
+    ],
+)
+def test_last_layer_decides_what_a_name_is(containers, observe, older, newer, wanted):
+    """A name to which two layers give different types is what the newer one says, also after save and load."""
+    lower, upper = ({"x": kind, **({"x/in": b""} if isinstance(kind, Directory) else {})} for kind in (older, newer))
+    image = containers.process(containers.run(containers.reload(containers.image(lower, upper))))
+    found = ", ".join(f"{path} is a {seen['kind']}" for path, seen in image.manifest().entries.items())
+    observe("in the image", found)
+    assert found == wanted
+
+
+@check("image/rename-dir-roundtrip", claim="S49", source="moby/moby issue 35058")
+@needs(LAYERS)
+def test_directory_that_was_moved_is_moved_in_the_image(containers, observe, toolbox):
+    """A directory that mv(1) moved has its new name and all its files in the image, and its old name is gone."""
+    fs = containers.process(live := containers.run(containers.image({"d": Directory(), "d/e/f": b"data"})))
+    assert fs.run(*toolbox.command("mv", "d", "moved")) == (0, "")
+    found = sorted(containers.process(containers.run(containers.commit(live))).manifest().entries)
+    observe("names in the image", " ".join(found))
+    assert found == ["moved", "moved/e", "moved/e/f"]
+
+
+@check("image/chmod-only-roundtrip", source="moby/moby issue 21555")
+@needs(LAYERS)
+def test_change_of_mode_alone_is_committed(containers, observe):
+    """A change of nothing but a file's mode is committed, and the content stays."""
+    fs = containers.process(live := containers.run(containers.image({"f": b"data"})))
+    fs.chmod("f", 0o600)
+    image = containers.process(containers.run(containers.commit(live)))
+    observe("mode in the image", f"{image.stat('f').permissions:04o}")
+    assert image.stat("f").permissions == 0o600
+    assert image.load("f") == b"data"
+
+
+@check("image/mtime-preserved", source="POSIX.1-2017, pax, mtime")
+@needs(LAYERS)
+@pytest.mark.parametrize("moment", [pytest.param(WHOLE, id="seconds"), pytest.param(FINE, id="nanoseconds")])
+def test_file_times_survive_a_commit(containers, observe, moment):
+    """A file's modification time is the same in the image."""
+    fs = containers.process(live := containers.run(containers.image({})))
+    fs.store("f", b"data")
+    fs.utimens("f", moment, moment)
+    lost = moment - containers.process(containers.run(containers.commit(live))).stat("f").mtime_ns
+    observe("lost", f"{lost} ns")
+    assert lost == 0
+
+
+@check("image/dir-mtime", source="moby/moby issue 9874")
+@needs(LAYERS)
+@pytest.mark.parametrize("place", [pytest.param("old", id="from-the-image"), pytest.param("new", id="new")])
+def test_directory_times_survive_a_commit(containers, observe, place):
+    """A directory's modification time, set after the last change in it, is the same in the image."""
+    fs = containers.process(live := containers.run(containers.image({"old": Directory(), "old/f": b""})))
+    fs.attempt.mkdir(place)
+    fs.store(f"{place}/added", b"")
+    fs.utimens(place, WHOLE, WHOLE)
+    found = containers.process(containers.run(containers.commit(live))).stat(place).mtime_ns
+    observe("kept", "yes" if found == WHOLE else "no")
+    assert found == WHOLE
+
+
+@check("image/device-fifo-roundtrip", source="OCI image-spec, layer.md, File Types")
+@needs(LAYERS)
+def test_devices_and_pipes_survive_a_commit(containers, observe):
+    """A character device and a named pipe made in a container have type and device number in the image."""
+    fs = containers.process(live := containers.run(containers.image({})))
+    fs.mknod("device", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    fs.mkfifo("pipe")
+    image = containers.process(containers.run(containers.commit(live))).manifest().entries
+    observe("in the image", ", ".join(f"{path} ({seen['kind']})" for path, seen in image.items()))
+    assert {path: seen["kind"] for path, seen in image.items()} == {"device": "character device", "pipe": "fifo"}
+    assert image["device"]["device"] == "1:3"
+
+
+@check("image/save-load-digest", claim="S5", source="OCI image-spec, config.md, Layer DiffID")
+@needs(LAYERS)
+def test_saved_image_loads_with_the_same_digests(containers, observe):
+    """An image that was saved, removed and loaded has the layer digests that it had."""
+    fs = containers.process(live := containers.run(containers.image(TREE, {"d": Opaque(), "link": Whiteout()})))
+    fs.store("new", b"")
+    fs.unlink("bin")
+    before = containers.layer_ids(image := containers.commit(live))
+    live.remove()
+    after = containers.layer_ids(containers.reload(image))
+    observe("layers with the same digest", f"{len({*before} & {*after})} of {len(before)}")
+    assert after == before
+
+
+@check("image/export-import-flat", source="Docker documentation, docker export")
+@needs(LAYERS)
+def test_exported_and_imported_tree_is_the_container_s(containers, observe):
+    """docker export and docker import give the tree that the container saw, in one layer."""
+    fs = containers.process(live := containers.run(containers.image(TREE, {"d/older": b"", "d/deleted": Whiteout()})))
+    fs.store("d/kept", b"changed")
+    fs.utimens("d/kept", WHOLE, WHOLE)
+    fs.utimens("d", WHOLE, WHOLE)
+    image = containers.import_tree(live.export())
+    lost = fs.manifest().differences(containers.process(containers.run(image)).manifest())
+    observe("differences", "; ".join(lost) or f"none in {fs.manifest()}")
+    assert lost == []
+
+
+@check("image/rebuild-reproducible", claim="S5", source="OCI image-spec, config.md, Layer DiffID")
+@needs(LAYERS)
+def test_same_changes_give_the_same_layer(containers, observe):
+    """Two containers in which the same was written with the same times are committed as layers of one digest."""
+    base = containers.image({"d": Directory(), "d/old": b"old"})
+    digests = []
+    for live in (containers.run(base), containers.run(base)):
+        fs = containers.process(live)
+        fs.store("d/new", b"new")
+        fs.chmod("d/old", 0o600)
+        for path in ("d/new", "d", ".", ".."):
+            fs.utimens(path, WHOLE, WHOLE)
+        digests.append(containers.layer_ids(containers.commit(live))[-1])
+    observe("digests", same := "equal" if digests[0] == digests[1] else "differ")
+    assert same == "equal"
+
+
+@check("image/sibling-image-untouched", claim="S4", source="OCI image-spec, layer.md, Applying Changesets")
+@needs(LAYERS)
+def test_deletions_in_one_image_do_not_reach_its_base(containers, observe):
+    """What one image deletes and changes is as before in the image it was made from."""
+    base = containers.image({"f": b"base", "d": Directory(), "d/g": b""})
+    fs = containers.process(live := containers.run(base))
+    fs.store("f", b"other")
+    fs.unlink("d/g")
+    fs.rmdir("d")
+    containers.commit(live)
+    found = containers.process(containers.run(base))
+    observe("the base's content", found.load("f"))
+    assert found.load("f") == b"base"
+    assert found.listdir("d") == ["g"]
+
+
+@check("image/pause-commit-unpause", source="Docker documentation, docker commit")
+@needs(LAYERS)
+def test_commit_of_a_paused_container(containers, observe):
+    """A paused container can be committed, and its open descriptors work once it goes on."""
+    fs = containers.process(live := containers.run(containers.image({"f": b"data"})))
+    writer = fs.open("f", O_WRONLY)
+    live.pause()
+    image = containers.commit(live)
+    live.unpause()
+    fs.pwrite(writer, b"late", 0)
+    observe("in the image", containers.process(containers.run(image)).load("f"))
+    assert containers.process(containers.run(image)).load("f") == b"data"
+    assert fs.load("f") == b"late"

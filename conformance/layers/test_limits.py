@@ -1,0 +1,269 @@
+"""How long names and paths get, how deep images, and what a container, an image and a deletion cost and give back."""
+
+from os import O_RDONLY
+
+import pytest
+
+from roadworthy import LAYERS, SIZE_LIMIT, Directory, check, lower, needs
+
+MIB = 1 << 20
+#: Layers of an image: what the engine takes at most.
+DEEPEST = 125
+
+
+@check("limit/max-filename", source="POSIX.1-2017, NAME_MAX; aufs.5")
+def test_names_of_255_bytes(fs, observe):
+    """A name may be 255 bytes long, and no longer."""
+    longest = max(length for length in range(240, 257) if fs.attempt.mkdir("n" * length) == "success")
+    observe("longest name", f"{longest} bytes")
+    assert longest == 255
+    assert fs.attempt.store("n" * 256, b"") == "ENAMETOOLONG"
+
+
+@check("limit/long-name-from-image", claim="S26", source="aufs.5; docker/hub-feedback issue 1447")
+@lower({"n" * 250: b"data"})
+def test_long_name_of_the_image(fs, observe):
+    """A file of the image whose name has 250 bytes is listed, read and deleted like any other."""
+    assert fs.listdir() == ["n" * 250]
+    assert fs.load("n" * 250) == b"data"
+    observe("unlink", outcome := fs.attempt.unlink("n" * 250))
+    assert outcome == "success"
+    assert fs.listdir() == []
+
+
+@pytest.mark.slow
+@check("limit/longest-name-from-image", source="POSIX.1-2017, NAME_MAX; unlink(2)")
+@needs(LAYERS)
+def test_longest_name_of_the_image(containers, observe):
+    """A file of the image whose name has 255 bytes can be deleted, and the container lives on."""
+    fs = containers.process(containers.run(containers.image({"n" * 255: b"data", "other": b"there"})))
+    outcome = fs.attempt.unlink("n" * 255)
+    observe("unlink, then open of another file", f"{outcome}, {fs.attempt.load('other')}")
+    assert outcome == "success"
+    assert fs.load("other") == b"there"
+
+
+@check("limit/name-max-reported", source="POSIX.1-2017, fstatvfs(), f_namemax")
+def test_longest_name_is_as_reported(fs, observe):
+    """A name is accepted at the length that statfs(2) reports as the longest, and refused beyond."""
+    _, longest = fs.statfs(".")
+    observe("reported", f"{longest} bytes")
+    fs.store("n" * longest, b"")
+    assert fs.attempt.store("n" * (longest + 1), b"") == "ENAMETOOLONG"
+
+
+@check("limit/max-path-depth", source="POSIX.1-2017, chdir(), PATH_MAX; moby/moby issue 13451")
+def test_tree_deeper_than_a_path_is_long(fs, observe):
+    """Directories nested deeper than a path can name are made, used and removed step by step."""
+    made = 0
+    while made < 25 and fs.attempt.mkdir("n" * 240) == "success":
+        fs.chdir("n" * 240)
+        made += 1
+    observe("depth", f"{made * 241} bytes")
+    assert made == 25
+    fs.store("deep", b"data")
+    assert fs.load("deep") == b"data"
+    fs.unlink("deep")
+    for _ in range(made):
+        fs.chdir("..")
+        fs.rmdir("n" * 240)
+    assert fs.listdir() == []
+
+
+@check(
+    "limit/symlink-target", source="symlink(2), ENAMETOOLONG; POSIX.1-2017, SYMLINK_MAX", provenance=("upper", "volume")
+)
+def test_symlink_target_of_a_page(fs, observe):
+    """A symbolic link may have a target of 1023 bytes, and gives it back whole."""
+    fs.symlink("t" * 1023, "link")
+    observe("target", f"{len(fs.readlink('link'))} bytes")
+    assert fs.readlink("link") == "t" * 1023
+    assert fs.lstat("link").size == 1023
+
+
+@pytest.mark.slow
+@check("limit/image-layer-depth", claim="S31", source="moby layer/layer_store.go, maxLayerDepth")
+@needs(LAYERS)
+def test_image_of_125_layers(containers, observe):
+    """An image of 125 layers loads, runs, and shows the files of its first and its last layer."""
+    trees = [{f"f{number}": b"%d" % number} for number in range(DEEPEST)]
+    outcome = containers.attempt.image(*trees)
+    observe("docker load", outcome)
+    assert outcome == "success"
+    fs = containers.process(containers.run(containers.last_image))
+    assert fs.load("f0") == b"0"
+    assert fs.load(f"f{DEEPEST - 1}") == b"%d" % (DEEPEST - 1)
+    assert len(fs.listdir()) == DEEPEST
+
+
+@pytest.mark.slow
+@check("limit/deep-layer-write", claim="S45", source="moby/moby graphtest, DriverTestDeepLayerRead")
+@needs(LAYERS)
+def test_first_write_to_a_file_under_40_layers(containers, observe):
+    """The first write to a file that lies under 40 other layers changes it and keeps the rest of its content."""
+    image = containers.image(
+        {"d": Directory(), "d/f": b"deepest"}, *({f"d/above{number}": b""} for number in range(40))
+    )
+    fs = containers.process(containers.run(image))
+    fs.pwrite(fs.open("d/f", 0o2), b"D", 0)
+    observe("content", fs.load("d/f"))
+    assert fs.load("d/f") == b"Deepest"
+
+
+@pytest.mark.slow
+@check("quota/storage-opt-supported", claim="S35", source="Docker documentation, docker run --storage-opt")
+@needs(LAYERS)
+def test_container_is_given_a_size(own_containers, observe):
+    """A container can be given a size that its writable layer may have."""
+    said = own_containers.attempt.create(storage_opt={"size": "64M"})
+    observe("docker create --storage-opt size=64M", said)
+    assert said == "success", said
+
+
+@check("quota/errno", claim="S35", source="write(2), EDQUOT, ENOSPC")
+@needs(SIZE_LIMIT)
+@pytest.mark.slow
+def test_write_beyond_the_size_is_refused(own_containers, observe):
+    """A write beyond the size that a container was given is refused for want of space."""
+    fs = own_containers.process(own_containers.run(own_containers.image({}), storage_opt={"size": "16M"}))
+    outcomes = [fs.attempt.store(f"f{number}", bytes(8 * MIB)) for number in range(4)]
+    observe("four files of 8 MiB in 16 MiB", ", ".join(outcomes))
+    assert outcomes[-1] in ("EDQUOT", "ENOSPC")
+
+
+@check("quota/storage-opt-semantics", claim="S35", source="moby/moby issue 24771")
+@needs(SIZE_LIMIT)
+@pytest.mark.slow
+def test_size_counts_what_the_container_wrote(own_containers, observe):
+    """Of the size that a container was given it can use most for its own files, whatever the size of its image."""
+    image = own_containers.image({"base": bytes(8 * MIB)})
+    fs = own_containers.process(own_containers.run(image, storage_opt={"size": "16M"}))
+    written = sum(fs.attempt.store(f"f{number}", bytes(MIB)) == "success" for number in range(16))
+    observe("written of 16 MiB, with an image of 8 MiB", f"about {written // 4 * 4} MiB")
+    assert written >= 12, f"only {written // 4 * 4} MiB"
+
+
+@check("quota/bad-size-rejected", source="Docker documentation, docker run --storage-opt")
+@needs(LAYERS)
+@pytest.mark.parametrize(
+    "option",
+    [
+        pytest.param({"size": "abc"}, id="no-number"),
+        pytest.param({"size": "-1"}, id="negative"),
+        pytest.param({"nonsense": "1"}, id="unknown-option"),
+    ],
+)
+def test_size_that_makes_no_sense_is_refused(containers, observe, option):
+    """A container is not created with a size that is no size, or with an option that does not exist."""
+    said = containers.attempt.create(storage_opt=option)
+    observe("docker create", said)
+    assert said != "success"
+
+
+@pytest.mark.slow
+@check("space/new-container-cost", claim="S2", source="Docker documentation, Container size on disk")
+@needs(LAYERS)
+def test_new_container_does_not_copy_its_image(containers, storage, observe):
+    """Three new containers of an image of 8 MiB take less space than one copy of it."""
+    image = containers.image({"big": bytes(8 * MIB)})
+    with storage.growth() as growth:
+        for _ in range(3):
+            containers.create(image)
+    observe("three containers", growth)
+    assert growth.bytes < 8 * MIB, f"{growth}"
+
+
+@pytest.mark.slow
+@check("space/image-disk-cost", claim="S6", source="Docker documentation, Sharing promotes smaller images")
+@needs(LAYERS)
+def test_small_layers_do_not_copy_the_layers_below(containers, storage, observe):
+    """An image of 8 MiB with four layers of one small file each takes less than two copies of it."""
+    with storage.growth() as growth:
+        containers.image({"big": bytes(8 * MIB)}, *({f"f{number}": b""} for number in range(4)))
+    observe("five layers", growth)
+    assert growth.bytes < 16 * MIB, f"{growth}"
+
+
+@pytest.mark.slow
+@check("space/shared-base-counted-once", claim="S4", source="Docker documentation, Sharing promotes smaller images")
+@needs(LAYERS)
+def test_second_image_shares_the_base_of_the_first(containers, storage, observe):
+    """An image that shares a base of 8 MiB with another takes less than the base's size."""
+    base = {"big": bytes(8 * MIB)}
+    containers.image(base, {"f": b"first"})
+    with storage.growth() as growth:
+        containers.image(base, {"f": b"second"})
+    observe("second image", growth)
+    assert growth.bytes < 4 * MIB, f"{growth}"
+
+
+@pytest.mark.slow
+@check("space/image-inode-cost", claim="S47", source="Docker documentation, OverlayFS, inode consumption")
+@needs(LAYERS)
+def test_small_layers_do_not_repeat_the_inodes_below(containers, storage, observe):
+    """Four layers of one file each upon 200 directories take fewer inodes than the directories."""
+    base = {f"d{number}/f": b"" for number in range(200)}
+    containers.image(base)
+    with storage.growth() as growth:
+        containers.image(base, *({f"f{number}": b""} for number in range(4)))
+    observe("four layers", f"{growth.inodes // 50 * 50} inodes or some more")
+    assert growth.inodes < 200, f"{growth.inodes // 50 * 50} inodes or some more"
+
+
+@pytest.mark.slow
+@check("space/delete-returns-space", claim="S3", source="Docker documentation, docker rm")
+@needs(LAYERS)
+def test_removed_container_gives_its_space_back(containers, storage, observe):
+    """The space that a container's files took is free again once the container is removed."""
+    live = containers.run(containers.image({}))
+    before = storage.backing.used_bytes()
+    containers.process(live).store("f", bytes(8 * MIB))
+    grown = storage.backing.used_bytes() - before
+    live.remove()
+    left = storage.settles(before + MIB) - before
+    observe("taken and left", f"{grown / MIB:.0f} MiB and {max(left, 0) / MIB:.0f} MiB")
+    assert grown >= 8 * MIB
+    assert left <= MIB
+
+
+@pytest.mark.slow
+@check("space/deleted-file-returns-space", claim="S3", source="unlink(2)")
+@needs(LAYERS)
+def test_deleted_file_gives_its_space_back(containers, storage, observe):
+    """The space of a file that a container made is free again once the container has deleted it."""
+    fs = containers.process(containers.run(containers.image({})))
+    before = storage.backing.used_bytes()
+    fs.store("f", bytes(8 * MIB))
+    grown = storage.backing.used_bytes() - before
+    fs.unlink("f")
+    left = storage.settles(before + MIB) - before
+    observe("taken and left", f"{grown / MIB:.0f} MiB and {max(left, 0) / MIB:.0f} MiB")
+    assert grown >= 8 * MIB
+    assert left <= MIB
+
+
+@pytest.mark.slow
+@check("space/docker-ps-size", claim="S2", source="Docker documentation, Container size on disk")
+@needs(LAYERS)
+def test_engine_counts_the_bytes_that_were_written(containers, observe):
+    """docker ps --size counts the bytes that a container wrote, and none for what it read or deleted."""
+    fs = containers.process(live := containers.run(containers.image({"read": bytes(MIB), "gone": bytes(MIB)})))
+    fs.load("read")
+    fs.unlink("gone")
+    fs.store("new", b"12345")
+    observe("size", f"{live.size()} bytes")
+    assert live.size() == 5
+
+
+@pytest.mark.slow
+@check("space/sparse-through-build", source="OCI image-spec, layer.md, File Types; tar(5), sparse files")
+@needs(LAYERS)
+def test_hole_is_kept_in_the_image(containers, observe):
+    """A file of 4 MiB that is a hole takes no blocks in the image that it is committed into."""
+    fs = containers.process(live := containers.run(containers.image({})))
+    fs.store("f", b"")
+    fs.truncate("f", 4 * MIB)
+    image = containers.process(containers.run(containers.commit(live)))
+    size = image.fstat(image.open("f", O_RDONLY)).blocks * 512
+    observe("blocks", f"{size / MIB:.1f} MiB")
+    assert size < MIB, f"{size / MIB:.1f} MiB"

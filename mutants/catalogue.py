@@ -1,0 +1,84 @@
+"""The catalogue: what mutants there are, and who must catch each."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+CATALOGUE = Path(__file__).with_name("catalogue.toml")
+Kind = Literal["identity", "notify", "saboteur"]
+
+
+class UnknownMutant(Exception):
+    """No mutant has that name. The text names the nearest one and lists all."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One faulty driver.
+
+    `families` are those whose checks must catch it; kills elsewhere are collateral. `reviewed` holds the collateral
+    ones that are right, with the reason: a check's id, without its parameters, or a whole family as `family/*`.
+    `number` is the fault's in the research catalogue, empty where it has none. `calls` are the system calls that it
+    intercepts. `also` names slow checks that the sensitivity run asks besides the quick ones. `equivalent` is the
+    reason why nothing can see it.
+    """
+
+    name: str
+    fault: str
+    kind: Kind
+    families: tuple[str, ...] = ()
+    number: str = ""
+    calls: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    equivalent: str = ""
+    reviewed: Mapping[str, str] = field(default_factory=dict)
+
+    def concerns(self, check: str) -> bool:
+        """Whether a check, by its id, is in a declared family."""
+        return check.partition("/")[0] in self.families
+
+    def excuses(self, check: str) -> bool:
+        """Whether a kill outside the declared families was reviewed and is right."""
+        return any(word in self.reviewed for word in (check.partition("[")[0], f"{check.partition('/')[0]}/*"))
+
+
+@cache
+def catalogue() -> dict[str, Mutant]:
+    """All mutants by name, in the order of the file. Raises ValueError for an entry with a mistake."""
+    with CATALOGUE.open("rb") as file:
+        read = tomllib.load(file)
+    groups: dict[str, list[str]] = read["calls"]
+    found: dict[str, Mutant] = {}
+    for entry in read["mutant"]:
+        mutant = made(entry, groups)
+        if mutant.name in found:
+            raise ValueError(f"{CATALOGUE.name}: two mutants are called {mutant.name}")
+        found[mutant.name] = mutant
+    every = sorted({call for mutant in found.values() for call in mutant.calls})
+    found["identity-notify"] = Mutant(**{**vars(found["identity-notify"]), "calls": tuple(every)})
+    return found
+
+
+def made(entry: dict[str, Any], groups: dict[str, list[str]]) -> Mutant:
+    unknown = set(entry) - set(Mutant.__dataclass_fields__)
+    if unknown:
+        raise ValueError(f"{CATALOGUE.name}: {entry.get('name')}: unknown key {min(unknown)}")
+    calls = [call for word in entry.get("calls", []) for call in groups.get(word, [word])]
+    lists: dict[str, Any] = {key: tuple(entry[key]) for key in ("families", "also") if key in entry}
+    return Mutant(**(entry | lists | {"calls": tuple(dict.fromkeys(calls))}))
+
+
+def find(name: str) -> Mutant:
+    """The mutant of that name. Raises UnknownMutant."""
+    known = catalogue()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1, 0.4)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UnknownMutant(f"no mutant is called {name!r}{hint} Known: {', '.join(known)}")
+    return known[name]

@@ -1,0 +1,16 @@
+"""The faults, by what they lie about. Importing this package registers them all."""
+
+from mutants.faults import (  # noqa: F401
+    copy_up,
+    durability,
+    isolation,
+    listings,
+    locks,
+    metadata,
+    names,
+    opening,
+    removal,
+    special,
+    status,
+    xattrs,
+)

@@ -1,0 +1,129 @@
+"""What gets lost when a file of the image is first changed, and descriptors that copy-up leaves behind.
+
+These need overlayfs: whether a file lies in the image only is read off its layer directories.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+
+from mutants.call import Answer, Call, Descriptor, Fault, Proceed, fault
+from mutants.calls import OPENING
+from mutants.faults.names import lstat
+
+#: Descriptor of the copied-up file, open for writing; answers whether something was spoiled.
+Spoil = Callable[[int], bool]
+
+
+def at_copy_up(name: str) -> Callable[[Spoil], Spoil]:
+    """Register a fault that copies a file up before the call that would do it, and spoils the copy."""
+
+    def registered(spoil: Spoil) -> Spoil:
+        def faulty(call: Call) -> Answer | None:
+            if call.name in OPENING and (not call.opening.writes or call.opening.flags & (os.O_TRUNC | os.O_EXCL)):
+                return None
+            if call.name in ("link", "linkat") and lstat(call.name_of(call.second_place)) is not None:
+                return None  # refused before anything is copied
+            found = call.subject()
+            if not stat.S_ISREG(os.fstat(found).st_mode) or call.target.in_image(call.inside(found)) is None:
+                return None
+            # Where somebody holds a lease it is the caller that waits, not the supervisor: nothing is spoiled then.
+            writer = call.target.keep(os.open(f"/proc/self/fd/{found}", os.O_RDWR | os.O_NONBLOCK))
+            return Proceed() if spoil(writer) else None
+
+        fault(name)(faulty)
+        return spoil
+
+    return registered
+
+
+@at_copy_up("copy-up-touches")
+def touches(writer: int) -> bool:
+    os.utime(writer, ns=(time.time_ns(), time.time_ns()))
+    return True
+
+
+@at_copy_up("copy-up-cuts-times")
+def cuts_times(writer: int) -> bool:
+    found = os.fstat(writer)
+    os.utime(writer, ns=(found.st_atime_ns, found.st_mtime_ns // 10**9 * 10**9))
+    return found.st_mtime_ns % 10**9 != 0
+
+
+@at_copy_up("copy-up-drops-xattrs")
+def drops_xattrs(writer: int) -> bool:
+    names = [name for name in os.listxattr(writer) if name.startswith(("user.", "trusted."))]
+    for name in names:
+        os.removexattr(writer, name)
+    return bool(names)
+
+
+@at_copy_up("copy-up-drops-capability")
+def drops_capability(writer: int) -> bool:
+    present = "security.capability" in os.listxattr(writer)
+    if present:
+        os.removexattr(writer, "security.capability")
+    return present
+
+
+@at_copy_up("copy-up-drops-acl")
+def drops_acl(writer: int) -> bool:
+    present = "system.posix_acl_access" in os.listxattr(writer)
+    if present:
+        os.removexattr(writer, "system.posix_acl_access")
+    return present
+
+
+@at_copy_up("copy-up-takes-ownership")
+def takes_ownership(writer: int) -> bool:
+    found = os.fstat(writer)
+    if not found.st_uid and not found.st_gid:
+        return False
+    os.fchown(writer, 0, 0)
+    os.fchmod(writer, stat.S_IMODE(found.st_mode))
+    return True
+
+
+@at_copy_up("copy-up-loses-tail")
+def loses_tail(writer: int) -> bool:
+    """Zeroes after the first 64 KiB, so that small files stay whole."""
+    size = os.fstat(writer).st_size
+    start = max(64 * 1024, size - 4096)
+    if size <= start:
+        return False
+    kept = os.fstat(writer)
+    os.pwrite(writer, bytes(size - start), start)
+    os.utime(writer, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    return True
+
+
+@at_copy_up("copy-up-fills-holes")
+def fills_holes(writer: int) -> bool:
+    """Every block written out, one mebibyte at a time."""
+    found = os.fstat(writer)
+    if found.st_blocks * 512 >= found.st_size:
+        return False
+    for at in range(0, found.st_size, 1 << 20):
+        os.pwrite(writer, os.pread(writer, 1 << 20, at), at)
+    os.utime(writer, ns=(found.st_atime_ns, found.st_mtime_ns))
+    return True
+
+
+def _stale(call: Call) -> Answer | None:
+    """A reader gets the image's file itself, as overlayfs gave it before Linux 4.19: later writes do not reach it."""
+    asked = call.opening
+    if asked.flags & (os.O_ACCMODE | os.O_PATH | os.O_DIRECTORY | os.O_CREAT) or not call.by_root:
+        return None
+    found = call.subject()
+    if not stat.S_ISREG(os.fstat(found).st_mode):
+        return None
+    behind = call.target.in_image(call.inside(found))
+    if behind is None:
+        return None
+    return Descriptor(call.target.keep(os.open(behind, asked.flags | os.O_CLOEXEC)), bool(asked.flags & os.O_CLOEXEC))
+
+
+STALE: Fault = fault("reader-goes-stale")(_stale)

@@ -1,0 +1,41 @@
+"""fsync(2) and fdatasync(2)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from mutants.call import Answer, Call, Error, Value, fault
+
+
+@fault("fsync-does-nothing")
+def fsync_does_nothing(_call: Call) -> Answer | None:
+    """Success, and nothing reaches the device. Only counters or a power cut can see it."""
+    return Value()
+
+
+@fault("fsync-needs-a-writer")
+def fsync_needs_a_writer(call: Call) -> Answer | None:
+    """A descriptor that was opened for reading cannot be synced, files and directories alike."""
+    return Error(errno.EBADF) if call.target.descriptor_flags(call.integer(0)) & os.O_ACCMODE == os.O_RDONLY else None
+
+
+@fault("fsync-of-directory-refused")
+def fsync_of_directory_refused(call: Call) -> Answer | None:
+    """A directory cannot be synced."""
+    return Error(errno.EINVAL) if stat.S_ISDIR(os.fstat(call.subject()).st_mode) else None
+
+
+@fault("msync-does-nothing")
+def msync_does_nothing(_call: Call) -> Answer | None:
+    """Success, and nothing reaches the device."""
+    return Value()
+
+
+@fault("o-sync-ignored")
+def o_sync_ignored(call: Call) -> Answer | None:
+    """A descriptor that should write through does not."""
+    asked = call.opening
+    both = os.O_SYNC | os.O_DSYNC
+    return call.opened(asked.flags & ~both) if asked.flags & both and call.by_root else None

@@ -1,0 +1,47 @@
+"""Locks, leases, watches and file handles."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+
+from mutants.call import Answer, Call, Error, Value, fault
+
+F_SETLEASE = 1024
+F_OFD_SETLK = 37
+
+
+@fault("flock-granted-twice")
+def flock_granted_twice(call: Call) -> Answer | None:
+    """flock(2) grants every lock and holds none."""
+    return None if call.integer(1) & fcntl.LOCK_UN else Value()
+
+
+@fault("record-lock-granted-twice")
+def record_lock_granted_twice(call: Call) -> Answer | None:
+    """fcntl(2) grants every record lock and holds none."""
+    return Value() if call.integer(1) in (fcntl.F_SETLK, F_OFD_SETLK) else None
+
+
+@fault("lease-refused")
+def lease_refused(call: Call) -> Answer | None:
+    """No lease is granted."""
+    return Error(errno.EAGAIN) if call.integer(1) == F_SETLEASE and call.integer(2) != fcntl.F_UNLCK else None
+
+
+@fault("lease-never-taken")
+def lease_never_taken(call: Call) -> Answer | None:
+    """Each lease is granted and none is held, so that nothing breaks it."""
+    return Value() if call.integer(1) == F_SETLEASE else None
+
+
+@fault("watch-sees-nothing")
+def watch_sees_nothing(_call: Call) -> Answer | None:
+    """inotify_add_watch(2) reports a watch and adds none."""
+    return Value(1)
+
+
+@fault("handle-refused")
+def handle_refused(_call: Call) -> Answer | None:
+    """name_to_handle_at(2) is not supported."""
+    return Error(errno.EOPNOTSUPP)

@@ -1,0 +1,282 @@
+"""rename(2), renameat2(2), link(2) and symlinks: what happens to names."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+
+from mutants.call import Answer, Call, Error, Proceed, Value, fault
+from mutants.calls import AT_FDCWD
+
+RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
+#: Seconds for which a replaced name is missing.
+GAP = 0.02
+
+
+def lstat(place: tuple[int, str]) -> os.stat_result | None:
+    directory, name = place
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+class Ends:
+    """The two names of a rename or link, each as (directory, last component), and what is there."""
+
+    def __init__(self, call: Call) -> None:
+        self.old = call.name_of(call.place)
+        self.new = call.name_of(call.second_place)
+        self.flags = call.integer(4) if call.name == "renameat2" else 0
+        self.source = lstat(self.old)
+        self.target = lstat(self.new)
+
+    @property
+    def plain_file(self) -> bool:
+        return self.source is not None and stat.S_ISREG(self.source.st_mode)
+
+    def rename(self) -> None:
+        os.rename(self.old[1], self.new[1], src_dir_fd=self.old[0], dst_dir_fd=self.new[0])
+
+    def copy(self) -> None:
+        """A new file with the old one's content at the new name, replacing what is there."""
+        assert self.source is not None
+        spare = f"{self.new[1]}.copy"
+        reader = os.open(self.old[1], os.O_RDONLY, dir_fd=self.old[0])
+        writer = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.new[0])
+        try:
+            while piece := os.read(reader, 1 << 20):
+                os.write(writer, piece)
+            os.fchown(writer, self.source.st_uid, self.source.st_gid)
+            os.fchmod(writer, stat.S_IMODE(self.source.st_mode))
+            os.utime(writer, ns=(self.source.st_atime_ns, self.source.st_mtime_ns))
+        finally:
+            os.close(reader)
+            os.close(writer)
+        os.rename(spare, self.new[1], src_dir_fd=self.new[0], dst_dir_fd=self.new[0])
+
+
+@fault("rename-leaves-a-gap")
+def rename_leaves_a_gap(call: Call) -> Answer | None:
+    """The old target is removed a moment before the new one has its name."""
+    ends = Ends(call)
+    if ends.flags or not ends.plain_file or ends.target is None or not stat.S_ISREG(ends.target.st_mode):
+        return None
+    if ends.target.st_ino == ends.source.st_ino:  # type: ignore[union-attr]
+        return None
+    os.unlink(ends.new[1], dir_fd=ends.new[0])
+    time.sleep(GAP)
+    return Proceed()
+
+
+@fault("rename-keeps-old-name")
+def rename_keeps_old_name(call: Call) -> Answer | None:
+    """The file gets its new name and keeps the old one."""
+    ends = Ends(call)
+    if ends.flags or not ends.plain_file or ends.target is not None:
+        return None
+    os.link(ends.old[1], ends.new[1], src_dir_fd=ends.old[0], dst_dir_fd=ends.new[0], follow_symlinks=False)
+    return Value()
+
+
+@fault("rename-copies")
+def rename_copies(call: Call) -> Answer | None:
+    """The new name is another file with the same content."""
+    ends = Ends(call)
+    if ends.flags or not ends.plain_file or (ends.target and not stat.S_ISREG(ends.target.st_mode)):
+        return None
+    if ends.target and ends.source and ends.target.st_ino == ends.source.st_ino:
+        return None
+    ends.copy()
+    os.unlink(ends.old[1], dir_fd=ends.old[0])
+    return Value()
+
+
+@fault("rename-overwrites-in-place")
+def rename_overwrites_in_place(call: Call) -> Answer | None:
+    """A rename over a file writes the new content into the old file."""
+    ends = Ends(call)
+    if ends.flags or not ends.plain_file or ends.target is None or not stat.S_ISREG(ends.target.st_mode):
+        return None
+    if ends.source and ends.source.st_ino == ends.target.st_ino:
+        return None
+    writer = call.target.keep(os.open(ends.new[1], os.O_WRONLY | os.O_TRUNC, dir_fd=ends.new[0]))
+    reader = call.target.keep(os.open(ends.old[1], os.O_RDONLY, dir_fd=ends.old[0]))
+    while piece := os.read(reader, 1 << 20):
+        os.write(writer, piece)
+    os.unlink(ends.old[1], dir_fd=ends.old[0])
+    return Value()
+
+
+@fault("rename-refuses-replacing")
+def rename_refuses_replacing(call: Call) -> Answer | None:
+    """A rename over an existing file is refused."""
+    ends = Ends(call)
+    return Error(errno.EEXIST) if not ends.flags and ends.target and not stat.S_ISDIR(ends.target.st_mode) else None
+
+
+@fault("noreplace-replaces")
+def noreplace_replaces(call: Call) -> Answer | None:
+    """RENAME_NOREPLACE replaces."""
+    ends = Ends(call)
+    if ends.flags != RENAME_NOREPLACE or ends.target is None:
+        return None
+    ends.rename()
+    return Value()
+
+
+@fault("noreplace-refuses")
+def noreplace_refuses(call: Call) -> Answer | None:
+    """RENAME_NOREPLACE is refused although nothing would be replaced."""
+    ends = Ends(call)
+    return Error(errno.EEXIST) if ends.flags == RENAME_NOREPLACE and ends.source and ends.target is None else None
+
+
+@fault("exchange-moves-one-way")
+def exchange_moves_one_way(call: Call) -> Answer | None:
+    """RENAME_EXCHANGE of two files only moves the first."""
+    ends = Ends(call)
+    if ends.flags != RENAME_EXCHANGE or not ends.plain_file or ends.target is None:
+        return None
+    ends.rename()
+    return Value()
+
+
+@fault("renamed-directory-loses-an-entry")
+def renamed_directory_loses(call: Call) -> Answer | None:
+    """A directory arrives without one of its files."""
+    ends = Ends(call)
+    if ends.flags or ends.source is None or not stat.S_ISDIR(ends.source.st_mode):
+        return None
+    directory = call.target.keep(os.open(ends.old[1], os.O_RDONLY | os.O_DIRECTORY, dir_fd=ends.old[0]))
+    names = sorted(os.listdir(directory))
+    if not names:
+        return None
+    os.unlink(names[0], dir_fd=directory)
+    return Proceed()
+
+
+@fault("directories-cannot-be-renamed")
+def directories_cannot_be_renamed(call: Call) -> Answer | None:
+    """EXDEV for every directory, also for those that the container made."""
+    ends = Ends(call)
+    return Error(errno.EXDEV) if ends.source and stat.S_ISDIR(ends.source.st_mode) else None
+
+
+@fault("rename-onto-itself-removes")
+def rename_onto_itself_removes(call: Call) -> Answer | None:
+    """A rename between two names of one file removes the first, where POSIX wants nothing to happen."""
+    ends = Ends(call)
+    if not ends.source or not ends.target or ends.flags:
+        return None
+    if (ends.source.st_dev, ends.source.st_ino) != (ends.target.st_dev, ends.target.st_ino) or ends.old == ends.new:
+        return None
+    os.unlink(ends.old[1], dir_fd=ends.old[0])
+    return Value()
+
+
+@fault("rename-mixes-kinds")
+def rename_mixes_kinds(call: Call) -> Answer | None:
+    """A file replaces an empty directory, and a directory a file."""
+    ends = Ends(call)
+    if not ends.source or not ends.target or ends.flags:
+        return None
+    if stat.S_ISDIR(ends.source.st_mode) == stat.S_ISDIR(ends.target.st_mode):
+        return None
+    if stat.S_ISDIR(ends.target.st_mode):
+        os.rmdir(ends.new[1], dir_fd=ends.new[0])
+    else:
+        os.unlink(ends.new[1], dir_fd=ends.new[0])
+    ends.rename()
+    return Value()
+
+
+@fault("rename-into-itself-accepted")
+def rename_into_itself(call: Call) -> Answer | None:
+    """A directory that is moved below itself answers success."""
+    old = call.target.absolute(*call.place)
+    new = call.target.absolute(*call.second_place)
+    return Value() if new.startswith(f"{old.rstrip('/')}/") else None
+
+
+@fault("rename-replaces-full-directory")
+def rename_replaces_full_directory(call: Call) -> Answer | None:
+    """A directory replaces another one that is not empty."""
+    ends = Ends(call)
+    if not ends.source or not ends.target or ends.flags or not stat.S_ISDIR(ends.target.st_mode):
+        return None
+    if not stat.S_ISDIR(ends.source.st_mode):
+        return None
+    directory = call.target.keep(os.open(ends.new[1], os.O_RDONLY | os.O_DIRECTORY, dir_fd=ends.new[0]))
+    names = os.listdir(directory)
+    for name in names:
+        os.unlink(name, dir_fd=directory)
+    return Proceed() if names else None
+
+
+@fault("renamed-link-is-followed")
+def renamed_link_is_followed(call: Call) -> Answer | None:
+    """The rename of a symbolic link moves the file that it leads to, and leaves the link behind."""
+    ends = Ends(call)
+    if ends.source is None or not stat.S_ISLNK(ends.source.st_mode) or ends.flags:
+        return None
+    where = os.readlink(ends.old[1], dir_fd=ends.old[0])
+    directory, name = call.target.parent(call.place[0], where)
+    os.rename(name, ends.new[1], src_dir_fd=directory, dst_dir_fd=ends.new[0])
+    return Value()
+
+
+@fault("link-copies")
+def link_copies(call: Call) -> Answer | None:
+    """A hard link is a copy."""
+    ends = Ends(call)
+    if not ends.plain_file or ends.target is not None:
+        return None
+    ends.copy()
+    return Value()
+
+
+@fault("link-replaces")
+def link_replaces(call: Call) -> Answer | None:
+    """A hard link replaces what has its name."""
+    ends = Ends(call)
+    if not ends.plain_file or ends.target is None or stat.S_ISDIR(ends.target.st_mode):
+        return None
+    os.unlink(ends.new[1], dir_fd=ends.new[0])
+    return Proceed()
+
+
+@fault("link-to-directory-accepted")
+def link_to_directory(call: Call) -> Answer | None:
+    """A hard link to a directory answers success."""
+    ends = Ends(call)
+    return Value() if ends.source and stat.S_ISDIR(ends.source.st_mode) else None
+
+
+@fault("link-follows-symlink")
+def link_follows_symlink(call: Call) -> Answer | None:
+    """A hard link to a symbolic link is one to the file that it leads to, or fails with it."""
+    ends = Ends(call)
+    if ends.source is None or not stat.S_ISLNK(ends.source.st_mode) or ends.target is not None:
+        return None
+    where = os.readlink(ends.old[1], dir_fd=ends.old[0])
+    directory, name = call.target.parent(call.place[0], where)
+    os.link(name, ends.new[1], src_dir_fd=directory, dst_dir_fd=ends.new[0])
+    return Value()
+
+
+@fault("chown-rewrites-symlink")
+def chown_rewrites_symlink(call: Call) -> Answer | None:
+    """A symbolic link whose owner changes leads to a cut target."""
+    if call.follows or call.place[0] != AT_FDCWD:
+        return None
+    directory, name = call.name_of(call.place)
+    if not stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+        return None
+    where = os.readlink(name, dir_fd=directory)
+    os.unlink(name, dir_fd=directory)
+    os.symlink(where[:-1] or "x", name, dir_fd=directory)
+    return Proceed()

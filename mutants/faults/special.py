@@ -1,0 +1,76 @@
+"""Fifos, sockets and device nodes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from mutants.call import Answer, Call, Error, Proceed, Value, fault
+
+
+@fault("fifo-is-a-file")
+def fifo_is_a_file(call: Call) -> Answer | None:
+    """mkfifo(3) makes a regular file."""
+    mode = call.integer(2 if call.name == "mknodat" else 1)
+    if not stat.S_ISFIFO(mode) or not call.by_root:
+        return None
+    directory, name = call.name_of(call.place)
+    mode = stat.S_IMODE(mode) & ~call.target.umask
+    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode, dir_fd=directory))
+    return Value()
+
+
+@fault("fifo-replaced-at-chmod")
+def fifo_replaced_at_chmod(call: Call) -> Answer | None:
+    """chmod of a fifo puts a new one in its place; who has the old one open is cut off."""
+    directory, name = call.name_of(call.place)
+    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if not stat.S_ISFIFO(found.st_mode):
+        return None
+    os.unlink(name, dir_fd=directory)
+    os.mkfifo(name, stat.S_IMODE(found.st_mode), dir_fd=directory)
+    return Proceed()
+
+
+@fault("device-cannot-be-opened")
+def device_cannot_be_opened(call: Call) -> Answer | None:
+    """Device nodes are there and cannot be used."""
+    return Error(errno.EACCES) if stat.S_ISCHR(os.fstat(call.subject()).st_mode) else None
+
+
+@fault("device-number-changes")
+def device_number_changes(call: Call) -> Answer | None:
+    """chmod of a device node makes it another device."""
+    directory, name = call.name_of(call.place)
+    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if not stat.S_ISCHR(found.st_mode):
+        return None
+    os.unlink(name, dir_fd=directory)
+    os.mknod(name, found.st_mode, os.makedev(1, 5), dir_fd=directory)
+    return Proceed()
+
+
+@fault("socket-moves-away")
+def socket_moves_away(call: Call) -> Answer | None:
+    """A socket that gets a second name, or another mode, no longer leads to its listener."""
+    directory, name = call.name_of(call.place)
+    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if not stat.S_ISSOCK(found.st_mode):
+        return None
+    os.unlink(name, dir_fd=directory)
+    os.mknod(name, found.st_mode, dir_fd=directory)
+    return Proceed()
+
+
+@fault("connect-refused")
+def connect_refused(_call: Call) -> Answer | None:
+    """Nothing can be connected to."""
+    return Error(errno.ECONNREFUSED)
+
+
+@fault("mknod-for-everyone")
+def mknod_for_everyone(call: Call) -> Answer | None:
+    """Device nodes are made for callers without CAP_MKNOD, as far as they are told."""
+    mode = call.integer(2 if call.name == "mknodat" else 1)
+    return Value() if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None

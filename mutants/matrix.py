@@ -1,0 +1,173 @@
+"""The kill matrix: which check sees which mutant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mutants.catalogue import Mutant
+from reports.bundle import read_bundle
+
+Outcome = Literal["killed", "survived", "equivalent", "not reached", "error"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the suite said: verdicts and reasons by check, and the mutant's hits by check's directory."""
+
+    verdicts: Mapping[str, str]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    hits: Mapping[str, int] = field(default_factory=dict)
+    trouble: str = ""
+
+    @classmethod
+    def read(cls, bundle: Path) -> Ran:
+        """Out of a run's bundle. Raises what the reader raises for a bundle that is none."""
+        read = read_bundle(bundle)
+        if not read.lanes:
+            return cls({}, trouble="the lane reported nothing")
+        lane = read.lanes[0]
+        if lane.state != "ready":
+            return cls({}, trouble=f"the lane is {lane.state}: {lane.reason}")
+        facts = lane.facts.get("mutant", {})
+        planned = {check: "missing" for _, check in read.plan.cells}
+        return cls(
+            {**planned, **{result.check: result.verdict for result in read.results}},
+            {result.check: result.reason for result in read.results},
+            facts.get("hits by check", {}),
+            facts.get("trouble", ""),
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mutant's outcome.
+
+    `reviewed` and `collateral` are kills outside its declared families, with and without a reason in the catalogue;
+    `upset` are other changes of verdict, `blind` checks of its families that it reached and that passed.
+    """
+
+    mutant: Mutant
+    outcome: Outcome
+    hits: int = 0
+    killed_by: Sequence[str] = ()
+    reviewed: Sequence[str] = ()
+    collateral: Sequence[str] = ()
+    upset: Mapping[str, str] = field(default_factory=dict)
+    blind: Sequence[str] = ()
+    trouble: str = ""
+
+
+def disagreements(plain: Ran, other: Ran) -> dict[str, str]:
+    """Checks of both runs whose verdicts differ, as `pass -> fail`."""
+    found = {}
+    for check in sorted(plain.verdicts.keys() & other.verdicts.keys()):
+        before, after = plain.verdicts[check], other.verdicts[check]
+        if before != after:
+            found[check] = f"{before} -> {after}"
+    return found
+
+
+def row(mutant: Mutant, identity: Ran, ran: Ran, unstable: Iterable[str] = ()) -> Row:
+    """Compare a mutant's run with the identity run. Checks that are unstable by themselves are left out."""
+    hits = sum(ran.hits.values())
+    if ran.trouble and "not reached" not in ran.trouble:
+        return Row(mutant, "error", hits, trouble=ran.trouble)
+    changed = {check: said for check, said in disagreements(identity, ran).items() if check not in set(unstable)}
+    kills = [check for check, said in changed.items() if said == "pass -> fail"]
+    upset = {check: said for check, said in changed.items() if said != "pass -> fail"}
+    mine = [check for check in kills if mutant.concerns(check)]
+    directories = {check.replace("/", ".").replace("[", ".").replace("]", ""): check for check in ran.verdicts}
+    blind = [
+        directories[name]
+        for name in ran.hits
+        if name in directories and mutant.concerns(directories[name]) and ran.verdicts[directories[name]] == "pass"
+    ]
+    outcome: Outcome = "killed" if mine else "equivalent" if mutant.equivalent else "survived"
+    if not hits:
+        outcome, mine = "not reached", []
+    others = [check for check in kills if not mutant.concerns(check)]
+    reviewed = [check for check in others if mutant.excuses(check)]
+    return Row(mutant, outcome, hits, mine, reviewed, [x for x in others if x not in reviewed], upset, sorted(blind))
+
+
+@dataclass
+class Matrix:
+    """All rows, and what they are compared with."""
+
+    driver: str
+    plain: Ran
+    unstable: Mapping[str, str]
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def killers(self) -> dict[str, list[str]]:
+        """For each check that passes by itself, the mutants that it kills, in a declared family or not."""
+        passing = [check for check, verdict in self.plain.verdicts.items() if verdict == "pass"]
+        found: dict[str, list[str]] = {check: [] for check in sorted(passing) if check not in self.unstable}
+        for line in self.rows:
+            for check in (*line.killed_by, *line.reviewed, *line.collateral):
+                found.setdefault(check, []).append(line.mutant.name)
+        return found
+
+    @property
+    def toothless(self) -> list[str]:
+        """Checks that kill nothing in any of their parameters: nothing here proves that they can fail."""
+        by_base: dict[str, bool] = {}
+        for check, killed in self.killers.items():
+            base = check.partition("[")[0]
+            by_base[base] = by_base.get(base, False) or bool(killed)
+        return [base for base, kills in by_base.items() if not kills]
+
+    @property
+    def sound(self) -> bool:
+        """Whether the identities equal the plain one, and each mutant is killed in its family and only there."""
+        killed = all(line.outcome in ("killed", "equivalent") and not line.collateral for line in self.rows)
+        return killed and not self.unstable
+
+    def record(self) -> dict[str, Any]:
+        """The matrix as JSON."""
+        return {
+            "driver": self.driver,
+            "checks": dict(self.plain.verdicts),
+            "unstable": dict(self.unstable),
+            "mutants": [
+                {
+                    "name": line.mutant.name, "number": line.mutant.number, "fault": line.mutant.fault,
+                    "families": list(line.mutant.families), "outcome": line.outcome, "hits": line.hits,
+                    "killed by": list(line.killed_by), "reviewed": list(line.reviewed),
+                    "collateral": list(line.collateral), "upset": dict(line.upset),
+                    "reached and passed": list(line.blind), "trouble": line.trouble,
+                    "equivalent": line.mutant.equivalent,
+                }
+                for line in self.rows
+            ],
+            "kills by check": self.killers,
+            "kills nothing": self.toothless,
+        }  # fmt: skip
+
+    def text(self) -> str:
+        """The table that a person reads."""
+        width = max([len(line.mutant.name) for line in self.rows] + [6])
+        out = [f"{'mutant':<{width}}  {'no.':<4} {'outcome':<11} {'hits':>5} {'kills':>5}  families"]
+        for line in self.rows:
+            out.append(
+                f"{line.mutant.name:<{width}}  {line.mutant.number or '-':<4} {line.outcome:<11} {line.hits:>5} "
+                f"{len(line.killed_by):>5}  {', '.join(line.mutant.families)}"
+            )
+            if line.collateral:
+                out.append(f"{'':<{width}}    collateral: {', '.join(line.collateral)}")
+            if line.trouble:
+                out.append(f"{'':<{width}}    {line.trouble}")
+            out += [f"{'':<{width}}    upset: {check}: {said}" for check, said in line.upset.items()]
+        killed = sum(line.outcome == "killed" for line in self.rows)
+        out += ["", f"{killed} of {len(self.rows)} mutants killed in their families."]
+        if self.unstable:
+            out.append("Verdicts that differ without a mutant, left out above:")
+            out += [f"  {check}: {said}" for check, said in self.unstable.items()]
+        if self.toothless:
+            out.append(f"Checks that kill nothing ({len(self.toothless)}):")
+            out += [f"  {check}" for check in self.toothless]
+        return "\n".join(out) + "\n"

@@ -1,0 +1,144 @@
+"""A mutant run, as the controller sees it: makes daemons faulty, counts what was changed, knows when it is void."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mutants.catalogue import Mutant, find
+from mutants.sabotage import SABOTEURS
+from roadworthy.deadline import wait_until
+from roadworthy.engines.capsule import Capsule
+from roadworthy.programs import ENVIRONMENT
+from roadworthy.reaper import start_time
+from roadworthy.verdicts import Precondition
+
+if TYPE_CHECKING:
+    from roadworthy.stand import Stand
+
+PACKAGES = Path(__file__).parents[1]
+RUNTIME = Path(__file__).with_name("runtime.py")
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """A started supervisor, the capsule that it dies with, and the daemon's runtime directory that it writes to."""
+
+    process: subprocess.Popen[bytes]
+    capsule: Capsule
+    runtime: Path
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended before its capsule did."""
+        return self.process.poll() is not None and start_time(self.capsule.pid) is not None
+
+
+class MutantRun:
+    """The mutant of one pytest run. Its supervisors, sockets and files live in the daemons' runtime directories."""
+
+    def __init__(self, name: str) -> None:
+        """Raises UnknownMutant."""
+        self.mutant: Mutant = find(name)
+        self._supervisors: list[Supervisor] = []
+        self._trouble = ""
+        self._sabotaged: Counter[str] = Counter()
+
+    def arm(self, capsule: Capsule, runtime: Path) -> list[str]:
+        """Start a supervisor for a daemon that is about to start; the daemon's further arguments.
+
+        The runtime is the daemon's default one, so that containers which a check makes are faulty as well.
+        """
+        if self.mutant.kind == "saboteur":
+            return []
+        runc = shutil.which("runc", path=ENVIRONMENT["PATH"])
+        if platform.machine() != "x86_64" or runc is None:
+            raise Precondition("a mutant run needs a 64-bit x86 machine and runc")
+        place, listener, hits = runtime / "mutant", runtime / "n", runtime / "hits"
+        # Neither the package's directory need be executable nor its file: a copy lies with the daemon.
+        place.write_bytes(RUNTIME.read_bytes())
+        place.chmod(0o700)
+        settings = {"runc": runc, "calls": self.mutant.calls, "listener": str(listener), "mutant": self.mutant.name}
+        Path(f"{place}.json").write_text(json.dumps(settings))
+        if self.mutant.calls:
+            log = runtime / "supervisor.log"
+            words = ["env", f"PYTHONPATH={PACKAGES}", sys.executable, "-P", "-B", "-m", "mutants.supervisor"]
+            started = capsule.start([*words, str(listener), str(hits), self.mutant.name], log)
+            self._supervisors.append(Supervisor(started, capsule, runtime))
+            wait_until(lambda: listener.exists() or started.poll() is not None, 20, "the mutant's supervisor to listen")
+            if started.poll() is not None:
+                raise RuntimeError(f"the mutant's supervisor did not start: {last_line(log)}")
+        return ["--add-runtime", f"mutant={place}", "--default-runtime", "mutant"]
+
+    def sabotage(self, stand: Stand) -> None:
+        """Edit the image's layers, after it was loaded and before a container uses it."""
+        if self.mutant.kind == "saboteur":
+            self._sabotaged.update(SABOTEURS[self.mutant.name](stand))
+
+    def hits(self) -> Counter[str]:
+        """How often something was changed, by the name of the check's directory."""
+        found = Counter(self._sabotaged)
+        for supervisor in self._supervisors:
+            path = supervisor.runtime / "hits"
+            if path.exists():
+                lines = path.read_text(errors="surrogateescape").splitlines()
+                found.update(line.split("\t")[0].removeprefix("/c/").split("/")[0] for line in lines)
+        return found
+
+    def trouble(self) -> str:
+        """Why no verdict of this run can be believed any more, or an empty string.
+
+        Calls of a container without its supervisor fail with ENOSYS, and libraries then try older ones: it lives on.
+        """
+        for supervisor in self._supervisors:
+            if not self._trouble and supervisor.died:
+                said = last_line(supervisor.runtime / "supervisor.log")
+                self._trouble = f"the supervisor of mutant {self.mutant.name} died: {said}"
+        return self._trouble
+
+    def conclusion(self) -> str:
+        """Why the whole run is an error, or an empty string: the mutant was never reached, or its supervisor died."""
+        trouble = self.trouble()
+        if trouble:
+            return trouble
+        reachable = self.mutant.calls or self.mutant.kind == "saboteur"
+        if reachable and not self.hits():
+            return f"mutant {self.mutant.name}: not reached: no check did what it lies about"
+        return ""
+
+    def header(self) -> str:
+        return f"  MUTANT {self.mutant.name}: {self.mutant.fault}"
+
+    def summary(self, reporter: Any) -> None:
+        """Say loudly, after the results, that they are about a faulty driver."""
+        void = self.conclusion()
+        said = f"MUTANT RUN: {self.mutant.name} ({self.mutant.fault}), changed {self.hits().total()} calls"
+        if self.mutant.kind == "saboteur":
+            said = f"MUTANT RUN: {self.mutant.name} ({self.mutant.fault}), edited {self.hits().total()} files"
+        reporter.write_line(said, yellow=True, bold=True)
+        if void:
+            reporter.write_line(f"ERROR: {void}", red=True, bold=True)
+
+    def facts(self) -> dict[str, object]:
+        """What the bundle says about it."""
+        hits = self.hits()
+        return {
+            "name": self.mutant.name,
+            "fault": self.mutant.fault,
+            "families": list(self.mutant.families),
+            "hits": hits.total(),
+            "hits by check": dict(sorted(hits.items())),
+            "trouble": self.conclusion(),
+        }
+
+
+def last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,123 @@
+"""Saboteurs: edit the layer directories of the lane's image while no container uses them.
+
+Each answers what it edited: the directory of the check that an edited path belongs to, and how often.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roadworthy.storage import Storage
+
+if TYPE_CHECKING:
+    from roadworthy.stand import Stand
+
+Saboteur = Callable[["Stand"], Counter[str]]
+SABOTEURS: dict[str, Saboteur] = {}
+OPAQUE = "trusted.overlay.opaque"
+
+
+def saboteur(name: str) -> Callable[[Saboteur], Saboteur]:
+    def registered(function: Saboteur) -> Saboteur:
+        SABOTEURS[name] = function
+        return function
+
+    return registered
+
+
+def image_layers(stand: Stand) -> list[Path]:
+    """The image's layer directories, the lowest first."""
+    return Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, "/").image_layers()
+
+
+def within(layer: Path) -> Iterator[tuple[str, Path]]:
+    """Everything in the checks' directories of a layer, each with the name of its check's directory."""
+    for check in sorted((layer / "c").glob("*")):
+        for above, directories, files in os.walk(check):
+            for name in [*directories, *files]:
+                yield check.name, Path(above, name)
+
+
+@saboteur("opaque-mark-removed")
+def opaque_mark_removed(stand: Stand) -> Counter[str]:
+    """Opaque directories let through what lies below them."""
+    edited: Counter[str] = Counter()
+    for layer in image_layers(stand):
+        for check, path in within(layer):
+            if path.is_dir() and not path.is_symlink() and OPAQUE in os.listxattr(path):
+                os.removexattr(path, OPAQUE)
+                edited[check] += 1
+    return edited
+
+
+@saboteur("whiteout-removed")
+def whiteout_removed(stand: Stand) -> Counter[str]:
+    """What a layer removes is there again."""
+    edited: Counter[str] = Counter()
+    for layer in image_layers(stand):
+        for check, path in list(within(layer)):
+            found = path.lstat()
+            if stat.S_ISCHR(found.st_mode) and found.st_rdev == 0:
+                path.unlink()
+                edited[check] += 1
+    return edited
+
+
+@saboteur("top-layer-lost")
+def top_layer_lost(stand: Stand) -> Counter[str]:
+    """The uppermost layer of the image holds nothing."""
+    edited: Counter[str] = Counter()
+    for check in sorted((image_layers(stand)[-1] / "c").glob("*")):
+        shutil.rmtree(check)
+        edited[check.name] += 1
+    return edited
+
+
+@saboteur("old-layer-wins")
+def old_layer_wins(stand: Stand) -> Counter[str]:
+    """Where two layers have a file of one name, the older content is seen."""
+    edited: Counter[str] = Counter()
+    layers = image_layers(stand)
+    for depth, layer in enumerate(layers[1:], 1):
+        for check, path in within(layer):
+            older = next((below / path.relative_to(layer) for below in layers[:depth]
+                          if (below / path.relative_to(layer)).is_file()), None)  # fmt: skip
+            if older is not None and path.is_file() and not path.is_symlink():
+                path.write_bytes(older.read_bytes())
+                edited[check] += 1
+    return edited
+
+
+@saboteur("image-times-cut")
+def image_times_cut(stand: Stand) -> Counter[str]:
+    """Files of the image have their times in whole seconds."""
+    edited: Counter[str] = Counter()
+    for layer in image_layers(stand):
+        for check, path in within(layer):
+            found = path.lstat()
+            if found.st_mtime_ns % 10**9:
+                os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns // 10**9 * 10**9), follow_symlinks=False)
+                edited[check] += 1
+    return edited
+
+
+@saboteur("image-links-split")
+def image_links_split(stand: Stand) -> Counter[str]:
+    """Two names of one file in an image are two files."""
+    edited: Counter[str] = Counter()
+    for layer in image_layers(stand):
+        for check, path in within(layer):
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+                spare = path.with_name(f"{path.name}.split")
+                shutil.copy2(path, spare)
+                os.chown(spare, found.st_uid, found.st_gid)
+                spare.replace(path)
+                edited[check] += 1
+    return edited

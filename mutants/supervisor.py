@@ -1,0 +1,148 @@
+"""The supervisor: answers the notified system calls of one daemon's containers as one faulty driver would.
+
+    python -m mutants.supervisor SOCKET HITS MUTANT
+
+Runs in the lane's capsule and dies with it, so nothing of it needs a line in the ledger. runc connects to SOCKET at
+each `create` and `exec`, and passes a notification descriptor (OCI runtime-spec, config-linux.md, "listenerPath").
+HITS gets one line for each call whose outcome was changed: the working directory of its process, a tab, the call.
+"""
+
+# System calls on descriptors and /proc links, not paths of ours.
+# ruff: noqa: PTH101, PTH104
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+import threading
+import traceback
+from array import array
+
+from mutants.call import FAULTS, Answer, Call, Descriptor, Error, Fault, Proceed, Value
+from mutants.calls import ARCHITECTURE, NAMES
+from mutants.notification import Notification, hand_in, receive, send
+from mutants.target import Target
+
+#: The answer to every call of the identity mutant: it was seen, and nothing was changed.
+IDENTITY = "identity-notify"
+
+
+class Hits:
+    """The file that the controller reads. One write a line, so that threads and a sudden end tear none."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def add(self, directory: str, call: str) -> None:
+        os.write(self._descriptor, f"{directory}\t{call}\n".encode(errors="surrogateescape"))
+
+
+def serve(listener: int, fault: Fault, hits: Hits) -> None:
+    """Answer the calls of one notification descriptor until its last process is gone."""
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    while True:
+        events = poll.poll()[0][1]
+        if events & (select.POLLHUP | select.POLLERR):
+            os.close(listener)
+            return
+        notification = receive(listener)
+        if notification is not None:
+            answer(listener, notification, fault, hits)
+
+
+def answer(listener: int, notification: Notification, fault: Fault, hits: Hits) -> None:
+    """Ask the fault about one call, and do what it says."""
+    target = Target(listener, notification)
+    try:
+        name = NAMES.get(notification.number, "")
+        call = Call(name, notification.arguments, target)
+        decided = decide(call, fault) if notification.architecture == ARCHITECTURE and name else None
+        if deliver(listener, notification.identity, decided) and decided is not None:
+            hits.add(target.directory, name)
+    except OSError:
+        pass  # its process died while it was being answered
+    finally:
+        target.close()
+
+
+def decide(call: Call, fault: Fault) -> Answer | None:
+    """The fault's answer. What it cannot look up (a name that is not there, a dead process) is left to the kernel."""
+    try:
+        return fault(call) if call.target.checking else None
+    except OSError:
+        return None
+
+
+def deliver(listener: int, identity: int, decided: Answer | None) -> bool:
+    """Send an answer. False if the call was interrupted: it comes again, with a new identity."""
+    match decided:
+        case None | Proceed():
+            return send(listener, identity, proceed=True)
+        case Value(value):
+            return send(listener, identity, value)
+        case Error(errno):
+            return send(listener, identity, error=errno)
+        case Descriptor(descriptor, close_on_exec):
+            return hand_in(listener, identity, descriptor, close_on_exec)
+
+
+def listening(path: str) -> socket.socket:
+    """A socket that listens from the moment at which its name exists."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.bind(f"{path}.new")
+    os.chmod(f"{path}.new", 0o600)
+    made.listen(64)
+    os.rename(f"{path}.new", path)
+    return made
+
+
+def passed(connection: socket.socket) -> int:
+    """The notification descriptor out of runc's message: JSON and descriptors in one."""
+    descriptors = array("i")
+    text = b""
+    while True:
+        data, ancillary, _flags, _address = connection.recvmsg(1 << 16, socket.CMSG_LEN(4 * descriptors.itemsize))
+        for level, kind, raw in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(raw[: len(raw) - len(raw) % descriptors.itemsize])
+        text += data
+        try:
+            state = json.loads(text)
+        except ValueError:
+            if not data:
+                raise
+            continue
+        return int(descriptors[state["fds"].index("seccompFd")])
+
+
+def guarded(listener: int, fault: Fault, hits: Hits) -> None:
+    """A fault with a mistake in it ends the supervisor: the run must not go on as if it had a mutant."""
+    try:
+        serve(listener, fault, hits)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(70)
+
+
+def main(argv: list[str]) -> None:
+    socket_path, hits_path, name = argv
+    import mutants.faults  # noqa: F401 - registers the faults
+
+    os.umask(0)  # files made for a target get the mode that its own umask leaves
+    fault = (lambda _call: Proceed()) if name == IDENTITY else FAULTS[name]
+    hits = Hits(hits_path)
+    with listening(socket_path) as door:
+        while True:
+            connection, _ = door.accept()
+            with connection:
+                listener = passed(connection)
+            os.set_inheritable(listener, False)
+            threading.Thread(target=guarded, args=(listener, fault, hits), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,84 @@
+"""Daemons of a check's own, with any driver on any backing: running for a block, or only tried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from roadworthy.drivers import Driver
+from roadworthy.engines.dockerd import Dockerd, EngineFailed
+from roadworthy.lanes import Lane
+from roadworthy.machines.backing import GIB, RECIPES, Backing
+from roadworthy.machines.host import Host
+from roadworthy.programs import run
+from roadworthy.stand import Site, daemon, refuse_unmet
+from roadworthy.verdicts import Unsupported
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a daemon that was told to use a driver on a backing.
+
+    It runs `driver` on the file system `backing`; or both are empty, and it refused with these `words`.
+    """
+
+    driver: str
+    backing: str
+    words: str = ""
+
+    def __str__(self) -> str:
+        return f"runs {self.driver} on {self.backing}" if self.driver else f"refuses: {self.words or 'without a word'}"
+
+
+class Daemons:
+    """What the fixture `daemons` gives."""
+
+    def __init__(self, site: Callable[[], Site], lane: Lane, machine: Host, tried: dict[Any, Outcome]) -> None:
+        self._site = site
+        self._lane = lane
+        self._machine = machine
+        self._tried = tried
+
+    @contextmanager
+    def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Dockerd]:
+        """A daemon, for as long as the block runs."""
+        with daemon(self._site(), driver_name, backing_name, size=GIB, **settings) as (_, _, engine):
+            yield engine
+
+    def attempt(self, driver: Driver, backing_name: str, options: Sequence[str] = ()) -> Outcome:
+        """Start a daemon and end it again. What a run has tried once it does not try again."""
+        refuse_unmet(Lane(driver, backing_name, self._lane.engine, self._lane.kernel), self._machine)
+        key = driver.daemon_name, backing_name, tuple(options)
+        if key not in self._tried:
+            self._tried[key] = self._outcome(driver.daemon_name, backing_name, options)
+        return self._tried[key]
+
+    def documented(self, driver: Driver, backing_name: str) -> Outcome:
+        """The same, `unsupported` where the driver does not claim to run on this backing."""
+        if backing_name not in driver.backings:
+            raise Unsupported(f"{driver.name} is for {', '.join(driver.backings)}")
+        return self.attempt(driver, backing_name)
+
+    def _outcome(self, name: str, backing_name: str, options: Sequence[str]) -> Outcome:
+        try:
+            with daemon(self._site(), name, backing_name, options, size=GIB) as (_, backing, engine):
+                return Outcome(str(engine.info()["Driver"]), file_system(backing))
+        except EngineFailed as refusal:
+            return Outcome("", "", reason(str(refusal)))
+
+
+def file_system(backing: Backing) -> str:
+    """The name of the file system that a data root really lies on."""
+    found = int(run(["stat", "--file-system", "--format=%t", backing.path("docker")]).strip(), 16)
+    return next((name for name, recipe in RECIPES.items() if recipe.magic == found), f"{found:#x}")
+
+
+def reason(said: str) -> str:
+    """What a daemon's last log lines say of why it does not start, without the log's dress."""
+    told = [re.sub(r'.*msg="((?:[^"\\]|\\.)*)".*', r"\1", line) for line in said.split(": ", 1)[-1].split(" / ")]
+    plain = [re.sub(r"^failed to start daemon: (error initializing graphdriver: )?", "", line)
+             for line in told if "grpc:" not in line]  # fmt: skip
+    return "; ".join(dict.fromkeys(plain))

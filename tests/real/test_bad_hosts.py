@@ -1,0 +1,205 @@
+"""Hosts that lack something, are full, or have a daemon already: what the run says, and what it leaves alone."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from reports.bundle import read_bundle
+from roadworthy import reaper
+from roadworthy.deadline import wait_until
+from roadworthy.engines.capsule import Capsule
+from roadworthy.engines.dockerd import Dockerd
+from roadworthy.ledger import LEDGERS, Ledger
+
+pytestmark = pytest.mark.real
+
+CHECKS = """
+@pytest.mark.parametrize("turn", range(3))
+@check("sample/some")
+@lower(f=b"data")
+def test_some(fs, turn):
+    '''It holds.'''
+    assert fs.load("f") == b"data"
+"""
+ALL = [f"sample/some[{turn}]" for turn in range(3)]
+
+
+def test_without_dockerd_the_run_is_skipped_with_a_sentence(start, private_mounts):
+    """Where dockerd is not installed, every check is skipped with the package to install, and the run is green."""
+    run = start(CHECKS, "-rs", before=private_mounts(f"mount --bind /dev/null {shutil.which('dockerd')}"))
+    assert run.end() == 0
+    assert run.verdicts() == dict.fromkeys(ALL, "skipped")
+    assert set(run.reasons().values()) == {"needs dockerd: apt-get install docker.io"}
+    assert "needs dockerd: apt-get install docker.io" in run.text()
+    assert run.left() == []
+
+
+def test_without_root_the_run_is_skipped_with_a_sentence(start, without_root):
+    """An unprivileged user gets a sentence, a bundle and a page."""
+    run = start(CHECKS, "-rs", before=without_root)
+    assert run.end() == 0, run.text()
+    assert run.verdicts() == dict.fromkeys(ALL, "skipped")
+    assert "run it as root, or with sudo" in run.text()
+    assert read_bundle(run.bundle).troubles == ()
+    assert (run.bundle / "index.html").stat().st_uid == 65534
+
+
+def test_what_the_kernel_lacks_is_told_before_root_is_asked_for(start, without_root):
+    """A driver without its kernel part is unsupported for an unprivileged user as for root."""
+    if Path("/sys/module/dm_mod").is_dir():
+        pytest.skip("this kernel has the device mapper")
+    run = start(CHECKS, before=without_root, driver="devicemapper")
+    assert run.end() == 0, run.text()
+    assert all("needs the device mapper" in reason for reason in run.reasons().values())
+    assert len(run.reasons()) == len(ALL)
+
+
+def test_without_loop_devices_the_lane_is_one_error(start, private_mounts):
+    """Where no loop device can be had, one check carries the cause and the others are missing; nothing is left."""
+    own_dev = """
+mkdir -p /tmp/.dev-of-$$ && mount -t tmpfs none /tmp/.dev-of-$$
+for node in null zero full random urandom tty fuse kmsg ptmx; do
+    if [ -e /dev/$node ]; then touch /tmp/.dev-of-$$/$node; mount --bind /dev/$node /tmp/.dev-of-$$/$node; fi
+done
+mkdir /tmp/.dev-of-$$/pts /tmp/.dev-of-$$/shm /tmp/.dev-of-$$/mqueue
+mount --move /tmp/.dev-of-$$ /dev
+rmdir /tmp/.dev-of-$$
+"""
+    run = start(CHECKS, "-rs", before=private_mounts(own_dev))
+    assert run.end() == 1, run.text()
+    assert list(run.verdicts().values()) == ["error"]
+    assert "losetup" in run.reasons()[ALL[0]]
+    assert run.text().count("[missing]") >= 1
+    assert "INTERNALERROR" not in run.text()
+    assert run.left() == []
+
+
+def test_a_full_backing_is_an_error_and_no_failure(start):
+    """A container that finds its file system full says nothing about the driver; the results lie elsewhere."""
+    run = start(
+        """
+@check("sample/fills")
+def test_fills(fs):
+    '''It writes more than there is.'''
+    file = fs.open("big", os.O_WRONLY | os.O_CREAT)
+    fs.fallocate(file, 0, 1 << 30)
+""",
+        conftest=(
+            "import functools\nimport roadworthy.session as session\n"
+            "session.bring_up = functools.partial(session.bring_up, size=256 << 20)\n"
+        ),
+    )
+    assert run.end() == 1
+    assert run.verdicts() == {"sample/fills": "error"}
+    assert "ENOSPC" in run.reasons()["sample/fills"]
+    assert read_bundle(run.bundle).troubles == ()
+    assert run.left() == []
+
+
+def test_a_backing_that_is_too_small_for_a_daemon_is_one_error(start):
+    """A daemon that does not even start for want of space is one error."""
+    run = start(
+        CHECKS,
+        conftest=(
+            "import functools\nimport roadworthy.session as session\n"
+            "session.bring_up = functools.partial(session.bring_up, size=1 << 20)\n"
+        ),
+    )
+    assert run.end() == 1
+    assert list(run.verdicts().values()) == ["error"]
+    assert run.left() == []
+
+
+def test_an_engine_that_does_not_start_is_one_error_with_its_words(start):
+    """A daemon that refuses its options is one error, which quotes the daemon."""
+    run = start(CHECKS, "--driver-opt=overlay2.nonsense=1")
+    assert run.end() == 1
+    assert list(run.verdicts().values()) == ["error"]
+    assert "dockerd ended with 1" in run.reasons()[ALL[0]]
+    assert "nonsense" in run.reasons()[ALL[0]]
+    (lane,) = [record for record in run.records() if record["type"] == "lane"]
+    assert lane["state"] == "error"
+    assert run.left() == []
+
+
+def test_a_driver_that_the_kernel_has_not_is_unsupported(start):
+    """A driver without its kernel part is unsupported, with what it needs; the run is green."""
+    if Path("/sys/module/dm_mod").is_dir():
+        pytest.skip("this kernel has the device mapper")
+    run = start(CHECKS, driver="devicemapper")
+    assert run.end() == 0
+    verdicts = set(run.verdicts().values())
+    assert verdicts <= {"unsupported", "skipped"}
+    (reason,) = set(run.reasons().values())
+    assert reason in ("needs the device mapper: this kernel has no dm_mod", "needs the device mapper: modprobe dm_mod")
+    assert verdicts == {"unsupported" if "has no" in reason else "skipped"}
+    assert run.left() == []
+
+
+@pytest.fixture
+def foreign_daemon(tmp_path):
+    """A daemon that no run of ours has started: with paths of its own, in no ledger that a reaper reads."""
+    place = Path(tempfile.mkdtemp(prefix="foreign-"))
+    ledger = Ledger(tmp_path / "ledgers")
+    capsule = Capsule(ledger)
+    engine = None
+    try:
+        engine = Dockerd(capsule, None, place, "vfs", data_root=place / "data")
+        yield engine
+    finally:
+        if engine is not None:
+            engine.stop()
+        capsule.close()
+        ledger.close()
+        shutil.rmtree(place)
+
+
+def test_a_daemon_of_the_user_is_neither_asked_nor_stopped(start, foreign_daemon):
+    """A running daemon keeps its process and its containers, and DOCKER_HOST and proxies of the user play no part."""
+    before = foreign_daemon.daemon_pid(), reaper.start_time(foreign_daemon.daemon_pid())
+    environment = {
+        "DOCKER_HOST": "tcp://192.0.2.1:1", "DOCKER_CONTEXT": "nonsense", "DOCKER_TLS_VERIFY": "1",
+        "DOCKER_CERT_PATH": "/nowhere", "http_proxy": "http://192.0.2.1:1", "ALL_PROXY": "http://192.0.2.1:1",
+    }  # fmt: skip
+    run = start(CHECKS, environment=environment)
+    assert run.end() == 0, run.text()
+    assert run.verdicts() == dict.fromkeys(ALL, "pass")
+    assert run.left() == []
+    assert foreign_daemon.client.ping()
+    assert (foreign_daemon.daemon_pid(), reaper.start_time(before[0])) == before
+    assert foreign_daemon.client.images.list() == []
+
+
+def test_a_stubborn_user_environment_has_no_effect(start, tmp_path):
+    """A strange umask, locale, time zone and a missing HOME change nothing."""
+    before = ["sh", "-c", 'umask 0777; unset HOME; exec "$@"', "sh"]
+    environment = {"LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu", "TMPDIR": "/nowhere", "PYTHONUTF8": "0"}
+    run = start(CHECKS, before=before, environment=environment)
+    assert run.end() == 0, run.text()
+    assert run.verdicts() == dict.fromkeys(ALL, "pass")
+    assert run.left() == []
+
+
+def test_a_kept_run_works_on_and_goes_when_asked(start, tmp_path):
+    """With --keep the daemon answers on the printed socket after the run, and an explicit reap removes it all."""
+    run = start(CHECKS, "--keep")
+    assert run.end() == 0, run.text()
+    (line,) = [line for line in run.text().splitlines() if "kept: docker --host" in line]
+    command = line.partition("kept: ")[2].partition(";")[0].split()
+    try:
+        assert command[:2] == ["docker", "--host"]
+        said = subprocess.run([*command, "--no-trunc"], capture_output=True, text=True, timeout=30, check=True).stdout
+        assert "roadworthy:lane" in said
+        assert not [done for done in reaper.reap() if done.run == run.run]
+        assert subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
+    finally:
+        # Moved to a place of its own, so that no other kept run is reaped with it.
+        own = tmp_path / "ledgers"
+        own.mkdir()
+        shutil.move(LEDGERS / f"{run.run}.jsonl", own)
+        (done,) = reaper.reap(kept=True, ledgers=own)
+    assert done.left == ()
+    wait_until(lambda: run.left() == [], 20, "the kept daemon to go")

@@ -1,0 +1,77 @@
+"""The reaper on real loop devices and mounts."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from roadworthy import reaper
+from roadworthy.deadline import wait_until
+from roadworthy.ledger import Item
+from roadworthy.programs import run
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """The directory of one run, moved to a place of our own."""
+    monkeypatch.setattr(reaper, "STATE", tmp_path)
+    (tmp_path / "runs/run").mkdir(parents=True)
+    return tmp_path / "runs/run"
+
+
+def attached(path):
+    path.write_bytes(bytes(1 << 20))
+    return run(["losetup", "--find", "--show", path]).strip()
+
+
+def backing(device):
+    return run(["losetup", "--list", "--noheadings", "--output", "BACK-FILE", device]).strip() if device else ""
+
+
+def test_a_loop_device_is_detached_by_the_identity_of_its_file(runs, tmp_path):
+    """Only the devices of this very file are detached: one of the same name elsewhere stays."""
+    image, other = runs / "1.img", tmp_path / "1.img"
+    ours, theirs = attached(image), attached(other)
+    try:
+        removed = reaper.undo_image(Item("image", {"path": str(image)}))
+        assert removed == [f"loop device {ours}", f"image {image}"]
+        assert not image.exists()
+        assert other.exists()
+        assert backing(theirs) == str(other)
+        wait_until(lambda: str(image) not in run(["losetup", "--list"]), 10, "the device to be free")
+    finally:
+        run(["losetup", "--detach", theirs])
+
+
+def test_a_bind_mount_below_a_runs_directory_is_not_emptied(tmp_path):
+    """A bind mount of the same file system in a run's directory stops the removal before anything is deleted."""
+    text = textwrap.dedent(f"""
+        import subprocess
+        from pathlib import Path
+        from roadworthy import reaper
+        from roadworthy.ledger import DeadRun, Item
+
+        place = Path({str(tmp_path)!r})
+        reaper.STATE = place
+        home, precious = place / "runs/run", place / "precious"
+        (home / "m").mkdir(parents=True)
+        precious.mkdir()
+        (precious / "file").write_text("kept")
+        subprocess.run(["mount", "--bind", precious, home / "m"], check=True)
+        run = DeadRun("run", place / "run.jsonl", (Item("directory", {{"path": str(home)}}),), False)
+        (sentence,) = reaper.undo(run).left
+        assert "something is mounted at" in sentence, sentence
+        assert (precious / "file").read_text() == "kept"
+        subprocess.run(["umount", home / "m"], check=True)
+        assert reaper.undo(run).left == ()
+        assert not home.exists()
+        assert (precious / "file").read_text() == "kept"
+    """)
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation=private", "--", sys.executable, "-c", text],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

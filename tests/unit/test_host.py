@@ -1,0 +1,127 @@
+"""This host as a machine: what its kernel has, and what its owner is told where it has not."""
+
+import os
+
+import pytest
+
+from roadworthy.machines.host import Host, series
+from roadworthy.programs import ENVIRONMENT
+
+RELEASE = "6.1.0-50-amd64"
+
+
+@pytest.fixture
+def host(tmp_path):
+    """A host whose root directory is a fake one, with these files."""
+
+    def host(**files):
+        names = {
+            "filesystems": "proc/filesystems",
+            "dep": f"lib/modules/{RELEASE}/modules.dep",
+            "builtin": f"lib/modules/{RELEASE}/modules.builtin",
+            "tainted": "proc/sys/kernel/tainted",
+        }
+        for name, text in files.items():
+            path = tmp_path / names[name]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        found = Host(tmp_path)
+        found.release = RELEASE
+        return found
+
+    return host
+
+
+def test_a_file_system_that_the_kernel_lists_is_met(host):
+    """A file system in /proc/filesystems can be used, with or without a device."""
+    found = host(filesystems="nodev\toverlay\n\text4\n")
+    assert found.filesystem("overlay").met
+    assert found.filesystem("ext4").met
+
+
+def test_a_file_system_as_a_module_is_a_sentence_to_act_on(host):
+    """A file system whose module lies there takes a modprobe, which the user can do."""
+    need = host(filesystems="\text4\n", dep="kernel/fs/btrfs/btrfs.ko.xz: kernel/lib/raid6.ko\n").filesystem("btrfs")
+    assert (need.met, need.reason, need.host) == (False, "needs the btrfs file system: modprobe btrfs", True)
+
+
+def test_a_file_system_that_the_kernel_has_not_is_unsupported(host):
+    """A file system that is nowhere cannot be had on this kernel, and its release is named."""
+    need = host(filesystems="\text4\n", dep="kernel/fs/notbtrfs.ko:\n").filesystem("btrfs")
+    assert not need.met
+    assert not need.host
+    assert need.reason == f"needs the btrfs file system: this kernel ({RELEASE}) has none"
+
+
+def test_a_host_that_shows_nothing_has_nothing(host):
+    """Where /proc and /lib/modules are missing, nothing is met and nothing raises."""
+    assert not host().filesystem("overlay").met
+    assert not host().module("dm_mod", "the device mapper").met
+
+
+@pytest.mark.parametrize("where", ["loaded", "builtin"])
+def test_a_module_is_met_loaded_or_built_in(host, tmp_path, where):
+    """A module counts where it is loaded, and where it is built in under its file's name."""
+    found = host(builtin="kernel/drivers/md/dm-mod.ko\n" if where == "builtin" else "")
+    if where == "loaded":
+        (tmp_path / "sys/module/dm_mod").mkdir(parents=True)
+    assert found.module("dm_mod", "the device mapper").met
+
+
+def test_a_module_that_can_be_loaded_is_a_sentence_to_act_on(host):
+    """A module that lies there takes a modprobe; dashes and underlines are the same."""
+    need = host(dep="kernel/drivers/md/dm-thin-pool.ko.xz: kernel/drivers/md/dm-mod.ko\n").module(
+        "dm_thin_pool", "thin targets"
+    )
+    assert (need.met, need.reason, need.host) == (False, "needs thin targets: modprobe dm_thin_pool", True)
+
+
+def test_a_module_that_is_nowhere_is_unsupported(host):
+    """A module that the kernel has not cannot be had by its user."""
+    need = host(dep="", builtin="").module("dm_mod", "the device mapper")
+    assert (need.met, need.reason, need.host) == (False, "needs the device mapper: this kernel has no dm_mod", False)
+
+
+def test_a_program_is_looked_for_on_our_own_path(host, tmp_path, monkeypatch):
+    """A missing program is a package to install, whatever the user's PATH says."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(ENVIRONMENT, "PATH", str(tmp_path))
+    need = host().command("dockerd", "docker.io")
+    assert (need.met, need.reason, need.host) == (False, "needs dockerd: apt-get install docker.io", True)
+    (tmp_path / "dockerd").write_text("")
+    (tmp_path / "dockerd").chmod(0o755)
+    assert host().command("dockerd", "docker.io").met
+
+
+def test_root_is_a_precondition(host, monkeypatch):
+    """Without root the user is told what it is needed for."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    need = host().privilege()
+    assert (need.met, need.host) == (False, True)
+    assert "run it as root, or with sudo" in need.reason
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert host().privilege().met
+
+
+def test_parameters_of_a_module_are_read(host, tmp_path):
+    """A module's parameters come as text, and those that cannot be read are left out."""
+    directory = tmp_path / "sys/module/overlay/parameters"
+    directory.mkdir(parents=True)
+    (directory / "redirect_dir").write_text("N\n")
+    (directory / "unreadable").mkdir()
+    assert host().module_parameters("overlay") == {"redirect_dir": "N"}
+    assert host().module_parameters("nothing") == {}
+
+
+def test_facts_are_exact(host):
+    """The facts of a kernel carry its whole release and its taint."""
+    found = host(tainted="512\n").facts()
+    assert (found["release"], found["tainted"]) == (RELEASE, "512")
+
+
+@pytest.mark.parametrize(
+    ("release", "found"), [("6.1.0-50-amd64", "6.1"), ("5.10", "5.10"), ("7.2-rc3", "7.2"), ("odd", "odd")]
+)
+def test_a_series_is_two_numbers(release, found):
+    """Ids carry the series of a kernel only."""
+    assert series(release) == found

@@ -1,0 +1,113 @@
+"""Lanes: how a command line becomes columns, and what it says about words that name none."""
+
+import pytest
+
+from roadworthy.drivers import DRIVERS
+from roadworthy.lanes import LaneError, expand
+from roadworthy.machines.backing import BACKINGS
+
+
+def lanes(*drivers, backing=(), options=(), engine="docker20.10", kernel="linux6.1"):
+    return [lane.id for lane in expand(drivers, backing, options, engine, kernel)]
+
+
+def test_an_id_names_driver_backing_engine_and_kernel():
+    """A lane's id is driver, backing, engine series and kernel series."""
+    assert lanes("overlay2") == ["overlay2-ext4-docker20.10-linux6.1"]
+
+
+def test_driver_options_are_part_of_the_id():
+    """Driver options stand in the id, sorted, so that two settings are two columns."""
+    found = lanes("overlay2", options=["overlay2.size=1G", "overlay2.override_kernel_check=true"])
+    assert found == ["overlay2+overlay2.override_kernel_check=true+overlay2.size=1G-ext4-docker20.10-linux6.1"]
+
+
+def test_drivers_come_in_the_order_given_and_once():
+    """Repeated options and comma-separated words give one lane a driver, in the order of the command line."""
+    found = lanes("vfs,overlay2", "vfs", " native ,")
+    assert [lane.split("-")[0] for lane in found] == ["vfs", "overlay2", "native"]
+
+
+def test_all_is_every_driver():
+    """`all` names every driver, each on its default backing."""
+    found = lanes("all")
+    assert len(found) == len(DRIVERS)
+    assert all(
+        lane.startswith(f"{name}-{DRIVERS[name].backings[0]}-") for lane, name in zip(found, DRIVERS, strict=True)
+    )
+
+
+def test_a_driver_gets_those_backings_that_it_takes():
+    """Of several backings a driver gets those that it accepts."""
+    assert lanes("btrfs,vfs", backing=["ext4,btrfs"]) == [
+        "btrfs-btrfs-docker20.10-linux6.1",
+        "vfs-ext4-docker20.10-linux6.1",
+        "vfs-btrfs-docker20.10-linux6.1",
+    ]
+
+
+def test_all_backings_are_those_of_the_driver():
+    """`--backing=all` is every backing that the driver takes."""
+    assert len(lanes("overlay2", backing=["all"])) == len(DRIVERS["overlay2"].backings)
+
+
+def test_every_default_backing_can_be_made():
+    """Each driver's backings are ones that the suite makes, or zfs, which makes its own."""
+    assert all(name in (*BACKINGS, "zfs") for driver in DRIVERS.values() for name in driver.backings)
+
+
+def test_no_driver_is_no_lane():
+    """Without a driver there is no lane, and no complaint: planning needs none."""
+    assert lanes() == []
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [("overlya2", "overlay2"), ("fuse-overlay", "fuse-overlayfs"), ("device-mapper", "devicemapper")],
+)
+def test_a_misspelt_driver_is_told_the_nearest(word, nearest):
+    """A misspelt driver is refused with the nearest name and the list of all."""
+    with pytest.raises(LaneError, match=f"unknown driver '{word}'; did you mean '{nearest}'") as refused:
+        lanes(word)
+    assert all(name in str(refused.value) for name in DRIVERS)
+
+
+def test_a_word_near_nothing_is_told_no_nearest():
+    """Where no name is near, none is suggested."""
+    with pytest.raises(LaneError, match="unknown driver 'qqq'") as refused:
+        lanes("qqq")
+    assert "did you mean" not in str(refused.value)
+
+
+def test_a_misspelt_backing_is_told_the_nearest():
+    """A misspelt backing is refused with the nearest name and the list of all."""
+    with pytest.raises(LaneError, match="unknown backing 'ext44'; did you mean 'ext4'") as refused:
+        lanes("overlay2", backing=["ext44"])
+    assert all(name in str(refused.value) for name in BACKINGS)
+
+
+def test_a_backing_that_the_driver_does_not_take_is_refused():
+    """A lane that cannot exist is refused with the backings that the driver takes."""
+    with pytest.raises(LaneError, match="btrfs does not run on ext4; it takes btrfs"):
+        lanes("btrfs", backing=["ext4"])
+
+
+@pytest.mark.parametrize("word", ["size", "=1G", "size=", "", " = "])
+def test_a_driver_option_without_key_or_value_is_refused(word):
+    """A driver option is KEY=VALUE; anything else is refused with an example."""
+    with pytest.raises(LaneError, match=r"KEY=VALUE, as in overlay2.size=1G"):
+        lanes("overlay2", options=[word])
+
+
+def test_a_value_may_hold_an_equals_sign():
+    """Only the first equals sign separates key and value."""
+    assert "+o=a=b-" in lanes("overlay2", options=["o=a=b"])[0]
+
+
+def test_the_record_carries_what_the_id_is_made_of():
+    """The plan's record of a lane has the parts of its id."""
+    (lane,) = expand(["overlay2"], ["xfs"], ["k=v"], "docker26.1", "linux6.12")
+    record = lane.record()
+    assert (record.driver, record.backing, record.engine, record.kernel) == ("overlay2", "xfs", "docker26.1", "6.12")
+    assert record.options == {"k": "v"}
+    assert record.id == lane.id

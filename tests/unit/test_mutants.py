@@ -1,0 +1,312 @@
+"""The mutants' parts that need neither root nor an engine: the wrapper's edit, layouts, the catalogue, the matrix."""
+
+import ctypes
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import mutants.faults  # noqa: F401 - registers the faults
+from mutants import notification, runtime
+from mutants.call import FAULTS
+from mutants.calls import NUMBERS, SECOND, SUBJECT
+from mutants.catalogue import Mutant, UnknownMutant, catalogue, find
+from mutants.faults.listings import Entry, entries, fitting
+from mutants.faults.status import STAT, STAT_SIZE
+from mutants.matrix import Matrix, Ran, disagreements, row
+from mutants.run import MutantRun, Supervisor
+from mutants.sabotage import SABOTEURS
+from mutants.selection import wanted
+
+PROFILE = {
+    "defaultAction": "SCMP_ACT_ERRNO",
+    "architectures": ["SCMP_ARCH_X86_64"],
+    "syscalls": [
+        {"names": ["open", "openat", "read"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["openat"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]},
+    ],
+}
+
+
+def edit(seccomp, calls):
+    config = {"linux": {"seccomp": seccomp}} if seccomp else {"process": {}}
+    return runtime.edited(config, calls, "/run/n", "some-mutant")["linux"]["seccomp"]
+
+
+def test_wanted_calls_leave_every_rule_and_get_one_of_their_own():
+    edited = edit(PROFILE, ["openat", "open"])
+    assert edited["syscalls"] == [
+        {"names": ["read"], "action": "SCMP_ACT_ALLOW"},
+        PROFILE["syscalls"][2],
+        {"names": ["openat", "open"], "action": "SCMP_ACT_NOTIFY"},
+    ]
+    assert (edited["listenerPath"], edited["listenerMetadata"]) == ("/run/n", "some-mutant")
+    assert edited["defaultAction"] == "SCMP_ACT_ERRNO"
+
+
+@pytest.mark.parametrize("refused", ["fanotify_init", "personality"])
+def test_what_the_profile_refuses_stays_refused(refused):
+    """A notified call that goes on would pass a sandbox that the driver has nothing to do with."""
+    assert edit(PROFILE, ["open", refused])["syscalls"][-1]["names"] == ["open"]
+
+
+def test_container_without_a_profile_gets_one_that_allows():
+    edited = edit(None, ["open"])
+    assert edited["defaultAction"] == "SCMP_ACT_ALLOW"
+    assert edited["syscalls"] == [{"names": ["open"], "action": "SCMP_ACT_NOTIFY"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "bundle"),
+    [
+        (["--root", "/r", "create", "--bundle", "/b", "id"], "/b"),
+        (["create", "--bundle=/b", "id"], "/b"),
+        (["create", "-b", "/b", "id"], "/b"),
+        (["exec", "--process", "/p", "id"], None),
+        (["delete", "id"], None),
+    ],
+)
+def test_only_create_has_a_bundle(arguments, bundle):
+    assert runtime.bundle_of(arguments) == bundle
+
+
+def run_wrapper(tmp_path: Path, calls: list[str], *arguments: str) -> tuple[str, dict]:
+    """Run the wrapper by path with a runc that prints its arguments; its output, and the bundle's configuration."""
+    wrapper, bundle = tmp_path / "mutant", tmp_path / "bundle"
+    wrapper.write_bytes(Path(runtime.__file__).read_bytes())
+    bundle.mkdir()
+    (bundle / "config.json").write_text(json.dumps({"linux": {"seccomp": PROFILE}}))
+    settings = {"runc": "/bin/echo", "calls": calls, "listener": "/n", "mutant": "m"}
+    (tmp_path / "mutant.json").write_text(json.dumps(settings))
+    words = [word.replace("BUNDLE", str(bundle)) for word in arguments]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", wrapper, *words], capture_output=True, text=True, timeout=30, check=True
+    )
+    return done.stdout.strip().replace(str(bundle), "BUNDLE"), json.loads((bundle / "config.json").read_text())
+
+
+def test_wrapper_edits_and_becomes_runc(tmp_path):
+    said, config = run_wrapper(tmp_path, ["open"], "--log", "/l", "create", "--bundle", "BUNDLE", "id")
+    assert said == "--log /l create --bundle BUNDLE id"
+    assert config["linux"]["seccomp"]["syscalls"][-1]["action"] == "SCMP_ACT_NOTIFY"
+
+
+def test_wrapper_without_calls_edits_nothing(tmp_path):
+    said, config = run_wrapper(tmp_path, [], "create", "--bundle", "BUNDLE", "id")
+    assert said == "create --bundle BUNDLE id"
+    assert config["linux"]["seccomp"] == PROFILE
+
+
+def test_wrapper_passes_everything_else_on(tmp_path):
+    said, config = run_wrapper(tmp_path, ["open"], "exec", "--process", "/p", "id")
+    assert said == "exec --process /p id"
+    assert config["linux"]["seccomp"] == PROFILE
+
+
+# --- layouts
+
+
+def ioctl_number(direction: int, number: int, size: int) -> int:
+    """asm-generic/ioctl.h, with the type of seccomp's requests."""
+    return direction << 30 | size << 16 | ord("!") << 8 | number
+
+
+def test_requests_are_made_of_the_sizes_of_their_structures():
+    assert notification.NOTIFICATION.size == 80
+    assert notification.RESPONSE.size == 24
+    assert notification.ADDITION.size == 24
+    assert ioctl_number(3, 0, 80) == notification.RECEIVE
+    assert ioctl_number(3, 1, 24) == notification.SEND
+    assert ioctl_number(1, 2, 8) == notification.ID_VALID
+    assert ioctl_number(1, 3, 24) == notification.ADD_DESCRIPTOR
+
+
+def test_notification_is_read_by_offset():
+    raw = bytearray(80)
+    struct.pack_into("=Q", raw, 0, 7)
+    struct.pack_into("=I", raw, 8, 4321)
+    struct.pack_into("=i", raw, 16, 257)
+    struct.pack_into("=I", raw, 20, 0xC000003E)
+    struct.pack_into("=6Q", raw, 32, 1, 2, 3, 4, 5, 6)
+    read = notification.unpacked(raw)
+    assert read == notification.Notification(7, 4321, 257, 0xC000003E, (1, 2, 3, 4, 5, 6))
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="struct stat differs between machines")
+def test_status_fields_lie_where_the_kernel_puts_them(tmp_path):
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "file").chmod(0o640)
+    os.link(tmp_path / "file", tmp_path / "name")
+    buffer = ctypes.create_string_buffer(STAT_SIZE)
+    notification.syscall(NUMBERS["lstat"], os.fsencode(tmp_path / "file"), buffer)
+    found = (tmp_path / "file").stat()
+    for name in ("ino", "nlink", "mode", "uid", "gid", "size", "blocks"):
+        offset, form = STAT[name]
+        assert struct.unpack_from(form, buffer.raw, offset)[0] == getattr(found, f"st_{name}"), name
+    seconds, nanoseconds = (
+        struct.unpack_from(STAT[name][1], buffer.raw, STAT[name][0])[0] for name in ("ctime", "ctime_ns")
+    )
+    assert seconds * 10**9 + nanoseconds == found.st_ctime_ns
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="system call numbers differ between machines")
+def test_directory_entries_survive_reading_and_writing(tmp_path):
+    for name in ("a", "b" * 200, "ü"):
+        (tmp_path / name).touch()
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    buffer = ctypes.create_string_buffer(32768)
+    filled = notification.syscall(NUMBERS["getdents64"], descriptor, buffer, 32768)
+    os.close(descriptor)
+    listed = entries(buffer.raw[:filled])
+    assert {os.fsdecode(entry.name) for entry in listed} == {".", "..", "a", "b" * 200, "ü"}
+    assert entries(fitting(listed, 32768)) == listed
+    assert len(fitting(listed, 60)) <= 60
+
+
+def test_directory_entry_is_padded_to_eight_bytes():
+    packed = Entry(1, 2, 8, b"name").packed
+    assert len(packed) == 24
+    assert struct.unpack_from("=QqHB", packed) == (1, 2, 24, 8)
+
+
+# --- catalogue and command line
+
+
+def test_every_mutant_has_its_fault_and_every_fault_its_entry():
+    kinds = {
+        kind: {found.name for found in catalogue().values() if found.kind == kind} for kind in ("notify", "saboteur")
+    }
+    assert kinds == {"notify": set(FAULTS), "saboteur": set(SABOTEURS)}
+
+
+@pytest.mark.parametrize("mutant", catalogue().values(), ids=lambda mutant: mutant.name)
+def test_entry_is_complete(mutant):
+    assert mutant.fault
+    assert set(mutant.calls) <= set(NUMBERS)
+    assert "write" not in mutant.calls  # runc needs it itself to pass the descriptor on
+    assert bool(mutant.calls) == (mutant.kind == "notify" or mutant.name == "identity-notify")
+    assert bool(mutant.families) == (mutant.kind != "identity")
+    assert not set(mutant.families) & {word.partition("/")[0] for word in mutant.reviewed}
+
+
+def test_names_of_arguments_are_of_known_calls():
+    assert set(SUBJECT) | set(SECOND) <= set(NUMBERS)
+
+
+def test_unknown_name_tells_the_nearest_and_all():
+    with pytest.raises(UnknownMutant, match="did you mean append-overwrites") as refused:
+        find("apend-overwrites")
+    assert "whiteout-removed" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("identity", "slow", "only", "slow_too", "asked"),
+    [
+        ("rename/a[upper]", False, [], [], True),
+        ("image/b", True, [], [], False),
+        ("image/b[x]", True, [], ["image/b"], True),
+        ("rename/a[upper]", False, ["rename/*"], [], True),
+        ("rename/c", True, ["rename/*"], [], False),
+        ("rename/c", True, ["rename/c"], [], True),
+        ("link/a", False, ["rename/*"], [], False),
+    ],
+)
+def test_which_checks_a_sensitivity_run_asks(identity, slow, only, slow_too, asked):
+    assert wanted(identity, slow, only, slow_too) is asked
+
+
+# --- the matrix
+
+FAULTY = Mutant(name="m", fault="lies", kind="notify", families=("rename",), reviewed={"conc/storm": "renames"})
+CLEAN = Ran({"rename/a": "pass", "rename/b": "pass", "link/a": "pass", "conc/storm": "pass", "open/a": "known"})
+
+
+def mutated(**changed: str) -> Ran:
+    verdicts = {**CLEAN.verdicts, **{name.replace("_", "/"): verdict for name, verdict in changed.items()}}
+    return Ran(verdicts, hits={"rename.a": 3, "rename.b": 1})
+
+
+def test_kill_in_the_declared_family():
+    found = row(FAULTY, CLEAN, mutated(rename_a="fail", conc_storm="fail"))
+    assert (found.outcome, found.hits, found.killed_by) == ("killed", 4, ["rename/a"])
+    assert (found.reviewed, found.collateral, found.blind) == (["conc/storm"], [], ["rename/b"])
+
+
+def test_kill_elsewhere_only_is_collateral():
+    found = row(FAULTY, CLEAN, mutated(link_a="fail"))
+    assert (found.outcome, found.collateral) == ("survived", ["link/a"])
+
+
+@pytest.mark.parametrize("verdict", ["error", "hang", "crash", "missing"])
+def test_other_changes_of_verdict_are_no_kills(verdict):
+    found = row(FAULTY, CLEAN, mutated(rename_a=verdict))
+    assert (found.outcome, found.upset) == ("survived", {"rename/a": f"pass -> {verdict}"})
+
+
+def test_failure_without_a_hit_is_no_kill():
+    ran = Ran({**CLEAN.verdicts, "rename/a": "fail"})
+    assert row(FAULTY, CLEAN, ran).outcome == "not reached"
+
+
+def test_dead_supervisor_is_an_error():
+    ran = Ran({**CLEAN.verdicts, "rename/a": "fail"}, hits={"rename.a": 1}, trouble="the supervisor of mutant m died")
+    assert row(FAULTY, CLEAN, ran).outcome == "error"
+
+
+def test_unstable_checks_are_left_out():
+    identity = Ran({**CLEAN.verdicts, "rename/a": "fail"})
+    unstable = disagreements(CLEAN, identity)
+    assert unstable == {"rename/a": "pass -> fail"}
+    assert row(FAULTY, CLEAN, mutated(rename_a="fail"), unstable).outcome == "survived"
+    assert not Matrix("d", CLEAN, unstable).sound
+
+
+def test_matrix_names_checks_that_kill_nothing():
+    matrix = Matrix("overlay2", CLEAN, {}, [row(FAULTY, CLEAN, mutated(rename_a="fail"))])
+    assert matrix.toothless == ["conc/storm", "link/a", "rename/b"]
+    assert matrix.sound
+    assert json.loads(json.dumps(matrix.record()))["kills by check"]["rename/a"] == ["m"]
+    assert "1 of 1 mutants killed" in matrix.text()
+
+
+# --- the run's own end
+
+
+def armed(tmp_path, ended):
+    """A mutant run with a supervisor that has ended, or has not, in a capsule that stands: this very process."""
+    made = MutantRun("link-copies")
+    process = subprocess.Popen(["true" if ended else "cat"], stdin=subprocess.PIPE)
+    if ended:
+        process.wait(10)
+    made._supervisors.append(Supervisor(process, SimpleNamespace(pid=os.getpid()), tmp_path))
+    return made, process
+
+
+def test_hits_are_counted_by_check(tmp_path):
+    made, process = armed(tmp_path, ended=False)
+    assert "not reached" in made.conclusion()
+    (tmp_path / "hits").write_text("/c/link.a\tlinkat\n/c/link.a/sub\tlinkat\n/c/link.b\tlink\n")
+    assert made.hits() == {"link.a": 2, "link.b": 1}
+    assert made.facts()["hits"] == 3
+    assert made.conclusion() == ""
+    process.communicate(timeout=10)
+
+
+def test_dead_supervisor_stays_noticed(tmp_path):
+    (tmp_path / "supervisor.log").write_text("Traceback\nValueError: a mistake\n")
+    made, _ = armed(tmp_path, ended=True)
+    assert made.trouble() == "the supervisor of mutant link-copies died: ValueError: a mistake"
+    made._supervisors.clear()
+    assert made.conclusion() == made.trouble() != ""
+
+
+def test_unknown_mutant_is_refused_before_anything_starts(run):
+    done = run("def test_nothing(): pass", "--mutant=apend-overwrites")
+    assert (done.code, done.records) == (4, [])
+    assert "did you mean append-overwrites?" in done.text

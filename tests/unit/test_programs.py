@@ -1,0 +1,55 @@
+"""Running other programs: argument lists, deadlines, last words."""
+
+import sys
+
+import pytest
+
+from roadworthy.programs import ProgramFailed, run
+
+
+def python(text):
+    return [sys.executable, "-c", text]
+
+
+def test_a_program_answers_its_output():
+    """Standard output comes back, standard error does not."""
+    assert run(python("import sys; print('out'); print('err', file=sys.stderr)")) == "out\n"
+
+
+def test_a_failing_program_is_told_with_its_last_words():
+    """An error carries the command, the exit status and what the program said."""
+    with pytest.raises(ProgramFailed, match=r"ended with 3: no space left"):
+        run(python("import sys; print('no space left', file=sys.stderr); sys.exit(3)"))
+
+
+def test_a_flood_of_last_words_is_cut_to_its_end():
+    """Of a long complaint its end is told."""
+    with pytest.raises(ProgramFailed, match="the end") as failed:
+        run(python("import sys; sys.exit('x' * 100000 + 'the end')"))
+    assert len(str(failed.value)) < 3000
+
+
+def test_a_program_that_is_not_there_is_named():
+    """A missing program is an error of its own."""
+    with pytest.raises(ProgramFailed, match="no-such-program is not installed"):
+        run(["no-such-program"])
+
+
+def test_a_program_that_does_not_end_is_ended():
+    """After its deadline a program is killed and named."""
+    with pytest.raises(ProgramFailed, match=r"did not end within 0.05 s"):
+        run(python("import signal; signal.pause()"), 0.05)
+
+
+def test_a_program_whose_output_is_no_text_does_not_raise():
+    """Bytes that are not UTF-8 come back as text all the same."""
+    assert run(python(r"import sys; sys.stdout.buffer.write(b'\xff')"))
+
+
+def test_programs_do_not_see_the_users_environment(monkeypatch):
+    """DOCKER_HOST, proxies, locale and TMPDIR of the user play no part."""
+    for name in ("DOCKER_HOST", "http_proxy", "TMPDIR", "LANG", "LD_PRELOAD_X"):
+        monkeypatch.setenv(name, "nonsense")
+    seen = run(["env"])
+    assert "nonsense" not in seen
+    assert "LC_ALL=C.UTF-8" in seen
