@@ -15,9 +15,7 @@ import msgspec
 
 SCHEMA = "1.0"
 
-Verdict = Literal[
-    "error", "crash", "hang", "fail", "fixed", "known", "pass", "unsupported", "skipped", "missing"
-]
+Verdict = Literal["error", "crash", "hang", "fail", "fixed", "known", "pass", "unsupported", "skipped", "missing"]
 
 #: Worst first. A roll-up of several verdicts is the first of these that occurs.
 WORST_FIRST: tuple[Verdict, ...] = (

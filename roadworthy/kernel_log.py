@@ -15,6 +15,8 @@ BUGS = re.compile(
 )
 #: Tools that print such words without anything being wrong.
 LOOKALIKES = re.compile(r"ODEBUG|FAULT_INJECTION")
+#: Lines that mean a failing device under the lane, whatever the driver made of it.
+DEVICE = re.compile(r"I/O error, dev |Buffer I/O error|critical (medium|target|space allocation) error")
 LINES_KEPT = 60
 
 
@@ -65,3 +67,8 @@ def spoken(record: bytes) -> str | None:
 def bug(lines: list[str]) -> str:
     """The first line that means a bug in the kernel, or an empty string."""
     return next((line for line in lines if BUGS.search(line) and not LOOKALIKES.search(line)), "")
+
+
+def device_trouble(lines: list[str]) -> str:
+    """The first line that means a failing device, or an empty string."""
+    return next((line for line in lines if DEVICE.search(line)), "")

@@ -72,7 +72,7 @@ class Symlink(Entry):
 
 @dataclass(frozen=True)
 class Hardlink(Entry):
-    """Another name of `target`, a path of the same tree."""
+    """Another name of `target`, a path of the same tree. Mode, owner, times and attributes are the target's."""
 
     target: str = ""
 
@@ -152,9 +152,21 @@ def members(tree: Mapping[str, Entry]) -> Iterator[tuple[tarfile.TarInfo, bytes]
             place = PurePosixPath(path)
             yield marker(str(place.with_name(f".wh.{place.name}"))), b""
             continue
-        yield member(path, value)
+        yield member(path, dressed_as_its_target(path, value, tree) if isinstance(value, Hardlink) else value)
         if isinstance(value, Opaque):
             yield marker(f"{path}/.wh..wh..opq"), b""
+
+
+def dressed_as_its_target(path: str, link: Hardlink, tree: Mapping[str, Entry]) -> Hardlink:
+    """A hard link with its target's metadata: an engine applies a link's header to the inode that both share."""
+    target: Entry | None = link
+    while isinstance(target, Hardlink):
+        target = tree.get(target.target)
+    if target is None:
+        raise ValueError(f"{path}: a hard link to {link.target}, which this layer does not have")
+    return replace(
+        link, mode=target.mode, uid=target.uid, gid=target.gid, mtime_ns=target.mtime_ns, xattrs=target.xattrs
+    )
 
 
 def marker(path: str) -> tarfile.TarInfo:

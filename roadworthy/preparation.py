@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from pathlib import PurePosixPath
 
 from roadworthy.checks import Declared
 from roadworthy.evidence import Evidence
@@ -18,6 +19,9 @@ def prepared(process: Process, check: Declared) -> None:
     for tree in check.trees:
         for path in sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), name)):
             if check.provenance == "upper":
+                for parent in reversed(PurePosixPath(path).parents[:-1]):
+                    if str(parent) not in tree and process.attempt.lstat(str(parent)) == "ENOENT":
+                        process.mkdir(str(parent))
                 make(process, path, tree[path])
             elif not isinstance(tree[path], Symlink | Hardlink):
                 process.chmod(path, tree[path].mode)
@@ -47,7 +51,11 @@ def make(process: Process, path: str, value: Entry) -> None:
             process.mknod(path, kind | value.mode, value.major << 8 | value.minor)
         case _:
             raise ValueError(f"{path}: a container cannot make a {type(value).__name__.lower()}")
-    if isinstance(value, Symlink | Hardlink):
+    if isinstance(value, Hardlink):
+        return
+    if isinstance(value, Symlink):
+        process.lchown(path, value.uid, value.gid)
+        process.utimens(path, value.mtime_ns, value.mtime_ns, follow=False)
         return
     process.chown(path, value.uid, value.gid)
     process.chmod(path, value.mode)

@@ -19,8 +19,9 @@ from roadworthy.evidence import Evidence
 from roadworthy.exchange import CALL_DEADLINE, AgentFault, Answer, Exchange
 from roadworthy.manifest import Manifest
 
-#: What a refused call says when the host is full or its device fails: the driver promised nothing about that.
-HOST_TROUBLE = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+#: What a refused call says when the host is full: the driver promised nothing about that. EIO is not among them, as
+#: drivers answer with it themselves; a device that fails is told from the kernel's log.
+HOST_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
 class Refused(AssertionError):
@@ -483,7 +484,7 @@ def judged(call: str, answer: Answer) -> tuple[str, Exception | None]:
     if answer.errno:
         code = errno.errorcode.get(answer.errno, f"errno {answer.errno}")
         if answer.errno in HOST_TROUBLE:
-            trouble = HostTrouble(f"{call} was refused with {code}: the host is out of space, memory or luck")
+            trouble = HostTrouble(f"{call} was refused with {code}: the host is out of space, memory or descriptors")
             trouble.__cause__ = OSError(code)
             return code, trouble
         return code, Refused(call, code)

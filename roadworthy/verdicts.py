@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.records import Verdict
 from roadworthy.deviations import Entry
 from roadworthy.exchange import CallHung
-from roadworthy.kernel_log import bug
+from roadworthy.kernel_log import bug, device_trouble
 
 
 class Unsupported(Exception):
@@ -38,6 +38,8 @@ def judge(outcome: BaseException | None, recorded: Entry | None, kernel_log: lis
     found = bug(kernel_log)
     if found:
         return Judgement("crash", f"the kernel reported: {found}")
+    if outcome is not None and (failing := device_trouble(kernel_log)):
+        return Judgement("error", f"a device of this host failed: {failing}")
     match outcome:
         case None if recorded is not None:
             return Judgement("fixed", f"the recorded deviation did not happen: {recorded.why}", recorded)

@@ -66,7 +66,7 @@ def test_new_directory(fs, observe):
     {
         "old": Directory(mode=0o750),
         "old/file": File(b"data", mode=0o640, uid=1000, gid=1000),
-        "old/twin": Hardlink(target="old/file", mode=0o640, uid=1000, gid=1000),
+        "old/twin": Hardlink(target="old/file"),
         "old/link": Symlink(target="file"),
     }
 )

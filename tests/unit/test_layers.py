@@ -249,3 +249,19 @@ def test_an_acl_has_the_kernels_form():
 def test_a_file_capability_has_the_kernels_form():
     """A file capability is revision 2 with the effective bit, low words before high words."""
     assert file_capability(1 << 13 | 1 << 33) == bytes.fromhex("01000002 00200000 00000000 02000000 00000000")
+
+
+def test_a_hard_link_has_its_targets_metadata():
+    """A link's header carries what its target has, because an engine applies it to the inode that both share."""
+    file = File(b"x", mode=0o640, uid=1000, gid=1001, mtime_ns=MOMENT, xattrs={"user.a": b"b"})
+    with tarfile.open(fileobj=io.BytesIO(layer_tar({"f": file, "g": Hardlink(target="f")}))) as tar:
+        first, second = tar.getmember("f"), tar.getmember("g")
+    for name in ("mode", "uid", "gid", "mtime"):
+        assert getattr(first, name) == getattr(second, name)
+    assert second.pax_headers["SCHILY.xattr.user.a"] == "b"
+
+
+def test_a_hard_link_to_nothing_is_refused():
+    """A link needs its target in the same layer."""
+    with pytest.raises(ValueError, match="a hard link to f, which this layer does not have"):
+        layer_tar({"g": Hardlink(target="f")})

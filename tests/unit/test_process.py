@@ -25,7 +25,7 @@ def test_a_refusal_is_a_broken_promise():
 
 @pytest.mark.parametrize("number", sorted(HOST_TROUBLE), ids=lambda number: errno.errorcode[number])
 def test_a_full_host_is_not_the_drivers_fault(number):
-    """Want of space, memory or descriptors, and a failing device, say nothing about the driver."""
+    """Want of space, memory or descriptors says nothing about the driver."""
     said, outcome = judged("write(3, b'x')", Answer(errno=number))
     assert isinstance(outcome, HostTrouble)
     assert not isinstance(outcome, AssertionError)

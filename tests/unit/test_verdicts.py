@@ -12,6 +12,7 @@ from roadworthy.verdicts import Precondition, Unsupported, first_line, judge
 
 RECORDED = Entry("rename/d", {"driver": ("overlay2",)}, "EXDEV", "no redirect", "a document", "rename.toml", 3)
 BUG = ["eth0: link up", "BUG: kernel NULL pointer dereference, address: 0000000000000008"]
+FAILING = ["I/O error, dev loop0, sector 8 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2"]
 
 TABLE = [
     # outcome, recorded, kernel log, verdict, reason
@@ -37,6 +38,9 @@ TABLE = [
     (KeyError("x"), None, [], "error", "KeyError: 'x'"),
     (KeyboardInterrupt(), None, [], "error", "KeyboardInterrupt"),
     (None, None, BUG, "crash", "the kernel reported: BUG: kernel NULL pointer"),
+    (Refused("read(3, 1)", "EIO"), None, [], "fail", "read(3, 1) was refused with EIO"),
+    (Refused("read(3, 1)", "EIO"), None, FAILING, "error", "a device of this host failed: I/O error, dev loop0"),
+    (None, None, FAILING, "pass", ""),
     (None, RECORDED, BUG, "crash", "BUG"),
     (AssertionError("x"), RECORDED, BUG, "crash", "BUG"),
     (CallHung("x"), None, BUG, "crash", "BUG"),

@@ -1,0 +1,51 @@
+"""Provenance: the objects under test made in the container, before the first recorded call."""
+
+from roadworthy.checks import Declared
+from roadworthy.layers import LONG_AGO_NS, Directory, File, Symlink
+from roadworthy.preparation import prepared
+
+
+class FakeProcess:
+    """Records calls by name; everything exists that was made."""
+
+    def __init__(self):
+        self.evidence = "the check's"
+        self.made = []
+        self.attempt = self
+
+    def lstat(self, path):
+        return "success" if ("mkdir", path) in self.made else "ENOENT"
+
+    def __getattr__(self, name):
+        return lambda *arguments, **_: self.made.append((name, *arguments[:1]))
+
+
+def declared(trees, provenance="upper"):
+    return Declared("a/b", "a", "p", "", "", provenance, "a.b", trees)
+
+
+def test_a_nested_file_gets_its_directories():
+    """Directories that the tree does not name are made on the way to a file."""
+    process = FakeProcess()
+    prepared(process, declared(({"a/b/f": File(b"x"), "a/b/g": File(b"y")},)))
+    assert [call for call in process.made if call[0] in ("mkdir", "store")] == [
+        ("mkdir", "a"), ("mkdir", "a/b"), ("store", "a/b/f"), ("store", "a/b/g"),
+    ]  # fmt: skip
+
+
+def test_a_symlink_gets_its_owner_and_times():
+    """A symbolic link is owned and dated like everything else."""
+    process = FakeProcess()
+    prepared(process, declared(({"s": Symlink(target="t", uid=7, mtime_ns=LONG_AGO_NS)},)))
+    assert [call[0] for call in process.made] == ["symlink", "lchown", "utimens"]
+
+
+def test_a_lower_tree_is_left_alone():
+    """What lies in the image is not touched; what is to be copied up is changed to the mode that it has."""
+    process = FakeProcess()
+    trees = ({"d": Directory(), "d/f": File(b"x")},)
+    prepared(process, declared(trees, "lower"))
+    assert process.made == []
+    prepared(process, declared(trees, "copied-up"))
+    assert process.made == [("chmod", "d"), ("chmod", "d/f")]
+    assert process.evidence == "the check's"
