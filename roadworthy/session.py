@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -110,6 +111,8 @@ class Session:
             held = isinstance(reason, FileExistsError) and directory.is_dir()
             said = "holds a bundle already; name a new directory" if held else f"cannot be written: {reason.strerror}"
             raise pytest.UsageError(f"roadworthy: --bundle: {directory} {said}") from None
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminated)
         if self._ledger is not None:
             for reaped in reaper.reap():
                 self._say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
@@ -370,6 +373,11 @@ def chosen_mutant(name: str | None) -> Any:
         return MutantRun(name)
     except UnknownMutant as reason:
         raise pytest.UsageError(f"roadworthy: --mutant: {reason}") from None
+
+
+def terminated(number: int, _: Any) -> None:
+    """End the run as an interrupt does, with the exit status that a shell gives to this signal."""
+    pytest.exit("terminated", returncode=128 + number)
 
 
 def ready_line(lane: Lane, facts: dict[str, Any]) -> str:

@@ -110,6 +110,7 @@ def test_layer_directories_are_not_named_by_digest(containers, storage, observe)
 @needs(LAYERS)
 def test_daemon_without_a_driver_takes_the_one_that_the_data_root_has(lane_daemon, driver, observe):
     """A daemon that is told no driver goes on with the one whose images the data root holds."""
-    lane_daemon.engine.restart(kill=True, storage_driver="")
+    lane_daemon.container().remove()
+    lane_daemon.engine.restart(storage_driver="")
     observe("docker info", lane_daemon.engine.info()["Driver"])
     assert lane_daemon.engine.info()["Driver"] == driver.daemon_name

@@ -24,8 +24,8 @@ GIB = 1 << 30
 class Recipe:
     """How one backing is made. `reported` is what `docker info` calls it, `magic` statfs(2)'s f_type.
 
-    A `stacked` one is an overlay mount whose directories lie on what mkfs made. `settle` waits for deletions that the
-    file system ends in the background; the mount point is its last word.
+    A `stacked` one is an overlay mount whose directories lie on what mkfs made. `settle` are commands that
+    wait for deletions which the file system ends in the background; the mount point is their last word.
     """
 
     mkfs: tuple[str, ...]
@@ -33,7 +33,7 @@ class Recipe:
     reported: str
     magic: int
     stacked: bool = False
-    settle: tuple[str, ...] = ()
+    settle: tuple[tuple[str, ...], ...] = ()
 
 
 #: Times of first use must not be mixed with background initialisation, so ext4's lazy one is off.
@@ -45,7 +45,7 @@ RECIPES = {
     "xfs": Recipe(("mkfs.xfs", "-q", "-f", "-K"), "xfsprogs", "xfs", XFS_SUPER_MAGIC),
     "btrfs": Recipe(
         ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs-progs", "btrfs", BTRFS_SUPER_MAGIC,
-        settle=("btrfs", "subvolume", "sync"),
+        settle=(("btrfs", "filesystem", "sync"), ("btrfs", "subvolume", "sync"), ("btrfs", "filesystem", "sync")),
     ),
     "tmpfs": Recipe((), "", "tmpfs", TMPFS_MAGIC),
     "overlay": Recipe(("mkfs.ext4", "-q", "-F"), "e2fsprogs", "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True),
@@ -92,8 +92,8 @@ class Backing:
         try:
             os.fsync(descriptor)
             self._capsule.run(["sync", "--file-system", str(self.mountpoint)])
-            if self.recipe.settle:
-                self._capsule.run([*self.recipe.settle, str(self.mountpoint)])
+            for words in self.recipe.settle:
+                self._capsule.run([*words, str(self.mountpoint)])
             found = os.fstatvfs(descriptor)
         finally:
             os.close(descriptor)

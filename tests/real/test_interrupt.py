@@ -27,18 +27,19 @@ def test_last(fs):
 """
 
 
-def test_an_interrupted_run_is_closed_and_clean(start, tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 2), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_is_closed_and_clean(start, tmp_path, number, status):
     """The blocked check is an error, the first one keeps its verdict, the bundle is closed, and nothing is left."""
     run = start(BLOCKING)
     run.until(lambda: (tmp_path / "blocked").exists())
     run.ledger()
-    run.process.send_signal(signal.SIGINT)
-    assert run.process.wait(30) == 2
+    run.process.send_signal(number)
+    assert run.process.wait(30) == status
     assert run.verdicts() == {"sample/first": "pass", "sample/blocks": "error"}
     assert run.reasons()["sample/blocks"] == "interrupted"
     found = read_bundle(run.bundle)
     assert found.troubles == ()
-    assert found.end.exit_status == 2
+    assert found.end.exit_status == status
     assert (run.bundle / "index.html").exists()
     assert "Traceback" not in run.text()
     assert run.left() == []
