@@ -149,9 +149,11 @@ class Apt:
 
 
 @contextmanager
-def apt(suite: str, components: Sequence[str] = ("main",), accept_expired: bool = False) -> Iterator[Apt]:
-    """apt for a suite, its lists fetched, in a temporary directory. Raises AptFailed."""
-    with tempfile.TemporaryDirectory(prefix="roadworthy-apt-") as directory:
+def apt(
+    suite: str, components: Sequence[str] = ("main",), accept_expired: bool = False, within: Path | None = None
+) -> Iterator[Apt]:
+    """apt for a suite, its lists fetched, in a temporary directory, `within` another if need be. Raises AptFailed."""
+    with tempfile.TemporaryDirectory(prefix="roadworthy-apt-", dir=within) as directory:
         client = Apt(suite, Path(directory), components, accept_expired)
         client.update()
         yield client

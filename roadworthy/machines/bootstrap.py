@@ -46,13 +46,14 @@ def bootstrap(
 ) -> dict[str, str]:
     """Make the tree of a suite with these packages in `target`. Answers the exact version of each package in it.
 
+    What apt writes lies beside `target` meanwhile, so that it goes with it if the build is killed.
     Raises AptFailed or BootstrapFailed. Without `devices` its /dev is empty, as whoever uses it mounts one there.
     """
     if os.geteuid() != 0:
         raise BootstrapFailed("making a root file system takes root: run it as root, or with sudo")
     if not shutil.which("mmdebstrap"):
         raise BootstrapFailed("needs mmdebstrap: apt-get install mmdebstrap")
-    with tempfile.TemporaryDirectory(prefix="roadworthy-bootstrap-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="apt-", dir=target.parent) as scratch:
         client = Apt(suite, Path(scratch), components, accept_expired)
         with stage(f"reading the package lists of {suite}"):
             client.update()

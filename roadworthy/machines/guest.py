@@ -33,7 +33,7 @@ from roadworthy.process import Process
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
 
 #: Seconds from power-on to the agent's answer, by accelerator. There is no calibration yet that could stretch them.
-BOOT_DEADLINE = {"kvm": 60.0, "tcg": 240.0}
+BOOT_DEADLINE = {"kvm": 60.0, "tcg": 180.0}
 #: Seconds that the initramfs looks for a disk; all of them are there from power-on, so that only drivers take time.
 DISK_WAIT = 10
 #: What the agent's loop takes at most where this suite's deadlines hold as they are: a busy host without emulation.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import platform
 import re
+import shutil
 import struct
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -171,7 +173,7 @@ def busybox(cache: Cache | None = None, *, accept_expired: bool = False, stage: 
     suite = host_codename()
 
     def fill(directory: Path) -> dict[str, Any]:
-        with apt(suite, accept_expired=accept_expired) as client:
+        with apt(suite, accept_expired=accept_expired, within=directory) as client:
             version = client.show("busybox-static")["Version"]
             package = client.download("busybox-static", directory)
         run(["dpkg-deb", "--extract", package, directory / "unpacked"])
@@ -179,8 +181,9 @@ def busybox(cache: Cache | None = None, *, accept_expired: bool = False, stage: 
             path for path in (directory / "unpacked").rglob("busybox") if path.is_file() and path.parent.name == "bin"
         )
         found.rename(directory / "busybox")
+        shutil.rmtree(directory / "unpacked")
         package.unlink()
         return {"version": version}
 
-    recipe = {"package": "busybox-static", "suite": suite, "busybox": 1}
+    recipe = {"package": "busybox-static", "suite": suite, "machine": platform.machine(), "busybox": 2}
     return (cache or Cache()).entry("busybox", recipe, fill, label="busybox", stage=stage).path / "busybox"

@@ -123,7 +123,7 @@ def fetched(series: str, flavour: str, cache: Cache, accept_expired: bool, stage
         complaint: AptFailed | None = None
         for suite in SERIES[series]:
             try:
-                with apt(suite, accept_expired=accept_expired) as client:
+                with apt(suite, accept_expired=accept_expired, within=directory) as client:
                     package, version = candidate(client, flavour)
                     if series_of(version) != series:
                         continue

@@ -114,10 +114,10 @@ class Hardware:
         return tuple(disk for disk in self.disks if disk.fresh)
 
 
-#: Only warnings and worse go to the slow serial line; all of the log can be read through the agent. Without AppArmor,
-#: because an engine that finds it wants its parser too, which an engine root need not have.
+#: The console has all but debugging: measured, its 26 KB cost a boot nothing, and it is all there is of one that hangs.
+#: Without AppArmor, because an engine that finds it wants its parser too, which an engine root need not have.
 KERNEL_WORDS = (
-    "console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "net.ifnames=0", "random.trust_cpu=on",
+    "console=ttyS0", "loglevel=7", "panic=-1", "oops=panic", "net.ifnames=0", "random.trust_cpu=on",
     "sysrq_always_enabled", "apparmor=0",
 )  # fmt: skip
 #: Emulation stalls when its host is busy; a stall that is the host's must not look like the kernel's. Mitigations

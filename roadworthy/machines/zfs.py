@@ -72,7 +72,7 @@ def built(kernel: Kernel, cache: Cache, accept_expired: bool, stage: Stage) -> E
         )
 
     def fill(directory: Path) -> dict[str, Any]:
-        with apt(suite, COMPONENTS, accept_expired) as client:
+        with apt(suite, COMPONENTS, accept_expired, directory) as client:
             version = fetch(client, kernel.release, directory)
         tree = directory / "tree"
         packages = (f"linux-headers-{kernel.release}", *TOOLS)
