@@ -15,8 +15,9 @@ NUMBERS = {
     "fgetxattr": 193, "listxattr": 194, "llistxattr": 195, "flistxattr": 196, "removexattr": 197, "lremovexattr": 198,
     "fremovexattr": 199, "getdents64": 217, "inotify_add_watch": 254, "openat": 257, "mkdirat": 258, "mknodat": 259,
     "fchownat": 260, "newfstatat": 262, "unlinkat": 263, "renameat": 264, "linkat": 265, "symlinkat": 266,
-    "readlinkat": 267, "fchmodat": 268, "splice": 275, "utimensat": 280, "fallocate": 285, "name_to_handle_at": 303,
-    "renameat2": 316, "copy_file_range": 326, "statx": 332, "openat2": 437, "fchmodat2": 452,
+    "readlinkat": 267, "fchmodat": 268, "splice": 275, "utimensat": 280, "fallocate": 285, "fanotify_mark": 301,
+    "name_to_handle_at": 303, "renameat2": 316, "copy_file_range": 326, "statx": 332, "openat2": 437,
+    "fchmodat2": 452,
 }  # fmt: skip
 NAMES = {number: name for name, number in NUMBERS.items()}
 

@@ -16,9 +16,10 @@ from mutants.catalogue import Mutant, find
 from mutants.sabotage import SABOTEURS
 from roadworthy.deadline import wait_until
 from roadworthy.engines.capsule import Capsule
+from roadworthy.machines.place import Place
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.reaper import start_time
-from roadworthy.verdicts import Precondition
+from roadworthy.verdicts import Precondition, Unsupported
 
 if TYPE_CHECKING:
     from roadworthy.stand import Stand
@@ -51,22 +52,25 @@ class MutantRun:
         self._trouble = ""
         self._sabotaged: Counter[str] = Counter()
 
-    def arm(self, capsule: Capsule, runtime: Path) -> list[str]:
+    def arm(self, place: Place) -> list[str]:
         """Start a supervisor for a daemon that is about to start; the daemon's further arguments.
 
         The runtime is the daemon's default one, so that containers which a check makes are faulty as well.
         """
         if self.mutant.kind == "saboteur":
             return []
+        if not isinstance(place, Capsule):
+            raise Unsupported("a mutant lies on this host's kernel only")
+        capsule, runtime = place, place.runtime
         runc = shutil.which("runc", path=ENVIRONMENT["PATH"])
         if platform.machine() != "x86_64" or runc is None:
             raise Precondition("a mutant run needs a 64-bit x86 machine and runc")
-        place, listener, hits = runtime / "mutant", runtime / "n", runtime / "hits"
+        wrapper, listener, hits = runtime / "mutant", runtime / "n", runtime / "hits"
         # Neither the package's directory need be executable nor its file: a copy lies with the daemon.
-        place.write_bytes(RUNTIME.read_bytes())
-        place.chmod(0o700)
+        wrapper.write_bytes(RUNTIME.read_bytes())
+        wrapper.chmod(0o700)
         settings = {"runc": runc, "calls": self.mutant.calls, "listener": str(listener), "mutant": self.mutant.name}
-        Path(f"{place}.json").write_text(json.dumps(settings))
+        Path(f"{wrapper}.json").write_text(json.dumps(settings))
         if self.mutant.calls:
             log = runtime / "supervisor.log"
             words = ["env", f"PYTHONPATH={PACKAGES}", sys.executable, "-P", "-B", "-m", "mutants.supervisor"]
@@ -75,7 +79,7 @@ class MutantRun:
             wait_until(lambda: listener.exists() or started.poll() is not None, 20, "the mutant's supervisor to listen")
             if started.poll() is not None:
                 raise RuntimeError(f"the mutant's supervisor did not start: {last_line(log)}")
-        return ["--add-runtime", f"mutant={place}", "--default-runtime", "mutant"]
+        return ["--add-runtime", f"mutant={wrapper}", "--default-runtime", "mutant"]
 
     def sabotage(self, stand: Stand) -> None:
         """Edit the image's layers, after it was loaded and before a container uses it."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roadworthy.storage import Storage
+from roadworthy.verdicts import Unsupported
 
 if TYPE_CHECKING:
     from roadworthy.stand import Stand
@@ -33,7 +34,11 @@ def saboteur(name: str) -> Callable[[Saboteur], Saboteur]:
 
 def image_layers(stand: Stand) -> list[Path]:
     """The image's layer directories, the lowest first."""
-    return Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, "/").image_layers()
+    found = Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, "/").image_layers()
+    layers: list[Path] = [layer for layer in found if isinstance(layer, Path)]
+    if len(layers) < len(found):
+        raise Unsupported("a mutant lies on this host's kernel only")
+    return layers
 
 
 def within(layer: Path) -> Iterator[tuple[str, Path]]:
@@ -90,6 +95,25 @@ def old_layer_wins(stand: Stand) -> Counter[str]:
                           if (below / path.relative_to(layer)).is_file()), None)  # fmt: skip
             if older is not None and path.is_file() and not path.is_symlink():
                 path.write_bytes(older.read_bytes())
+                edited[check] += 1
+    return edited
+
+
+@saboteur("old-metadata-wins")
+def old_metadata_wins(stand: Stand) -> Counter[str]:
+    """Where two layers have a directory of one name, the older owner and mode are seen."""
+    edited: Counter[str] = Counter()
+    layers = image_layers(stand)
+    for depth, layer in enumerate(layers[1:], 1):
+        for check, path in within(layer):
+            below = [older / path.relative_to(layer) for older in layers[:depth]]
+            first = next((older.lstat() for older in below if older.is_dir()), None)
+            found = path.lstat()
+            if first is None or not stat.S_ISDIR(found.st_mode):
+                continue
+            if (first.st_mode, first.st_uid, first.st_gid) != (found.st_mode, found.st_uid, found.st_gid):
+                os.chown(path, first.st_uid, first.st_gid)
+                path.chmod(stat.S_IMODE(first.st_mode))
                 edited[check] += 1
     return edited
 

@@ -1,6 +1,7 @@
 """The process whose call waits: its memory, its names and its descriptors, as the supervisor reaches them."""
 
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH115, PTH123
 from __future__ import annotations
 

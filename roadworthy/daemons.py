@@ -11,10 +11,10 @@ from typing import Any
 from roadworthy.drivers import Driver
 from roadworthy.engines.dockerd import Dockerd, EngineFailed
 from roadworthy.lanes import Lane
-from roadworthy.machines.backing import GIB, RECIPES, Backing
+from roadworthy.machines.backing import GIB
 from roadworthy.machines.host import Host
-from roadworthy.programs import run
-from roadworthy.stand import Site, daemon, refuse_unmet
+from roadworthy.site import Site
+from roadworthy.stand import daemon, refuse_unmet
 from roadworthy.verdicts import Unsupported
 
 
@@ -45,7 +45,7 @@ class Daemons:
     @contextmanager
     def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Dockerd]:
         """A daemon, for as long as the block runs."""
-        with daemon(self._site(), driver_name, backing_name, size=GIB, **settings) as (_, _, engine):
+        with daemon(self._site(), self._machine, driver_name, backing_name, size=GIB, **settings) as (_, _, engine):
             yield engine
 
     def attempt(self, driver: Driver, backing_name: str, options: Sequence[str] = ()) -> Outcome:
@@ -64,16 +64,10 @@ class Daemons:
 
     def _outcome(self, name: str, backing_name: str, options: Sequence[str]) -> Outcome:
         try:
-            with daemon(self._site(), name, backing_name, options, size=GIB) as (_, backing, engine):
-                return Outcome(str(engine.info()["Driver"]), file_system(backing))
+            with daemon(self._site(), self._machine, name, backing_name, options, size=GIB) as (_, backing, engine):
+                return Outcome(str(engine.info()["Driver"]), backing.file_system("docker"))
         except EngineFailed as refusal:
             return Outcome("", "", reason(str(refusal)))
-
-
-def file_system(backing: Backing) -> str:
-    """The name of the file system that a data root really lies on."""
-    found = int(run(["stat", "--file-system", "--format=%t", backing.path("docker")]).strip(), 16)
-    return next((name for name, recipe in RECIPES.items() if recipe.magic == found), f"{found:#x}")
 
 
 def reason(said: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from roadworthy.checks import Declared
@@ -26,6 +27,17 @@ def prepared(process: Process, check: Declared) -> None:
             elif not isinstance(tree[path], Symlink | Hardlink):
                 process.chmod(path, tree[path].mode)
     process.evidence = record
+
+
+def lay_out_through(process: Process, tree: Mapping[str, Entry]) -> None:
+    """Make every entry of `tree` in the process's directory: what trees.lay_out does where the files are not ours."""
+    order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), PurePosixPath(name).parts))
+    for path in order:
+        make(process, path, tree[path])
+    # Times last and deepest first: making a child moves its parent's.
+    for path in reversed(order):
+        if not isinstance(tree[path], Hardlink):
+            process.utimens(path, tree[path].mtime_ns, tree[path].mtime_ns, follow=False)
 
 
 def make(process: Process, path: str, value: Entry) -> None:

@@ -31,7 +31,8 @@ from roadworthy.ledger import read as read_ledger
 from roadworthy.machines.host import Host
 from roadworthy.plugin import EVIDENCE
 from roadworthy.results import BundleWriter, now
-from roadworthy.stand import BACKING_SIZE, Site, Stand, bring_up, refuse_unmet
+from roadworthy.site import Site
+from roadworthy.stand import BACKING_SIZE, Stand, bring_up, refuse_unmet
 from roadworthy.summary import header, summary
 from roadworthy.toolbox import fio_version
 from roadworthy.verdicts import Judgement, Precondition, Unsupported, first_line, judge

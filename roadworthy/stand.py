@@ -11,24 +11,26 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from docker.errors import DockerException
 
 from roadworthy.checks import Declared
 from roadworthy.deviations import Facts, parameters, version
 from roadworthy.drivers.native import Native
-from roadworthy.engines.capsule import Capsule
 from roadworthy.engines.containers import SKELETON, VOLUME, Container, Containers
 from roadworthy.engines.dockerd import Dockerd, EngineFailed
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.lanes import Lane
 from roadworthy.layers import Directory, Entry, SparseFile, flattened, layer_tar, write_archive
-from roadworthy.ledger import RUNTIME, STATE, Ledger
 from roadworthy.machines.backing import GIB, RECIPES, Backing
+from roadworthy.machines.guest_host import GuestHost
+from roadworthy.machines.guest_path import GuestPath
 from roadworthy.machines.host import Host, Requirement
-from roadworthy.programs import run
+from roadworthy.machines.place import Place
+from roadworthy.preparation import lay_out_through
+from roadworthy.site import Site
 from roadworthy.storage import Storage
 from roadworthy.toolbox import Toolbox, fio_version, toolbox
 from roadworthy.trees import lay_out
@@ -69,8 +71,7 @@ class Stand:
 
     lane: Lane
     machine: Host
-    ledger: Ledger
-    capsule: Capsule
+    home: Place
     backing: Backing
     engine: Dockerd
     toolbox: Toolbox
@@ -170,7 +171,6 @@ class Stand:
         for container in self.shared.values():
             container.forget_agent()
         self.engine.client.close()
-        self.capsule.close()
 
 
 @contextmanager
@@ -183,71 +183,33 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
         seconds[stage] = seconds.get(stage, 0.0) + time.monotonic() - begun
 
 
-class Mutant(Protocol):
-    """What makes a run's daemons faulty, see the package `mutants`."""
-
-    def arm(self, capsule: Capsule, runtime: Path) -> list[str]:
-        """Further arguments for a daemon that is about to start in `capsule`."""
-        ...
-
-    def sabotage(self, stand: Stand) -> None:
-        """Spoil the image, which no container uses yet."""
-        ...
-
-
-class Site:
-    """The directories of one run, and the numbered places of its daemons. Made lazily, all in the ledger."""
-
-    def __init__(self, ledger: Ledger, keep: bool = False, mutant: Mutant | None = None) -> None:
-        self.ledger = ledger
-        self.keep = keep
-        self.mutant = mutant
-        self._numbers = 0
-        self.cgroup = f"roadworthy-{ledger.run}"
-        self.state = STATE / "runs" / ledger.run
-        self.runtime = RUNTIME / ledger.run
-        for path in (self.state, self.runtime):
-            ledger.intend("directory", path=str(path))
-            path.mkdir(mode=0o700, parents=True)
-        ledger.intend("cgroup", name=self.cgroup)
-
-    def next(self) -> tuple[Path, Path]:
-        """A new image file's path and a new runtime directory."""
-        self._numbers += 1
-        runtime = self.runtime / str(self._numbers)
-        runtime.mkdir(mode=0o700)
-        return self.state / f"{self._numbers}.img", runtime
-
-
 @contextmanager
 def daemon(
     site: Site,
+    machine: Host,
     driver_name: str,
     backing_name: str,
     options: Sequence[str] = (),
     stage: Stage = lambda _: nullcontext(),
     size: int = BACKING_SIZE,
     extra: Sequence[str] = (),
-) -> Iterator[tuple[Capsule, Backing, Dockerd]]:
+) -> Iterator[tuple[Place, Backing, Dockerd]]:
     """A private daemon with a storage driver on a fresh backing, gone with the block (unless the run is kept)."""
-    image, runtime = site.next()
     with stage(f"making {backing_name}"):
-        capsule = Capsule(site.ledger, site.keep)
+        place = machine.place(site)
         try:
-            backing = Backing(backing_name, image, runtime / "m", capsule, site.ledger, size)
+            backing = Backing(backing_name, place, size)
         except BaseException:
-            capsule.close()
+            place.close()
             raise
     try:
         with stage("starting dockerd"):
             if site.mutant is not None:
-                extra = [*extra, *site.mutant.arm(capsule, runtime)]
-            engine = Dockerd(capsule, backing, runtime, driver_name, options, site.cgroup, extra)
-        yield capsule, backing, engine
+                extra = [*extra, *site.mutant.arm(place)]
+            engine = Dockerd(place, backing, driver_name, options, site.cgroup, extra)
+        yield place, backing, engine
     finally:
-        if not site.keep:
-            capsule.close()
-            image.unlink(missing_ok=True)
+        place.close()
 
 
 def confirm(lane: Lane, backing: Backing, engine: Dockerd) -> None:
@@ -258,9 +220,9 @@ def confirm(lane: Lane, backing: Backing, engine: Dockerd) -> None:
     reported = dict(info["DriverStatus"] or []).get("Backing Filesystem")
     if reported not in (None, "<unknown>", backing.recipe.reported):
         raise EngineFailed(f"dockerd reports {reported} as backing file system, the lane has {backing.name}")
-    found = int(run(["stat", "--file-system", "--format=%t", backing.path("docker")]).strip(), 16)
-    if found != backing.recipe.magic:
-        raise EngineFailed(f"the data root lies on file system {found:#x}, the lane has {backing.name}")
+    found = backing.file_system("docker")
+    if found != backing.name:
+        raise EngineFailed(f"the data root lies on {found}, the lane has {backing.name}")
 
 
 @contextmanager
@@ -281,13 +243,12 @@ def bring_up(
     with staged("making the toolbox"):
         tools = toolbox()
     options = lane.driver.storage_options(dict(lane.options))
-    with daemon(site, lane.driver.daemon_name, lane.backing, options, staged, size) as (capsule, backing, engine):
+    name = lane.driver.daemon_name
+    with daemon(site, machine, name, lane.backing, options, staged, size) as (place, backing, engine):
         confirm(lane, backing, engine)
         volume = backing.mountpoint / "volume"
         backing.path("volume").mkdir()
-        stand = Stand(
-            lane, machine, site.ledger, capsule, backing, engine, tools, volume, keep=site.keep, seconds=seconds
-        )
+        stand = Stand(lane, machine, place, backing, engine, tools, volume, keep=site.keep, seconds=seconds)
         with staged("loading the image"):
             load_trees(stand, checks)
             if site.mutant is not None:
@@ -313,7 +274,12 @@ def load_trees(stand: Stand, checks: Sequence[Declared]) -> None:
             if depth == len(in_image):
                 in_image.append({})
             in_image[depth].update(tree)
-    lay_out(on_volume, stand.backing.path("volume"))
+    root = stand.backing.path("volume")
+    if isinstance(root, GuestPath):
+        assert isinstance(stand.machine, GuestHost)
+        lay_out_through(stand.machine.process(root), on_volume)
+    else:
+        lay_out(on_volume, root)
     archive = io.BytesIO()
     write_archive(archive, stand.image, [layer_tar(tree) for tree in in_image])
     archive.seek(0)
@@ -334,6 +300,7 @@ def dig_holes(stand: Stand, trees: Sequence[dict[str, Entry]]) -> None:
         # Drivers that copy or snapshot whole trees have the file in every layer from there on.
         for layer in layers[depth:]:
             if (layer / path).is_file():
-                before = (layer / path).stat()
-                run(["fallocate", "--dig-holes", layer / path])
-                os.utime(layer / path, ns=(before.st_atime_ns, before.st_mtime_ns))
+                before, file = (layer / path).stat(), stand.home.inside(layer / path)
+                seconds, nanoseconds = divmod(before.st_mtime_ns, 10**9)
+                stand.home.run(["fallocate", "--dig-holes", file])
+                stand.home.run(["touch", "--no-create", f"--date=@{seconds}.{nanoseconds:09d}", file])

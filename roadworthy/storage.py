@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import stat
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from roadworthy.deadline import wait_until
 from roadworthy.drivers import Driver
 from roadworthy.engines.containers import VOLUME, Container
 from roadworthy.engines.dockerd import Dockerd
 from roadworthy.machines.backing import Backing
-from roadworthy.programs import run
+from roadworthy.machines.place import PlacePath
+from roadworthy.programs import ProgramFailed
 from roadworthy.verdicts import Unsupported
 
 
@@ -43,21 +41,21 @@ class Storage:
         self.backing = backing
 
     @property
-    def data_root(self) -> Path:
+    def data_root(self) -> PlacePath:
         return self.backing.path(str(self._engine.data_root.relative_to(self.backing.mountpoint)))
 
-    def upper(self, container: Container, name: str = "") -> Path:
+    def upper(self, container: Container, name: str = "") -> PlacePath:
         """A path of the check's directory in the container's writable layer; it need not exist."""
         return self.writable_layer(container) / self._place.lstrip("/") / name
 
-    def writable_layer(self, container: Container) -> Path:
+    def writable_layer(self, container: Container) -> PlacePath:
         return self._driver.writable_layer(self.data_root, container.inspect())
 
-    def lower(self, name: str = "", layer: int = 0) -> Path:
+    def lower(self, name: str = "", layer: int = 0) -> PlacePath:
         """A path of the check's directory in one layer of the image, counted from the lowest."""
         return self.image_layers()[layer] / self._place.lstrip("/") / name
 
-    def image_layers(self, image: str = "") -> list[Path]:
+    def image_layers(self, image: str = "") -> list[PlacePath]:
         """The image's layer directories, the lowest first."""
         digests = self._engine.client.images.get(image or self._image).attrs["RootFS"]["Layers"]
         return [self._driver.image_layer(self.data_root, chain) for chain in chain_ids(digests)]
@@ -69,8 +67,8 @@ class Storage:
     def opaque_form(self, container: Container, name: str) -> str:
         """How a directory of the writable layer is marked as opaque, or `no mark`."""
         directory = self.upper(container, name)
-        names = [mark for mark in sorted(os.listxattr(directory)) if mark.endswith("opaque")]
-        marks = [f"{mark}={os.getxattr(directory, mark).decode()}" for mark in names]
+        names = [mark for mark in sorted(directory.listxattr()) if mark.endswith("opaque")]
+        marks = [f"{mark}={directory.getxattr(mark).decode()}" for mark in names]
         marks += [f"{file.name} file" for file in directory.glob(".wh..wh..opq")]
         return ", ".join(marks) or "no mark"
 
@@ -78,16 +76,18 @@ class Storage:
         """chattr(1) on a file of the check's directory, in every layer of the image that has it or on the volume."""
         place = f"{self._place.lstrip('/')}/{name}"
         roots = [self.backing.path()] if self._place.startswith(VOLUME) else self.image_layers()
-        run(["chattr", flags, *(root / place for root in roots if (root / place).exists())])
+        files = [root / place for root in roots if (root / place).exists()]
+        self._engine.place.run(["chattr", flags, *map(self._engine.place.inside, files)])
 
     def repeated(self, name: str, older: int, newer: int) -> str:
         """What a newer layer of the image has of a file of an older one: `none`, `hard link`, `snapshot` or `copy`."""
         first, second = self.lower(name, older), self.lower(name, newer)
         if not second.exists():
             return "none"
-        if first.samefile(second):
+        one, other = first.stat(), second.stat()
+        if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino):
             return "hard link"
-        return "snapshot" if first.stat().st_ino == second.stat().st_ino else "copy"
+        return "snapshot" if one.st_ino == other.st_ino else "copy"
 
     def fingerprint(self) -> str:
         """A digest of all that the image's layers hold in the check's directory: names, status, attributes, contents.
@@ -98,34 +98,33 @@ class Storage:
         for layer in self.image_layers():
             place = layer / self._place.lstrip("/")
             for path in sorted([place, *place.rglob("*")]):
-                if not os.path.lexists(path):
+                if not path.lexists():
                     continue
                 seen = path.lstat()
-                names = sorted(os.listxattr(path, follow_symlinks=False))
-                attributes = [(name, os.getxattr(path, name, follow_symlinks=False)) for name in names]
+                names = sorted(path.listxattr(follow_symlinks=False))
+                attributes = [(name, path.getxattr(name, follow_symlinks=False)) for name in names]
                 known = (str(path), seen.st_mode, seen.st_uid, seen.st_gid, seen.st_size, seen.st_mtime_ns, attributes)
                 summed.update(repr(known).encode())
                 if stat.S_ISREG(seen.st_mode):
                     summed.update(path.read_bytes())
         return summed.hexdigest()
 
-    def file_flags(self, path: Path) -> int:
-        """FS_IOC_GETFLAGS of a file in a layer, see ioctl_iflags(2); 0 where the file system has none."""
-        descriptor = os.open(path, os.O_RDONLY)
+    def file_flags(self, path: PlacePath) -> str:
+        """The letters of lsattr(1) for a file in a layer; empty where the file system has no flags."""
         try:
-            return int(struct.unpack("@l", fcntl.ioctl(descriptor, 0x80086601, struct.pack("@l", 0)))[0]) & 0xFFFFFFFF
-        except OSError:
-            return 0
-        finally:
-            os.close(descriptor)
+            said = self._engine.place.run(["lsattr", "-d", self._engine.place.inside(path)])
+        except ProgramFailed:
+            return ""
+        return said.split()[0].replace("-", "")
 
-    def on_host(self, path: str) -> Path:
+    def on_host(self, path: str) -> PlacePath:
         """A path of the machine itself, as the daemon sees it."""
-        return Path(f"/proc/{self._engine.daemon_pid()}/root{path}")
+        return self._engine.proc(self._engine.daemon_pid()) / "root" / path.lstrip("/")
 
     def find(self, name: str) -> list[str]:
         """Where a file of this name lies below the data root, whatever layer or mount it belongs to."""
-        return [str(path.relative_to(self.data_root)) for path in self.data_root.rglob(name)]
+        root = str(self.data_root)
+        return [str(path).removeprefix(f"{root}/") for path in self.data_root.rglob(name)]
 
     def layer_mounts(self) -> list[str]:
         """Mount points of the daemon's mount table that are containers' root file systems."""
@@ -163,7 +162,7 @@ class Storage:
 
     def engine_mounts(self) -> list[str]:
         """The daemon's mount table, lines of mountinfo."""
-        return Path(f"/proc/{self._engine.daemon_pid()}/mountinfo").read_text().splitlines()
+        return (self._engine.proc(self._engine.daemon_pid()) / "mountinfo").read_text().splitlines()
 
 
 def chain_ids(digests: list[str]) -> list[str]:
@@ -175,7 +174,7 @@ def chain_ids(digests: list[str]) -> list[str]:
     return chains
 
 
-def form_on_disk(path: Path) -> str:
+def form_on_disk(path: PlacePath) -> str:
     """What lies at `path`, in the words that a driver file uses: `nothing`, `character device 0:0`, `.wh. file`, …"""
     if (path.parent / f".wh.{path.name}").exists():
         return ".wh. file"

@@ -136,10 +136,10 @@ def test_tmpfs_of_a_container_takes_nothing_from_the_driver(containers, storage,
 def test_container_is_removed_while_the_host_reads_its_file(containers, observe):
     """A container can be removed while a process of the host has a file of its root open."""
     fs = containers.process(live := containers.run(containers.image({"f": b"data"})))
-    with live.open_from_host(f"{fs.directory}/f") as file:
+    with live.opened_from_outside(f"{fs.directory}/f") as file:
         said = containers.attempt.remove(live)
         observe("docker rm -f", said)
-        assert file.read() == b"data"
+        assert file.read_bytes() == b"data"
     assert said == "success"
 
 

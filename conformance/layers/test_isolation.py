@@ -54,7 +54,7 @@ def test_flags_set_through_a_read_only_descriptor_stay_out_of_the_image(fs, stor
     """File flags that are set through a descriptor opened read-only are not set on the image's file."""
     reader = fs.open("f", O_RDONLY)
     outcome = fs.attempt.set_file_flags(reader, FS_IMMUTABLE_FL)
-    in_image = storage.file_flags(storage.lower("f")) & FS_IMMUTABLE_FL
+    in_image = "i" in storage.file_flags(storage.lower("f"))
     fs.attempt.set_file_flags(reader, 0)
     observe("FS_IOC_SETFLAGS", f"{outcome}; the image's file {'has' if in_image else 'has not'} the flag")
     assert in_image == 0

@@ -3,6 +3,7 @@
 from mutants.faults import (  # noqa: F401
     copy_up,
     durability,
+    execution,
     isolation,
     listings,
     locks,

@@ -3,6 +3,8 @@
 These need overlayfs: whether a file lies in the image only is read off its layer directories.
 """
 
+# System calls on descriptors and /proc links, not paths of ours.
+# ruff: noqa: PTH101
 from __future__ import annotations
 
 import os
@@ -110,6 +112,39 @@ def fills_holes(writer: int) -> bool:
         os.pwrite(writer, os.pread(writer, 1 << 20, at), at)
     os.utime(writer, ns=(found.st_atime_ns, found.st_mtime_ns))
     return True
+
+
+@fault("copy-up-opens-parent")
+def opens_parent(call: Call) -> Answer | None:
+    """The directory of a file that is changed for the first time gets the mode 0755."""
+    if call.name in OPENING and not call.opening.writes:
+        return None
+    found = call.subject()
+    if not stat.S_ISREG(os.fstat(found).st_mode) or call.target.in_image(call.inside(found)) is None:
+        return None
+    directory, _name = call.name_of(call.place)
+    if stat.S_IMODE(os.fstat(directory).st_mode) == 0o755:
+        return None
+    os.chmod(f"/proc/self/fd/{directory}", 0o755)
+    return Proceed()
+
+
+@fault("each-opening-takes-space")
+def each_opening_takes_space(call: Call) -> Answer | None:
+    """A file of more than a mebibyte is copied whole each time it is opened for writing, and the old copy stays."""
+    if not call.opening.writes or call.opening.flags & (os.O_CREAT | os.O_TRUNC):
+        return None
+    found = call.subject()
+    status = os.fstat(found)
+    if not stat.S_ISREG(status.st_mode) or status.st_size <= 1 << 20:
+        return None
+    directory, name = call.name_of(call.place)
+    reader = call.target.keep(os.open(f"/proc/self/fd/{found}", os.O_RDONLY))
+    copy = call.target.keep(os.open(f".{name}.{time.time_ns()}", os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=directory))
+    while piece := os.read(reader, 1 << 20):
+        os.write(copy, piece)
+    os.fsync(copy)
+    return Proceed()
 
 
 def _stale(call: Call) -> Answer | None:

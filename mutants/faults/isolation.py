@@ -1,6 +1,7 @@
 """Writes that go elsewhere: into the image, into a copy of one's own, or nowhere."""
 
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH115
 from __future__ import annotations
 
@@ -20,13 +21,13 @@ FS_IOC_SETFLAGS = 0x40086602
 def write_reaches_image(call: Call) -> Answer | None:
     """A file that is opened for writing is the image's own, without a copy."""
     asked = call.opening
-    if not asked.writes or asked.flags & (os.O_CREAT | os.O_TRUNC) or not call.by_root:
+    if not asked.writes or asked.flags & os.O_EXCL or not call.by_root:
         return None
     found = call.subject()
     behind = call.target.in_image(call.inside(found)) if stat.S_ISREG(os.fstat(found).st_mode) else None
     if behind is None:
         return None
-    return Descriptor(call.target.keep(os.open(behind, asked.flags | os.O_CLOEXEC)))
+    return Descriptor(call.target.keep(os.open(behind, asked.flags & ~os.O_CREAT | os.O_CLOEXEC)))
 
 
 @fault("writer-gets-a-copy")

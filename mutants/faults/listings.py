@@ -1,6 +1,7 @@
 """getdents64(2): what directories list; lseek(2) on directories."""
 
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH115, PTH116
 from __future__ import annotations
 
@@ -118,6 +119,14 @@ def other_inodes(_call: Call, listed: list[Entry]) -> list[Entry]:
 def hides_dot_wh(_call: Call, listed: list[Entry]) -> list[Entry]:
     """Names that begin like the whiteouts of an image archive are left out, as on aufs."""
     return [entry for entry in listed if not entry.name.startswith(b".wh.")]
+
+
+@listing("listing-shows-a-phantom")
+def shows_a_phantom(_call: Call, listed: list[Entry]) -> list[Entry]:
+    """The beginning of each directory's listing has a name that does not exist."""
+    if not any(entry.name == b"." for entry in listed):
+        return listed
+    return [*listed, Entry(1, listed[-1].position, stat.S_IFREG >> 12, b"phantom")]
 
 
 @listing("listing-shows-removed")

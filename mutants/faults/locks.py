@@ -45,3 +45,9 @@ def watch_sees_nothing(_call: Call) -> Answer | None:
 def handle_refused(_call: Call) -> Answer | None:
     """name_to_handle_at(2) is not supported."""
     return Error(errno.EOPNOTSUPP)
+
+
+@fault("fanotify-mark-refused")
+def fanotify_mark_refused(_call: Call) -> Answer | None:
+    """fanotify_mark(2) takes no watch that reports identities."""
+    return Error(errno.ENODEV)

@@ -1,6 +1,7 @@
 """Modes, owners and times, where they are set."""
 
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH101
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import os
 import stat
 import struct
 
-from mutants.call import Answer, Call, Error, Proceed, Value, fault
+from mutants.call import Answer, Call, Error, Value, fault
 from mutants.calls import AT_SYMLINK_NOFOLLOW, NUMBERS
 from mutants.notification import syscall
 
@@ -137,14 +138,3 @@ def working_directory_never_forgotten(call: Call) -> Answer | None:
     data = os.fsencode(inside.removesuffix(" (deleted)")) + b"\0"
     call.target.write(call.arguments[0], data)
     return Value(len(data))
-
-
-@fault("program-loses-capability")
-def program_loses_capability(call: Call) -> Answer | None:
-    """A program's file capabilities are not there when it is executed."""
-    found = call.subject()
-    path = f"/proc/self/fd/{found}"
-    if "security.capability" not in os.listxattr(path):
-        return None
-    os.removexattr(path, "security.capability")
-    return Proceed()

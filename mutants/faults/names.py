@@ -82,6 +82,34 @@ def rename_keeps_old_name(call: Call) -> Answer | None:
     return Value()
 
 
+@fault("rename-forgotten")
+def rename_forgotten(call: Call) -> Answer | None:
+    """A rename to a free name reports success and does nothing."""
+    ends = Ends(call)
+    return Value() if ends.plain_file and ends.target is None and not ends.flags else None
+
+
+@fault("renamed-link-changes-owner")
+def renamed_link_changes_owner(call: Call) -> Answer | None:
+    """A symbolic link belongs to root once it was renamed."""
+    ends = Ends(call)
+    if ends.source is None or not stat.S_ISLNK(ends.source.st_mode) or not ends.source.st_uid:
+        return None
+    os.chown(ends.old[1], 0, 0, dir_fd=ends.old[0], follow_symlinks=False)
+    return Proceed()
+
+
+@fault("symlink-target-cut")
+def symlink_target_cut(call: Call) -> Answer | None:
+    """A symbolic link's target is cut to 255 bytes."""
+    target = os.fsencode(call.string(0))
+    if len(target) <= 255:
+        return None
+    directory, name = call.name_of(call.place)
+    os.symlink(target[:255], os.fsencode(name), dir_fd=directory)
+    return Value()
+
+
 @fault("rename-copies")
 def rename_copies(call: Call) -> Answer | None:
     """The new name is another file with the same content."""

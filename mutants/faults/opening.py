@@ -1,6 +1,7 @@
 """open(2) and its flags, and calls that move data between descriptors."""
 
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH119
 from __future__ import annotations
 
@@ -117,6 +118,13 @@ def noatime_for_everyone(call: Call) -> Answer | None:
     return call.opened(asked.flags)
 
 
+@fault("noatime-ignored")
+def noatime_ignored(call: Call) -> Answer | None:
+    """O_NOATIME is accepted, and reading moves the access time."""
+    asked = call.opening
+    return call.opened(asked.flags & ~os.O_NOATIME) if asked.flags & os.O_NOATIME and call.by_root else None
+
+
 @fault("permission-ignored")
 def permission_ignored(call: Call) -> Answer | None:
     """Anybody opens any file."""
@@ -149,6 +157,12 @@ def long_names_refused(call: Call) -> Answer | None:
         return None
     _directory, path = call.place
     return Error(errno.ENAMETOOLONG) if len(os.fsencode(os.path.basename(path))) > 242 else None
+
+
+@fault("deep-directories-refused")
+def deep_directories_refused(call: Call) -> Answer | None:
+    """No directory is made below a path of 2000 bytes."""
+    return Error(errno.ENAMETOOLONG) if len(call.target.directory) > 2000 else None
 
 
 @fault("copy-range-copies-nothing")

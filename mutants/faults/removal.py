@@ -1,15 +1,17 @@
 """unlink(2), rmdir(2), and what comes back when a removed name is made again."""
 
 # System calls on descriptors and /proc links, not paths of ours.
-# ruff: noqa: PTH112, PTH116, PTH123
+# System calls on descriptors and /proc links, not paths of ours.
+# ruff: noqa: PTH104, PTH112, PTH115, PTH116, PTH123
 from __future__ import annotations
 
 import errno
 import os
 import posixpath
+import re
 import stat
 
-from mutants.call import Answer, Call, Error, Proceed, Value, fault
+from mutants.call import Answer, Call, Descriptor, Error, Proceed, Value, fault
 from mutants.calls import AT_REMOVEDIR, OPENING
 from mutants.faults.names import lstat
 
@@ -50,6 +52,45 @@ def removal_leaves_a_hidden_name(call: Call) -> Answer | None:
         return None
     os.link(name, f".hidden-{name[:200]}", src_dir_fd=directory, dst_dir_fd=directory)
     return Proceed()
+
+
+@fault("create-in-removed-directory-succeeds")
+def create_in_removed_directory(call: Call) -> Answer | None:
+    """A file can be made in a directory that is gone."""
+    asked = call.opening
+    through = re.fullmatch(r"/proc/self/fd/(\d+)/[^/]+", call.place[1])
+    if not asked.flags & os.O_CREAT or through is None:
+        return None
+    inside = os.readlink(f"{call.target.proc}/fd/{through[1]}")
+    return Descriptor(call.target.keep(os.memfd_create("made"))) if inside.endswith(" (deleted)") else None
+
+
+@fault("removed-file-cannot-be-changed")
+def removed_file_cannot_be_changed(call: Call) -> Answer | None:
+    """An open file without a name takes no new mode or times, and is not opened through /proc."""
+    directory, path = call.place
+    through = re.fullmatch(r"/proc/self/fd/(\d+)", path)
+    if path and through is None:
+        return None
+    descriptor = int(through[1]) if through else directory
+    return None if os.fstat(call.target.duplicate(descriptor)).st_nlink else Error(errno.ENOENT)
+
+
+@fault("whiteouts-take-an-inode-each")
+def whiteouts_take_an_inode_each(call: Call) -> Answer | None:
+    """The marks of removals are files of their own."""
+    directory, name = call.name_of(call.place)
+    inside = posixpath.join(call.inside(directory), name)
+    found = lstat((directory, name))
+    if removes_directory(call) or found is None or call.target.layer_path(inside) is None or not call.by_root:
+        return None
+    os.unlink(name, dir_fd=directory)
+    mark = call.target.upper + inside
+    if not stat.S_ISCHR(os.lstat(mark).st_mode):
+        return Value()
+    os.mknod(f"{mark}.new", stat.S_IFCHR, 0)
+    os.rename(f"{mark}.new", mark)
+    return Value()
 
 
 @fault("removal-of-nothing-succeeds")

@@ -1,12 +1,14 @@
 """Fifos, sockets and device nodes."""
 
+# System calls on descriptors and /proc links, not paths of ours.
+# ruff: noqa: PTH101
 from __future__ import annotations
 
 import errno
 import os
 import stat
 
-from mutants.call import Answer, Call, Error, Proceed, Value, fault
+from mutants.call import Answer, Call, Descriptor, Error, Proceed, Value, fault
 
 
 @fault("fifo-is-a-file")
@@ -30,6 +32,27 @@ def fifo_replaced_at_chmod(call: Call) -> Answer | None:
         return None
     os.unlink(name, dir_fd=directory)
     os.mkfifo(name, stat.S_IMODE(found.st_mode), dir_fd=directory)
+    return Proceed()
+
+
+@fault("fifo-opens-apart")
+def fifo_opens_apart(call: Call) -> Answer | None:
+    """Whoever opens a fifo has a pipe of its own."""
+    if not stat.S_ISFIFO(os.fstat(call.subject()).st_mode):
+        return None
+    reader, _writer = (call.target.keep(end) for end in os.pipe())
+    both = call.target.keep(os.open(f"/proc/self/fd/{reader}", os.O_RDWR | call.opening.flags & os.O_NONBLOCK))
+    return Descriptor(both)
+
+
+@fault("fifo-copied-up-at-open")
+def fifo_copied_up_at_open(call: Call) -> Answer | None:
+    """A fifo of the image is copied into the writable layer by being opened for writing."""
+    found = call.subject()
+    mode = os.fstat(found).st_mode
+    if not stat.S_ISFIFO(mode) or not call.opening.writes or call.target.in_image(call.inside(found)) is None:
+        return None
+    os.chmod(f"/proc/self/fd/{found}", stat.S_IMODE(mode))
     return Proceed()
 
 

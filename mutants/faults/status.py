@@ -1,6 +1,7 @@
 """The stat family, statx and statfs: the truth is asked of the kernel, and one field of it is changed."""
 
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH115
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import ctypes
 import os
 import stat
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +21,8 @@ from mutants.notification import syscall
 STAT_SIZE, STATX_SIZE = 144, 256
 STAT = {
     "ino": (8, "=Q"), "nlink": (16, "=Q"), "mode": (24, "=I"), "uid": (28, "=I"), "gid": (32, "=I"), "rdev": (40, "=Q"),
-    "size": (48, "=q"), "blocks": (64, "=q"), "mtime": (88, "=q"), "ctime": (104, "=q"), "ctime_ns": (112, "=q"),
+    "size": (48, "=q"), "blocks": (64, "=q"), "atime": (72, "=q"), "atime_ns": (80, "=q"), "mtime": (88, "=q"),
+    "mtime_ns": (96, "=q"), "ctime": (104, "=q"), "ctime_ns": (112, "=q"),
 }  # fmt: skip
 STATX = {
     "nlink": (16, "=I"), "uid": (20, "=I"), "gid": (24, "=I"), "mode": (28, "=H"), "ino": (32, "=Q"),
@@ -42,6 +45,14 @@ class Status:
     def __setitem__(self, name: str, value: int) -> None:
         offset, form = self.fields[name]
         struct.pack_into(form, self.raw, offset, value)
+
+    def stick(self, *times: str) -> bool:
+        """Set these times to one moment for ever; statx is left alone. True, as an edit's answer."""
+        if self.fields is STATX:
+            return False
+        for name in times:
+            self[name], self[f"{name}_ns"] = 1_000_000_000, 0
+        return True
 
     @property
     def kind(self) -> int:
@@ -158,18 +169,62 @@ def blocks_doubled(call: Call, found: Status) -> bool:
 @status("directory-times-stuck")
 def directory_times_stuck(_call: Call, found: Status) -> bool:
     """A directory's times do not move with its entries."""
-    if found.kind != stat.S_IFDIR:
-        return False
-    found["mtime"] = found["ctime"] = 1_000_000_000
-    return True
+    return found.kind == stat.S_IFDIR and found.stick("mtime", "ctime")
 
 
 @status("change-time-stuck")
 def change_time_stuck(_call: Call, found: Status) -> bool:
     """No file's change time ever moves."""
-    if found.kind == stat.S_IFDIR:
+    return found.kind != stat.S_IFDIR and found.stick("ctime")
+
+
+@status("modification-time-stuck")
+def modification_time_stuck(_call: Call, found: Status) -> bool:
+    """No file's modification time ever moves."""
+    return found.kind != stat.S_IFDIR and found.stick("mtime")
+
+
+@status("access-time-stuck")
+def access_time_stuck(_call: Call, found: Status) -> bool:
+    """No access time ever moves."""
+    return found.stick("atime")
+
+
+@status("change-time-follows-the-clock")
+def change_time_follows_the_clock(_call: Call, found: Status) -> bool:
+    """Each look at a file finds it changed just now."""
+    if found.fields is STATX:
         return False
-    found["ctime"] = 1_000_000_000
+    found["ctime"], found["ctime_ns"] = divmod(time.time_ns(), 10**9)
+    return True
+
+
+@status("root-directory-closed")
+def root_directory_closed(call: Call, found: Status) -> bool:
+    """The root directory is its owner's alone."""
+    if call.inside(call.subject()) != "/":
+        return False
+    found["mode"] &= ~0o077
+    return True
+
+
+@status("path-descriptor-goes-stale")
+def path_descriptor_goes_stale(call: Call, found: Status) -> bool:
+    """A descriptor opened with O_PATH tells an older mode."""
+    if found.through is None or found.through < 0 or found.kind != stat.S_IFREG:
+        return False
+    if not call.target.descriptor_flags(found.through) & os.O_PATH:
+        return False
+    found["mode"] ^= 0o111
+    return True
+
+
+@status("link-count-is-two")
+def link_count_is_two(_call: Call, found: Status) -> bool:
+    """No file's link count falls below two."""
+    if found.kind != stat.S_IFREG or found["nlink"] != 1:
+        return False
+    found["nlink"] = 2
     return True
 
 
@@ -213,13 +268,13 @@ def privilege_shown(call: Call, found: Status) -> bool:
 
 @fault("statfs-shows-other-limits")
 def statfs_shows_other_limits(call: Call) -> Answer | None:
-    """statfs(2) shows another file system, names of 143 bytes and no free space."""
+    """statfs(2) shows another file system, of one block and one inode, with names of 143 bytes."""
     buffer = ctypes.create_string_buffer(120)
     syscall(NUMBERS["fstatfs"], call.target.keep(os.open(f"/proc/self/fd/{call.subject()}", os.O_RDONLY)), buffer)
     raw = bytearray(buffer.raw)
     # f_type, f_bsize, f_blocks, f_bfree, f_bavail, f_files, f_ffree, f_fsid, f_namelen: eight bytes each on x86-64
     struct.pack_into("=q", raw, 0, 0x6969)
-    struct.pack_into("=2q", raw, 24, 0, 0)
+    struct.pack_into("=5q", raw, 16, 1, 0, 0, 1, 0)
     struct.pack_into("=q", raw, 64, 143)
     call.target.write(call.arguments[1], bytes(raw))
     return Value()

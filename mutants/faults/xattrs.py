@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from mutants.call import Answer, Call, Error, Value, fault
+from mutants.call import Answer, Call, Error, Proceed, Value, fault
 
 PLAIN = ("user.", "trusted.")
 CAPABILITY = "security.capability"
@@ -94,6 +94,22 @@ def acl_not_enforced(call: Call) -> Answer | None:
     if call.by_root or asked.flags & (os.O_CREAT | os.O_PATH):
         return None
     return call.opened(asked.flags) if ACCESS_ACL in os.listxattr(f"/proc/self/fd/{call.subject()}") else None
+
+
+@fault("acl-lost-at-opening")
+def acl_lost_at_opening(call: Call) -> Answer | None:
+    """Opening a file for writing loses its ACL."""
+    path = f"/proc/self/fd/{call.subject()}"
+    if not call.opening.writes or ACCESS_ACL not in os.listxattr(path):
+        return None
+    os.removexattr(path, ACCESS_ACL)
+    return Proceed()
+
+
+@fault("xattr-hidden")
+def hidden(call: Call) -> Answer | None:
+    """user.* attributes cannot be read."""
+    return Error(errno.ENODATA) if call.string(1).startswith("user.") else None
 
 
 _granted: dict[tuple[int, int], bytes] = {}

@@ -1,11 +1,11 @@
 """aufs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from roadworthy.drivers.base import Driver
 from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.place import PlacePath
 
 
 class Aufs(Driver):
@@ -24,5 +24,5 @@ class Aufs(Driver):
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.filesystem("aufs")
 
-    def layer_directory(self, data_root: Path, identity: str) -> Path:
+    def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "aufs/diff" / identity

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from roadworthy.features import Feature
 from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.place import PlacePath
 
 
 class Driver:
@@ -44,16 +44,16 @@ class Driver:
         """The daemon's --storage-opt words for the lane's driver options."""
         return [f"{key}={value}" for key, value in options.items()]
 
-    def writable_layer(self, data_root: Path, container: Mapping[str, Any]) -> Path:
+    def writable_layer(self, data_root: PlacePath, container: Mapping[str, Any]) -> PlacePath:
         """The directory of a container's writable layer, from `docker inspect`; `data_root` as the reader sees it."""
         return self.layer_directory(data_root, mount_id(data_root, self.daemon_name, container["Id"]))
 
-    def image_layer(self, data_root: Path, chain_id: str) -> Path:
+    def image_layer(self, data_root: PlacePath, chain_id: str) -> PlacePath:
         """The directory of one image layer, by its chain id (OCI image-spec, config.md, "Layer ChainID")."""
         cache = data_root / "image" / self.daemon_name / "layerdb" / chain_id.replace(":", "/") / "cache-id"
         return self.layer_directory(data_root, cache.read_text().strip())
 
-    def layer_directory(self, data_root: Path, identity: str) -> Path:
+    def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         """Where the driver keeps the layer `identity`."""
         raise NotImplementedError(f"{self.name} does not say where its layers lie")
 
@@ -68,6 +68,6 @@ class Driver:
         return self.engine_name or self.name
 
 
-def mount_id(data_root: Path, daemon_name: str, container: str) -> str:
+def mount_id(data_root: PlacePath, daemon_name: str, container: str) -> str:
     """The name under which the layer store mounted a container's writable layer."""
     return (data_root / "image" / daemon_name / "layerdb/mounts" / container / "mount-id").read_text().strip()

@@ -1,11 +1,11 @@
 """btrfs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from roadworthy.drivers.base import Driver
 from roadworthy.features import LAYERS, SIZE_LIMIT
 from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.place import PlacePath
 
 
 class Btrfs(Driver):
@@ -20,5 +20,5 @@ class Btrfs(Driver):
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.filesystem("btrfs")
 
-    def layer_directory(self, data_root: Path, identity: str) -> Path:
+    def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "btrfs/subvolumes" / identity

@@ -1,11 +1,11 @@
 """devicemapper."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from roadworthy.drivers.base import Driver
 from roadworthy.features import LAYERS, SIZE_LIMIT
 from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.place import PlacePath
 
 
 class Devicemapper(Driver):
@@ -23,5 +23,5 @@ class Devicemapper(Driver):
         yield machine.module("dm_mod", "the device mapper")
         yield machine.module("dm_thin_pool", "device-mapper thin targets")
 
-    def layer_directory(self, data_root: Path, identity: str) -> Path:
+    def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "devicemapper/mnt" / identity / "rootfs"

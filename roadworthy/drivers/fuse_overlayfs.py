@@ -1,12 +1,12 @@
 """fuse-overlayfs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from roadworthy.drivers.base import Driver
 from roadworthy.features import COPY_UP, LAYERS, WHITEOUTS
 from roadworthy.linux import FUSE_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.place import PlacePath
 
 
 class FuseOverlayfs(Driver):
@@ -25,5 +25,5 @@ class FuseOverlayfs(Driver):
         yield machine.filesystem("fuse")
         yield machine.command("fuse-overlayfs", "fuse-overlayfs")
 
-    def layer_directory(self, data_root: Path, identity: str) -> Path:
+    def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "fuse-overlayfs" / identity / "diff"

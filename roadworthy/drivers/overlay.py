@@ -1,13 +1,13 @@
 """overlay, the legacy driver."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from roadworthy.drivers.base import Driver, mount_id
 from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.place import PlacePath
 
 
 class Overlay(Driver):
@@ -26,8 +26,8 @@ class Overlay(Driver):
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.filesystem("overlay")
 
-    def layer_directory(self, data_root: Path, identity: str) -> Path:
+    def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "overlay" / identity / "root"
 
-    def writable_layer(self, data_root: Path, container: Mapping[str, Any]) -> Path:
+    def writable_layer(self, data_root: PlacePath, container: Mapping[str, Any]) -> PlacePath:
         return data_root / "overlay" / mount_id(data_root, self.daemon_name, container["Id"]) / "upper"

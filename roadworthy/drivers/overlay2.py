@@ -1,12 +1,12 @@
 """overlay2."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from roadworthy.drivers.base import Driver
 from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.place import PlacePath
 
 
 class Overlay2(Driver):
@@ -24,5 +24,5 @@ class Overlay2(Driver):
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.filesystem("overlay")
 
-    def layer_directory(self, data_root: Path, identity: str) -> Path:
+    def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "overlay2" / identity / "diff"

@@ -1,9 +1,8 @@
 """vfs."""
 
-from pathlib import Path
-
 from roadworthy.drivers.base import Driver
 from roadworthy.features import LAYERS
+from roadworthy.machines.place import PlacePath
 
 
 class Vfs(Driver):
@@ -14,5 +13,5 @@ class Vfs(Driver):
     features = LAYERS
     layout = ("vfs/dir",)
 
-    def layer_directory(self, data_root: Path, identity: str) -> Path:
+    def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "vfs/dir" / identity

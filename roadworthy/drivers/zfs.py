@@ -1,11 +1,11 @@
 """zfs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from roadworthy.drivers.base import Driver
 from roadworthy.features import LAYERS, SIZE_LIMIT
 from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.place import PlacePath
 
 
 class Zfs(Driver):
@@ -22,5 +22,5 @@ class Zfs(Driver):
         yield machine.module("zfs", "the zfs module")
         yield machine.command("zfs", "zfsutils-linux")
 
-    def layer_directory(self, data_root: Path, identity: str) -> Path:
+    def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "zfs/graph" / identity

@@ -15,8 +15,11 @@ from pathlib import Path
 
 from roadworthy.deadline import wait_until
 from roadworthy.ledger import Ledger
+from roadworthy.machines.host_path import HostPath
+from roadworthy.machines.place import PlacePath
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.reaper import start_time
+from roadworthy.toolbox import Toolbox
 
 INIT = Path(__file__).with_name("capsule_init.py")
 
@@ -24,10 +27,20 @@ INIT = Path(__file__).with_name("capsule_init.py")
 class Capsule:
     """Running namespaces. `pid` is the first process, as this host's process namespace numbers it.
 
-    With `network`, a network namespace too, in which nothing is up: what listens there, nobody else can reach.
+    With `network`, a network namespace too, in which nothing is up: what listens there, nobody else can reach. `image`
+    is the file that a disk is made in, `runtime` the directory for sockets and logs.
     """
 
-    def __init__(self, ledger: Ledger, keep: bool = False, network: bool = False) -> None:
+    scale = 1.0
+
+    def __init__(
+        self, ledger: Ledger, keep: bool = False, network: bool = False, image: Path | None = None,
+        runtime: Path = Path("/run"),
+    ) -> None:  # fmt: skip
+        self.runtime = runtime
+        self._ledger = ledger
+        self._keep = keep
+        self._image = image
         tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
         kill = [] if keep else ["--kill-child=KILL"]
         namespaces = ["unshare", "--pid", "--mount", "--fork", *kill, "--mount-proc", "--propagation", "private",
@@ -60,24 +73,51 @@ class Capsule:
         """Run a program inside to its end; its standard output."""
         return run(self.enter(argv), seconds)
 
-    def start(self, argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-        """Start a program inside and leave it running, its output appended to `log`."""
-        with log.open("ab") as output:
+    def start(self, argv: Sequence[str], log: str | os.PathLike[str]) -> subprocess.Popen[bytes]:
+        """Start a program inside and leave it running, its output appended to `log`, a path of the capsule's."""
+        with self.path(log).open("ab") as output:
             return subprocess.Popen(
                 self.enter(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT,
                 start_new_session=True,
             )  # fmt: skip
 
-    def path(self, inside: str | os.PathLike[str]) -> Path:
+    def path(self, inside: str | os.PathLike[str]) -> HostPath:
         """An absolute path inside, as the controller reaches it."""
-        return Path(f"/proc/{self.pid}/root{os.fspath(inside)}")
+        return HostPath(f"/proc/{self.pid}/root{os.fspath(inside)}")
+
+    def inside(self, path: PlacePath) -> str:
+        """What `path` answered, as the capsule sees it again."""
+        return str(path).removeprefix(f"/proc/{self.pid}/root")
 
     def mounts(self) -> list[str]:
         """The capsule's mount table, lines of mountinfo, see proc_pid_mountinfo(5)."""
         return Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
 
+    def disk(self, size: int) -> str:
+        """A loop device over a fresh, sparse image file; the file stands in the ledger before it is made."""
+        assert self._image is not None, "this capsule was given no place for an image file"
+        self._ledger.intend("image", path=str(self._image))
+        with self._image.open("xb") as file:
+            file.truncate(size)
+        # Direct I/O on the loop device, or the host's page cache answers for it and benchmarks measure memory.
+        return self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
+
+    def settled(self, device: str) -> None:
+        """Detaching a loop device in use marks it for release with its last user: the mount takes it along."""
+        self.run(["losetup", "--detach", device])
+
+    def reach(self, socket: Path) -> Path:
+        """A unix socket inside: directories are shared with this host."""
+        return socket
+
+    def toolbox(self, tools: Toolbox) -> str:
+        """Where the toolbox lies: the same directory."""
+        return str(tools.directory)
+
     def close(self) -> None:
-        """End everything inside. Raises TimeoutError if a process will not die."""
+        """End everything inside, and remove the image file. Raises TimeoutError if a process will not die."""
+        if self._keep:
+            return
         if self._outer.stdin:
             self._outer.stdin.close()
         if start_time(self.pid) is not None and self._outer.poll() is None:
@@ -86,3 +126,5 @@ class Capsule:
         for stream in (self._outer.stdout, self._outer.stderr):
             if stream:
                 stream.close()
+        if self._image is not None:
+            self._image.unlink(missing_ok=True)

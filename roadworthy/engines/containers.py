@@ -8,8 +8,9 @@ import json
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from docker.errors import APIError, ImageLoadError, NotFound
 from requests.exceptions import ConnectionError
@@ -19,6 +20,7 @@ from roadworthy.engines.pipe import ExecPipe
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import Exchange
 from roadworthy.layers import Directory, Entry, Tree, beneath, entry, layer_tar, write_archive
+from roadworthy.machines.place import PlacePath
 from roadworthy.process import Process
 from roadworthy.toolbox import INSIDE, Toolbox
 
@@ -37,7 +39,8 @@ class Container:
         """Create, not start. `settings` go to the Engine API's container creation, through the Docker SDK."""
         self._engine = engine
         self._toolbox = toolbox
-        binds = {str(toolbox.directory): {"bind": INSIDE, "mode": "ro"}, str(volume): {"bind": VOLUME, "mode": "rw"}}
+        tools = engine.place.toolbox(toolbox)
+        binds = {tools: {"bind": INSIDE, "mode": "ro"}, str(volume): {"bind": VOLUME, "mode": "rw"}}
         chosen: dict[str, Any] = {
             "network_mode": "none",
             "volumes": {**binds, **settings.pop("volumes", {})},
@@ -63,7 +66,7 @@ class Container:
         return dict(self._engine.client.api.inspect_container(self.id))
 
     @property
-    def proc(self) -> Path:
+    def proc(self) -> PlacePath:
         """The first process's /proc directory."""
         return self._engine.proc(int(self.inspect()["State"]["Pid"]))
 
@@ -75,7 +78,7 @@ class Container:
         """The conversation with this container's agent, begun at the first use."""
         if self._exchange is None:
             client = self._engine.client.api
-            talk = Exchange(pipe=None)  # type: ignore[arg-type]
+            talk = Exchange(pipe=None, scale=self._engine.place.scale)  # type: ignore[arg-type]
             made = client.exec_create(self.id, self._toolbox.agent(talk.nonce), stdin=True, workdir="/")
             talk.pipe = ExecPipe(client.exec_start(made["Id"], socket=True))
             self._exchange = talk
@@ -114,9 +117,12 @@ class Container:
         found = self._engine.client.api.containers(all=True, size=True, filters={"id": self.id})
         return int(found[0].get("SizeRw", 0))
 
-    def open_from_host(self, path: str) -> BinaryIO:
-        """Open a file of the running container from outside of it, for reading."""
-        return (self.proc / "root" / path.lstrip("/")).open("rb")
+    @contextmanager
+    def opened_from_outside(self, path: str) -> Iterator[PlacePath]:
+        """A file of the running container held open from outside of it, while the block runs; the open file."""
+        inside = self._engine.place.inside(self.proc / "root" / path.lstrip("/"))
+        with self._engine.beside('exec 3<"$2"', argument=inside) as pid:
+            yield self._engine.proc(pid) / "fd/3"
 
     def copy_out(self, path: str) -> dict[str, bytes]:
         """`docker cp` out of the container: the files below `path` and their contents."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,8 @@ import docker
 from docker.errors import DockerException
 
 from roadworthy.deadline import wait_until
-from roadworthy.engines.capsule import Capsule
 from roadworthy.machines.backing import Backing
+from roadworthy.machines.place import Place, PlacePath, Program
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.verdicts import Precondition
 
@@ -43,9 +42,8 @@ class Dockerd:
 
     def __init__(
         self,
-        capsule: Capsule,
+        place: Place,
         backing: Backing,
-        runtime: Path,
         storage_driver: str,
         storage_options: Sequence[str] = (),
         cgroup: str = "",
@@ -53,42 +51,44 @@ class Dockerd:
         data_root: Path | None = None,
     ) -> None:
         self.data_root = data_root or backing.mountpoint / "docker"
-        self.log = runtime / "log"
-        self.socket = runtime / "s"
-        self._capsule = capsule
+        self.place = place
+        self._runtime = runtime = place.runtime
+        self.log = place.path(runtime / "log")
+        self.socket = place.reach(runtime / "s")
         # 20.10 refuses /dev/null as its configuration file.
         configuration = runtime / "daemon.json"
-        configuration.write_text("{}\n")
+        place.path(configuration).write_text("{}\n")
         self._argv = [
             "dockerd", "--config-file", str(configuration), "--data-root", str(self.data_root),
-            "--exec-root", str(runtime / "x"), "--pidfile", str(runtime / "pid"), "--host", f"unix://{self.socket}",
+            "--exec-root", str(runtime / "x"), "--pidfile", str(runtime / "pid"), "--host", f"unix://{runtime / 's'}",
             "--group", "root", "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false",
             "--storage-driver", storage_driver,
             *[word for option in storage_options for word in ("--storage-opt", option)],
             *(["--cgroup-parent", f"/{cgroup}"] if cgroup else []), *extra,
         ]  # fmt: skip
         self.client: docker.DockerClient
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Program | None = None
         self.start()
 
     def start(self) -> None:
         """Start the daemon and wait until it answers. Raises EngineFailed with the daemon's last words."""
-        self.socket.unlink(missing_ok=True)
-        self._process = self._capsule.start(self._argv, self.log)
+        self.place.path(self._runtime / "s").unlink(missing_ok=True)
+        self._process = self.place.start(self._argv, self._runtime / "log")
         try:
-            wait_until(self._answers, START_DEADLINE, "dockerd to answer on its socket")
+            wait_until(self._answers, START_DEADLINE * self.place.scale, "dockerd to answer on its socket")
         except TimeoutError as reason:
             raise EngineFailed(f"{reason}; it said: {self.last_words()}") from None
 
     def _answers(self) -> bool:
         assert self._process
         if self._process.poll() is not None:
-            raise EngineFailed(f"dockerd ended with {self._process.returncode}: {self.last_words()}")
-        if not self.socket.exists():
+            raise EngineFailed(f"dockerd ended with {self._process.poll()}: {self.last_words()}")
+        if not self.place.path(self._runtime / "s").exists():
             return False
         try:
             # The base URL is ours: DOCKER_HOST and contexts of the environment play no part.
-            self.client = docker.DockerClient(base_url=f"unix://{self.socket}", version="auto", timeout=60)
+            patience = int(60 * self.place.scale)
+            self.client = docker.DockerClient(base_url=f"unix://{self.socket}", version="auto", timeout=patience)
             return bool(self.client.ping())
         except DockerException:
             return False
@@ -101,15 +101,13 @@ class Dockerd:
         """What `docker info` says."""
         return dict(self.client.info())
 
-    def proc(self, pid: int) -> Path:
+    def proc(self, pid: int) -> PlacePath:
         """The /proc directory of a process as the engine numbers it, which is not as this host does."""
-        return self._capsule.path(f"/proc/{pid}")
+        return self.place.path(f"/proc/{pid}")
 
     def daemon_pid(self) -> int:
-        """dockerd's process id on this host."""
-        assert self._process
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        return int(children[0])
+        """dockerd's process id, as its place numbers it."""
+        return int(self.place.path(self._runtime / "pid").read_text())
 
     def command(self, *words: str) -> str:
         """What the `docker` command answers, or what it says where it refuses."""
@@ -123,22 +121,34 @@ class Dockerd:
     @contextmanager
     def leaked_mounts(self) -> Iterator[None]:
         """A mount namespace that holds a copy of every mount there is now, while the block runs."""
-        words = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", "echo ready; read end"]
-        with subprocess.Popen(
-            self._capsule.enter(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT
-        ) as holder:
-            if holder.stdout is None or holder.stdout.readline() != b"ready\n":
-                raise ProgramFailed(f"{' '.join(words)} did not start")
+        with self.beside("", "unshare", "--mount", "--propagation", "private", "--"):
             yield
-            holder.communicate(b"end\n", timeout=10)
+
+    @contextmanager
+    def beside(self, preparation: str, *wrapped: str, argument: str = "") -> Iterator[int]:
+        """A shell beside the daemon, while the block runs; its process id, as its place numbers it.
+
+        It runs `preparation` with `argument` as `$2` first. `wrapped` is a program that runs the shell.
+        """
+        mark = self._runtime / "beside"
+        script = f'{preparation}\necho $$ >"$1"; while [ -e "$1" ]; do sleep 0.1; done'
+        held = self.place.start([*wrapped, "sh", "-c", script, "sh", str(mark), argument], self._runtime / "log")
+        seen = self.place.path(mark)
+        begun = "a shell beside the daemon to begin"
+        wait_until(lambda: seen.exists() and seen.read_text().endswith("\n"), 20 * self.place.scale, begun)
+        try:
+            yield int(seen.read_text())
+        finally:
+            seen.unlink()
+            wait_until(lambda: held.poll() is not None, 20 * self.place.scale, "a shell beside the daemon to end")
 
     def stop(self, kill: bool = False) -> None:
         """End the daemon, gently or by SIGKILL; containers end with a gentle stop."""
         assert self._process
         if self._process.poll() is None:
             word = "KILL" if kill else "TERM"
-            run(["kill", f"-{word}", str(self.daemon_pid())])
-            wait_until(lambda: self._process is not None and self._process.poll() is not None, 30, "dockerd to end")
+            self.place.run(["sh", "-c", f"kill -{word} {self.daemon_pid()}"])
+            wait_until(lambda: not self.alive(), 30 * self.place.scale, "dockerd to end")
         self.client.close()
 
     def restart(self, kill: bool = False, storage_driver: str | None = None) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from roadworthy.engines.capsule import Capsule
-from roadworthy.ledger import Ledger
 from roadworthy.linux import (
     BTRFS_SUPER_MAGIC,
     EXT4_SUPER_MAGIC,
@@ -15,7 +12,7 @@ from roadworthy.linux import (
     TMPFS_MAGIC,
     XFS_SUPER_MAGIC,
 )
-from roadworthy.programs import run
+from roadworthy.machines.place import Place, PlacePath
 
 GIB = 1 << 30
 
@@ -57,52 +54,47 @@ BACKINGS = tuple(RECIPES)
 class Backing:
     """A mounted backing file system. `mountpoint` is its path inside the capsule."""
 
-    def __init__(self, name: str, image: Path, mountpoint: Path, capsule: Capsule, ledger: Ledger, size: int) -> None:
+    def __init__(self, name: str, place: Place, size: int) -> None:
         self.name = name
-        self.mountpoint = mountpoint
+        self.mountpoint = mountpoint = place.runtime / "m"
         self.recipe = RECIPES[name]
-        self._capsule = capsule
         self.device = ""
-        mountpoint.mkdir(parents=True)
+        self._place = place
+        place.path(mountpoint).mkdir(parents=True)
         if not self.recipe.mkfs:
-            capsule.run(["mount", "-t", name, "-o", f"size={size},mode=0711", "roadworthy", str(mountpoint)])
+            place.run(["mount", "-t", name, "-o", f"size={size},mode=0711", "roadworthy", str(mountpoint)])
             return
-        ledger.intend("image", path=str(image))
-        with image.open("xb") as file:
-            file.truncate(size)
-        run([*self.recipe.mkfs, image], 120)
-        # Direct I/O on the loop device, or the host's page cache answers for it and benchmarks measure memory.
-        self.device = capsule.run(["losetup", "--find", "--show", "--direct-io=on", str(image)]).strip()
-        capsule.run(["mount", self.device, str(mountpoint)])
-        # Detaching a mounted loop device marks it for release with its last user: the mount takes it along.
-        capsule.run(["losetup", "--detach", self.device])
+        self.device = place.disk(size)
+        place.run([*self.recipe.mkfs, self.device], 120)
+        place.run(["mount", self.device, str(mountpoint)])
+        place.settled(self.device)
         if self.recipe.stacked:
             lower, upper, work = (str(mountpoint / name) for name in ("lower", "upper", "work"))
-            capsule.run(["mkdir", lower, upper, work])
+            place.run(["mkdir", lower, upper, work])
             words = f"lowerdir={lower},upperdir={upper},workdir={work}"
-            capsule.run(["mount", "-t", "overlay", "-o", words, "roadworthy", str(mountpoint)])
+            place.run(["mount", "-t", "overlay", "-o", words, "roadworthy", str(mountpoint)])
 
-    def path(self, *parts: str) -> Path:
+    def path(self, *parts: str) -> PlacePath:
         """A path in the backing file system, as the controller reaches it."""
-        return self._capsule.path(self.mountpoint.joinpath(*parts))
+        return self._place.path(self.mountpoint.joinpath(*parts))
 
     def used_bytes(self) -> int:
         """Bytes in use, after everything pending has been written. Counts data and the file system's own blocks."""
-        descriptor = os.open(self.path(), os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-            self._capsule.run(["sync", "--file-system", str(self.mountpoint)])
-            for words in self.recipe.settle:
-                self._capsule.run([*words, str(self.mountpoint)])
-            found = os.fstatvfs(descriptor)
-        finally:
-            os.close(descriptor)
+        for words in (("sync", "--file-system"), *self.recipe.settle):
+            self._place.run([*words, str(self.mountpoint)])
+        found = self.path().statvfs()
         return (found.f_blocks - found.f_bfree) * found.f_frsize
 
     def used_inodes(self) -> int:
         """Inodes in use; 0 where the file system does not count them."""
-        found = os.statvfs(self.path())
+        found = self.path().statvfs()
         return found.f_files - found.f_ffree
+
+    def file_system(self, *parts: str) -> str:
+        """The name of the file system that a path of the backing really lies on, from statfs(2)'s f_type."""
+        inside = str(self.mountpoint.joinpath(*parts))
+        found = int(self._place.run(["stat", "--file-system", "--format=%t", inside]).strip(), 16)
+        return next((name for name, recipe in RECIPES.items() if recipe.magic == found), f"{found:#x}")
 
     def device_counters(self) -> dict[str, int]:
         """Reads, bytes and flushes of the block device since it was attached; empty where there is none.
@@ -111,13 +103,14 @@ class Backing:
         """
         if not self.device:
             return {}
-        fields = [int(word) for word in Path(f"/sys/block/{Path(self.device).name}/stat").read_text().split()]
+        counted = self._place.path(f"/sys/block/{Path(self.device).name}/stat")
+        fields = [int(word) for word in counted.read_text().split()]
         names = {"reads": 0, "bytes read": 2, "writes": 4, "bytes written": 6, "flushes": 15}
         return {name: fields[at] * (512 if name.startswith("bytes") else 1) for name, at in names.items()}
 
     def facts(self) -> dict[str, str]:
         """How it was made, and the options that the kernel reports for it."""
-        mine = next((line for line in self._capsule.mounts() if line.split()[4] == str(self.mountpoint)), "")
+        mine = next((line for line in self._place.mounts() if line.split()[4] == str(self.mountpoint)), "")
         return {
             "file system": self.name,
             "made by": " ".join(self.recipe.mkfs) or "mount -t tmpfs",

@@ -7,6 +7,7 @@ from typing import Any
 from roadworthy.machines.guest import Guest
 from roadworthy.machines.guest_path import GuestPath
 from roadworthy.machines.host import Host, Requirement
+from roadworthy.process import Process
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
 
 
@@ -20,6 +21,10 @@ class GuestHost(Host):
         self._guest = guest
         self._files: GuestPath = guest.path("/")
         self.release = self._read("proc/sys/kernel/osrelease").strip()
+
+    def process(self, directory: GuestPath) -> Process:
+        """A process of the guest, working in `directory`."""
+        return self._guest.process(str(directory))
 
     def filesystem(self, name: str) -> Requirement:
         if self._has_filesystem(name) or (self._load(name) and self._has_filesystem(name)):

@@ -7,8 +7,13 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roadworthy.programs import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from roadworthy.machines.place import Place
+    from roadworthy.site import Site
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,13 @@ class Host:
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
         self.release = os.uname().release
+
+    def place(self, site: Site) -> Place:
+        """A new place for a daemon: a capsule."""
+        from roadworthy.engines.capsule import Capsule
+
+        image, runtime = site.next()
+        return Capsule(site.ledger, site.keep, image=image, runtime=runtime)
 
     @property
     def kernel(self) -> str:

@@ -30,7 +30,7 @@ from roadworthy.machines.qemu import EMULATION, Disk, Hardware, probe
 from roadworthy.machines.toolbox_disk import toolbox_image
 from roadworthy.programs import ProgramFailed
 from roadworthy.reaper import start_time
-from roadworthy.stand import Site
+from roadworthy.site import Site
 from roadworthy.toolbox import toolbox
 
 pytestmark = [pytest.mark.real, pytest.mark.guest]
@@ -363,7 +363,7 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 import test_guest
 from roadworthy.ledger import Ledger
-from roadworthy.stand import Site
+from roadworthy.site import Site
 parts = test_guest.parts.__wrapped__()
 made = test_guest.power_on(Site(Ledger(Path(sys.argv[2]))), parts)
 made.ready()
@@ -379,20 +379,21 @@ def test_a_controller_that_is_killed_leaves_nothing(tmp_path):
         [sys.executable, "-c", CONTROLLER, os.path.dirname(__file__), str(tmp_path)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+    inside = {}
     try:
         told = json.loads(controller.stdout.readline())
         inside = members(told["capsule"])
         assert len(inside) >= 3
+        assert os.path.exists(told["image"])
     finally:
         controller.kill()
         controller.wait()
         controller.stdin.close()
         controller.stdout.close()
-    wait_until(lambda: not any(start_time(pid) == began for pid, began in inside.items()), 20, "the guest to be gone")
-    assert os.path.exists(told["image"])
-    (ledger,) = tmp_path.glob("*.jsonl")
-    directories = [item.identity["path"] for item in read_ledger(ledger).items if item.kind == "directory"]
-    (reaped,) = reaper.reap(ledgers=tmp_path)
+        wait_until(lambda: not any(start_time(pid) == began for pid, began in inside.items()), 20, "the guest to end")
+        (ledger,) = tmp_path.glob("*.jsonl")
+        directories = [item.identity["path"] for item in read_ledger(ledger).items if item.kind == "directory"]
+        (reaped,) = reaper.reap(ledgers=tmp_path)
     assert reaped.left == ()
     assert not any(map(os.path.exists, [told["image"], *directories]))
 
