@@ -61,8 +61,11 @@ def answer(listener: int, notification: Notification, fault: Fault, hits: Hits) 
         name = NAMES.get(notification.number, "")
         call = Call(name, notification.arguments, target)
         decided = decide(call, fault) if notification.architecture == ARCHITECTURE and name else None
+        directory = target.directory if decided is not None else ""
+        if not isinstance(decided, Descriptor):
+            target.close()  # a writer of ours would make the program busy that the caller executes next
         if deliver(listener, notification.identity, decided) and decided is not None:
-            hits.add(target.directory, name)
+            hits.add(directory, name)
     except OSError:
         pass  # its process died while it was being answered
     finally:

@@ -51,7 +51,7 @@ class Daemons:
     def attempt(self, driver: Driver, backing_name: str, options: Sequence[str] = ()) -> Outcome:
         """Start a daemon and end it again. What a run has tried once it does not try again."""
         refuse_unmet(Lane(driver, backing_name, self._lane.engine, self._lane.kernel), self._machine)
-        key = driver.daemon_name, backing_name, tuple(options)
+        key = self._lane.engine, self._lane.kernel, driver.daemon_name, backing_name, tuple(options)
         if key not in self._tried:
             self._tried[key] = self._outcome(driver.daemon_name, backing_name, options)
         return self._tried[key]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from reports import records
 from roadworthy.drivers import DRIVERS, Driver
+from roadworthy.engines.roots import ENGINES
 from roadworthy.machines.backing import BACKINGS
+from roadworthy.machines.kernels import SERIES, KernelUnknown, kernel
 
 
 class LaneError(ValueError):
@@ -24,6 +26,9 @@ class Lane:
     engine: str
     kernel: str
     options: tuple[tuple[str, str], ...] = ()
+    #: The engine root's name, empty for the host's own engine; and what --kernel said.
+    root: str = ""
+    source: str = "host"
 
     @property
     def id(self) -> str:
@@ -72,8 +77,51 @@ def options_named(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found.items()))
 
 
+@dataclass(frozen=True)
+class Machine:
+    """One combination of --engine and --kernel: the names for ids, and what they were asked for."""
+
+    engine: str
+    kernel: str
+    root: str = ""
+    source: str = "host"
+
+
+def machines_named(engines: Iterable[str], kernels: Iterable[str], installed: str, running: str) -> list[Machine]:
+    """The machines of `--engine` and `--kernel`. `installed` and `running` are this host's, as ids name them.
+
+    A kernel other than the host's boots with an engine root: without --engine, the one like the installed engine.
+    """
+    found = []
+    for source in words(kernels) or ["host"]:
+        label = running if source == "host" else f"linux{kernel_series(source)}"
+        for name in words(engines) or ["host"]:
+            root = known("engine", name, ["host", *ENGINES])
+            if root == "host":
+                root = "" if source == "host" else default_root(installed)
+            engine = root.replace("-", "", 1) if root else installed
+            found.append(Machine(engine, label, root, source))
+    return found
+
+
+def default_root(installed: str) -> str:
+    """The engine root like the installed engine, or Debian 12's."""
+    name = installed.replace("docker", "docker-", 1)
+    return name if name in ENGINES else "docker-20.10"
+
+
+def kernel_series(source: str) -> str:
+    """The series that an id names: of a series the same, of a path that of the kernel there."""
+    if source in SERIES:
+        return source
+    try:
+        return kernel(source).series
+    except KernelUnknown as reason:
+        raise LaneError(f"--kernel: {reason}") from None
+
+
 def expand(
-    drivers: Iterable[str], backings: Iterable[str], options: Iterable[str], engine: str, kernel: str
+    drivers: Iterable[str], backings: Iterable[str], options: Iterable[str], machines: Iterable[Machine]
 ) -> list[Lane]:
     """The lanes of a command line, in the order given. Raises LaneError.
 
@@ -89,5 +137,11 @@ def expand(
             wanted = driver.backings[:1]
         if not wanted:
             raise LaneError(f"{driver.name} does not run on {', '.join(asked)}; it takes {', '.join(driver.backings)}")
-        lanes += [Lane(driver, backing, engine, kernel, pairs) for backing in wanted]
+        lanes += [
+            Lane(driver, backing, machine.engine, machine.kernel, pairs, machine.root, machine.source)
+            for machine in machines for backing in wanted
+        ]  # fmt: skip
+    repeated = [lane.id for lane in lanes if sum(other.id == lane.id for other in lanes) > 1]
+    if repeated:
+        raise LaneError(f"{repeated[0]} was asked for twice, from different kernels or engines of one series")
     return lanes

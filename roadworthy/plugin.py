@@ -10,10 +10,12 @@ import pytest
 
 from roadworthy.checks import PROVENANCES, Declared, declared
 from roadworthy.drivers import DRIVERS
+from roadworthy.engines.roots import ENGINES
 from roadworthy.evidence import Evidence
 from roadworthy.features import LACKING
 from roadworthy.lanes import LaneError
 from roadworthy.machines.backing import BACKINGS
+from roadworthy.machines.kernels import SERIES
 from roadworthy.process import Process
 from roadworthy.verdicts import Unsupported
 
@@ -33,6 +35,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--backing", action="append", default=[], metavar="NAME[,NAME]",
         help="File systems to put under the daemon's data root, each made fresh in an image file; repeatable. "
         f"Known: {', '.join(BACKINGS)}, or all. Default: the first that the driver takes.",
+    )  # fmt: skip
+    group.addoption(
+        "--engine", action="append", default=[], metavar="NAME[,NAME]",
+        help="Engines to run; repeatable. host is the one that is installed. Others are root file systems, made once "
+        f"and cached: {', '.join(ENGINES)}.",
+    )  # fmt: skip
+    group.addoption(
+        "--kernel", action="append", default=[], metavar="SERIES|PATH",
+        help="Kernels to run on; repeatable. host is the running one. Others boot in a virtual machine: "
+        f"{', '.join(SERIES)} from Debian's packages, or the path of a bzImage, of kernel packages or of a directory "
+        "with vmlinuz and lib/modules.",
+    )  # fmt: skip
+    group.addoption(
+        "--accept-expired-suites", action="store_true",
+        help="Take packages of a suite whose Release file is past its date, as testing's often is on a mirror.",
     )  # fmt: skip
     group.addoption(
         "--driver-opt",

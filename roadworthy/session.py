@@ -25,9 +25,11 @@ from roadworthy.deviations import DeviationError, Deviations, load
 from roadworthy.engines.dockerd import installed_series
 from roadworthy.evidence import Evidence
 from roadworthy.kernel_log import KernelLog
-from roadworthy.lanes import Lane, expand
+from roadworthy.lanes import Lane, expand, machines_named
 from roadworthy.ledger import Ledger
 from roadworthy.ledger import read as read_ledger
+from roadworthy.machines.booting import Wanted, machine
+from roadworthy.machines.guest_log import GuestKernelLog
 from roadworthy.machines.host import Host
 from roadworthy.plugin import EVIDENCE
 from roadworthy.results import BundleWriter, now
@@ -49,7 +51,7 @@ class Session:
         self.engine = f"docker{installed_series()}" if config.getoption("driver") else ""
         self.lanes: list[Lane] = expand(
             config.getoption("driver"), config.getoption("backing"), config.getoption("driver_opt"),
-            self.engine, self.machine.kernel,
+            machines_named(config.getoption("engine"), config.getoption("kernel"), self.engine, self.machine.kernel),
         )  # fmt: skip
         self.deviations = Deviations(())
         self.bundle: BundleWriter | None = None
@@ -61,7 +63,7 @@ class Session:
         self._told: set[str] = set()
         self._current: pytest.Item | None = None
         self._pending: Result | None = None
-        self._kernel_log = KernelLog()
+        self._kernel_logs: dict[str, KernelLog | GuestKernelLog] = {}
         self._stands: dict[str, Stand] = {}
         self._tried: dict[Any, Outcome] = {}
         self.mutant = chosen_mutant(config.getoption("mutant"))
@@ -142,19 +144,25 @@ class Session:
         checks = [check for other, check, _ in self._items if other.id == lane.id]
         with contextlib.ExitStack() as stack:
             try:
-                refuse_unmet(lane, self.machine)  # first of all: what the kernel lacks is seen without root
-                stand = stack.enter_context(bring_up(lane, checks, self.machine, self.site(), self.stage))
+                if lane.source == "host" and not lane.root:
+                    refuse_unmet(lane, self.machine)  # first of all: what the kernel lacks is seen without root
+                wanted = Wanted(lane.root, lane.source, lane.driver.name == "zfs")
+                expired = self.config.getoption("accept_expired_suites")
+                found = stack.enter_context(machine(wanted, self.site(), self.stage, expired))
+                stand = stack.enter_context(bring_up(lane, checks, found, self.site(), self.stage))
                 facts = stand.facts()
             except BaseException as reason:
                 self._down[lane.id] = reason
                 self._record_lane(lane, reason)
                 raise
             self._stands[lane.id] = stand
+            self._kernel_logs[lane.id] = found.kernel_log()
             self._say(ready_line(lane, facts))
             try:
                 yield stand
             finally:
                 self._stands.pop(lane.id, None)
+                self._kernel_logs.pop(lane.id).close()
                 if self.mutant is not None:
                     facts["mutant"] = self.mutant.facts()
                 self._record_lane(lane, None, facts, stand.seconds)
@@ -164,11 +172,11 @@ class Session:
                     )
 
     def second_stand(self, stand: Stand, check: Declared, size: int = BACKING_SIZE) -> Iterator[Stand]:
-        with bring_up(stand.lane, [check], self.machine, self.site(), self.stage, size) as own:
+        with bring_up(stand.lane, [check], stand.machine, self.site(), self.stage, size) as own:
             yield own
 
     def daemons(self, stand: Stand) -> Daemons:
-        return Daemons(self.site, stand.lane, self.machine, self._tried)
+        return Daemons(self.site, stand.lane, stand.machine, self._tried)
 
     def site(self) -> Site:
         """This run's directories. Made at the first lane that gets as far as making anything."""
@@ -194,7 +202,12 @@ class Session:
     # --- verdicts
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._kernel_log.lines()
+        for log in self._kernel_logs.values():
+            log.lines()
+
+    def _logged(self, lane: Lane) -> list[str]:
+        """What the kernel under the lane has logged since the last look."""
+        return self._kernel_logs[lane.id].lines() if lane.id in self._kernel_logs else []
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._current = item
@@ -224,7 +237,7 @@ class Session:
                 return skipped(report, item, f"[missing] the lane did not come up: {first_line(broken)}")
             self._told.add(lane.id)
         evidence = item.stash.get(EVIDENCE, Evidence())
-        log = self._kernel_log.lines()
+        log = self._logged(lane)
         stand = self._stands.get(lane.id)
         recorded = None
         if stand is not None:
@@ -247,7 +260,7 @@ class Session:
         self, lane: Lane, check: Declared, item: pytest.Item, broken: BaseException | None, report: pytest.TestReport
     ) -> pytest.TestReport:
         """Write the check's one result. Trouble while cleaning up spoils a good verdict, and is added to a bad one."""
-        log = self._kernel_log.lines()
+        log = self._logged(lane)
         judgement = judge(broken, None, log)
         before = self._pending
         if judgement.verdict != "pass":
@@ -306,7 +319,6 @@ class Session:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        self._kernel_log.close()
         if self.mutant is not None and self._site is not None and self.mutant.conclusion():
             exitstatus = session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         if self.bundle is not None:

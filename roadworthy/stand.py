@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import sys
@@ -135,6 +136,11 @@ class Stand:
         """What `docker version` says; asked once, because a daemon that died does not answer."""
         return dict(self.engine.client.version())
 
+    @cached_property
+    def overlay_parameters(self) -> Mapping[str, str]:
+        """The overlay module's parameters, as conditions name them; asked once, a guest is far away."""
+        return parameters(self.machine.module_parameters("overlay"))
+
     def deviation_facts(self, provenance: str) -> Facts:
         """What the conditions of deviations are asked about."""
         return Facts(
@@ -144,7 +150,7 @@ class Stand:
             engine_version=version(str(self.engine_said["Version"])),
             kernel_version=version(self.machine.release),
             provenance=provenance,
-            parameters=parameters(self.machine.module_parameters("overlay")),
+            parameters=self.overlay_parameters,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -282,8 +288,9 @@ def load_trees(stand: Stand, checks: Sequence[Declared]) -> None:
         lay_out(on_volume, root)
     archive = io.BytesIO()
     write_archive(archive, stand.image, [layer_tar(tree) for tree in in_image])
-    archive.seek(0)
-    stand.engine.client.images.load(archive)
+    # A guest's network is slow, and what checks put into layers packs well.
+    packed = gzip.compress(archive.getvalue(), 1) if isinstance(root, GuestPath) else archive.getvalue()
+    stand.engine.client.images.load(packed)
     if not stand.native:
         dig_holes(stand, in_image)
 

@@ -150,6 +150,14 @@ class Storage:
         growth.inodes = self.backing.used_inodes() - inodes
 
     @contextmanager
+    def inode_growth(self) -> Iterator[Growth]:
+        """Measure the inodes that the block takes; `unsupported` where the backing does not count them."""
+        if not self.backing.used_inodes():
+            raise Unsupported(f"{self.backing.name} does not count inodes")
+        with self.growth() as growth:
+            yield growth
+
+    @contextmanager
     def device_work(self) -> Iterator[dict[str, int]]:
         """What the backing's block device does while the block runs, after everything pending has been written."""
         self.backing.used_bytes()

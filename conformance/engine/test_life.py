@@ -1,6 +1,5 @@
 """A container's life: what it leaves behind, what it keeps over a stop, what is mounted for it, where it lies."""
 
-import os
 from os import O_RDWR
 
 import pytest
@@ -100,7 +99,10 @@ def test_layers_lie_where_the_documentation_says(containers, storage, driver, ob
     fs = containers.process(live := containers.run())
     fs.store("new", b"")
     observe("below the data root", " ".join(name for name in driver.layout if (storage.data_root / name).is_dir()))
-    observe("beside the writable layer", " ".join(sorted(os.listdir(storage.writable_layer(live).parent))[:8]))
+    observe(
+        "beside the writable layer",
+        " ".join(sorted(found.name for found in storage.writable_layer(live).parent.iterdir())[:8]),
+    )
     assert [name for name in driver.layout if not (storage.data_root / name).is_dir()] == []
     assert storage.upper(live, "new").is_file()
     assert any(storage.lower("f", layer).is_file() for layer in range(len(storage.image_layers())))

@@ -1,7 +1,5 @@
 """What the daemon says of its driver, and how the driver's directories and mounts are laid out."""
 
-import os
-
 import pytest
 
 from roadworthy import COPY_UP, LAYERS, check, layers, needs
@@ -32,14 +30,14 @@ def test_info_names_the_data_root(engine, storage, observe):
     """The directory that docker info names as root holds the driver's directories."""
     info = engine.info()
     place = storage.on_host(info["DockerRootDir"])
-    observe("holds", " ".join(sorted(os.listdir(place))[:12]))
-    assert info["Driver"] in os.listdir(place / "image")
+    observe("holds", " ".join(sorted(found.name for found in place.iterdir())[:12]))
+    assert (place / "image" / info["Driver"]).is_dir()
 
 
 @check("plumb/df-shows-data-root", claim="S23", source="statvfs(3); Docker documentation, Use the AUFS storage driver")
 def test_container_sees_the_capacity_of_the_data_root(fs, storage, observe):
     """df(1) in a container shows the size of the file system under the data root."""
-    inside, outside = fs.statvfs("."), os.statvfs(storage.data_root)
+    inside, outside = fs.statvfs("."), storage.data_root.statvfs()
     observe("size", f"{inside.f_blocks * inside.f_frsize / (1 << 30):.1f} GiB")
     assert inside.f_blocks * inside.f_frsize == outside.f_blocks * outside.f_frsize
 
@@ -47,7 +45,7 @@ def test_container_sees_the_capacity_of_the_data_root(fs, storage, observe):
 @check("plumb/inodes-shown", claim="S47", source="statvfs(3), f_files")
 def test_container_sees_the_inodes_of_the_data_root(fs, storage, observe):
     """df -i in a container shows the inodes of the file system under the data root."""
-    inside, outside = fs.statvfs("."), os.statvfs(storage.data_root)
+    inside, outside = fs.statvfs("."), storage.data_root.statvfs()
     observe("inodes", inside.f_files)
     assert inside.f_files == outside.f_files
 

@@ -300,7 +300,7 @@ def test_statfs_names_the_file_system_and_its_longest_name(fs, driver, storage, 
 @check("metadata/statfs-free-space", claim="S54", source="statvfs(3)", provenance="upper")
 def test_statfs_tells_the_size_of_the_backing_file_system(fs, storage, observe):
     """A container sees the size of the file system that its layer lies on."""
-    inside, below = fs.statvfs("."), os.statvfs(storage.backing.path())
+    inside, below = fs.statvfs("."), storage.backing.path().statvfs()
     size = inside.f_blocks * inside.f_frsize
     observe("size", f"{size / (1 << 30):.1f} GiB")
     assert size == below.f_blocks * below.f_frsize

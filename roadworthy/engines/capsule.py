@@ -14,28 +14,41 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from roadworthy.deadline import wait_until
-from roadworthy.ledger import Ledger
+from roadworthy.ledger import RUNTIME, STATE, Ledger
 from roadworthy.machines.host_path import HostPath
 from roadworthy.machines.place import PlacePath
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.reaper import start_time
-from roadworthy.toolbox import Toolbox
+from roadworthy.toolbox import Toolbox, cache_directory
 
+#: From this host's root to another tree ($1), writable in memory at $2; the rest are directories that both share. The
+#: process that called is nsenter's; pivot_root(2) moves every process whose root was the old one.
+CHANGE_ROOT = """
+tree=$1; top=$2; shift 2
+mkdir "$top"; mount -t tmpfs -o mode=0755 roadworthy "$top"; mkdir "$top/upper" "$top/work" "$top/root"
+mount -t overlay -o "lowerdir=$tree,upperdir=$top/upper,workdir=$top/work" roadworthy "$top/root"
+cd "$top/root"; mkdir -p proc sys dev run tmp old
+mount --rbind /proc proc; mount --rbind /sys sys; mount --rbind /dev dev
+mount -t tmpfs roadworthy run; mount -t tmpfs roadworthy tmp
+for directory; do mkdir -p "./$directory"; mount --rbind "$directory" "./$directory"; done
+pivot_root . old; umount -l /old
+"""
 INIT = Path(__file__).with_name("capsule_init.py")
 
 
 class Capsule:
     """Running namespaces. `pid` is the first process, as this host's process namespace numbers it.
 
-    With `network`, a network namespace too, in which nothing is up: what listens there, nobody else can reach. `image`
-    is the file that a disk is made in, `runtime` the directory for sockets and logs.
+    With `root`, everything inside sees that tree instead of this host's. With `network`, there is a network namespace
+    too, in which nothing is up: what listens there, nobody else can reach. `image` is the file that a disk is made in,
+    `runtime` the directory for sockets and logs.
     """
 
     scale = 1.0
 
     def __init__(
         self, ledger: Ledger, keep: bool = False, network: bool = False, image: Path | None = None,
-        runtime: Path = Path("/run"),
+        runtime: Path = Path("/run"), root: Path | None = None,
     ) -> None:  # fmt: skip
         self.runtime = runtime
         self._ledger = ledger
@@ -64,6 +77,13 @@ class Capsule:
         ledger.intend("capsule", pid=self.pid, started=start_time(self.pid))
         self._outer.stdin.write(b"k" if keep else b"g")
         self._outer.stdin.flush()
+        if root is not None:
+            try:
+                shared = [*{STATE, RUNTIME, cache_directory()}]
+                self.run(["sh", "-ec", CHANGE_ROOT, "sh", str(root), str(runtime / "root"), *map(str, shared)])
+            except BaseException:
+                self.close()
+                raise
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs `argv` inside."""

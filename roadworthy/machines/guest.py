@@ -94,6 +94,7 @@ class Guest:
         self._keep = keep
         self._files = Files(runtime)
         self._forwards: dict[str, Path] = {}
+        self._free = [disk.serial for disk in hardware.disks if disk.fresh and disk.serial.startswith("data")]
         self._marked = 0
         self._control: Qmp | None = None
         self._exchange = Exchange(pipe=None)  # type: ignore[arg-type]
@@ -242,6 +243,16 @@ class Guest:
         if relay.poll() is not None:
             raise GuestFailed(f"the relay ended with {relay.returncode}: {self._qemu_words()}")
         return False
+
+    def take_disk(self) -> str:
+        """The serial number of a fresh disk that nobody uses. Raises GuestFailed where all are in use."""
+        if not self._free:
+            raise GuestFailed("all disks of the guest are in use: more daemons at once than it has disks")
+        return self._free.pop(0)
+
+    def give_disk(self, serial: str) -> None:
+        """The disk is free again; whoever takes it makes a new file system on it."""
+        self._free.append(serial)
 
     def device(self, serial: str) -> str:
         """The block device of a disk, by its serial number; the names of virtio disks depend on their order."""

@@ -26,8 +26,8 @@ class GuestCapsule:
         guest.path(self.runtime).mkdir(parents=True)
         mark = self.runtime / "first"
         # Its first process waits, and reaps nothing: what its children leave is gone with it.
-        words = ["unshare", "--pid", "--mount", "--fork", "--kill-child=KILL", "--mount-proc", "--propagation", "private",
-                 "sh", "-c", 'read pid rest </proc/self/stat; : >"$1"; while :; do sleep 3600 & wait $!; done', "sh",
+        words = ["unshare", "--pid", "--mount", "--fork", "--kill-child=KILL", "--mount-proc", "--propagation",
+                 "private", "sh", "-c", ': >"$1"; while :; do sleep 3600 & wait $!; done', "sh",
                  str(mark)]  # fmt: skip
         self._outer: GuestProgram = guest.start(words, guest.path(self.runtime / "capsule.log"))
         wait_until(guest.path(mark).exists, 20 * guest.scale, "a capsule in the guest to begin")

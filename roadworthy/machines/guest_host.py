@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roadworthy.machines.guest import Guest
+from roadworthy.machines.guest_log import GuestKernelLog
 from roadworthy.machines.guest_path import GuestPath
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.process import Process
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
+
+if TYPE_CHECKING:
+    from roadworthy.machines.place import Place
+    from roadworthy.site import Site
 
 
 class GuestHost(Host):
@@ -19,8 +24,23 @@ class GuestHost(Host):
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
+        self._places = 0
         self._files: GuestPath = guest.path("/")
         self.release = self._read("proc/sys/kernel/osrelease").strip()
+
+    def kernel_log(self) -> GuestKernelLog:
+        return self._guest.kernel_log()
+
+    def place(self, site: Site) -> Place:
+        """A new place for a daemon: a capsule inside the guest."""
+        from roadworthy.machines.guest_capsule import GuestCapsule
+
+        self._places += 1
+        return GuestCapsule(self._guest, self._places)
+
+    @property
+    def guest(self) -> Guest:
+        return self._guest
 
     def process(self, directory: GuestPath) -> Process:
         """A process of the guest, working in `directory`."""

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roadworthy.kernel_log import KernelLog
 from roadworthy.programs import ENVIRONMENT
 
 if TYPE_CHECKING:
+    from roadworthy.machines.guest_log import GuestKernelLog
     from roadworthy.machines.place import Place
     from roadworthy.site import Site
 
@@ -34,6 +36,10 @@ class Host:
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
         self.release = os.uname().release
+
+    def kernel_log(self) -> KernelLog | GuestKernelLog:
+        """The kernel's log from now on."""
+        return KernelLog()
 
     def place(self, site: Site) -> Place:
         """A new place for a daemon: a capsule."""

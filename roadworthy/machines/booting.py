@@ -1,0 +1,87 @@
+"""From what a lane says about its engine and its kernel to the machine that it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from roadworthy.cache import Stage
+from roadworthy.engines.roots import engine_image, engine_root
+from roadworthy.machines.backing import GIB
+from roadworthy.machines.guest import Guest
+from roadworthy.machines.guest_capsule import TOOLBOX
+from roadworthy.machines.guest_host import GuestHost
+from roadworthy.machines.host import Host
+from roadworthy.machines.initramfs import busybox
+from roadworthy.machines.kernels import kernel, modules_image
+from roadworthy.machines.qemu import PACKAGE, PROGRAM, Disk, Hardware
+from roadworthy.machines.rooted import RootedHost
+from roadworthy.machines.toolbox_disk import toolbox_image
+from roadworthy.machines.zfs import with_zfs
+from roadworthy.site import Site
+from roadworthy.toolbox import toolbox
+from roadworthy.verdicts import Precondition
+
+#: Fresh disks of a guest: one for the lane's daemon, the others for daemons that checks start. They are holes at first.
+DATA_DISKS = 4
+DISK_SIZE = 8 * GIB
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a lane asks of its machine. `root` is an engine root's name, empty for the host's own engine; `kernel` is
+
+    `host`, a series or a path; `zfs` says that its driver needs the module.
+    """
+
+    root: str
+    kernel: str
+    zfs: bool = False
+    command_line: tuple[str, ...] = ()
+
+
+@contextmanager
+def machine(wanted: Wanted, site: Site, stage: Stage, accept_expired: bool = False) -> Iterator[Host]:
+    """The machine, for as long as the block runs: this host, this host with an engine root, or a booted guest."""
+    if wanted.kernel == "host" and not wanted.root:
+        yield Host()
+        return
+    host = Host()
+    for need in (host.privilege(), host.command("mmdebstrap", "mmdebstrap"), host.command("depmod", "kmod")):
+        if not need.met:
+            raise Precondition(need.reason)
+    with ExitStack() as held:
+        name = f"{wanted.root}+zfs" if wanted.zfs else wanted.root
+        with stage(f"making the engine root {name}"):
+            root = engine_root(name, accept_expired=accept_expired, stage=stage)
+        held.enter_context(root.entry.held())
+        if wanted.kernel == "host":
+            yield RootedHost(root)
+            return
+        need = host.command(PROGRAM, PACKAGE)
+        if not need.met:
+            raise Precondition(need.reason)
+        with stage(f"fetching the kernel {wanted.kernel}"):
+            found = kernel(wanted.kernel, accept_expired=accept_expired, stage=stage)
+            if wanted.zfs:
+                found = with_zfs(found, accept_expired=accept_expired, stage=stage)
+            modules = modules_image(found, stage=stage)
+            shell = busybox(accept_expired=accept_expired, stage=stage)
+        with stage("making the disks of the guest"):
+            image = engine_image(root, stage=stage)
+            tools = toolbox_image(toolbox())
+        held.enter_context(image.held())
+        disks = [Disk("root", image.path / "root.ext4"), Disk("toolbox", tools)]
+        if modules is not None:
+            held.enter_context(modules.held())
+            disks.append(Disk("modules", modules.path / "modules.ext4"))
+        path, runtime = site.next()
+        disks += [Disk(f"data{n}", path.with_suffix(f".{n}.img"), DISK_SIZE) for n in range(DATA_DISKS)]
+        hardware = Hardware(found, shell, tuple(disks), command_line=wanted.command_line)
+        with stage(f"booting Linux {found.release}"):
+            guest = Guest(site.ledger, runtime, hardware, keep=site.keep)
+            held.callback(guest.close)
+            guest.ready()
+            guest.mount_image("toolbox", TOOLBOX)
+        yield GuestHost(guest)

@@ -1,0 +1,37 @@
+"""This host's kernel with another engine: daemons run in capsules whose root is an engine root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roadworthy.machines.host import Host, Requirement
+from roadworthy.programs import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from roadworthy.engines.roots import EngineRoot
+    from roadworthy.machines.place import Place
+    from roadworthy.site import Site
+
+
+class RootedHost(Host):
+    """What Host is for the engine that is installed. A program that the root lacks is nothing that a user can mend."""
+
+    def __init__(self, root: EngineRoot) -> None:
+        super().__init__()
+        self.engine_root = root
+
+    def place(self, site: Site) -> Place:
+        from roadworthy.engines.capsule import Capsule
+
+        image, runtime = site.next()
+        return Capsule(site.ledger, site.keep, image=image, runtime=runtime, root=self.engine_root.tree)
+
+    def command(self, name: str, package: str) -> Requirement:
+        directories = [Path(word).relative_to("/") for word in ENVIRONMENT["PATH"].split(":")]
+        if any((self.engine_root.tree / directory / name).exists() for directory in directories):
+            return Requirement(True, "")
+        return Requirement(False, f"needs {name}: the engine root {self.engine_root.name} has no {package}")
+
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts(), "engine root": self.engine_root.name}
