@@ -24,6 +24,7 @@ from roadworthy.daemons import Daemons, Outcome
 from roadworthy.deviations import DeviationError, Deviations, load
 from roadworthy.engines.dockerd import installed_series
 from roadworthy.evidence import Evidence
+from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.kernel_log import KernelLog
 from roadworthy.lanes import Lane, expand, machines_named
 from roadworthy.ledger import Ledger
@@ -64,6 +65,7 @@ class Session:
         self._current: pytest.Item | None = None
         self._pending: Result | None = None
         self._kernel_logs: dict[str, KernelLog | GuestKernelLog] = {}
+        self._last_logged: dict[str, list[str]] = {}
         self._stands: dict[str, Stand] = {}
         self._tried: dict[Any, Outcome] = {}
         self.mutant = chosen_mutant(config.getoption("mutant"))
@@ -162,7 +164,9 @@ class Session:
                 yield stand
             finally:
                 self._stands.pop(lane.id, None)
-                self._kernel_logs.pop(lane.id).close()
+                # The lane goes down within its last check's clean-up, whose report is still to be made.
+                log = self._kernel_logs.pop(lane.id)
+                self._last_logged[lane.id] = last_lines(log)
                 if self.mutant is not None:
                     facts["mutant"] = self.mutant.facts()
                 self._record_lane(lane, None, facts, stand.seconds)
@@ -207,7 +211,9 @@ class Session:
 
     def _logged(self, lane: Lane) -> list[str]:
         """What the kernel under the lane has logged since the last look."""
-        return self._kernel_logs[lane.id].lines() if lane.id in self._kernel_logs else []
+        if lane.id in self._kernel_logs:
+            return self._kernel_logs[lane.id].lines()
+        return self._last_logged.pop(lane.id, [])
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._current = item
@@ -391,6 +397,15 @@ def chosen_mutant(name: str | None) -> Any:
 def terminated(number: int, _: Any) -> None:
     """End the run as an interrupt does, with the exit status that a shell gives to this signal."""
     pytest.exit("terminated", returncode=128 + number)
+
+
+def last_lines(log: KernelLog | GuestKernelLog) -> list[str]:
+    """What a kernel's log still has to say before it is closed; nothing, where the guest is gone."""
+    with contextlib.suppress(AgentFault, CallHung):
+        found = log.lines()
+        log.close()
+        return found
+    return []
 
 
 def ready_line(lane: Lane, facts: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from roadworthy import session
 from roadworthy.deviations import Facts
 from roadworthy.kernel_log import KernelLog
 from roadworthy.ledger import Ledger
+from roadworthy.machines import host
 
 
 class FakeStand:
@@ -43,7 +44,7 @@ def unrooted(monkeypatch, tmp_path):
     """Runs inside this test keep their ledgers here and reap nothing, also as root; the kernel's log is empty."""
     monkeypatch.setattr(session, "Ledger", lambda: Ledger(tmp_path / "ledgers"))
     monkeypatch.setattr(session.reaper, "reap", list)
-    monkeypatch.setattr(session, "KernelLog", lambda: KernelLog("/dev/null"))
+    monkeypatch.setattr(host, "KernelLog", lambda: KernelLog("/dev/null"))
     monkeypatch.setattr(session, "installed_series", lambda: "20.10")
     monkeypatch.setattr(session, "write_page", lambda bundles, path: path.write_text("a page"))
 

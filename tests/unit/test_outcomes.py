@@ -7,6 +7,7 @@ import pytest
 
 from reports.bundle import read_bundle
 from roadworthy import session
+from roadworthy.machines import host
 from roadworthy.verdicts import Precondition, Unsupported
 
 RECORDED = """
@@ -262,7 +263,7 @@ def test_a_bug_of_the_kernel_while_cleaning_up_is_a_crash(run, fake_stand, monke
     """What the kernel reports after a check's body still belongs to the check."""
 
     class FakeLog:
-        said = iter([[], [], ["BUG: kernel NULL pointer dereference"]])
+        said = iter([[], ["BUG: kernel NULL pointer dereference"]])
 
         def lines(self):
             return next(self.said, [])
@@ -270,7 +271,7 @@ def test_a_bug_of_the_kernel_while_cleaning_up_is_a_crash(run, fake_stand, monke
         def close(self):
             pass
 
-    monkeypatch.setattr(session, "KernelLog", FakeLog)
+    monkeypatch.setattr(host, "KernelLog", FakeLog)
     done = run(EVERY, "-k", "test_pass")
     assert done.verdicts == {"sample/pass": "crash"}
     assert "BUG: kernel NULL pointer" in done.reasons["sample/pass"]
