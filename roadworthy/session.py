@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import DockerException
 
 from reports.bundle import read_bundle
 from reports.page import write_page
@@ -22,7 +23,7 @@ from roadworthy import reaper
 from roadworthy.checks import Declared, declared
 from roadworthy.daemons import Daemons, Outcome
 from roadworthy.deviations import DeviationError, Deviations, load
-from roadworthy.engines.dockerd import installed_series
+from roadworthy.engines.dockerd import EngineFailed, installed_series
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.kernel_log import KernelLog
@@ -38,7 +39,7 @@ from roadworthy.site import Site
 from roadworthy.stand import BACKING_SIZE, Stand, bring_up, refuse_unmet
 from roadworthy.summary import header, summary
 from roadworthy.toolbox import fio_version
-from roadworthy.verdicts import Judgement, Precondition, Unsupported, first_line, judge
+from roadworthy.verdicts import Judgement, MachineLost, Precondition, Unsupported, first_line, judge
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
 
@@ -67,6 +68,7 @@ class Session:
         self._kernel_logs: dict[str, KernelLog | GuestKernelLog] = {}
         self._last_logged: dict[str, list[str]] = {}
         self._stands: dict[str, Stand] = {}
+        self._stacks: dict[str, contextlib.ExitStack] = {}
         self._tried: dict[Any, Outcome] = {}
         self.mutant = chosen_mutant(config.getoption("mutant"))
 
@@ -143,22 +145,16 @@ class Session:
         """Bring the lane up for as long as its checks run; a lane that failed once is not tried again."""
         if lane.id in self._down:
             raise self._down[lane.id]
-        checks = [check for other, check, _ in self._items if other.id == lane.id]
-        with contextlib.ExitStack() as stack:
+        stack = self._stacks[lane.id] = contextlib.ExitStack()
+        try:
             try:
-                if lane.source == "host" and not lane.root:
-                    refuse_unmet(lane, self.machine)  # first of all: what the kernel lacks is seen without root
-                wanted = Wanted(lane.root, lane.source, lane.driver.name == "zfs")
-                expired = self.config.getoption("accept_expired_suites")
-                found = stack.enter_context(machine(wanted, self.site(), self.stage, expired))
-                stand = stack.enter_context(bring_up(lane, checks, found, self.site(), self.stage))
+                stand = self._brought_up(lane, stack)
                 facts = stand.facts()
             except BaseException as reason:
                 self._down[lane.id] = reason
                 self._record_lane(lane, reason)
                 raise
             self._stands[lane.id] = stand
-            self._kernel_logs[lane.id] = found.kernel_log()
             self._say(ready_line(lane, facts))
             try:
                 yield stand
@@ -166,7 +162,8 @@ class Session:
                 self._stands.pop(lane.id, None)
                 # The lane goes down within its last check's clean-up, whose report is still to be made.
                 log = self._kernel_logs.pop(lane.id)
-                self._last_logged[lane.id] = last_lines(log)
+                self._last_logged[lane.id] = log.lines()
+                log.close()
                 if self.mutant is not None:
                     facts["mutant"] = self.mutant.facts()
                 self._record_lane(lane, None, facts, stand.seconds)
@@ -174,6 +171,32 @@ class Session:
                     self._say(
                         f"kept: docker --host unix://{stand.engine.socket} ps -a; roadworthy reap --kept removes it"
                     )
+        finally:
+            self._stacks.pop(lane.id).close()
+
+    def _brought_up(self, lane: Lane, stack: contextlib.ExitStack) -> Stand:
+        """The lane's machine and, on it, the lane; both go with `stack`."""
+        if lane.source == "host" and not lane.root:
+            refuse_unmet(lane, self.machine)  # first of all: what the kernel lacks is seen without root
+        checks = [check for other, check, _ in self._items if other.id == lane.id]
+        wanted = Wanted(lane.root, lane.source, lane.driver.name == "zfs")
+        expired = self.config.getoption("accept_expired_suites")
+        found = stack.enter_context(machine(wanted, self.site(), self.stage, expired))
+        stand = stack.enter_context(bring_up(lane, checks, found, self.site(), self.stage))
+        self._kernel_logs[lane.id] = found.kernel_log()
+        return stand
+
+    def _revive(self, lane: Lane, stand: Stand) -> None:
+        """A machine that was lost in a check is made anew, and the lane with it: a loss costs one verdict."""
+        self._say(f"{lane.id}: the machine was lost; it is booted again")
+        lost = self._stacks[lane.id]
+        self._stacks[lane.id] = contextlib.ExitStack()
+        try:
+            with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):
+                lost.close()
+            stand.become(self._brought_up(lane, self._stacks[lane.id]))
+        except Exception as reason:
+            stand.lost = EngineFailed(f"the machine could not be brought back after a check: {first_line(reason)}")
 
     def second_stand(self, stand: Stand, check: Declared, size: int = BACKING_SIZE) -> Iterator[Stand]:
         with bring_up(stand.lane, [check], stand.machine, self.site(), self.stage, size) as own:
@@ -248,6 +271,8 @@ class Session:
         recorded = None
         if stand is not None:
             broken = stand.recovered(broken, check.capabilities)
+            if isinstance(broken, MachineLost):
+                self._revive(lane, stand)
             if stand.lost is not None:
                 self._down[lane.id] = stand.lost
                 self._told.add(lane.id)
@@ -397,15 +422,6 @@ def chosen_mutant(name: str | None) -> Any:
 def terminated(number: int, _: Any) -> None:
     """End the run as an interrupt does, with the exit status that a shell gives to this signal."""
     pytest.exit("terminated", returncode=128 + number)
-
-
-def last_lines(log: KernelLog | GuestKernelLog) -> list[str]:
-    """What a kernel's log still has to say before it is closed; nothing, where the guest is gone."""
-    with contextlib.suppress(AgentFault, CallHung):
-        found = log.lines()
-        log.close()
-        return found
-    return []
 
 
 def ready_line(lane: Lane, facts: dict[str, Any]) -> str:

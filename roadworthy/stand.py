@@ -35,7 +35,7 @@ from roadworthy.site import Site
 from roadworthy.storage import Storage
 from roadworthy.toolbox import Toolbox, fio_version, toolbox
 from roadworthy.trees import lay_out
-from roadworthy.verdicts import Precondition, Unsupported, first_line
+from roadworthy.verdicts import MachineLost, Precondition, Unsupported, first_line
 
 IMAGE = "roadworthy:lane"
 #: Bytes of a backing image file; sparse, so it costs what is written.
@@ -101,7 +101,13 @@ class Stand:
         return self.shared[capabilities]
 
     def recovered(self, broken: BaseException | None, capabilities: frozenset[str]) -> BaseException | None:
-        """What really broke a check. The lane is made usable for the next one; where that cannot be, it is `lost`."""
+        """What really broke a check. The lane is made usable for the next one; where that cannot be, it is `lost`.
+
+        A machine that does not answer any more is MachineLost, which is for the session to mend.
+        """
+        silent = isinstance(broken, AgentFault | CallHung | DockerException | OSError)
+        if silent and isinstance(self.machine, GuestHost) and not self.machine.guest.answers():
+            return MachineLost(*self.machine.guest.diagnose())
         try:
             if not self.engine.alive():
                 broken = EngineFailed(f"dockerd died: {self.engine.last_words()}")
@@ -109,9 +115,16 @@ class Stand:
                 self.engine.start()
             elif isinstance(broken, AgentFault | CallHung):
                 self.replace_container(capabilities)
-        except (EngineFailed, DockerException, OSError) as reason:
+        except (AgentFault, CallHung, EngineFailed, DockerException, OSError) as reason:
+            if isinstance(self.machine, GuestHost) and not self.machine.guest.answers():
+                return MachineLost(*self.machine.guest.diagnose())
             self.lost = EngineFailed(f"the lane could not be brought back after a check: {first_line(reason)}")
         return broken
+
+    def become(self, other: Stand) -> None:
+        """Go on as another stand of the same lane: fixtures hold on to this object."""
+        self.__dict__.clear()
+        self.__dict__.update(other.__dict__)
 
     def replace_container(self, capabilities: frozenset[str]) -> None:
         """Throw away a container whose agent died or hangs; the next check gets a fresh one."""

@@ -18,6 +18,17 @@ class Precondition(Exception):
     """A named precondition of this host is not met. The text says what to do about it."""
 
 
+class MachineLost(Exception):
+    """The machine under the lane is gone, or answers nothing any more.
+
+    `outcome` is `crash` where its kernel says so, `hang` where it stands still, `error` where neither is shown.
+    """
+
+    def __init__(self, outcome: Verdict, words: str) -> None:
+        super().__init__(words)
+        self.outcome = outcome
+
+
 @dataclass(frozen=True)
 class Judgement:
     """A verdict, its reason in one line, and the recorded deviation that it rests on."""
@@ -45,6 +56,8 @@ def judge(outcome: BaseException | None, recorded: Entry | None, kernel_log: lis
             return Judgement("fixed", f"the recorded deviation did not happen: {recorded.why}", recorded)
         case None:
             return Judgement("pass")
+        case MachineLost():
+            return Judgement(outcome.outcome, first_line(outcome))
         case CallHung():
             return Judgement("hang", first_line(outcome))
         case Unsupported():

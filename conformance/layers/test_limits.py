@@ -102,7 +102,7 @@ def test_image_of_125_layers(containers, observe):
 def test_first_write_to_a_file_under_20_layers(containers, observe):
     """The first write to a file that lies under 20 other layers changes it and keeps the rest of its content."""
     image = containers.image(
-        {"d": Directory(), "d/f": b"deepest"}, *({f"d/above{number}": b""} for number in range(40))
+        {"d": Directory(), "d/f": b"deepest"}, *({f"d/above{number}": b""} for number in range(20))
     )
     fs = containers.process(containers.run(image))
     fs.pwrite(fs.open("d/f", 0o2), b"D", 0)

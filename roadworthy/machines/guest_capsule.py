@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from roadworthy.deadline import wait_until
+from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.machines.guest import Guest, GuestProgram
 from roadworthy.machines.guest_path import GuestPath
 from roadworthy.machines.place import PlacePath
@@ -75,8 +76,11 @@ class GuestCapsule:
         return TOOLBOX
 
     def close(self) -> None:
-        """End everything inside, and give the disk back."""
-        self._guest.run(["sh", "-c", f"kill -KILL {self.pid} || true"])
-        wait_until(lambda: self._outer.poll() is not None, 30 * self.scale, "a capsule in the guest to end")
+        """End everything inside, and give the disk back. A guest that is gone took everything along."""
+        try:
+            self._guest.run(["sh", "-c", f"kill -KILL {self.pid} || true"])
+            wait_until(lambda: self._outer.poll() is not None, 30 * self.scale, "a capsule in the guest to end")
+        except (AgentFault, CallHung):
+            return
         if self._disk:
             self._guest.give_disk(self._disk)
