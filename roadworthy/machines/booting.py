@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roadworthy.cache import Stage
 from roadworthy.engines.roots import engine_image, engine_root
 from roadworthy.machines.backing import GIB
-from roadworthy.machines.guest import Guest
+from roadworthy.machines.guest import Guest, GuestFailed
 from roadworthy.machines.guest_capsule import TOOLBOX
 from roadworthy.machines.guest_host import GuestHost
 from roadworthy.machines.host import Host
@@ -76,12 +76,29 @@ def machine(wanted: Wanted, site: Site, stage: Stage, accept_expired: bool = Fal
         if modules is not None:
             held.enter_context(modules.held())
             disks.append(Disk("modules", modules.path / "modules.ext4"))
-        path, runtime = site.next()
-        disks += [Disk(f"data{n}", path.with_suffix(f".{n}.img"), DISK_SIZE) for n in range(DATA_DISKS)]
         hardware = Hardware(found, shell, tuple(disks), command_line=wanted.command_line)
         with stage(f"booting Linux {found.release}"):
-            guest = Guest(site.ledger, runtime, hardware, keep=site.keep)
-            held.callback(guest.close)
-            guest.ready()
-            guest.mount_image("toolbox", TOOLBOX)
+            guest = booted(site, hardware, stage)
+        held.callback(guest.close)
+        guest.mount_image("toolbox", TOOLBOX)
         yield GuestHost(guest)
+
+
+def booted(site: Site, hardware: Hardware, stage: Stage) -> Guest:
+    """A guest that is up, with fresh disks. A boot that fails is tried once more: emulated ones do, on a busy host."""
+    try:
+        return power_on(site, hardware)
+    except GuestFailed as reason:
+        with stage(f"booting again, as the first boot failed ({reason})"):
+            return power_on(site, hardware)
+
+
+def power_on(site: Site, hardware: Hardware) -> Guest:
+    path, runtime = site.next()
+    fresh = tuple(Disk(f"data{n}", path.with_suffix(f".{n}.img"), DISK_SIZE) for n in range(DATA_DISKS))
+    guest = Guest(site.ledger, runtime, replace(hardware, disks=(*hardware.disks, *fresh)), keep=site.keep)
+    try:
+        return guest.ready()
+    except BaseException:
+        guest.close()
+        raise
