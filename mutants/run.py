@@ -19,7 +19,7 @@ from roadworthy.engines.capsule import Capsule
 from roadworthy.machines.place import Place
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.reaper import start_time
-from roadworthy.verdicts import Precondition, Unsupported
+from roadworthy.reasons import Precondition, Unsupported
 
 if TYPE_CHECKING:
     from roadworthy.stand import Stand

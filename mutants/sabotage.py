@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roadworthy.reasons import Unsupported
 from roadworthy.storage import Storage
-from roadworthy.verdicts import Unsupported
 
 if TYPE_CHECKING:
     from roadworthy.stand import Stand

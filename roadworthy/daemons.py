@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from roadworthy.drivers import Driver
+from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.engines.dockerd import Dockerd, EngineFailed
 from roadworthy.lanes import Lane
 from roadworthy.machines.backing import GIB
 from roadworthy.machines.host import Host
+from roadworthy.reasons import Unsupported
 from roadworthy.site import Site
 from roadworthy.stand import daemon, refuse_unmet
-from roadworthy.verdicts import Unsupported
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,16 @@ class Daemons:
     @contextmanager
     def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Dockerd]:
         """A daemon, for as long as the block runs."""
-        with daemon(self._site(), self._machine, driver_name, backing_name, size=GIB, **settings) as (_, _, engine):
+        driver = DRIVERS[driver_name]
+        with daemon(self._site(), self._machine, driver, backing_name, size=GIB, **settings) as (_, _, engine):
             yield engine
 
     def attempt(self, driver: Driver, backing_name: str, options: Sequence[str] = ()) -> Outcome:
         """Start a daemon and end it again. What a run has tried once it does not try again."""
         refuse_unmet(Lane(driver, backing_name, self._lane.engine, self._lane.kernel), self._machine)
-        key = self._lane.engine, self._lane.kernel, driver.daemon_name, backing_name, tuple(options)
+        key = self._lane.engine, self._lane.kernel, driver.name, backing_name, tuple(options)
         if key not in self._tried:
-            self._tried[key] = self._outcome(driver.daemon_name, backing_name, options)
+            self._tried[key] = self._outcome(driver, backing_name, options)
         return self._tried[key]
 
     def documented(self, driver: Driver, backing_name: str) -> Outcome:
@@ -62,9 +63,9 @@ class Daemons:
             raise Unsupported(f"{driver.name} is for {', '.join(driver.backings)}")
         return self.attempt(driver, backing_name)
 
-    def _outcome(self, name: str, backing_name: str, options: Sequence[str]) -> Outcome:
+    def _outcome(self, driver: Driver, backing_name: str, options: Sequence[str]) -> Outcome:
         try:
-            with daemon(self._site(), self._machine, name, backing_name, options, size=GIB) as (_, backing, engine):
+            with daemon(self._site(), self._machine, driver, backing_name, options, size=GIB) as (_, backing, engine):
                 return Outcome(str(engine.info()["Driver"]), backing.file_system("docker"))
         except EngineFailed as refusal:
             return Outcome("", "", reason(str(refusal)))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from roadworthy.process import Process
+from roadworthy.reasons import Precondition
 from roadworthy.toolbox import Toolbox
-from roadworthy.verdicts import Precondition
 from roadworthy.workloads import Workload
 
 

@@ -17,7 +17,7 @@ from roadworthy.lanes import LaneError
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.machines.kernels import SERIES
 from roadworthy.process import Process
-from roadworthy.verdicts import Unsupported
+from roadworthy.reasons import Unsupported
 
 SESSION = pytest.StashKey["Any"]()  # roadworthy.session.Session of this pytest run
 EVIDENCE = pytest.StashKey[Evidence]()

@@ -34,12 +34,13 @@ from roadworthy.machines.booting import Wanted, machine
 from roadworthy.machines.guest_log import GuestKernelLog
 from roadworthy.machines.host import Host
 from roadworthy.plugin import EVIDENCE
+from roadworthy.reasons import MachineLost, Precondition, Unsupported
 from roadworthy.results import BundleWriter, now
 from roadworthy.site import Site
 from roadworthy.stand import BACKING_SIZE, Stand, bring_up, refuse_unmet
 from roadworthy.summary import header, summary
 from roadworthy.toolbox import fio_version
-from roadworthy.verdicts import Judgement, MachineLost, Precondition, Unsupported, first_line, judge
+from roadworthy.verdicts import Judgement, first_line, judge
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
 

@@ -18,6 +18,7 @@ from docker.errors import DockerException
 
 from roadworthy.checks import Declared
 from roadworthy.deviations import Facts, parameters, version
+from roadworthy.drivers import Driver
 from roadworthy.drivers.native import Native
 from roadworthy.engines.containers import SKELETON, VOLUME, Container, Containers
 from roadworthy.engines.dockerd import Dockerd, EngineFailed
@@ -31,11 +32,12 @@ from roadworthy.machines.guest_path import GuestPath
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import Place
 from roadworthy.preparation import lay_out_through
+from roadworthy.reasons import MachineLost, Precondition, Unsupported
 from roadworthy.site import Site
 from roadworthy.storage import Storage
 from roadworthy.toolbox import Toolbox, fio_version, toolbox
 from roadworthy.trees import lay_out
-from roadworthy.verdicts import MachineLost, Precondition, Unsupported, first_line
+from roadworthy.verdicts import first_line
 
 IMAGE = "roadworthy:lane"
 #: Bytes of a backing image file; sparse, so it costs what is written.
@@ -64,6 +66,9 @@ def refuse_unmet(lane: Lane, machine: Host) -> None:
     removed = lane.driver.removed_in
     if removed and version(lane.engine.removeprefix("docker")) >= version(removed):
         raise Unsupported(f"{lane.driver.name} is not shipped by this engine: removed in Docker {removed}")
+    first = lane.driver.first_in
+    if first and version(lane.engine.removeprefix("docker")) < version(first):
+        raise Unsupported(f"{lane.driver.name} is not in this engine: it came with Docker {first}")
 
 
 @dataclass
@@ -206,7 +211,7 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 def daemon(
     site: Site,
     machine: Host,
-    driver_name: str,
+    driver: Driver,
     backing_name: str,
     options: Sequence[str] = (),
     stage: Stage = lambda _: nullcontext(),
@@ -225,7 +230,7 @@ def daemon(
         with stage("starting dockerd"):
             if site.mutant is not None:
                 extra = [*extra, *site.mutant.arm(place)]
-            engine = Dockerd(place, backing, driver_name, options, site.cgroup, extra)
+            engine = Dockerd(place, backing, driver, options, site.cgroup, extra)
         yield place, backing, engine
     finally:
         place.close()
@@ -262,8 +267,7 @@ def bring_up(
     with staged("making the toolbox"):
         tools = toolbox()
     options = lane.driver.storage_options(dict(lane.options))
-    name = lane.driver.daemon_name
-    with daemon(site, machine, name, lane.backing, options, staged, size) as (place, backing, engine):
+    with daemon(site, machine, lane.driver, lane.backing, options, staged, size) as (place, backing, engine):
         confirm(lane, backing, engine)
         volume = backing.mountpoint / "volume"
         backing.path("volume").mkdir()

@@ -16,7 +16,7 @@ from roadworthy.engines.dockerd import Dockerd
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.place import PlacePath
 from roadworthy.programs import ProgramFailed
-from roadworthy.verdicts import Unsupported
+from roadworthy.reasons import Unsupported
 
 
 @dataclass
@@ -42,14 +42,14 @@ class Storage:
 
     @property
     def data_root(self) -> PlacePath:
-        return self.backing.path(str(self._engine.data_root.relative_to(self.backing.mountpoint)))
+        return self._engine.root
 
     def upper(self, container: Container, name: str = "") -> PlacePath:
         """A path of the check's directory in the container's writable layer; it need not exist."""
         return self.writable_layer(container) / self._place.lstrip("/") / name
 
     def writable_layer(self, container: Container) -> PlacePath:
-        return self._driver.writable_layer(self.data_root, container.inspect())
+        return self._driver.writable_layer(self._engine, container.inspect())
 
     def lower(self, name: str = "", layer: int = 0) -> PlacePath:
         """A path of the check's directory in one layer of the image, counted from the lowest."""
@@ -58,7 +58,7 @@ class Storage:
     def image_layers(self, image: str = "") -> list[PlacePath]:
         """The image's layer directories, the lowest first."""
         digests = self._engine.client.images.get(image or self._image).attrs["RootFS"]["Layers"]
-        return [self._driver.image_layer(self.data_root, chain) for chain in chain_ids(digests)]
+        return [self._driver.image_layer(self._engine, chain) for chain in chain_ids(digests)]
 
     def form(self, container: Container, name: str) -> str:
         """What lies at a path of the check's directory in the container's writable layer, in words."""

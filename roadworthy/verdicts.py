@@ -8,25 +8,7 @@ from reports.records import Verdict
 from roadworthy.deviations import Entry
 from roadworthy.exchange import CallHung
 from roadworthy.kernel_log import bug, device_trouble
-
-
-class Unsupported(Exception):
-    """The lane cannot be asked: declared by the driver, or found by a probe. The text is the cell's reason."""
-
-
-class Precondition(Exception):
-    """A named precondition of this host is not met. The text says what to do about it."""
-
-
-class MachineLost(Exception):
-    """The machine under the lane is gone, or answers nothing any more.
-
-    `outcome` is `crash` where its kernel says so, `hang` where it stands still, `error` where neither is shown.
-    """
-
-    def __init__(self, outcome: Verdict, words: str) -> None:
-        super().__init__(words)
-        self.outcome = outcome
+from roadworthy.reasons import MachineLost, Precondition, Unsupported
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from roadworthy.drivers.fuse_overlayfs import FuseOverlayfs
 from roadworthy.drivers.native import Native
 from roadworthy.drivers.overlay import Overlay
 from roadworthy.drivers.overlay2 import Overlay2
+from roadworthy.drivers.snapshotters import SNAPSHOTTERS
 from roadworthy.drivers.vfs import Vfs
 from roadworthy.drivers.zfs import Zfs
 
-DRIVERS: dict[str, Driver] = {
-    kind.name: kind() for kind in (Native, Overlay2, Overlay, Vfs, Btrfs, FuseOverlayfs, Aufs, Devicemapper, Zfs)
-}
+GRAPH_DRIVERS = (Overlay2, Overlay, Vfs, Btrfs, FuseOverlayfs, Aufs, Devicemapper, Zfs)
+DRIVERS: dict[str, Driver] = {kind.name: kind() for kind in (Native, *GRAPH_DRIVERS, *SNAPSHOTTERS)}
 
 __all__ = ["DRIVERS", "Driver"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from roadworthy.features import Feature
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath
+
+if TYPE_CHECKING:
+    from roadworthy.engines.dockerd import Dockerd
 
 
 class Driver:
@@ -25,6 +28,10 @@ class Driver:
     packages: ClassVar[tuple[str, ...]] = ()
     #: The first engine release without it, as its release notes say; empty while it is shipped.
     removed_in: ClassVar[str] = ""
+    #: The first engine release with it; empty where every engine has it.
+    first_in: ClassVar[str] = ""
+    #: What dockerd's configuration file has to say for it.
+    configuration: ClassVar[Mapping[str, Any]] = {}
     #: Directories that it makes under the data root, for a reader who looks for a layer.
     layout: ClassVar[tuple[str, ...]] = ()
     #: Fields of `docker info` below the driver's name that its documentation shows.
@@ -44,23 +51,18 @@ class Driver:
         """The daemon's --storage-opt words for the lane's driver options."""
         return [f"{key}={value}" for key, value in options.items()]
 
-    def writable_layer(self, data_root: PlacePath, container: Mapping[str, Any]) -> PlacePath:
-        """The directory of a container's writable layer, from `docker inspect`; `data_root` as the reader sees it."""
-        return self.layer_directory(data_root, mount_id(data_root, self.daemon_name, container["Id"]))
+    def writable_layer(self, engine: Dockerd, container: Mapping[str, Any]) -> PlacePath:
+        """The directory of a container's writable layer; `container` is what `docker inspect` says."""
+        return self.layer_directory(engine.root, mount_id(engine.root, self.daemon_name, container["Id"]))
 
-    def image_layer(self, data_root: PlacePath, chain_id: str) -> PlacePath:
+    def image_layer(self, engine: Dockerd, chain_id: str) -> PlacePath:
         """The directory of one image layer, by its chain id (OCI image-spec, config.md, "Layer ChainID")."""
-        cache = data_root / "image" / self.daemon_name / "layerdb" / chain_id.replace(":", "/") / "cache-id"
-        return self.layer_directory(data_root, cache.read_text().strip())
+        cache = engine.root / "image" / self.daemon_name / "layerdb" / chain_id.replace(":", "/") / "cache-id"
+        return self.layer_directory(engine.root, cache.read_text().strip())
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
-        """Where the driver keeps the layer `identity`."""
+        """Where a graph driver keeps the layer `identity`."""
         raise NotImplementedError(f"{self.name} does not say where its layers lie")
-
-    @property
-    def another(self) -> str:
-        """A driver other than this that runs on the same backings, for a daemon that switches."""
-        return "overlay2" if self.daemon_name == "vfs" else "vfs"
 
     @property
     def daemon_name(self) -> str:

@@ -1,13 +1,18 @@
 """overlay, the legacy driver."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roadworthy.drivers.base import Driver, mount_id
 from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath
+
+if TYPE_CHECKING:
+    from roadworthy.engines.dockerd import Dockerd
 
 
 class Overlay(Driver):
@@ -29,5 +34,5 @@ class Overlay(Driver):
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "overlay" / identity / "root"
 
-    def writable_layer(self, data_root: PlacePath, container: Mapping[str, Any]) -> PlacePath:
-        return data_root / "overlay" / mount_id(data_root, self.daemon_name, container["Id"]) / "upper"
+    def writable_layer(self, engine: Dockerd, container: Mapping[str, Any]) -> PlacePath:
+        return engine.root / "overlay" / mount_id(engine.root, self.daemon_name, container["Id"]) / "upper"

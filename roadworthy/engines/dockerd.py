@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,10 +14,11 @@ import docker
 from docker.errors import DockerException
 
 from roadworthy.deadline import wait_until
+from roadworthy.drivers import Driver
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.place import Place, PlacePath, Program
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
-from roadworthy.verdicts import Precondition
+from roadworthy.reasons import Precondition
 
 #: The engine of an id when none is installed, so that planning needs no engine: Debian 12's.
 DEFAULT_SERIES = "20.10"
@@ -44,7 +46,7 @@ class Dockerd:
         self,
         place: Place,
         backing: Backing,
-        storage_driver: str,
+        driver: Driver,
         storage_options: Sequence[str] = (),
         cgroup: str = "",
         extra: Sequence[str] = (),
@@ -57,12 +59,12 @@ class Dockerd:
         self.socket = place.reach(runtime / "s")
         # 20.10 refuses /dev/null as its configuration file.
         configuration = runtime / "daemon.json"
-        place.path(configuration).write_text("{}\n")
+        place.path(configuration).write_text(json.dumps(dict(driver.configuration)) + "\n")
         self._argv = [
             "dockerd", "--config-file", str(configuration), "--data-root", str(self.data_root),
             "--exec-root", str(runtime / "x"), "--pidfile", str(runtime / "pid"), "--host", f"unix://{runtime / 's'}",
             "--group", "root", "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false",
-            "--storage-driver", storage_driver,
+            "--storage-driver", driver.daemon_name,
             *[word for option in storage_options for word in ("--storage-opt", option)],
             *(["--cgroup-parent", f"/{cgroup}"] if cgroup else []), *extra,
         ]  # fmt: skip
@@ -92,6 +94,16 @@ class Dockerd:
             return bool(self.client.ping())
         except DockerException:
             return False
+
+    @property
+    def root(self) -> PlacePath:
+        """The data root, as the controller reaches it."""
+        return self.place.path(self.data_root)
+
+    @property
+    def containerd(self) -> str:
+        """The address of the containerd that dockerd starts, as the place sees it."""
+        return str(self._runtime / "x/containerd/containerd.sock")
 
     def alive(self) -> bool:
         """Whether the daemon's process is there."""

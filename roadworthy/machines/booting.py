@@ -19,9 +19,9 @@ from roadworthy.machines.qemu import PACKAGE, PROGRAM, Disk, Hardware
 from roadworthy.machines.rooted import RootedHost
 from roadworthy.machines.toolbox_disk import toolbox_image
 from roadworthy.machines.zfs import with_zfs
+from roadworthy.reasons import Precondition
 from roadworthy.site import Site
 from roadworthy.toolbox import toolbox
-from roadworthy.verdicts import Precondition
 
 #: Fresh disks of a guest: one for the lane's daemon, the others for daemons that checks start. They are holes at first.
 DATA_DISKS = 4

@@ -10,6 +10,7 @@ import pytest
 from reports.bundle import read_bundle
 from roadworthy import reaper
 from roadworthy.deadline import wait_until
+from roadworthy.drivers import DRIVERS
 from roadworthy.engines.capsule import Capsule
 from roadworthy.engines.dockerd import Dockerd
 from roadworthy.ledger import LEDGERS, Ledger
@@ -144,10 +145,10 @@ def foreign_daemon(tmp_path):
     """A daemon that no run of ours has started: with paths of its own, in no ledger that a reaper reads."""
     place = Path(tempfile.mkdtemp(prefix="foreign-"))
     ledger = Ledger(tmp_path / "ledgers")
-    capsule = Capsule(ledger)
+    capsule = Capsule(ledger, runtime=place)
     engine = None
     try:
-        engine = Dockerd(capsule, None, place, "vfs", data_root=place / "data")
+        engine = Dockerd(capsule, None, DRIVERS["vfs"], data_root=place / "data")
         yield engine
     finally:
         if engine is not None:

@@ -8,7 +8,7 @@ import pytest
 from reports.bundle import read_bundle
 from roadworthy import session
 from roadworthy.machines import host
-from roadworthy.verdicts import Precondition, Unsupported
+from roadworthy.reasons import Precondition, Unsupported
 
 RECORDED = """
 ["sample/known"]
@@ -33,7 +33,7 @@ source = "a document"
 EVERY = """
 from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.process import HostTrouble, Refused
-from roadworthy.verdicts import Precondition
+from roadworthy.reasons import Precondition
 
 def sample(name, outcome=None):
     @check(f"sample/{name}")

@@ -8,7 +8,8 @@ from roadworthy.engines.dockerd import EngineFailed
 from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.process import Died, HostTrouble, Refused
 from roadworthy.programs import ProgramFailed
-from roadworthy.verdicts import Precondition, Unsupported, first_line, judge
+from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.verdicts import first_line, judge
 
 RECORDED = Entry("rename/d", {"driver": ("overlay2",)}, "EXDEV", "no redirect", "a document", "rename.toml", 3)
 BUG = ["eth0: link up", "BUG: kernel NULL pointer dereference, address: 0000000000000008"]

@@ -1,0 +1,24 @@
+"""Why a check was not asked, or lost its machine: exceptions that are verdicts, not trouble of the suite."""
+
+from __future__ import annotations
+
+from reports.records import Verdict
+
+
+class Unsupported(Exception):
+    """The lane cannot be asked: declared by the driver, or found by a probe. The text is the cell's reason."""
+
+
+class Precondition(Exception):
+    """A named precondition of this host is not met. The text says what to do about it."""
+
+
+class MachineLost(Exception):
+    """The machine under the lane is gone, or answers nothing any more.
+
+    `outcome` is `crash` where its kernel says so, `hang` where it stands still, `error` where neither is shown.
+    """
+
+    def __init__(self, outcome: Verdict, words: str) -> None:
+        super().__init__(words)
+        self.outcome = outcome
