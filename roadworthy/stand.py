@@ -319,7 +319,10 @@ def dig_holes(stand: Stand, trees: Sequence[dict[str, Entry]]) -> None:
     if not sparse:
         return
     storage = Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, "/")
-    layers = storage.image_layers()
+    try:
+        layers = storage.image_layers()
+    except Unsupported:
+        return  # layers that are no directories keep what the archive had
     for depth, path in sparse:
         # Drivers that copy or snapshot whole trees have the file in every layer from there on.
         for layer in layers[depth:]:

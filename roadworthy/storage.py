@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -125,6 +126,12 @@ class Storage:
         """Where a file of this name lies below the data root, whatever layer or mount it belongs to."""
         root = str(self.data_root)
         return [str(path).removeprefix(f"{root}/") for path in self.data_root.rglob(name)]
+
+    def lower_directories(self, container: Container) -> list[str]:
+        """The lower directories of a running container's root, the highest first, as its mount table shows them."""
+        root = next(line for line in container.mounts() if line.split()[4] == "/")
+        found = re.search(r"lowerdir=([^,\s]+)", root)
+        return found[1].split(":") if found else []
 
     def layer_mounts(self) -> list[str]:
         """Mount points of the daemon's mount table that are containers' root file systems."""

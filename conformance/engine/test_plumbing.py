@@ -12,7 +12,7 @@ def test_info_has_the_documented_fields(engine, driver, observe):
     info = engine.info()
     fields = [name for name, _ in info["DriverStatus"] or []]
     observe("fields", ", ".join(fields) or "none")
-    assert info["Driver"] == driver.name
+    assert info["Driver"] == driver.daemon_name
     assert [name for name in driver.info_fields if name not in fields] == []
 
 
@@ -26,12 +26,12 @@ def test_info_names_the_backing_file_system(engine, storage, observe):
 
 
 @check("plumb/info-root", claim="S13", source="Docker documentation, docker info, Docker Root Dir")
-def test_info_names_the_data_root(engine, storage, observe):
+def test_info_names_the_data_root(engine, driver, storage, observe):
     """The directory that docker info names as root holds the driver's directories."""
     info = engine.info()
     place = storage.on_host(info["DockerRootDir"])
     observe("holds", " ".join(sorted(found.name for found in place.iterdir())[:12]))
-    assert (place / "image" / info["Driver"]).is_dir()
+    assert [name for name in driver.layout if not (place / name).is_dir()] == []
 
 
 @check("plumb/df-shows-data-root", claim="S23", source="statvfs(3); Docker documentation, Use the AUFS storage driver")
@@ -74,8 +74,7 @@ def test_daemon_refuses_an_option_that_does_not_exist(daemons, driver, storage, 
 @layers({"f": b"1"}, {"g": b"2"}, {"h": b"3"})
 def test_every_layer_of_the_image_is_a_lower_directory(containers, storage, observe):
     """Every layer of the image, and the one that the engine adds, is a lower directory of the container's root."""
-    data = containers.create().inspect()["GraphDriver"]["Data"]
-    below = len(data["LowerDir"].split(":"))
+    below = len(storage.lower_directories(containers.run()))
     expected = len(storage.image_layers()) + 1
     observe("lower directories", f"{below} of {expected}")
     assert below == expected, f"{below} of {expected} lower directories"

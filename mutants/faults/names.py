@@ -25,7 +25,10 @@ def lstat(place: tuple[int, str]) -> os.stat_result | None:
 
 
 class Ends:
-    """The two names of a rename or link, each as (directory, last component), and what is there."""
+    """The two names of a rename or link, each as (directory, last component), and what is there.
+
+    Raises PermissionError for what is the kernel's to refuse: other users than root, and names on two file systems.
+    """
 
     def __init__(self, call: Call) -> None:
         self.old = call.name_of(call.place)
@@ -33,6 +36,9 @@ class Ends:
         self.flags = call.integer(4) if call.name == "renameat2" else 0
         self.source = lstat(self.old)
         self.target = lstat(self.new)
+        devices = {os.fstat(directory).st_dev for directory in (self.old[0], self.new[0])}
+        if not call.by_root or len(devices | ({self.target.st_dev} if self.target else set())) > 1:
+            raise PermissionError
 
     @property
     def plain_file(self) -> bool:

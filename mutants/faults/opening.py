@@ -138,16 +138,16 @@ def writer_uncounted(call: Call) -> Answer | None:
     asked = call.opening
     if not asked.writes or asked.flags & (os.O_TRUNC | os.O_CREAT) or not call.by_root:
         return None
-    if not os.fstat(call.subject()).st_mode & 0o111:
-        return None
-    return call.opened(asked.flags & ~os.O_ACCMODE)
+    mode = os.fstat(call.subject()).st_mode
+    return call.opened(asked.flags & ~os.O_ACCMODE) if stat.S_ISREG(mode) and mode & 0o111 else None
 
 
 @fault("program-still-busy")
 def program_still_busy(call: Call) -> Answer | None:
     """A program cannot be opened for writing at all, whether it runs or not."""
     asked = call.opening
-    return Error(errno.ETXTBSY) if asked.writes and os.fstat(call.subject()).st_mode & 0o111 else None
+    mode = os.fstat(call.subject()).st_mode
+    return Error(errno.ETXTBSY) if asked.writes and stat.S_ISREG(mode) and mode & 0o111 else None
 
 
 @fault("long-names-refused")

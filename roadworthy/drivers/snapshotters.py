@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from roadworthy.drivers.base import Driver
@@ -11,6 +12,7 @@ from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath
+from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ class Snapshotter(Driver):
         try:
             return self.directory(engine, view)
         finally:
-            ctr(engine, "snapshots", "--snapshotter", self.daemon_name, "rm", view)
+            with suppress(ProgramFailed):  # containerd's garbage collector may be faster
+                ctr(engine, "snapshots", "--snapshotter", self.daemon_name, "rm", view)
 
     def directory(self, engine: Dockerd, key: str) -> PlacePath:
         """The directory of one snapshot: what is its own in the mount that containerd would make of it."""
