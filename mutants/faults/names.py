@@ -8,7 +8,7 @@ import stat
 import time
 
 from mutants.call import Answer, Call, Error, Proceed, Value, fault
-from mutants.calls import AT_FDCWD
+from mutants.calls import AT_FDCWD, OPENING
 
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
@@ -50,19 +50,24 @@ class Ends:
     def copy(self) -> None:
         """A new file with the old one's content at the new name, replacing what is there."""
         assert self.source is not None
-        spare = f"{self.new[1]}.copy"
-        reader = os.open(self.old[1], os.O_RDONLY, dir_fd=self.old[0])
-        writer = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.new[0])
-        try:
-            while piece := os.read(reader, 1 << 20):
-                os.write(writer, piece)
-            os.fchown(writer, self.source.st_uid, self.source.st_gid)
-            os.fchmod(writer, stat.S_IMODE(self.source.st_mode))
-            os.utime(writer, ns=(self.source.st_atime_ns, self.source.st_mtime_ns))
-        finally:
-            os.close(reader)
-            os.close(writer)
-        os.rename(spare, self.new[1], src_dir_fd=self.new[0], dst_dir_fd=self.new[0])
+        copy_to(self.source, self.old, self.new)
+
+
+def copy_to(found: os.stat_result, old: tuple[int, str], new: tuple[int, str]) -> None:
+    """Put a copy of `old`, whose status is `found`, at `new`, replacing what is there."""
+    spare = f"{new[1]}.copy"
+    reader = os.open(old[1], os.O_RDONLY, dir_fd=old[0])
+    writer = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=new[0])
+    try:
+        while piece := os.read(reader, 1 << 20):
+            os.write(writer, piece)
+        os.fchown(writer, found.st_uid, found.st_gid)
+        os.fchmod(writer, stat.S_IMODE(found.st_mode))
+        os.utime(writer, ns=(found.st_atime_ns, found.st_mtime_ns))
+    finally:
+        os.close(reader)
+        os.close(writer)
+    os.rename(spare, new[1], src_dir_fd=new[0], dst_dir_fd=new[0])
 
 
 @fault("rename-leaves-a-gap")
@@ -280,6 +285,19 @@ def link_replaces(call: Call) -> Answer | None:
     if not ends.plain_file or ends.target is None or stat.S_ISDIR(ends.target.st_mode):
         return None
     os.unlink(ends.new[1], dir_fd=ends.new[0])
+    return Proceed()
+
+
+@fault("link-breaks-at-change")
+def link_breaks_at_change(call: Call) -> Answer | None:
+    """A file with several names that is opened for writing or changes its mode becomes a file of its own."""
+    if call.name in OPENING and (not call.opening.writes or call.opening.flags & os.O_EXCL):
+        return None
+    directory, name = call.name_of(call.place)
+    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink < 2 or not call.by_root:
+        return None
+    copy_to(found, (directory, name), (directory, name))
     return Proceed()
 
 

@@ -94,6 +94,6 @@ def connect_refused(_call: Call) -> Answer | None:
 
 @fault("mknod-for-everyone")
 def mknod_for_everyone(call: Call) -> Answer | None:
-    """Device nodes are made for callers without CAP_MKNOD, as far as they are told."""
+    """Device nodes are made for every caller, as far as it is told."""
     mode = call.integer(2 if call.name == "mknodat" else 1)
     return Value() if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None

@@ -32,6 +32,8 @@ class Driver:
     first_in: ClassVar[str] = ""
     #: What dockerd's configuration file has to say for it.
     configuration: ClassVar[Mapping[str, Any]] = {}
+    #: What the daemon is told to use instead of it, on the same backing, where a check switches drivers.
+    another: ClassVar[str] = "vfs"
     #: Directories that it makes under the data root, for a reader who looks for a layer.
     layout: ClassVar[tuple[str, ...]] = ()
     #: Fields of `docker info` below the driver's name that its documentation shows.

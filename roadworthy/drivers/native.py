@@ -12,5 +12,6 @@ class Native(Driver):
 
     name = "native"
     engine_name = "vfs"
+    another = "overlay2"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
     features = Feature.NONE

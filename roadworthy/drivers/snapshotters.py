@@ -24,6 +24,7 @@ class Snapshotter(Driver):
 
     first_in = "25.0"
     configuration = {"features": {"containerd-snapshotter": True}}
+    another = "native"
     layout = ("containerd",)
 
     def writable_layer(self, engine: Dockerd, container: Mapping[str, Any]) -> PlacePath:
@@ -73,6 +74,7 @@ class ContainerdNative(Snapshotter):
 
     name = "containerd:native"
     engine_name = "native"
+    another = "overlayfs"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
     features = LAYERS
 

@@ -11,6 +11,7 @@ class Vfs(Driver):
     name = "vfs"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
     features = LAYERS
+    another = "overlay2"
     layout = ("vfs/dir",)
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
