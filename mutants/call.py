@@ -5,6 +5,7 @@ A fault is a function from a call to an answer. No answer (None) leaves the call
 
 # System calls on descriptors and /proc links, not paths of ours.
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH115
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ supervisor would let them through.
 
 # It starts with each call of the runtime and imports little.
 # It starts with each call of the runtime and imports little.
+# It starts with each call of the runtime and imports little.
 # ruff: noqa: PTH109, PTH118, PTH123
 from __future__ import annotations
 

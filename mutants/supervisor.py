@@ -9,6 +9,7 @@ HITS gets one line for each call whose outcome was changed: the working director
 
 # System calls on descriptors and /proc links, not paths of ours.
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH101, PTH104
 from __future__ import annotations
 

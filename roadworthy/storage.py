@@ -128,10 +128,16 @@ class Storage:
         return [str(path).removeprefix(f"{root}/") for path in self.data_root.rglob(name)]
 
     def lower_directories(self, container: Container) -> list[str]:
-        """The lower directories of a running container's root, the highest first, as its mount table shows them."""
+        """The lower directories of a running container's root, the highest first, as its mount table shows them.
+
+        A FUSE server's mount shows none; they are then those that `docker inspect` names.
+        """
         root = next(line for line in container.mounts() if line.split()[4] == "/")
         found = re.search(r"lowerdir=([^,\s]+)", root)
-        return found[1].split(":") if found else []
+        if found:
+            return found[1].split(":")
+        data = container.inspect().get("GraphDriver", {}).get("Data") or {}
+        return data["LowerDir"].split(":") if "LowerDir" in data else []
 
     def layer_mounts(self) -> list[str]:
         """Mount points of the daemon's mount table that are containers' root file systems."""

@@ -5,6 +5,7 @@ from mutants.faults import (  # noqa: F401
     durability,
     execution,
     isolation,
+    links,
     listings,
     locks,
     metadata,

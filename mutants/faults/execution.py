@@ -2,6 +2,7 @@
 
 # System calls on descriptors and /proc links, not paths of ours.
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH101
 from __future__ import annotations
 

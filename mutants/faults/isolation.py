@@ -2,6 +2,7 @@
 
 # System calls on descriptors and /proc links, not paths of ours.
 # System calls on descriptors and /proc links, not paths of ours.
+# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH115
 from __future__ import annotations
 

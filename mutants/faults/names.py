@@ -1,4 +1,4 @@
-"""rename(2), renameat2(2), link(2) and symlinks: what happens to names."""
+"""rename(2) and renameat2(2): what happens to names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import stat
 import time
 
 from mutants.call import Answer, Call, Error, Proceed, Value, fault
-from mutants.calls import AT_FDCWD, OPENING
 
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
@@ -108,17 +107,6 @@ def renamed_link_changes_owner(call: Call) -> Answer | None:
         return None
     os.chown(ends.old[1], 0, 0, dir_fd=ends.old[0], follow_symlinks=False)
     return Proceed()
-
-
-@fault("symlink-target-cut")
-def symlink_target_cut(call: Call) -> Answer | None:
-    """A symbolic link's target is cut to 255 bytes."""
-    target = os.fsencode(call.string(0))
-    if len(target) <= 255:
-        return None
-    directory, name = call.name_of(call.place)
-    os.symlink(target[:255], os.fsencode(name), dir_fd=directory)
-    return Value()
 
 
 @fault("rename-copies")
@@ -266,69 +254,3 @@ def renamed_link_is_followed(call: Call) -> Answer | None:
     directory, name = call.target.parent(call.place[0], where)
     os.rename(name, ends.new[1], src_dir_fd=directory, dst_dir_fd=ends.new[0])
     return Value()
-
-
-@fault("link-copies")
-def link_copies(call: Call) -> Answer | None:
-    """A hard link is a copy."""
-    ends = Ends(call)
-    if not ends.plain_file or ends.target is not None:
-        return None
-    ends.copy()
-    return Value()
-
-
-@fault("link-replaces")
-def link_replaces(call: Call) -> Answer | None:
-    """A hard link replaces what has its name."""
-    ends = Ends(call)
-    if not ends.plain_file or ends.target is None or stat.S_ISDIR(ends.target.st_mode):
-        return None
-    os.unlink(ends.new[1], dir_fd=ends.new[0])
-    return Proceed()
-
-
-@fault("link-breaks-at-change")
-def link_breaks_at_change(call: Call) -> Answer | None:
-    """A file with several names that is opened for writing or changes its mode becomes a file of its own."""
-    if call.name in OPENING and (not call.opening.writes or call.opening.flags & os.O_EXCL):
-        return None
-    directory, name = call.name_of(call.place)
-    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink < 2 or not call.by_root:
-        return None
-    copy_to(found, (directory, name), (directory, name))
-    return Proceed()
-
-
-@fault("link-to-directory-accepted")
-def link_to_directory(call: Call) -> Answer | None:
-    """A hard link to a directory answers success."""
-    ends = Ends(call)
-    return Value() if ends.source and stat.S_ISDIR(ends.source.st_mode) else None
-
-
-@fault("link-follows-symlink")
-def link_follows_symlink(call: Call) -> Answer | None:
-    """A hard link to a symbolic link is one to the file that it leads to, or fails with it."""
-    ends = Ends(call)
-    if ends.source is None or not stat.S_ISLNK(ends.source.st_mode) or ends.target is not None:
-        return None
-    where = os.readlink(ends.old[1], dir_fd=ends.old[0])
-    directory, name = call.target.parent(call.place[0], where)
-    os.link(name, ends.new[1], src_dir_fd=directory, dst_dir_fd=ends.new[0])
-    return Value()
-
-
-@fault("chown-rewrites-symlink")
-def chown_rewrites_symlink(call: Call) -> Answer | None:
-    """A symbolic link whose owner changes leads to a cut target."""
-    if call.follows or call.place[0] != AT_FDCWD:
-        return None
-    directory, name = call.name_of(call.place)
-    if not stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
-        return None
-    where = os.readlink(name, dir_fd=directory)
-    os.unlink(name, dir_fd=directory)
-    os.symlink(where[:-1] or "x", name, dir_fd=directory)
-    return Proceed()
