@@ -19,9 +19,10 @@ from roadworthy.layers import (
     file_capability,
 )
 from roadworthy.tiny_program import pausing_program
+from roadworthy.vacuity import looked
 
 __all__ = [
     "COPY_UP", "LAYERS", "SHARED_PAGE_CACHE", "SIZE_LIMIT", "WHITEOUTS", "Device", "Directory", "Fifo", "File",
     "Hardlink", "Opaque", "SparseFile", "Symlink", "Whiteout", "acl", "capabilities", "check", "file_capability",
-    "layers", "lower", "needs", "pausing_program",
+    "layers", "looked", "lower", "needs", "pausing_program",
 ]  # fmt: skip
