@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from reports.records import Benchmark
@@ -95,7 +96,7 @@ def fill(fs: Process, path: str, size: int) -> None:
     """A file of `size` bytes that no file system stores as a hole, on the device before anything is measured."""
     piece = bytes(range(256)) * 4096
     fs.store(path, b"")
-    descriptor = fs.open(path, 0o1)  # O_WRONLY
+    descriptor = fs.open(path, os.O_WRONLY)
     for offset in range(0, size, len(piece)):
         fs.pwrite(descriptor, piece, offset)
     fs.fsync(descriptor)

@@ -21,7 +21,6 @@ from roadworthy.reasons import Unsupported
 
 SESSION = pytest.StashKey["Any"]()  # roadworthy.session.Session of this pytest run
 EVIDENCE = pytest.StashKey[Evidence]()
-DECLARED = pytest.StashKey[Declared]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -47,7 +48,7 @@ def make(process: Process, path: str, value: Entry) -> None:
         case SparseFile():
             process.store(path, b"")
             process.truncate(path, value.size - len(value.tail))
-            descriptor = process.open(path, 0o2001)  # O_WRONLY|O_APPEND
+            descriptor = process.open(path, os.O_WRONLY | os.O_APPEND)
             process.write(descriptor, value.tail)
             process.close(descriptor)
         case Directory():

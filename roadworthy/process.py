@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Any
 
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import CALL_DEADLINE, AgentFault, Answer, Exchange
+from roadworthy.linux import STATX_BTIME
 from roadworthy.manifest import Manifest
 
 #: What a refused call says when the host is full: the driver promised nothing about that. EIO is not among them, as
@@ -214,8 +216,8 @@ class Process:
 
     def birth_time(self, path: str) -> int:
         """statx(2)'s stx_btime in nanoseconds, or 0 where the file system has none."""
-        mask, btime = self._call("statx", path, 0x800, shown=f"statx({path!r}, STATX_BTIME)")
-        return int(btime) if mask & 0x800 else 0
+        mask, btime = self._call("statx", path, STATX_BTIME, shown=f"statx({path!r}, STATX_BTIME)")
+        return int(btime) if mask & STATX_BTIME else 0
 
     def statfs(self, path: str) -> tuple[int, int]:
         """f_type and the longest name, of statfs(2)."""
@@ -473,8 +475,6 @@ class Process:
 def judged(call: str, answer: Answer) -> tuple[str, Exception | None]:
     """An answer in a word, and the exception that it amounts to."""
     if answer.died is not None:
-        import signal
-
         if answer.died >= 0:
             return "the process left", AgentFault(f"{call}: the process left with status {answer.died}")
         name = signal.Signals(-answer.died).name

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-#: The parts of a release that we take; backports and proposed updates are not what an operator of it runs.
-POCKETS = ("", "-updates", "-security")
 #: Names under which sources may follow a release instead of naming it.
 ALIASES = ("stable", "oldstable", "oldoldstable", "testing", "unstable", "sid")
 #: Suites that are one archive without pockets.
@@ -110,6 +108,7 @@ def for_suite(sources: Iterable[Source], host: str, suite: str, components: Sequ
 
     Sources of other archives are left out: their suites are not named like a Debian release, or have no `main`.
     """
+    # Backports and proposed updates are not what an operator of a release runs.
     pattern = re.compile(rf"(?:{'|'.join(map(re.escape, (host, *ALIASES)))})(-updates|-security)?")
     found = []
     for source in sources:

@@ -29,20 +29,13 @@ class ZfsFailed(Exception):
     """There is no zfs module for this kernel; the message says why."""
 
 
-def zfs_modules(
-    kernel: Kernel, cache: Cache | None = None, *, accept_expired: bool = False, stage: Stage = quietly
-) -> Path:
-    """A directory with zfs.ko and what it needs, for this kernel; built if the cache has none.
-
-    Raises ZfsFailed, AptFailed or BootstrapFailed.
-    """
-    return built(kernel, cache or Cache(), accept_expired, stage).path / "modules"
-
-
 def with_zfs(
     kernel: Kernel, cache: Cache | None = None, *, accept_expired: bool = False, stage: Stage = quietly
 ) -> Kernel:
-    """The same kernel with a modules tree that has zfs in it too. Raises as zfs_modules does."""
+    """The same kernel with a modules tree that has zfs in it too; built if the cache has none.
+
+    Raises ZfsFailed, AptFailed or BootstrapFailed.
+    """
     if not kernel.lacking(["zfs"]):
         return kernel
     cache = cache or Cache()
