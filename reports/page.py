@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from reports import intervals
 from reports.bundle import Bundle
+from reports.claims import answers, load
 from reports.evidence import evidence
 from reports.matrix import Comparison, Matrix, build, differs
 from reports.records import MEANING, Benchmark
@@ -53,6 +54,7 @@ def write_page(bundles: Sequence[Bundle], path: Path) -> None:
 def page_text(bundles: Sequence[Bundle]) -> str:
     """Return the page of one or more bundles."""
     matrix = build(bundles)
+    answered = [found for found in answers(load(), matrix) if found.lanes]
     style, script = _asset("page.css"), _asset("page.js")
     policy = "; ".join(
         (
@@ -67,6 +69,7 @@ def page_text(bundles: Sequence[Bundle]) -> str:
     return template.render(
         title=_title(matrix),
         matrix=matrix,
+        claims=answered,
         meaning=MEANING,
         style=style,
         script=script,

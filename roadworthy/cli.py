@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from reports.bundle import BundleRefused, read_bundle
+from reports.claims import Answered, answers
+from reports.claims import load as load_claims
+from reports.matrix import build
 from reports.page import write_page
 from roadworthy import reaper, shelf
 from roadworthy.cache import Cache
 from roadworthy.drivers import DRIVERS
-from roadworthy.lanes import Lane
+from roadworthy.engines.dockerd import installed_series
+from roadworthy.lanes import Lane, LaneError, expand, machines_named
 from roadworthy.ledger import LEDGERS
 from roadworthy.machines.apt import ACCEPT_EXPIRED
 from roadworthy.machines.host import Host
+from roadworthy.matrix import matrix_lanes
 
 
 class Commands(click.Group):
@@ -61,6 +69,27 @@ def site(bundles: tuple[Path, ...], output: Path) -> None:
 
 
 @main.command()
+@click.argument("bundles", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def claims(bundles: tuple[Path, ...]) -> None:
+    """Print what was said of the drivers in 2016; with run BUNDLES, also what their verdicts answer on each lane."""
+    try:
+        matrix = build([read_bundle(bundle) for bundle in bundles]) if bundles else None
+        said = load_claims()
+    except (BundleRefused, ValueError) as reason:
+        raise click.ClickException(str(reason)) from None
+    for found in answers(said, matrix) if matrix else [Answered(claim, ()) for claim in said]:
+        click.echo(f"{found.claim.name}  {found.claim.says}")
+        if found.claim.note:
+            click.echo(f"     {found.claim.note}")
+        if matrix is None:
+            click.echo(f"     asked by {', '.join(found.claim.checks)}")
+        for word, lanes in found.lanes:
+            click.echo(f"     {word}: {', '.join(lanes)}")
+        if matrix and not found.lanes:
+            click.echo("     no lane of these runs was asked")
+
+
+@main.command()
 @click.option("--dry-run", is_flag=True, help="Only list what dead runs left.")
 @click.option("--kept", is_flag=True, help="Also remove what runs with --keep left for inspection.")
 def reap(dry_run: bool, kept: bool) -> None:
@@ -97,10 +126,51 @@ def drivers() -> None:
 
     host = Host()
     for driver in DRIVERS.values():
-        lane = Lane(driver, driver.backings[0], "docker", host.kernel)
-        lacking = next((need.reason for need in requirements(lane, host) if not need.met), "")
-        click.echo(f"{driver.name:<15} {', '.join(driver.backings):<24} {lacking or 'runs here'}")
+        lane = Lane(driver, driver.backings[0], driver.engines[0], host.kernel)
+        needs, said = requirements(lane, host), "runs here"
+        if driver.default_engine:  # an engine root brings all programs
+            needs = iter([*driver.requirements(host), host.privilege(), host.command("mmdebstrap", "mmdebstrap")])
+            said = f"runs here, with the engine root {driver.default_engine}"
+        lacking = next((need.reason for need in needs if not need.met), "")
+        click.echo(f"{driver.name:<15} {', '.join(driver.backings):<24} {lacking or said}")
         click.echo(f"{'':<15} {(driver.__doc__ or '').strip().splitlines()[0]}")
+
+
+def several(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
+    return click.option(name, multiple=True, metavar=metavar, help=said)
+
+
+@main.command()
+@several("--driver", "NAME[,NAME]", "Storage drivers; every option here means what it means to pytest.")
+@several("--backing", "NAME[,NAME]", "File systems under the data root.")
+@several("--engine", "NAME[,NAME]", "Engines.")
+@several("--kernel", "SERIES|PATH", "Kernels.")
+@several("--driver-opt", "KEY=VALUE", "Storage options of the daemon.")
+@several("--kernel-opt", "MODULE.PARAMETER=VALUE", "Module parameters of kernels that boot.")
+@click.option("--matrix", metavar="FILE", help="A matrix file, in place of all the others.")
+@click.option("--json", "as_json", is_flag=True, help="As the matrix of a CI system: one job a lane, with its words.")
+def lanes(matrix: str | None, as_json: bool, **axes: tuple[str, ...]) -> None:
+    """Print the lanes that options or a matrix file mean, without running anything."""
+    engine, kernel = f"docker{installed_series()}", Host().kernel
+    given = next((name.replace("_", "-") for name, value in axes.items() if value), None)
+    if matrix and given:
+        raise click.UsageError(f"--matrix names the lanes; leave out --{given}")
+    if not matrix and not axes["driver"]:
+        raise click.UsageError("name a storage driver, as in --driver=overlay2, or a file with --matrix")
+    try:
+        if matrix:
+            found = matrix_lanes(Path(matrix), engine, kernel)
+        else:
+            machines = machines_named(axes["engine"], axes["kernel"], engine, kernel, axes["kernel_opt"])
+            found = expand(axes["driver"], axes["backing"], axes["driver_opt"], machines)
+    except LaneError as reason:
+        raise click.UsageError(str(reason)) from None
+    if as_json:
+        jobs = [{"lane": lane.id, "arguments": " ".join(lane.words())} for lane in found]
+        click.echo(json.dumps({"include": jobs}, indent=2))
+        return
+    for lane in found:
+        click.echo(lane.id)
 
 
 @main.command()

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from roadworthy.drivers import DRIVERS, Driver
-from roadworthy.engines.dockerd import Dockerd, EngineFailed
+from roadworthy.engines import engine_kind
+from roadworthy.engines.engine import Engine, EngineFailed
 from roadworthy.lanes import Lane
 from roadworthy.machines.backing import GIB
 from roadworthy.machines.host import Host
@@ -40,13 +41,15 @@ class Daemons:
         self._site = site
         self._lane = lane
         self._machine = machine
+        self._kind = engine_kind(lane.engine)
         self._tried = tried
 
     @contextmanager
-    def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Dockerd]:
+    def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Engine]:
         """A daemon, for as long as the block runs."""
         driver = DRIVERS[driver_name]
-        with daemon(self._site(), self._machine, driver, backing_name, size=GIB, **settings) as (_, _, engine):
+        settings["size"] = GIB
+        with daemon(self._site(), self._machine, self._kind, driver, backing_name, **settings) as (_, _, engine):
             yield engine
 
     def attempt(self, driver: Driver, backing_name: str, options: Sequence[str] = ()) -> Outcome:
@@ -65,8 +68,10 @@ class Daemons:
 
     def _outcome(self, driver: Driver, backing_name: str, options: Sequence[str]) -> Outcome:
         try:
-            with daemon(self._site(), self._machine, driver, backing_name, options, size=GIB) as (_, backing, engine):
-                return Outcome(str(engine.info()["Driver"]), backing.file_system("docker"))
+            with daemon(
+                self._site(), self._machine, self._kind, driver, backing_name, options, size=GIB
+            ) as (_, backing, engine):  # fmt: skip
+                return Outcome(str(engine.info()["Driver"]), backing.file_system(engine.directory))
         except EngineFailed as refusal:
             return Outcome("", "", reason(str(refusal)))
 

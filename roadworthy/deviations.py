@@ -21,8 +21,8 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
 
 KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review"}
-NAMED = {"driver": tuple(DRIVERS), "backing": (*BACKINGS, "zfs")}
-ENGINES = ("docker",)
+NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS}
+ENGINES = ("docker", "podman")
 PROVENANCES = ("lower", "lower-deep", "upper", "copied-up", "volume")
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
 

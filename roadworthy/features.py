@@ -1,4 +1,4 @@
-"""What a driver can have. A check that needs a feature its lane lacks is `unsupported`: declared, never guessed."""
+"""What drivers and engines can have. A check whose lane lacks what it needs is `unsupported`: declared, not guessed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class Feature(enum.Flag):
     SHARED_PAGE_CACHE = enum.auto()
     #: --storage-opt size limits a container's writable layer
     SIZE_LIMIT = enum.auto()
+    #: all layers draw their blocks from one pool, which can run out of them
+    THIN_POOL = enum.auto()
+    #: one data root holds what several drivers made, and the daemon is told which
+    DRIVER_SWITCH = enum.auto()
 
 
 LAYERS = Feature.LAYERS
@@ -26,12 +30,16 @@ WHITEOUTS = Feature.WHITEOUTS
 COPY_UP = Feature.COPY_UP
 SHARED_PAGE_CACHE = Feature.SHARED_PAGE_CACHE
 SIZE_LIMIT = Feature.SIZE_LIMIT
+THIN_POOL = Feature.THIN_POOL
+DRIVER_SWITCH = Feature.DRIVER_SWITCH
 
-#: Why a check cannot be asked of a lane whose driver lacks the feature.
+#: Why a check cannot be asked of a lane that lacks the feature.
 LACKING = {
     LAYERS: "there are no image layers here",
     WHITEOUTS: "this driver deletes without leaving a marker",
     COPY_UP: "this driver has no copy-up",
     SHARED_PAGE_CACHE: "this driver does not declare a shared page cache",
     SIZE_LIMIT: "this driver on this backing has no size limit for a container",
+    THIN_POOL: "this driver's layers are not volumes of a thin pool",
+    DRIVER_SWITCH: "this engine keeps a data root to the driver that it was made with: its database refuses another",
 }

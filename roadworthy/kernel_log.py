@@ -47,12 +47,17 @@ class KernelLog:
             line = spoken(record)
             if line is not None:
                 found.append(line)
-        return found[:LINES_KEPT] + [line for line in found[LINES_KEPT:] if bug([line])][:LINES_KEPT]
+        return kept(found)
 
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def kept(lines: list[str]) -> list[str]:
+    """Of many lines the first LINES_KEPT, and of the others those that mean a bug."""
+    return lines[:LINES_KEPT] + [line for line in lines[LINES_KEPT:] if bug([line])][:LINES_KEPT]
 
 
 def spoken(record: bytes) -> str | None:

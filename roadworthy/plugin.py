@@ -20,6 +20,10 @@ from roadworthy.process import Process
 from roadworthy.reasons import Unsupported
 
 SESSION = pytest.StashKey["Any"]()  # roadworthy.session.Session of this pytest run
+#: Where xdist's `workerinput` has the directory of a worker's own bundle.
+BUNDLE = "roadworthy_bundle"
+#: The user property in which a worker's sentences for a person travel to the terminal.
+SAID = "roadworthy said"
 EVIDENCE = pytest.StashKey[Evidence]()
 
 
@@ -58,6 +62,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="A --storage-opt for the daemon, as overlay2.size=1G; repeatable. It becomes part of the lane's name.",
     )
     group.addoption(
+        "--kernel-opt", action="append", default=[], metavar="MODULE.PARAMETER=VALUE",
+        help="A module parameter for the kernels that --kernel boots, as overlay.metacopy=on; repeatable. It becomes "
+        "part of the lane's name. Distributions differ in these, and verdicts depend on them.",
+    )  # fmt: skip
+    group.addoption(
+        "--matrix", metavar="FILE",
+        help="A TOML file that names the lanes by their axes, in place of the options above; matrices/ has some, and "
+        "`roadworthy lanes` prints what one means. With pytest-xdist's -n, lanes run side by side.",
+    )  # fmt: skip
+    group.addoption(
         "--bundle", metavar="DIR",
         help="Where to write the run bundle (bundle.jsonl) and its page (index.html). Default: bundles/RUN.",
     )  # fmt: skip
@@ -81,8 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "slow: asks for daemons, containers or images of its own",
     ):
         config.addinivalue_line("markers", line)
-    if config.getoption("numprocesses", None):
-        raise pytest.UsageError("roadworthy: lanes run one after another in one process; leave out -n")
+    from roadworthy.conductor import Conductor, conducts
     from roadworthy.session import Session
 
     try:
@@ -91,14 +104,23 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "roadworthy-session")
+    if session.worker:
+        config.option.loadgroup = True  # a worker parses the command line again, where -n says nothing of groups
+    if conducts(config) and session.lanes:
+        config.pluginmanager.register(Conductor(config, session.lanes), "roadworthy-conductor")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "lane" not in metafunc.fixturenames:
         return
-    lanes = metafunc.config.stash[SESSION].lanes
-    metafunc.parametrize("lane", lanes, ids=[lane.id for lane in lanes], scope="session")
+    session = metafunc.config.stash[SESSION]
+    # xdist's word for tests that one worker runs, in their order; registered only where xdist is at work.
+    lanes = [
+        pytest.param(lane, id=lane.id, marks=[pytest.mark.xdist_group(name=lane.id)] if session.worker else [])
+        for lane in session.lanes
+    ]
+    metafunc.parametrize("lane", lanes, scope="session")
     mark = metafunc.definition.get_closest_marker("check")
     several = mark.kwargs["provenances"] if mark else ()
     unknown = [word for word in several if word not in PROVENANCES]
@@ -127,11 +149,12 @@ def stand(lane: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def declaration_of(request: pytest.FixtureRequest, stand: Any) -> Declared:
-    """The check's declaration, after its needs were compared with what the lane's driver has."""
+    """The check's declaration, after its needs were compared with what the lane's driver and engine have."""
     found = declaration(request)
     for feature in found.feature:
-        if feature not in stand.lane.driver.features:
+        if feature not in stand.features:
             raise Unsupported(LACKING[feature])
+    stand.refuse_holes(found)
     return found
 
 
@@ -255,7 +278,9 @@ def pytest_runtest_makereport(
     report = yield
     if item.get_closest_marker("check") is None:
         return report
-    judged: pytest.TestReport = item.config.stash[SESSION].report(item, call, report)
+    session = item.config.stash[SESSION]
+    judged: pytest.TestReport = session.report(item, call, report)
+    judged.user_properties = [*judged.user_properties, *((SAID, text) for text in session.unsaid())]
     return judged
 
 

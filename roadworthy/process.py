@@ -170,8 +170,9 @@ class Process:
     def truncate(self, path: str, size: int) -> None:
         self._call("truncate", path, size)
 
-    def fsync(self, descriptor: int) -> None:
-        self._call("fsync", descriptor)
+    def fsync(self, descriptor: int, patience: float = CALL_DEADLINE) -> None:
+        """fsync(2), which may wait for the device as long as `patience` says."""
+        self._begin("fsync", f"fsync({descriptor})", descriptor)(patience)
 
     def fdatasync(self, descriptor: int) -> None:
         self._call("fdatasync", descriptor)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from reports.records import Benchmark, End, LaneRecord, Record, Result
 
@@ -28,6 +29,17 @@ def as_text(value: Any) -> Any:
         case dict():
             return {as_text(key): as_text(part) for key, part in value.items()}
     return value
+
+
+def open_bundle(config: pytest.Config, run: str) -> BundleWriter:
+    """This run's bundle, where --bundle says or in bundles/RUN. Raises UsageError where that cannot be."""
+    directory = Path(config.getoption("bundle") or config.rootpath / "bundles" / run)
+    try:
+        return BundleWriter(directory)
+    except OSError as reason:
+        held = isinstance(reason, FileExistsError) and directory.is_dir()
+        said = "holds a bundle already; name a new directory" if held else f"cannot be written: {reason.strerror}"
+        raise pytest.UsageError(f"roadworthy: --bundle: {directory} {said}") from None
 
 
 class BundleWriter:

@@ -23,19 +23,22 @@ from roadworthy import reaper
 from roadworthy.checks import Declared, declared
 from roadworthy.daemons import Daemons, Outcome
 from roadworthy.deviations import DeviationError, Deviations, load
-from roadworthy.engines.dockerd import EngineFailed, installed_series
+from roadworthy.engines import engine_name
+from roadworthy.engines.dockerd import installed_series
+from roadworthy.engines.engine import EngineFailed
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.kernel_log import KernelLog
-from roadworthy.lanes import Lane, expand, machines_named
+from roadworthy.lanes import Lane, LaneError, expand, machines_named
 from roadworthy.ledger import Ledger
 from roadworthy.ledger import read as read_ledger
 from roadworthy.machines.booting import Wanted, machine
 from roadworthy.machines.guest_log import GuestKernelLog
 from roadworthy.machines.host import Host
-from roadworthy.plugin import EVIDENCE
+from roadworthy.matrix import matrix_lanes
+from roadworthy.plugin import BUNDLE, EVIDENCE
 from roadworthy.reasons import MachineLost, Precondition, Unsupported
-from roadworthy.results import BundleWriter, now
+from roadworthy.results import BundleWriter, now, open_bundle
 from roadworthy.site import Site
 from roadworthy.stand import BACKING_SIZE, Stand, bring_up, refuse_unmet
 from roadworthy.summary import header, summary
@@ -51,11 +54,12 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.machine = Host()
-        self.engine = f"docker{installed_series()}" if config.getoption("driver") else ""
-        self.lanes: list[Lane] = expand(
-            config.getoption("driver"), config.getoption("backing"), config.getoption("driver_opt"),
-            machines_named(config.getoption("engine"), config.getoption("kernel"), self.engine, self.machine.kernel),
-        )  # fmt: skip
+        asked = config.getoption("driver") or config.getoption("matrix")
+        self.engine = f"docker{installed_series()}" if asked else ""
+        self.lanes = lanes_of(config, self.engine, self.machine.kernel)
+        #: What xdist told this process, where it is one of its workers; and what it has to say through its reports.
+        self.worker: dict[str, Any] = getattr(config, "workerinput", {})
+        self._unsaid: list[str] = []
         self.deviations = Deviations(())
         self.bundle: BundleWriter | None = None
         self.page: Path | None = None
@@ -77,15 +81,16 @@ class Session:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse what cannot be run, all in this hook: pytest calls it even where an earlier one refused."""
-        measured = any("lane" in getattr(item, "fixturenames", ()) for item in session.items)
+        measured = any(on_lane(item) for item in session.items)
         if measured and not self.lanes:
-            raise pytest.UsageError("roadworthy: name a storage driver, as in --driver=overlay2 (see --help)")
+            said = "name a storage driver, as in --driver=overlay2, or a file with --matrix (see --help)"
+            raise pytest.UsageError(f"roadworthy: {said}")
         self._items = []
         for item in session.items:
             found = declared(item)
             if found is None:
                 continue
-            if "lane" not in getattr(item, "fixturenames", ()):
+            if not on_lane(item):
                 said = "a check asks a lane: use fs, containers, storage or engine"
                 raise pytest.UsageError(f"roadworthy: {item.nodeid}: {said}")
             self._items.append((item.callspec.params["lane"], found, item))  # type: ignore[attr-defined]
@@ -97,10 +102,10 @@ class Session:
                     raise pytest.UsageError(f"roadworthy: {item.nodeid}: a second check with the id {check.identity}")
                 seen.add((lane.id, check.identity))
         if self._items:
-            try:
-                self.deviations = load(CONFORMANCE / "deviations")
-            except DeviationError as reason:
-                raise pytest.UsageError(f"roadworthy: {reason}") from None
+            self.deviations = check_deviations()
+        if measured:
+            asked = {item.callspec.params["lane"].id for item in session.items if on_lane(item)}  # type: ignore[attr-defined]
+            self.lanes = [lane for lane in self.lanes if lane.id in asked]
         if measured and not self.config.option.collectonly:
             self._begin()
 
@@ -112,13 +117,10 @@ class Session:
             run = self._ledger.run
             if self.config.getoption("keep"):
                 self._ledger.keep()
-        directory = Path(self.config.getoption("bundle") or self.config.rootpath / "bundles" / run)
-        try:
-            self.bundle = BundleWriter(directory)
-        except OSError as reason:
-            held = isinstance(reason, FileExistsError) and directory.is_dir()
-            said = "holds a bundle already; name a new directory" if held else f"cannot be written: {reason.strerror}"
-            raise pytest.UsageError(f"roadworthy: --bundle: {directory} {said}") from None
+        if self.worker:
+            self.bundle = BundleWriter(Path(self.worker[BUNDLE]))
+        else:
+            self.bundle = open_bundle(self.config, run)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminated)
         if self._ledger is not None:
@@ -180,7 +182,7 @@ class Session:
         if lane.source == "host" and not lane.root:
             refuse_unmet(lane, self.machine)  # first of all: what the kernel lacks is seen without root
         checks = [check for other, check, _ in self._items if other.id == lane.id]
-        wanted = Wanted(lane.root, lane.source, lane.driver.name == "zfs")
+        wanted = Wanted(lane.root, lane.source, lane.backing == "zfs", lane.kernel_options)
         expired = self.config.getoption("accept_expired_suites")
         found = stack.enter_context(machine(wanted, self.site(), self.stage, expired))
         stand = stack.enter_context(bring_up(lane, checks, found, self.site(), self.stage))
@@ -316,9 +318,11 @@ class Session:
         item.user_properties += [(f"observed: {seen.name}", seen.value) for seen in evidence.observations]
         deviation = judgement.deviation.record() if judgement.deviation else None
         self._pending = Result(
-            lane=lane.id, check=check.identity, nodeid=item.nodeid, verdict=judgement.verdict, at=now(),
-            seconds=round(seconds, 4), reason=judgement.reason, observations=list(evidence.observations),
-            transcript=list(evidence.transcript), omitted_calls=evidence.omitted, kernel_log=log, deviation=deviation,
+            lane=lane.id, check=check.identity,
+            nodeid=item.nodeid.removesuffix(f"@{lane.id}"),  # which xdist adds, to keep a lane in one place
+            verdict=judgement.verdict, at=now(), seconds=round(seconds, 4), reason=judgement.reason,
+            observations=list(evidence.observations), transcript=list(evidence.transcript),
+            omitted_calls=evidence.omitted, kernel_log=log, deviation=deviation,
         )  # fmt: skip
 
     def _conclude(self) -> None:
@@ -355,6 +359,7 @@ class Session:
             exitstatus = session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         if self.bundle is not None:
             self.bundle.end(int(exitstatus))
+        if self.bundle is not None and not self.worker:
             page = self.bundle.directory / "index.html"
             try:
                 write_page([read_bundle(self.bundle.directory)], page)
@@ -386,7 +391,15 @@ class Session:
         if self.mutant is not None and self._site is not None:
             self.mutant.summary(terminalreporter)
 
+    def unsaid(self) -> list[str]:
+        """What a worker has to say, once."""
+        told, self._unsaid = self._unsaid, []
+        return told
+
     def _say(self, text: str) -> None:
+        if self.worker:
+            self._unsaid.append(text)
+            return
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         if reporter is None or self.config.option.verbose < 0:
@@ -405,6 +418,33 @@ class Session:
             yield
         finally:
             timer.cancel()
+
+
+def lanes_of(config: pytest.Config, installed: str, running: str) -> list[Lane]:
+    """The lanes that the command line names, by itself or by a matrix file. Raises LaneError."""
+    options = {name: config.getoption(name) for name in ("driver", "backing", "engine", "kernel", "driver_opt",
+                                                         "kernel_opt")}  # fmt: skip
+    matrix = config.getoption("matrix")
+    if matrix is not None:
+        given = next((name for name, value in options.items() if value), None)
+        if given is not None:
+            word = given.replace("_", "-")
+            raise LaneError(f"--matrix names the lanes; leave out --{word}, or pick lanes by name with -k")
+        return matrix_lanes(Path(matrix), installed, running)
+    machines = machines_named(options["engine"], options["kernel"], installed, running, options["kernel_opt"])
+    return expand(options["driver"], options["backing"], options["driver_opt"], machines)
+
+
+def check_deviations() -> Deviations:
+    """The recorded deviations. Raises UsageError for one that cannot be used."""
+    try:
+        return load(CONFORMANCE / "deviations")
+    except DeviationError as reason:
+        raise pytest.UsageError(f"roadworthy: {reason}") from None
+
+
+def on_lane(item: pytest.Item) -> bool:
+    return "lane" in getattr(item, "fixturenames", ())
 
 
 def chosen_mutant(name: str | None) -> Any:
@@ -428,7 +468,8 @@ def terminated(number: int, _: Any) -> None:
 def ready_line(lane: Lane, facts: dict[str, Any]) -> str:
     engine, driver = facts["engine"], facts["driver"]
     backing = driver["status"].get("Backing Filesystem", lane.backing)
-    return f"{lane.id}: docker {engine['version']}, API {engine['api']}, {driver['name']} on {backing}"
+    name = engine_name(lane.engine)
+    return f"{lane.id}: {name} {engine['version']}, API {engine['api']}, {driver['name']} on {backing}"
 
 
 def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -> pytest.TestReport:

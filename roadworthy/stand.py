@@ -20,17 +20,19 @@ from roadworthy.checks import Declared
 from roadworthy.deviations import Facts, parameters, version
 from roadworthy.drivers import Driver
 from roadworthy.drivers.native import Native
+from roadworthy.engines import engine_kind
 from roadworthy.engines.containers import SKELETON, VOLUME, Container, Containers
-from roadworthy.engines.dockerd import Dockerd, EngineFailed
+from roadworthy.engines.engine import Engine, EngineFailed
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import AgentFault, CallHung
+from roadworthy.features import Feature
 from roadworthy.lanes import Lane
 from roadworthy.layers import Directory, Entry, SparseFile, flattened, layer_tar, write_archive
-from roadworthy.machines.backing import GIB, RECIPES, Backing
+from roadworthy.machines.backing import GIB, RECIPES, Backing, fresh
 from roadworthy.machines.guest_host import GuestHost
 from roadworthy.machines.guest_path import GuestPath
 from roadworthy.machines.host import Host, Requirement
-from roadworthy.machines.place import Place
+from roadworthy.machines.place import Place, PlacePath
 from roadworthy.preparation import lay_out_through
 from roadworthy.reasons import MachineLost, Precondition, Unsupported
 from roadworthy.site import Site
@@ -48,13 +50,14 @@ Stage = Callable[[str], AbstractContextManager[None]]
 def requirements(lane: Lane, machine: Host) -> Iterator[Requirement]:
     """Everything that a lane needs of this machine, the first unmet one being its reason."""
     yield from lane.driver.requirements(machine)
-    if lane.backing not in ("zfs",):
-        yield machine.filesystem(lane.backing)
+    recipe = RECIPES[lane.backing]
+    yield machine.filesystem(recipe.file_system or lane.backing)
+    if recipe.leaves:
+        yield machine.own_kernel(recipe.leaves)
     yield machine.privilege()
-    yield machine.command("dockerd", "docker.io")
-    yield machine.command("runc", "runc")
-    recipe = RECIPES.get(lane.backing)
-    if recipe is not None and recipe.mkfs:
+    for name, package in engine_kind(lane.engine).programs:
+        yield machine.command(name, package)
+    if recipe.mkfs:
         yield machine.command(recipe.mkfs[0], recipe.package)
 
 
@@ -79,7 +82,7 @@ class Stand:
     machine: Host
     home: Place
     backing: Backing
-    engine: Dockerd
+    engine: Engine
     toolbox: Toolbox
     volume: Path
     image: str = IMAGE
@@ -93,6 +96,11 @@ class Stand:
     def native(self) -> bool:
         """Whether the trees lie on the volume instead of in the image."""
         return isinstance(self.lane.driver, Native)
+
+    @property
+    def features(self) -> Feature:
+        """What the driver and the engine have."""
+        return self.lane.driver.features | self.engine.features
 
     def container(self, capabilities: frozenset[str] = frozenset()) -> Container:
         """The container that checks with these capabilities share; started at its first use."""
@@ -115,7 +123,7 @@ class Stand:
             return MachineLost(*self.machine.guest.diagnose())
         try:
             if not self.engine.alive():
-                broken = EngineFailed(f"dockerd died: {self.engine.last_words()}")
+                broken = EngineFailed(f"{self.engine.program} died: {self.engine.last_words()}")
                 self.shared.clear()
                 self.engine.start()
             elif isinstance(broken, AgentFault | CallHung):
@@ -142,6 +150,13 @@ class Stand:
         on_volume = self.native or check.provenance == "volume"
         return f"{VOLUME}/c/{check.slug}" if on_volume else f"/c/{check.slug}"
 
+    def refuse_holes(self, check: Declared) -> None:
+        """Raise Unsupported where the image would have holes that can neither be loaded nor made afterwards."""
+        sealed = self.lane.driver.sealed_layers
+        in_image = () if self.native or check.provenance == "volume" else check.image_trees()
+        if sealed and any(isinstance(found, SparseFile) for tree in in_image for found in tree.values()):
+            raise Unsupported(sealed)
+
     def containers(self, check: Declared, evidence: Evidence) -> Containers:
         """Own containers of one check."""
         return Containers(self.engine, self.toolbox, self.volume, self.image, evidence, self.place(check))
@@ -164,9 +179,9 @@ class Stand:
         return Facts(
             driver=self.lane.driver.name,
             backing=self.lane.backing,
-            engine="docker",
+            engine=self.engine.name,
             engine_version=version(str(self.engine_said["Version"])),
-            kernel_version=version(self.machine.release),
+            kernel_version=version(self.machine.upstream),
             provenance=provenance,
             parameters=self.overlay_parameters,
         )
@@ -211,42 +226,57 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 def daemon(
     site: Site,
     machine: Host,
+    kind: type[Engine],
     driver: Driver,
     backing_name: str,
     options: Sequence[str] = (),
     stage: Stage = lambda _: nullcontext(),
     size: int = BACKING_SIZE,
     extra: Sequence[str] = (),
-) -> Iterator[tuple[Place, Backing, Dockerd]]:
+) -> Iterator[tuple[Place, Backing, Engine]]:
     """A private daemon with a storage driver on a fresh backing, gone with the block (unless the run is kept)."""
     with stage(f"making {backing_name}"):
         place = machine.place(site)
         try:
-            backing = Backing(backing_name, place, size)
+            backing = fresh(backing_name, place, size)
+            backing.nested = driver.nested
+            for command in driver.afterwards(backing):
+                place.afterwards(command)
         except BaseException:
             place.close()
             raise
     try:
-        with stage("starting dockerd"):
+        with stage(f"starting {kind.program}"):
             if site.mutant is not None:
                 extra = [*extra, *site.mutant.arm(place)]
-            engine = Dockerd(place, backing, driver, options, site.cgroup, extra)
+            engine = kind(place, backing, driver, [*driver.backing_options(backing), *options], site.cgroup, extra)
         yield place, backing, engine
     finally:
         place.close()
 
 
-def confirm(lane: Lane, backing: Backing, engine: Dockerd) -> None:
+def confirm(lane: Lane, backing: Backing, engine: Engine) -> None:
     """Raise EngineFailed where the daemon uses another driver or file system than the lane says."""
     info = engine.info()
     if info["Driver"] != lane.driver.daemon_name:
-        raise EngineFailed(f"dockerd runs {info['Driver']} where {lane.driver.daemon_name} was asked for")
+        raise EngineFailed(f"{engine.program} runs {info['Driver']} where {lane.driver.daemon_name} was asked for")
     reported = dict(info["DriverStatus"] or []).get("Backing Filesystem")
     if reported not in (None, "<unknown>", backing.recipe.reported):
-        raise EngineFailed(f"dockerd reports {reported} as backing file system, the lane has {backing.name}")
-    found = backing.file_system("docker")
-    if found != backing.name:
+        raise EngineFailed(f"{engine.program} reports {reported} as backing file system, the lane has {backing.name}")
+    found = backing.file_system(engine.directory)
+    if found != backing.file_system_name:
         raise EngineFailed(f"the data root lies on {found}, the lane has {backing.name}")
+
+
+def confirm_parameters(lane: Lane, machine: Host) -> None:
+    """Raise EngineFailed where the kernel has not taken a module parameter that the lane names."""
+    for word in lane.kernel_options:
+        parameter, _, asked = word.partition("=")
+        module, _, name = parameter.partition(".")
+        found = machine.module_parameters(module).get(name)
+        wanted = {"on": "Y", "1": "Y", "y": "Y", "off": "N", "0": "N", "n": "N"}.get(asked, asked)
+        if found not in (asked, wanted):
+            raise EngineFailed(f"the kernel has {parameter}={found or 'nothing'} where {asked} was asked for")
 
 
 @contextmanager
@@ -256,6 +286,7 @@ def bring_up(
 ) -> Iterator[Stand]:  # fmt: skip
     """The lane, running, with the trees of `checks` in its image (or, for `native`, on its volume)."""
     refuse_unmet(lane, machine)
+    confirm_parameters(lane, machine)
     seconds: dict[str, float] = {}
 
     @contextmanager
@@ -267,7 +298,8 @@ def bring_up(
     with staged("making the toolbox"):
         tools = toolbox()
     options = lane.driver.storage_options(dict(lane.options))
-    with daemon(site, machine, lane.driver, lane.backing, options, staged, size) as (place, backing, engine):
+    kind = engine_kind(lane.engine)
+    with daemon(site, machine, kind, lane.driver, lane.backing, options, staged, size) as (place, backing, engine):
         confirm(lane, backing, engine)
         volume = backing.mountpoint / "volume"
         backing.path("volume").mkdir()
@@ -300,7 +332,11 @@ def load_trees(stand: Stand, checks: Sequence[Declared]) -> None:
     root = stand.backing.path("volume")
     if isinstance(root, GuestPath):
         assert isinstance(stand.machine, GuestHost)
-        lay_out_through(stand.machine.process(root), on_volume)
+        process = stand.machine.process(root)
+        try:
+            lay_out_through(process, on_volume)
+        finally:
+            process.leave()  # its working directory would hold the file system
     else:
         lay_out(on_volume, root)
     archive = io.BytesIO()
@@ -308,7 +344,7 @@ def load_trees(stand: Stand, checks: Sequence[Declared]) -> None:
     # A guest's network is slow, and what checks put into layers packs well.
     packed = gzip.compress(archive.getvalue(), 1) if isinstance(root, GuestPath) else archive.getvalue()
     stand.engine.client.images.load(packed)
-    if not stand.native:
+    if not stand.native and not stand.lane.driver.sealed_layers:
         dig_holes(stand, in_image)
 
 
@@ -320,14 +356,19 @@ def dig_holes(stand: Stand, trees: Sequence[dict[str, Entry]]) -> None:
         return
     storage = Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, "/")
     try:
-        layers = storage.image_layers()
+        with storage.layers_at_hand(writable=True) as layers:
+            for depth, path in sparse:
+                # Drivers that copy or snapshot whole trees have the file in every layer from there on.
+                for layer in layers[depth:]:
+                    if (layer / path).is_file():
+                        dig(stand.home, layer / path)
     except Unsupported:
         return  # layers that are no directories keep what the archive had
-    for depth, path in sparse:
-        # Drivers that copy or snapshot whole trees have the file in every layer from there on.
-        for layer in layers[depth:]:
-            if (layer / path).is_file():
-                before, file = (layer / path).stat(), stand.home.inside(layer / path)
-                seconds, nanoseconds = divmod(before.st_mtime_ns, 10**9)
-                stand.home.run(["fallocate", "--dig-holes", file])
-                stand.home.run(["touch", "--no-create", f"--date=@{seconds}.{nanoseconds:09d}", file])
+
+
+def dig(home: Place, path: PlacePath) -> None:
+    """Turn what a file has of zeroes into holes, and leave its time of change."""
+    before, file = path.stat(), home.inside(path)
+    seconds, nanoseconds = divmod(before.st_mtime_ns, 10**9)
+    home.run(["fallocate", "--dig-holes", file])
+    home.run(["touch", "--no-create", f"--date=@{seconds}.{nanoseconds:09d}", file])

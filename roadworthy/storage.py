@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,11 +12,14 @@ from dataclasses import dataclass
 from roadworthy.deadline import wait_until
 from roadworthy.drivers import Driver
 from roadworthy.engines.containers import VOLUME, Container
-from roadworthy.engines.dockerd import Dockerd
+from roadworthy.engines.engine import Engine
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.place import PlacePath
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
+
+#: What the name of a mark begins with, where a driver marks removals by names.
+MARK = ".wh."
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Growth:
 class Storage:
     """Looks at the data root from outside the containers. Paths are as this host reaches them."""
 
-    def __init__(self, driver: Driver, backing: Backing, engine: Dockerd, image: str, place: str) -> None:
+    def __init__(self, driver: Driver, backing: Backing, engine: Engine, image: str, place: str) -> None:
         self._driver = driver
         self._engine = engine
         self._image = image
@@ -61,9 +63,22 @@ class Storage:
         digests = self._engine.client.images.get(image or self._image).attrs["RootFS"]["Layers"]
         return [self._driver.image_layer(self._engine, chain) for chain in chain_ids(digests)]
 
+    @contextmanager
+    def layers_at_hand(self, writable: bool = False) -> Iterator[list[PlacePath]]:
+        """The same while the block runs, also where the driver mounts a layer only for use."""
+        digests = self._engine.client.images.get(self._image).attrs["RootFS"]["Layers"]
+        with self._driver.layers_at_hand(self._engine, chain_ids(digests), writable) as found:
+            yield found
+
     def form(self, container: Container, name: str) -> str:
         """What lies at a path of the check's directory in the container's writable layer, in words."""
         return form_on_disk(self.upper(container, name))
+
+    def mark(self, container: Container, name: str) -> PlacePath:
+        """The file of the writable layer that stands for the removal of a path of the check's directory."""
+        place = self.upper(container, name)
+        beside = place.parent / f"{MARK}{place.name}"
+        return beside if beside.exists() else place
 
     def opaque_form(self, container: Container, name: str) -> str:
         """How a directory of the writable layer is marked as opaque, or `no mark`."""
@@ -76,16 +91,20 @@ class Storage:
     def set_file_flags(self, name: str, flags: str) -> None:
         """chattr(1) on a file of the check's directory, in every layer of the image that has it or on the volume."""
         place = f"{self._place.lstrip('/')}/{name}"
-        roots = [self.backing.path()] if self._place.startswith(VOLUME) else self.image_layers()
+        on_volume = self._place.startswith(VOLUME)
+        if self._driver.sealed_layers and not on_volume:
+            raise Unsupported(self._driver.sealed_layers)
+        roots = [self.backing.path()] if on_volume else self.image_layers()
         files = [root / place for root in roots if (root / place).exists()]
         self._engine.place.run(["chattr", flags, *map(self._engine.place.inside, files)])
 
     def repeated(self, name: str, older: int, newer: int) -> str:
         """What a newer layer of the image has of a file of an older one: `none`, `hard link`, `snapshot` or `copy`."""
-        first, second = self.lower(name, older), self.lower(name, newer)
-        if not second.exists():
-            return "none"
-        one, other = first.stat(), second.stat()
+        with self.layers_at_hand() as layers:
+            first, second = (layers[at] / self._place.lstrip("/") / name for at in (older, newer))
+            if not second.exists():
+                return "none"
+            one, other = first.stat(), second.stat()
         if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino):
             return "hard link"
         return "snapshot" if one.st_ino == other.st_ino else "copy"
@@ -96,18 +115,11 @@ class Storage:
         Access times are left out, and change times, which a new link to a file of another layer moves.
         """
         summed = hashlib.sha256()
-        for layer in self.image_layers():
-            place = layer / self._place.lstrip("/")
-            for path in sorted([place, *place.rglob("*")]):
-                if not path.lexists():
-                    continue
-                seen = path.lstat()
-                names = sorted(path.listxattr(follow_symlinks=False))
-                attributes = [(name, path.getxattr(name, follow_symlinks=False)) for name in names]
-                known = (str(path), seen.st_mode, seen.st_uid, seen.st_gid, seen.st_size, seen.st_mtime_ns, attributes)
-                summed.update(repr(known).encode())
-                if stat.S_ISREG(seen.st_mode):
-                    summed.update(path.read_bytes())
+        with self.layers_at_hand() as layers:
+            for layer in layers:
+                place = layer / self._place.lstrip("/")
+                for path in sorted([place, *place.rglob("*")]):
+                    add_file(summed, path)
         return summed.hexdigest()
 
     def file_flags(self, path: PlacePath) -> str:
@@ -128,20 +140,13 @@ class Storage:
         return [str(path).removeprefix(f"{root}/") for path in self.data_root.rglob(name)]
 
     def lower_directories(self, container: Container) -> list[str]:
-        """The lower directories of a running container's root, the highest first, as its mount table shows them.
-
-        A FUSE server's mount shows none; they are then those that `docker inspect` names.
-        """
+        """The lower directories of a running container's root, the highest first; nothing where none can be seen."""
         root = next(line for line in container.mounts() if line.split()[4] == "/")
-        found = re.search(r"lowerdir=([^,\s]+)", root)
-        if found:
-            return found[1].split(":")
-        data = container.inspect().get("GraphDriver", {}).get("Data") or {}
-        return data["LowerDir"].split(":") if "LowerDir" in data else []
+        return self._driver.lower_directories(self._engine, root, container.inspect())
 
     def layer_mounts(self) -> list[str]:
         """Mount points of the daemon's mount table that are containers' root file systems."""
-        below = f"{self._engine.data_root}/{self._driver.daemon_name}/"
+        below = f"{self._engine.data_root}/{self._driver.mount_directory}/"
         return [line.split()[4] for line in self.engine_mounts() if line.split()[4].startswith(below)]
 
     def settles(self, limit: int, seconds: float = 40.0) -> int:
@@ -195,9 +200,22 @@ def chain_ids(digests: list[str]) -> list[str]:
     return chains
 
 
+def add_file(summed: hashlib._Hash, path: PlacePath) -> None:
+    """Add all that is seen of a file to a digest, if there is one."""
+    if not path.lexists():
+        return
+    seen = path.lstat()
+    names = sorted(path.listxattr(follow_symlinks=False))
+    attributes = [(name, path.getxattr(name, follow_symlinks=False)) for name in names]
+    known = (str(path), seen.st_mode, seen.st_uid, seen.st_gid, seen.st_size, seen.st_mtime_ns, attributes)
+    summed.update(repr(known).encode())
+    if stat.S_ISREG(seen.st_mode):
+        summed.update(path.read_bytes())
+
+
 def form_on_disk(path: PlacePath) -> str:
     """What lies at `path`, in the words that a driver file uses: `nothing`, `character device 0:0`, `.wh. file`, …"""
-    if (path.parent / f".wh.{path.name}").exists():
+    if (path.parent / f"{MARK}{path.name}").exists():
         return ".wh. file"
     try:
         found = path.lstat()

@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -128,8 +127,8 @@ def libraries(binaries: list[Path]) -> dict[str, Path]:
 
 
 def fio_version() -> str:
-    """What `fio --version` says, or an empty string where fio is not installed."""
-    path = shutil.which("fio", path=ENVIRONMENT["PATH"])
-    if not path:
+    """What `fio --version` says, or an empty string where fio is not installed or does not say it."""
+    try:
+        return run(["fio", "--version"]).strip()
+    except ProgramFailed:
         return ""
-    return subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()

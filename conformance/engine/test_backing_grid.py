@@ -16,7 +16,7 @@ def test_daemon_runs_this_driver_here_or_says_why_not(daemons, driver, observe, 
     """A daemon with this driver runs with it on this file system, or refuses to start and gives a reason."""
     outcome = daemons.attempt(driver, backing)
     observe(f"dockerd on {backing}", outcome)
-    assert (outcome.driver, outcome.backing) == (driver.name, backing) or outcome.words, str(outcome)
+    assert (outcome.driver, outcome.backing) == (driver.daemon_name, backing) or outcome.words, str(outcome)
 
 
 @check("grid/as-documented", claim="S14", source="Docker documentation, Select a storage driver")
@@ -26,4 +26,4 @@ def test_driver_runs_where_it_claims_to(daemons, driver, observe, backing):
     """The driver runs on every file system that it is documented for."""
     outcome = daemons.documented(driver, backing)
     observe(f"dockerd on {backing}", outcome)
-    assert (outcome.driver, outcome.backing) == (driver.name, backing), str(outcome)
+    assert (outcome.driver, outcome.backing) == (driver.daemon_name, backing), str(outcome)

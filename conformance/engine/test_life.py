@@ -77,7 +77,7 @@ def test_running_container_has_one_mount_and_a_stopped_one_none(containers, stor
     live.stop()
     stopped = len(storage.layer_mounts()) - before
     observe("mounts", f"{running} while it runs, {stopped} when it is stopped")
-    assert running == bool(driver.root_file_system)
+    assert running == driver.mounts_root
     assert stopped == 0
 
 

@@ -114,10 +114,14 @@ def test_first_write_to_a_file_under_20_layers(containers, observe):
 @check("quota/storage-opt-supported", claim="S35", source="Docker documentation, docker run --storage-opt")
 @needs(LAYERS)
 def test_container_is_given_a_size(own_containers, observe):
-    """A container can be given a size that its writable layer may have."""
+    """A container can be given a size that its writable layer may have, and then has no more."""
     said = own_containers.attempt.create(storage_opt={"size": "64M"})
     observe("docker create --storage-opt size=64M", said)
     assert said == "success", said
+    fs = own_containers.process(own_containers.run(own_containers.image({}), storage_opt={"size": "64M"}))
+    outcomes = [fs.attempt.store(f"f{number}", bytes(8 * MIB)) for number in range(16)]
+    observe("128 MiB in 64 MiB", "refused" if outcomes[-1] != "success" else "written")
+    assert outcomes[-1] != "success", "the size is ignored"
 
 
 @check("quota/errno", claim="S35", source="write(2), EDQUOT, ENOSPC")
@@ -263,6 +267,7 @@ def test_hole_is_kept_in_the_image(containers, observe):
     fs = containers.process(live := containers.run(containers.image({})))
     fs.store("f", b"")
     fs.truncate("f", 4 * MIB)
+    live.stop()
     image = containers.process(containers.run(containers.commit(live)))
     size = image.fstat(image.open("f", O_RDONLY)).blocks * 512
     observe("blocks", f"{size / MIB:.1f} MiB")

@@ -42,7 +42,7 @@ def test_marks_of_removals_share_an_inode(fs, container, storage, observe):
     fs.unlink("b")
     fs.unlink("c")
     fs.unlink("d")
-    inodes = {storage.upper(container, name).lstat().st_ino for name in ("a", "b", "c", "d")}
+    inodes = {storage.mark(container, name).lstat().st_ino for name in ("a", "b", "c", "d")}
     observe("inodes of 4 marks", len(inodes))
     assert len(inodes) == 1
 
@@ -188,12 +188,11 @@ def test_names_that_look_like_marks(fs, observe):
 
 
 @check("whiteout/dot-wh-survives-commit", source="OCI image-spec, layer.md, Whiteouts")
-@lower(foo=b"data")
 @needs(LAYERS)
 @pytest.mark.slow
 def test_committed_name_that_looks_like_a_mark(containers, observe):
     """What a container holds is what the image committed from it holds, whatever its files are named."""
-    container = containers.run()
+    container = containers.run(containers.image({"foo": b"data"}))
     containers.process(container).store(".wh.foo", b"new")
     names = containers.process(containers.run(containers.commit(container))).listdir()
     observe("names in the committed image", " ".join(names) or "none")

@@ -10,11 +10,12 @@ from roadworthy.drivers.fuse_overlayfs import FuseOverlayfs
 from roadworthy.drivers.native import Native
 from roadworthy.drivers.overlay import Overlay
 from roadworthy.drivers.overlay2 import Overlay2
+from roadworthy.drivers.podman import PODMAN
 from roadworthy.drivers.snapshotters import SNAPSHOTTERS
 from roadworthy.drivers.vfs import Vfs
 from roadworthy.drivers.zfs import Zfs
 
 GRAPH_DRIVERS = (Overlay2, Overlay, Vfs, Btrfs, FuseOverlayfs, Aufs, Devicemapper, Zfs)
-DRIVERS: dict[str, Driver] = {kind.name: kind() for kind in (Native, *GRAPH_DRIVERS, *SNAPSHOTTERS)}
+DRIVERS: dict[str, Driver] = {kind.name: kind() for kind in (Native, *GRAPH_DRIVERS, *SNAPSHOTTERS, *PODMAN)}
 
 __all__ = ["DRIVERS", "Driver"]

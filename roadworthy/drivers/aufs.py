@@ -1,15 +1,29 @@
 """aufs."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from roadworthy.drivers.base import Driver
 from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
+from roadworthy.linux import AUFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath
 
+if TYPE_CHECKING:
+    from roadworthy.engines.engine import Engine
+
 
 class Aufs(Driver):
-    """A union of one directory per layer, by a file system that never was in the mainline kernel."""
+    """A union of one directory per layer, by a file system that never was in the mainline kernel.
+
+    In a layer, `.wh.NAME` marks the removal of NAME, all such marks being links to `.wh..wh.aufs` at the layer's top;
+    `.wh..wh..opq` in a directory hides what older layers have in it. Files of several links that were copied up are
+    held together by links under `.wh..wh.plnk`, and what was removed while open waits under `.wh..wh.orph`.
+    """
 
     name = "aufs"
     backings = ("ext4", "xfs")
@@ -19,10 +33,21 @@ class Aufs(Driver):
     info_fields = ("Root Dir", "Backing Filesystem", "Dirs", "Dirperm1 Supported")
     whiteout_form = ".wh. file"
     root_file_system = "aufs"
-    magic = 0x61756673
+    magic = AUFS_SUPER_MAGIC
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
-        yield machine.filesystem("aufs")
+        found = machine.filesystem("aufs")
+        where = "; --kernel takes one that has it, see docs/bring-your-own-kernel.md"
+        yield found if found.met or found.host else replace(found, reason=found.reason + where)
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "aufs/diff" / identity
+
+    def lower_directories(self, engine: Engine, root: str, container: Mapping[str, Any]) -> list[str]:
+        """The mount table shows the mount's number alone; sysfs has its branches, br0 being the writable one."""
+        found = re.search(r"\bsi=([0-9a-f]+)", root)
+        if found is None:
+            return []
+        branches = engine.place.path(f"/sys/fs/aufs/si_{found[1]}").glob("br[0-9]*")
+        numbered = {int(file.name.removeprefix("br")): file.read_text() for file in branches}
+        return [numbered[number].strip().rpartition("=")[0] for number in sorted(numbered) if number]

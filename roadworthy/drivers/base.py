@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roadworthy.features import Feature
 from roadworthy.machines.host import Host, Requirement
-from roadworthy.machines.place import PlacePath
+from roadworthy.machines.place import Place, PlacePath
 
 if TYPE_CHECKING:
-    from roadworthy.engines.dockerd import Dockerd
+    from roadworthy.engines.engine import Engine
+    from roadworthy.machines.backing import Backing
 
 
 class Driver:
@@ -32,8 +36,13 @@ class Driver:
     first_in: ClassVar[str] = ""
     #: What dockerd's configuration file has to say for it.
     configuration: ClassVar[Mapping[str, Any]] = {}
+    #: The engines that have it; and the engine root that a lane gets where the command line names none.
+    engines: ClassVar[tuple[str, ...]] = ("docker",)
+    default_engine: ClassVar[str] = ""
     #: What the daemon is told to use instead of it, on the same backing, where a check switches drivers.
     another: ClassVar[str] = "vfs"
+    #: Layers that the engine adds between those of an image and the one that a container writes to.
+    layers_added: ClassVar[int] = 1
     #: Directories that it makes under the data root, for a reader who looks for a layer.
     layout: ClassVar[tuple[str, ...]] = ()
     #: Fields of `docker info` below the driver's name that its documentation shows.
@@ -44,6 +53,10 @@ class Driver:
     root_file_system: ClassVar[str] = ""
     #: statfs(2)'s f_type inside a container; 0: that of the backing.
     magic: ClassVar[int] = 0
+    #: Whether its file systems lie in files of the backing, so that what they hold back has to be written first.
+    nested: ClassVar[bool] = False
+    #: Why nothing in its image layers can be prepared from outside, holes or file flags; empty where it can.
+    sealed_layers: ClassVar[str] = ""
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         """What the machine must have; the first that is not met is the lane's reason."""
@@ -53,23 +66,65 @@ class Driver:
         """The daemon's --storage-opt words for the lane's driver options."""
         return [f"{key}={value}" for key, value in options.items()]
 
-    def writable_layer(self, engine: Dockerd, container: Mapping[str, Any]) -> PlacePath:
+    def backing_options(self, backing: Backing) -> list[str]:
+        """The daemon's --storage-opt words for a backing that is more than a data root."""
+        return []
+
+    def afterwards(self, backing: Backing) -> Iterator[list[str]]:
+        """Commands that remove what the daemon leaves in the kernel, once all its processes and mounts are gone."""
+        yield from ()
+
+    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
         """The directory of a container's writable layer; `container` is what `docker inspect` says."""
         return self.layer_directory(engine.root, mount_id(engine.root, self.daemon_name, container["Id"]))
 
-    def image_layer(self, engine: Dockerd, chain_id: str) -> PlacePath:
+    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
         """The directory of one image layer, by its chain id (OCI image-spec, config.md, "Layer ChainID")."""
-        cache = engine.root / "image" / self.daemon_name / "layerdb" / chain_id.replace(":", "/") / "cache-id"
-        return self.layer_directory(engine.root, cache.read_text().strip())
+        return self.layer_directory(engine.root, layer_id(engine.root, self.daemon_name, chain_id))
+
+    @contextmanager
+    def layers_at_hand(self, engine: Engine, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
+        """The directories of image layers while the block runs. A driver that mounts them only for use mounts them."""
+        yield [self.image_layer(engine, chain_id) for chain_id in chain_ids]
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         """Where a graph driver keeps the layer `identity`."""
         raise NotImplementedError(f"{self.name} does not say where its layers lie")
 
+    def lower_directories(self, engine: Engine, root: str, container: Mapping[str, Any]) -> list[str]:
+        """The lower directories of a running container's root, the highest first; nothing where they cannot be seen.
+
+        `root` is its line of mountinfo. A FUSE server's line shows none: they are then what `docker inspect` names.
+        """
+        found = re.search(r"lowerdir=([^,\s]+)", root)
+        if found:
+            return found[1].split(":")
+        data = container.get("GraphDriver", {}).get("Data") or {}
+        return data["LowerDir"].split(":") if "LowerDir" in data else []
+
+    @property
+    def mounts_root(self) -> bool:
+        """Whether the daemon mounts a root file system for every running container."""
+        return bool(self.root_file_system)
+
+    @property
+    def mount_directory(self) -> str:
+        """Where below the data root it does."""
+        return self.daemon_name
+
+    def containerd_plugins(self, place: Place, data_root: Path) -> Mapping[str, Mapping[str, Any]]:
+        """Settings of plugins for a containerd of ours, made ready; empty where the one that dockerd starts will do."""
+        return {}
+
     @property
     def daemon_name(self) -> str:
         """What `docker info` must report."""
         return self.engine_name or self.name
+
+
+def layer_id(data_root: PlacePath, daemon_name: str, chain_id: str) -> str:
+    """The name under which the layer store keeps an image layer."""
+    return (data_root / "image" / daemon_name / "layerdb" / chain_id.replace(":", "/") / "cache-id").read_text().strip()
 
 
 def mount_id(data_root: PlacePath, daemon_name: str, container: str) -> str:

@@ -1,27 +1,103 @@
 """devicemapper."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from roadworthy.drivers.base import Driver
-from roadworthy.features import LAYERS, SIZE_LIMIT
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from roadworthy.drivers.base import Driver, layer_id
+from roadworthy.features import LAYERS, THIN_POOL
+from roadworthy.linux import XFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath
+from roadworthy.reasons import Unsupported
+
+if TYPE_CHECKING:
+    from roadworthy.engines.engine import Engine
+    from roadworthy.machines.backing import Backing
+
+#: The devices of layers before the pool that they lie in; a device is let go a moment after its last mount was.
+REMOVE_DEVICES = """
+for kind in layer pool; do
+    for name in $(dmsetup info --columns --noheadings --options=name); do
+        case "$kind $name" in
+            "pool $1"*-pool) dmsetup remove --retry "$name" ;;
+            *" $1"*-pool) ;;
+            "layer $1"*) dmsetup remove --retry "$name" ;;
+        esac
+    done
+done
+"""
+
+
+@contextmanager
+def mounted(engine: Engine, chain_id: str, pool: str, options: str) -> Iterator[PlacePath]:
+    """An image layer's device, under a name of our own beside the daemon's, mounted while the block runs."""
+    identity = layer_id(engine.root, Devicemapper.name, chain_id)
+    known = json.loads((engine.root / "devicemapper/metadata" / identity).read_text())
+    name, place = f"roadworthy-{identity[:16]}", engine.place
+    where = place.runtime / "layers" / identity
+    place.path(where).mkdir(parents=True, exist_ok=True)
+    table = f"0 {known['size'] // 512} thin /dev/mapper/{pool} {known['device_id']}"
+    place.run(["dmsetup", "create", name, "--table", table])
+    try:
+        place.run(["mount", "-o", options, f"/dev/mapper/{name}", str(where)])
+        try:
+            yield place.path(where) / "rootfs"
+        finally:
+            place.run(["umount", str(where)])
+    finally:
+        place.run(["dmsetup", "remove", "--retry", name])
 
 
 class Devicemapper(Driver):
     """One thin-provisioned block device per layer; a container is a snapshot of its image's device."""
 
     name = "devicemapper"
-    backings = ("ext4", "xfs")
-    features = LAYERS | SIZE_LIMIT
+    # A container's size cannot be smaller than the base device, 10 GB: a limit, but none that a check could fill.
+    backings = ("direct-lvm", "loop-lvm")
+    features = LAYERS | THIN_POOL
     packages = ("dmsetup",)
     removed_in = "25.0"
     layout = ("devicemapper/mnt", "devicemapper/metadata")
-    info_fields = ("Pool Name", "Backing Filesystem", "Data Space Used", "Metadata Space Used")
+    info_fields = (
+        "Pool Name", "Pool Blocksize", "Base Device Size", "Backing Filesystem", "Udev Sync Supported",
+        "Data Space Used", "Data Space Total", "Metadata Space Used", "Metadata Space Total",
+    )  # fmt: skip
+    root_file_system = "xfs"
+    magic = XFS_SUPER_MAGIC
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.module("dm_mod", "the device mapper")
         yield machine.module("dm_thin_pool", "device-mapper thin targets")
+        yield machine.own_kernel("the devices of its layers")
+
+    def backing_options(self, backing: Backing) -> list[str]:
+        if not backing.pool:
+            return []
+        made = backing.pool.startswith("/dev/mapper/")
+        return [f"dm.{'thinpooldev' if made else 'directlvm_device'}={backing.pool}"]
+
+    def afterwards(self, backing: Backing) -> Iterator[list[str]]:
+        # Names begin with the device that the data root lies on, see moby's DeviceSet.initDevmapper().
+        device = backing.path().stat().st_dev
+        prefix = f"docker-{os.major(device)}:{os.minor(device)}-"
+        yield ["sh", "-c", REMOVE_DEVICES, "sh", prefix]
+
+    @contextmanager
+    def layers_at_hand(self, engine: Engine, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
+        status = dict(engine.info()["DriverStatus"])
+        unique = ["nouuid"] if status["Backing Filesystem"] == "xfs" else []
+        options = ",".join(unique + (["rw"] if writable else ["ro", "norecovery"]))
+        with ExitStack() as held:
+            pool = status["Pool Name"]
+            yield [held.enter_context(mounted(engine, chain_id, pool, options)) for chain_id in chain_ids]
+
+    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+        raise Unsupported("this driver's image layers are devices that are mounted only while the engine uses them")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "devicemapper/mnt" / identity / "rootfs"

@@ -12,6 +12,7 @@ class Native(Driver):
 
     name = "native"
     engine_name = "vfs"
+    engines = ("docker", "podman")
     another = "overlay2"
-    backings = ("ext4", "xfs", "btrfs", "tmpfs")
+    backings = ("ext4", "xfs", "btrfs", "tmpfs", "zfs")
     features = Feature.NONE

@@ -12,7 +12,7 @@ from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath
 
 if TYPE_CHECKING:
-    from roadworthy.engines.dockerd import Dockerd
+    from roadworthy.engines.engine import Engine
 
 
 class Overlay(Driver):
@@ -34,5 +34,5 @@ class Overlay(Driver):
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "overlay" / identity / "root"
 
-    def writable_layer(self, engine: Dockerd, container: Mapping[str, Any]) -> PlacePath:
+    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
         return engine.root / "overlay" / mount_id(engine.root, self.daemon_name, container["Id"]) / "upper"

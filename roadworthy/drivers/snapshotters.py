@@ -3,55 +3,81 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadworthy.drivers.base import Driver
 from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
-from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
+from roadworthy.linux import EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
-from roadworthy.machines.place import PlacePath
+from roadworthy.machines.place import Place, PlacePath
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
 
 if TYPE_CHECKING:
-    from roadworthy.engines.dockerd import Dockerd
+    from roadworthy.engines.engine import Engine
+
+
+#: A thin pool ($2) on two loop devices over files in a directory ($1), as containerd's documentation has it.
+MAKE_POOL = """
+mkdir -p "$1"; cd "$1"; truncate --size=4G data; truncate --size=64M meta
+data=$(losetup --find --show data); meta=$(losetup --find --show meta)
+dmsetup create "$2" --table "0 $(blockdev --getsz "$data") thin-pool $meta $data 128 32768 1 skip_block_zeroing"
+"""
+#: Snapshots' devices before the pool ($1) that they lie in, and its loop devices after it.
+REMOVE_POOL = """
+devices=$(dmsetup table "$1" | cut -d " " -f 4,5)
+for name in $(dmsetup info --columns --noheadings --options=name); do
+    case "$name" in "$1"-*) dmsetup remove --retry "$name" ;; esac
+done
+dmsetup remove --retry "$1"
+for device in $devices; do losetup --detach "/dev/block/$device"; done
+"""
 
 
 class Snapshotter(Driver):
-    """A snapshotter of the containerd that dockerd starts; its root lies below dockerd's data root."""
+    """A snapshotter of the containerd that dockerd uses; its root lies below dockerd's data root."""
 
     first_in = "25.0"
     configuration = {"features": {"containerd-snapshotter": True}}
     another = "native"
     layout = ("containerd",)
+    info_fields = ("driver-type",)
+    #: dockerd mounts what a snapshotter answers, be it a bind mount of a directory.
+    mounts_root = True
 
-    def writable_layer(self, engine: Dockerd, container: Mapping[str, Any]) -> PlacePath:
-        return self.directory(engine, container["Id"])
+    @property
+    def mount_directory(self) -> str:
+        return f"rootfs/{self.daemon_name}"
 
-    def image_layer(self, engine: Dockerd, chain_id: str) -> PlacePath:
-        view = f"roadworthy-{chain_id[-12:]}"
-        ctr(engine, "snapshots", "--snapshotter", self.daemon_name, "view", view, chain_id)
+    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
+        return self.directory(engine, self.ctr(engine, "mounts", "/unused", container["Id"]))
+
+    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+        # Whoever knows a layer's chain id only is told its place when asking for a view of it. The answer is taken from
+        # that very call: a view that nothing refers to may be gone, by containerd's garbage collector, with the next.
+        view = f"roadworthy-{secrets.token_hex(6)}"
         try:
-            return self.directory(engine, view)
+            return self.directory(engine, self.ctr(engine, "view", "--target", "/unused", view, chain_id))
         finally:
-            with suppress(ProgramFailed):  # containerd's garbage collector may be faster
-                ctr(engine, "snapshots", "--snapshotter", self.daemon_name, "rm", view)
+            with suppress(ProgramFailed):
+                self.ctr(engine, "rm", view)
 
-    def directory(self, engine: Dockerd, key: str) -> PlacePath:
-        """The directory of one snapshot: what is its own in the mount that containerd would make of it."""
-        said = ctr(engine, "snapshots", "--snapshotter", self.daemon_name, "mounts", "/unused", key)
+    def directory(self, engine: Engine, mount: str) -> PlacePath:
+        """The directory of one snapshot: what is its own in the mount command that containerd makes of it."""
         for pattern in (r"upperdir=([^,\s]+)", r"lowerdir=([^:,\s]+)", r"mount -t bind (\S+)"):
-            found = re.search(pattern, said)
+            found = re.search(pattern, mount)
             if found:
                 return engine.place.path(found[1])
-        raise Unsupported(f"{self.name} keeps its layers in no directory: {said.strip()}")
+        raise Unsupported(f"{self.name} keeps its layers in no directory: {mount.strip()}")
 
-
-def ctr(engine: Dockerd, *words: str) -> str:
-    """What containerd's own client answers. Docker's images and containers are in the namespace `moby`."""
-    return engine.place.run(["ctr", "--address", engine.containerd, "--namespace", "moby", *words])
+    def ctr(self, engine: Engine, *words: str) -> str:
+        """What containerd's own client says of snapshots; Docker's are in its namespace `moby`."""
+        client = ["ctr", "--address", engine.containerd, "--namespace", "moby"]
+        return engine.place.run([*client, "snapshots", "--snapshotter", self.daemon_name, *words])
 
 
 class ContainerdOverlayfs(Snapshotter):
@@ -90,6 +116,21 @@ class ContainerdBtrfs(Snapshotter):
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.filesystem("btrfs")
 
+    def directory(self, engine: Engine, mount: str) -> PlacePath:
+        # The mount names a subvolume by its number. A view is a snapshot that goes at once; its parent is the layer.
+        found = re.search(r"subvolid=(\d+)(,ro)?", mount)
+        assert found, mount
+        top = engine.data_root.parent
+        listed = engine.place.run(["btrfs", "subvolume", "list", "-q", "-u", str(top)])
+        rows = [re.split(r" (?:gen|top level|parent_uuid|uuid|path) ", line) for line in listed.splitlines()]
+        known = {row[0].removeprefix("ID "): row for row in rows}
+        _, _, _, parent, _, path = known[found[1]]
+        if found[2]:
+            path = next(row[5] for row in rows if row[4] == parent.strip())
+            # containerd seals what it has committed, and checks prepare files in it; what was copied of it stays so.
+            engine.place.run(["btrfs", "property", "set", "-f", "-t", "subvol", str(top / path), "ro", "false"])
+        return engine.place.path(top / path)
+
 
 class ContainerdErofs(Snapshotter):
     """containerd's EROFS snapshotter: an image layer is a read-only file system image, with overlayfs on top."""
@@ -102,11 +143,119 @@ class ContainerdErofs(Snapshotter):
     whiteout_form = "character device 0:0"
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
+    sealed_layers = "an image layer is a read-only EROFS image here: it takes neither holes nor file flags"
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.filesystem("overlay")
         yield machine.filesystem("erofs")
         yield machine.command("mkfs.erofs", "erofs-utils")
 
+    def directory(self, engine: Engine, mount: str) -> PlacePath:
+        found = re.search(r"mount -t erofs (\S+)/layer\.erofs", mount)
+        if not found:
+            return super().directory(engine, mount)
+        # The lowest layer's view is a mount to be made. containerd makes it here for a container, and knows it again.
+        place = f"{found[1]}/fs"
+        if not any(line.split()[4] == place for line in engine.place.mounts()):
+            engine.place.run(["mount", "-t", "erofs", "-o", "ro", f"{found[1]}/layer.erofs", place])
+        return engine.place.path(place)
 
-SNAPSHOTTERS = (ContainerdOverlayfs, ContainerdNative, ContainerdBtrfs, ContainerdErofs)
+
+class ContainerdBlockfile(Snapshotter):
+    """containerd's blockfile snapshotter: every snapshot is a file with a file system in it, a copy of its parent."""
+
+    name = "containerd:blockfile"
+    engine_name = "blockfile"
+    first_in = "28.5"
+    #: The file is copied as a whole, which costs nothing where the backing shares blocks between files.
+    backings = ("xfs", "btrfs", "ext4")
+    features = LAYERS
+    root_file_system = "ext4"
+    magic = EXT4_SUPER_MAGIC
+    sealed_layers = "an image layer is a file system in a file here, which is mounted read-only when it is looked at"
+    nested = True
+    #: The size of every file system.
+    size = "512M"
+
+    def requirements(self, machine: Host) -> Iterator[Requirement]:
+        yield machine.filesystem("ext4")
+        yield machine.command("containerd", "containerd")
+        yield machine.command("mkfs.ext4", "e2fsprogs")
+
+    def containerd_plugins(self, place: Place, data_root: Path) -> Mapping[str, Mapping[str, Any]]:
+        scratch = str(data_root / "blockfile")
+        place.run(["mkdir", "-p", str(data_root)])
+        place.run(["truncate", f"--size={self.size}", scratch])
+        place.run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0", scratch])
+        settings = {"scratch_file": scratch, "fs_type": "ext4", "mount_options": ["loop"]}
+        return {"io.containerd.snapshotter.v1.blockfile": settings}
+
+    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
+        return engine.root / self.mount_directory / str(container["Id"])
+
+    def directory(self, engine: Engine, mount: str) -> PlacePath:
+        found = re.search(r"mount -t ext4 (\S+) /unused", mount)
+        assert found, mount
+        file = Path(found[1])
+        place = file.parents[1] / "looked-at" / file.name
+        if not engine.place.path(place).is_dir():
+            engine.place.run(["mkdir", "-p", str(place)])
+            engine.place.run(["mount", "-t", "ext4", "-o", "loop,ro", str(file), str(place)])
+        return engine.place.path(place)
+
+
+class ContainerdDevmapper(Snapshotter):
+    """containerd's devmapper snapshotter: every snapshot is a thin-provisioned block device."""
+
+    name = "containerd:devmapper"
+    engine_name = "devmapper"
+    first_in = "28.5"
+    backings = ("ext4", "xfs")
+    features = LAYERS
+    root_file_system = "ext4"
+    magic = EXT4_SUPER_MAGIC
+    sealed_layers = "an image layer is a block device of a thin pool here, which is mounted while containerd uses it"
+    nested = True
+
+    def requirements(self, machine: Host) -> Iterator[Requirement]:
+        yield machine.module("dm_mod", "the device mapper")
+        yield machine.module("dm_thin_pool", "device-mapper thin targets")
+        yield machine.command("dmsetup", "dmsetup")
+        yield machine.command("containerd", "containerd")
+        yield machine.own_kernel("the devices of its snapshots")
+
+    def containerd_plugins(self, place: Place, data_root: Path) -> Mapping[str, Mapping[str, Any]]:
+        directory, pool = str(data_root / "devmapper"), f"roadworthy{place.runtime.name}"
+        place.afterwards(["sh", "-ec", REMOVE_POOL, "sh", pool])
+        place.run(["sh", "-ec", MAKE_POOL, "sh", directory, pool])
+        settings = {"root_path": directory, "pool_name": pool, "base_image_size": "512MB", "fs_type": "ext4"}
+        return {"io.containerd.snapshotter.v1.devmapper": settings}
+
+    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
+        return engine.root / self.mount_directory / str(container["Id"])
+
+    def directory(self, engine: Engine, mount: str) -> PlacePath:
+        raise Unsupported(self.sealed_layers)
+
+
+class ContainerdZfs(Snapshotter):
+    """containerd's zfs snapshotter: every snapshot is a ZFS dataset, a clone of its parent."""
+
+    name = "containerd:zfs"
+    engine_name = "zfs"
+    first_in = "28.5"
+    backings = ("zfs",)
+    features = LAYERS
+    root_file_system = "zfs"
+
+    def requirements(self, machine: Host) -> Iterator[Requirement]:
+        lacking = "needs a containerd with its zfs snapshotter: this one was built without it (build tag no_zfs)"
+        yield machine.built_with("containerd", b"github.com/containerd/zfs", lacking)
+        yield machine.module("zfs", "the zfs module")
+        yield machine.command("zfs", "zfsutils-linux")
+
+
+SNAPSHOTTERS = (
+    ContainerdOverlayfs, ContainerdNative, ContainerdBtrfs, ContainerdErofs, ContainerdBlockfile, ContainerdDevmapper,
+    ContainerdZfs,
+)  # fmt: skip

@@ -1,11 +1,32 @@
 """zfs."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from roadworthy.drivers.base import Driver
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from roadworthy.drivers.base import Driver, layer_id
 from roadworthy.features import LAYERS, SIZE_LIMIT
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath
+from roadworthy.reasons import Unsupported
+
+if TYPE_CHECKING:
+    from roadworthy.engines.engine import Engine
+
+
+@contextmanager
+def mounted(engine: Engine, chain_id: str, parent: str, options: str) -> Iterator[PlacePath]:
+    """An image layer's dataset, mounted while the block runs."""
+    identity, place = layer_id(engine.root, Zfs.name, chain_id), engine.place
+    where = place.runtime / "layers" / identity
+    place.path(where).mkdir(parents=True, exist_ok=True)
+    place.run(["mount", "-t", "zfs", "-o", options, f"{parent}/{identity}", str(where)])
+    try:
+        yield place.path(where)
+    finally:
+        place.run(["umount", str(where)])
 
 
 class Zfs(Driver):
@@ -16,11 +37,22 @@ class Zfs(Driver):
     features = LAYERS | SIZE_LIMIT
     packages = ("zfsutils-linux",)
     layout = ("zfs/graph",)
-    info_fields = ("Zpool", "Parent Dataset", "Space Used By Parent")
+    info_fields = ("Zpool", "Zpool Health", "Parent Dataset", "Space Used By Parent", "Space Available",
+                   "Parent Quota", "Compression")  # fmt: skip
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.module("zfs", "the zfs module")
         yield machine.command("zfs", "zfsutils-linux")
+
+    @contextmanager
+    def layers_at_hand(self, engine: Engine, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
+        parent = dict(engine.info()["DriverStatus"])["Parent Dataset"]
+        options = "rw" if writable else "ro"
+        with ExitStack() as held:
+            yield [held.enter_context(mounted(engine, chain_id, parent, options)) for chain_id in chain_ids]
+
+    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+        raise Unsupported("this driver's image layers are datasets that are mounted only while the engine uses them")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "zfs/graph" / identity

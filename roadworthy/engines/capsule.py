@@ -126,6 +126,10 @@ class Capsule:
         """Detaching a loop device in use marks it for release with its last user: the mount takes it along."""
         self.run(["losetup", "--detach", device])
 
+    def afterwards(self, argv: Sequence[str]) -> None:
+        """Raises ProgramFailed: a run that is killed would leave on this host's kernel what `argv` should remove."""
+        raise ProgramFailed(f"{argv[0]} would have to clean up this host's kernel: that is for a kernel of its own")
+
     def reach(self, socket: Path) -> Path:
         """A unix socket inside: directories are shared with this host."""
         return socket

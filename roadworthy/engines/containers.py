@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,13 +16,14 @@ from typing import Any
 from docker.errors import APIError, ImageLoadError, NotFound
 from requests.exceptions import ConnectionError
 
-from roadworthy.engines.dockerd import Dockerd
+from roadworthy.deadline import wait_until
+from roadworthy.engines.engine import Engine
 from roadworthy.engines.pipe import ExecPipe
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import Exchange
 from roadworthy.layers import Directory, Entry, Tree, beneath, entry, layer_tar, write_archive
 from roadworthy.machines.place import PlacePath
-from roadworthy.process import Process
+from roadworthy.process import Process, Refused
 from roadworthy.toolbox import INSIDE, Toolbox
 
 #: Where the volume of the backing file system is seen inside a container.
@@ -35,7 +37,7 @@ SKELETON: dict[str, Entry] = {
 class Container:
     """One container. Its first process is the idle agent; checks drive processes that are started beside it."""
 
-    def __init__(self, engine: Dockerd, toolbox: Toolbox, volume: Path, image: str, **settings: Any) -> None:
+    def __init__(self, engine: Engine, toolbox: Toolbox, volume: Path, image: str, **settings: Any) -> None:
         """Create, not start. `settings` go to the Engine API's container creation, through the Docker SDK."""
         self._engine = engine
         self._toolbox = toolbox
@@ -47,6 +49,7 @@ class Container:
             "stop_signal": "SIGTERM",
             "environment": {"PATH": f"{INSIDE}/bin", "LD_LIBRARY_PATH": ""},
             "use_config_proxy": False,
+            **engine.container_settings,
         }
         chosen.update(settings)
         self.id = str(engine.client.containers.create(image, toolbox.agent("--idle"), **chosen).id)
@@ -161,6 +164,8 @@ class Attempt:
                 operation(*arguments, **keywords)
             except (APIError, ImageLoadError) as refusal:
                 return str(getattr(refusal, "explanation", "") or refusal)
+            except Refused as refusal:
+                return refusal.code
             except ConnectionError:
                 return "the daemon went away"
             return "success"
@@ -179,7 +184,7 @@ def kind_of(member: tarfile.TarInfo) -> str:
 class Containers:
     """Own containers of one check, gone with it."""
 
-    def __init__(self, engine: Dockerd, toolbox: Toolbox, volume: Path, image: str, evidence: Evidence, place: str):
+    def __init__(self, engine: Engine, toolbox: Toolbox, volume: Path, image: str, evidence: Evidence, place: str):
         #: The same operations, answering in the daemon's words, or "success".
         self.attempt = Attempt(self)
         self._engine = engine
@@ -211,8 +216,11 @@ class Containers:
         return container.process(self._place, self._evidence, name)
 
     def commit(self, container: Container) -> str:
-        """Commit, and remember the image for removal; its id."""
-        identity = container.commit(f"check-{len(self._images)}")
+        """Commit, and remember the image for removal; its id. Raises Refused where the daemon cannot."""
+        try:
+            identity = container.commit(f"check-{len(self._images)}")
+        except APIError as refusal:
+            raise Refused("docker commit", str(refusal.explanation or refusal)) from refusal
         self._images.append(identity)
         return identity
 
@@ -248,8 +256,9 @@ class Containers:
         return list(self._engine.client.images.get(image).attrs["RootFS"]["Layers"])
 
     def layer_size(self, image: str) -> int:
-        """What `docker history` says of the image's last layer, in bytes."""
-        return int(self._engine.client.images.get(image).history()[0]["Size"])
+        """The contents of all files in the image's last layer as `docker save` writes it, in bytes."""
+        with self._last_layer(image) as tar:
+            return sum(made.size for made in tar)
 
     def save(self, image: str) -> bytes:
         """`docker save`."""
@@ -257,11 +266,16 @@ class Containers:
 
     def last_layer_saved(self, image: str) -> dict[str, str]:
         """The members of the image's last layer in the check's directory as `docker save` writes them, with types."""
+        with self._last_layer(image) as tar:
+            return {path: kind_of(made) for made in tar if (path := self._relative(made.name))}
+
+    @contextmanager
+    def _last_layer(self, image: str) -> Iterator[tarfile.TarFile]:
         with tarfile.open(fileobj=io.BytesIO(self.save(image))) as archive:
             manifest = json.load(archive.extractfile("manifest.json") or io.BytesIO())
             layer = archive.extractfile(manifest[0]["Layers"][-1])
             with tarfile.open(fileobj=layer) as tar:
-                return {path: kind_of(made) for made in tar if (path := self._relative(made.name))}
+                yield tar
 
     def reload(self, image: str) -> str:
         """`docker save`, `docker rmi`, `docker load`; the name."""
@@ -271,11 +285,12 @@ class Containers:
         return image
 
     def import_tree(self, archive: bytes) -> str:
-        """`docker import` of an exported file system: an image of one layer; its name."""
+        """`docker import` of an exported file system: an image of one layer; its id."""
         name = f"import-{len(self._images)}"
-        self._engine.client.api.import_image_from_data(archive, repository="roadworthy", tag=name)
-        self._images.append(f"roadworthy:{name}")
-        return f"roadworthy:{name}"
+        said = self._engine.client.api.import_image_from_data(archive, repository="roadworthy", tag=name)
+        # Not every engine finds the image by the name that it was told: Podman 4.3 puts another registry before it.
+        self._images.append(str(json.loads(said.splitlines()[-1])["status"]))
+        return self.last_image
 
     def changes(self, container: Container) -> dict[str, str]:
         """What `docker diff` says of the check's own directory, by relative path."""
@@ -289,6 +304,11 @@ class Containers:
     def host_path(self, path: str) -> str:
         """Where a path of the shared volume lies for the daemon, to be bound elsewhere."""
         return str(self._volume) + path.removeprefix(VOLUME)
+
+    def another_second(self) -> None:
+        """Let a second pass, so that times which the engine takes from the clock differ in a layer."""
+        begun = time.monotonic()
+        wait_until(lambda: time.monotonic() - begun > 1.1, 10, "another second")
 
     def all_at_once(self, *operations: Callable[[], object]) -> None:
         """Operations such as `container.start`, each in a thread of its own. The first one's error is raised."""

@@ -24,6 +24,8 @@ COMMON = (
 )  # fmt: skip
 DOCKER = ("docker.io", "containerd", "runc")
 PODMAN = ("podman", "crun", "conmon")
+#: Debian 12's crun raises a resource limit, which takes a capability that not every root has; runc does not insist.
+PODMAN_WITH_RUNC = ("podman", "runc", "conmon")
 #: Bytes free in an image, for guests that write to the disk itself; a hole until then.
 SPARE = 256 << 20
 #: Chosen with NAME+zfs: the tools are in contrib, and useful only where the kernel has the module.
@@ -35,7 +37,7 @@ ENGINES = {
     "docker-20.10-bullseye": ("bullseye", DOCKER),
     "docker-26.1": ("trixie", DOCKER),
     "docker-28.5": ("forky", DOCKER),
-    "podman-4.3": ("bookworm", PODMAN),
+    "podman-4.3": ("bookworm", PODMAN_WITH_RUNC),
     "podman-5": ("trixie", PODMAN),
 }
 

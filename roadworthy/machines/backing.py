@@ -1,4 +1,4 @@
-"""The file system under a daemon's data root: made fresh in an image file, mounted inside the capsule only."""
+"""What lies under a daemon's data root: a file system made fresh on a disk of its own, mounted in its place only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from roadworthy.linux import (
     OVERLAYFS_SUPER_MAGIC,
     TMPFS_MAGIC,
     XFS_SUPER_MAGIC,
+    ZFS_SUPER_MAGIC,
 )
 from roadworthy.machines.place import Place, PlacePath
 
@@ -31,14 +32,19 @@ class Recipe:
     magic: int
     stacked: bool = False
     settle: tuple[tuple[str, ...], ...] = ()
+    #: The file system that the data root lies on, where the backing is named after what is more than that.
+    file_system: str = ""
+    #: What of it stays in the kernel when everything that uses it was killed, in words; empty where nothing does.
+    leaves: str = ""
+    #: Files of containers take inodes of the data root's file system, which counts them.
+    inodes: bool = True
 
 
+EXT4 = ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard")
 #: Times of first use must not be mixed with background initialisation, so ext4's lazy one is off.
+#: Of devicemapper's two, docker info names the file system that is on the devices of the layers.
 RECIPES = {
-    "ext4": Recipe(
-        ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"),
-        "e2fsprogs", "extfs", EXT4_SUPER_MAGIC,
-    ),
+    "ext4": Recipe(EXT4, "e2fsprogs", "extfs", EXT4_SUPER_MAGIC),
     "xfs": Recipe(("mkfs.xfs", "-q", "-f", "-K"), "xfsprogs", "xfs", XFS_SUPER_MAGIC),
     "btrfs": Recipe(
         ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs-progs", "btrfs", BTRFS_SUPER_MAGIC,
@@ -46,6 +52,12 @@ RECIPES = {
     ),
     "tmpfs": Recipe((), "", "tmpfs", TMPFS_MAGIC),
     "overlay": Recipe(("mkfs.ext4", "-q", "-F"), "e2fsprogs", "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True),
+    "direct-lvm": Recipe(
+        EXT4, "e2fsprogs", "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False,
+        leaves="a volume group",
+    ),
+    "loop-lvm": Recipe(EXT4, "e2fsprogs", "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False),
+    "zfs": Recipe(("zpool", "create"), "zfsutils-linux", "zfs", ZFS_SUPER_MAGIC, inodes=False, leaves="a pool"),
 }  # fmt: skip
 
 BACKINGS = tuple(RECIPES)
@@ -56,23 +68,44 @@ class Backing:
 
     def __init__(self, name: str, place: Place, size: int) -> None:
         self.name = name
-        self.mountpoint = mountpoint = place.runtime / "m"
+        self.mountpoint = place.runtime / "m"
         self.recipe = RECIPES[name]
-        self.device = ""
+        #: Whether the driver keeps file systems in files of it, whose pending writes come before its own.
+        self.nested = False
+        #: The block devices that it lies on, and only it.
+        self.devices: list[str] = []
         self._place = place
-        place.path(mountpoint).mkdir(parents=True)
+        place.path(self.mountpoint).mkdir(parents=True)
+        self._make(size)
+
+    def _make(self, size: int) -> None:
+        mountpoint, place = self.mountpoint, self._place
         if not self.recipe.mkfs:
-            place.run(["mount", "-t", name, "-o", f"size={size},mode=0711", "roadworthy", str(mountpoint)])
+            place.run(["mount", "-t", self.name, "-o", f"size={size},mode=0711", "roadworthy", str(mountpoint)])
             return
-        self.device = place.disk(size)
-        place.run([*self.recipe.mkfs, self.device], 120)
-        place.run(["mount", self.device, str(mountpoint)])
-        place.settled(self.device)
+        device = self._disk(size)
+        place.run([*self.recipe.mkfs, device], 120)
+        place.run(["mount", device, str(mountpoint)])
+        place.settled(device)
         if self.recipe.stacked:
             lower, upper, work = (str(mountpoint / name) for name in ("lower", "upper", "work"))
             place.run(["mkdir", lower, upper, work])
             words = f"lowerdir={lower},upperdir={upper},workdir={work}"
             place.run(["mount", "-t", "overlay", "-o", words, "roadworthy", str(mountpoint)])
+
+    def _disk(self, size: int) -> str:
+        self.devices.append(self._place.disk(size))
+        return self.devices[-1]
+
+    @property
+    def file_system_name(self) -> str:
+        """The file system that the data root lies on."""
+        return self.recipe.file_system or self.name
+
+    @property
+    def pool(self) -> str:
+        """What of it the daemon has to be told besides its data root; empty where that is enough."""
+        return ""
 
     def path(self, *parts: str) -> PlacePath:
         """A path in the backing file system, as the controller reaches it."""
@@ -80,15 +113,17 @@ class Backing:
 
     def used_bytes(self) -> int:
         """Bytes in use, after everything pending has been written. Counts data and the file system's own blocks."""
+        if self.nested:
+            self._place.run(["sync"], 120)
         for words in (("sync", "--file-system"), *self.recipe.settle):
             self._place.run([*words, str(self.mountpoint)])
         found = self.path().statvfs()
         return (found.f_blocks - found.f_bfree) * found.f_frsize
 
     def used_inodes(self) -> int:
-        """Inodes in use; 0 where the file system does not count them."""
+        """Inodes in use; 0 where they are not counted for the files of containers."""
         found = self.path().statvfs()
-        return found.f_files - found.f_ffree
+        return found.f_files - found.f_ffree if self.recipe.inodes else 0
 
     def file_system(self, *parts: str) -> str:
         """The name of the file system that a path of the backing really lies on, from statfs(2)'s f_type."""
@@ -97,23 +132,117 @@ class Backing:
         return next((name for name, recipe in RECIPES.items() if recipe.magic == found), f"{found:#x}")
 
     def device_counters(self) -> dict[str, int]:
-        """Reads, bytes and flushes of the block device since it was attached; empty where there is none.
+        """Reads, bytes and flushes of its block devices since they were attached; empty where there is none.
 
         See the kernel's Documentation/block/stat.rst; sectors are of 512 bytes.
         """
-        if not self.device:
-            return {}
-        counted = self._place.path(f"/sys/block/{Path(self.device).name}/stat")
-        fields = [int(word) for word in counted.read_text().split()]
-        names = {"reads": 0, "bytes read": 2, "writes": 4, "bytes written": 6, "flushes": 15}
-        return {name: fields[at] * (512 if name.startswith("bytes") else 1) for name, at in names.items()}
+        counted: dict[str, int] = {}
+        for device in self.devices:
+            fields = self._place.path(f"/sys/block/{Path(device).name}/stat").read_text().split()
+            names = {"reads": 0, "bytes read": 2, "writes": 4, "bytes written": 6, "flushes": 15}
+            for name, at in names.items():
+                value = int(fields[at]) * (512 if name.startswith("bytes") else 1)
+                counted[name] = counted.get(name, 0) + value
+        return counted
 
     def facts(self) -> dict[str, str]:
         """How it was made, and the options that the kernel reports for it."""
         mine = next((line for line in self._place.mounts() if line.split()[4] == str(self.mountpoint)), "")
         return {
-            "file system": self.name,
+            "file system": self.file_system_name,
             "made by": " ".join(self.recipe.mkfs) or "mount -t tmpfs",
             "mount": mine,
-            "device": self.device,
+            "device": " ".join(self.devices),
+            **({"pool": self.pool} if self.pool else {}),
         }
+
+
+#: By the devices alone, for LVM's own view of them lags behind: it keeps hints of what it scanned last. The daemon may
+#: not have come to make them.
+REMOVE_THIN_POOL = """
+for name in thinpool thinpool_tdata thinpool_tmeta; do
+    if dmsetup info "$1-$name" >/dev/null 2>&1; then dmsetup remove --retry "$1-$name"; fi
+done
+wipefs --quiet --all "$2"
+"""
+
+
+class LoopLvm(Backing):
+    """devicemapper left to itself: its thin pool lies on loop devices over two sparse files in the data root."""
+
+    def used_bytes(self) -> int:
+        # What containers wrote goes from their file systems through loop devices to this one: twice, for no order is
+        # promised between file systems.
+        self._place.run(["sync"], 120)
+        self._place.run(["sync"], 120)
+        return super().used_bytes()
+
+
+class DirectLvm(Backing):
+    """devicemapper on a disk: one for the data root, and one for the thin pool.
+
+    `pool` is the disk, of which the daemon makes a thin pool itself. The volume group for that has a name which is
+    fixed in the daemon, so that a second daemon on one kernel gets a thin pool that was made for it.
+    """
+
+    GROUP = "docker"
+
+    def _make(self, size: int) -> None:
+        super()._make(size)
+        place = self._place
+        device = self._disk(size)
+        taken = place.run(["dmsetup", "info", "--columns", "--noheadings", "--options=name"]).split()
+        free = f"{self.GROUP}-thinpool" not in taken
+        self._group = self.GROUP if free else f"roadworthy{place.runtime.name}"
+        place.afterwards(["sh", "-ec", REMOVE_THIN_POOL, "sh", self._group, device])
+        self._pool = device
+        if self._group != self.GROUP:
+            # As the daemon's documentation has it, and as the daemon does it.
+            words = ["--yes", "--type=thin-pool", "--extents=95%FREE", "--chunksize=512K", "--zero=n"]
+            place.run(["vgcreate", "-q", self._group, device])
+            place.run(["lvcreate", "-q", *words, "--name=thinpool", self._group], 120)
+            self._pool = f"/dev/mapper/{self._group}-thinpool"
+
+    @property
+    def pool(self) -> str:
+        return self._pool
+
+    def used_bytes(self) -> int:
+        self._place.run(["sync"], 120)
+        return super().used_bytes() + self._allocated()
+
+    def _allocated(self) -> int:
+        """Bytes of the pool's blocks that are in use, see the kernel's device-mapper/thin-provisioning.rst."""
+        name = f"{self._group}-thinpool"
+        said = self._place.run(["sh", "-c", 'dmsetup status "$1"; dmsetup table "$1"', "sh", name]).splitlines()
+        status, table = (line.split() for line in said)
+        return int(status[5].partition("/")[0]) * int(table[5]) * 512
+
+
+class Zpool(Backing):
+    """A pool of its own, whose file system is the data root's; the driver makes its file systems beside that one."""
+
+    def _make(self, size: int) -> None:
+        place = self._place
+        self._pool = f"roadworthy{place.runtime.name}"
+        device = self._disk(size)
+        place.afterwards(["zpool", "destroy", "-f", self._pool])
+        place.run([*self.recipe.mkfs, "-f", "-m", str(self.mountpoint), self._pool, device], 120)
+
+    @property
+    def pool(self) -> str:
+        return self._pool
+
+    def used_bytes(self) -> int:
+        # The blocks of a deletion are free for use two transactions later, and counted as allocated until then.
+        for words in (["sync", self._pool], ["wait", "-t", "free", self._pool], *[["sync", self._pool]] * 3):
+            self._place.run(["zpool", *words], 120)
+        return int(self._place.run(["zpool", "list", "-Hpo", "allocated", self._pool]))
+
+
+KINDS: dict[str, type[Backing]] = {"direct-lvm": DirectLvm, "loop-lvm": LoopLvm, "zfs": Zpool}
+
+
+def fresh(name: str, place: Place, size: int) -> Backing:
+    """A backing of this name, fresh, on at most `size` bytes of disk for each part that grows."""
+    return KINDS.get(name, Backing)(name, place, size)

@@ -16,6 +16,7 @@ from roadworthy.machines.host import Host
 from roadworthy.machines.initramfs import busybox
 from roadworthy.machines.kernels import kernel, modules_image
 from roadworthy.machines.qemu import PACKAGE, PROGRAM, Disk, Hardware
+from roadworthy.machines.room import room
 from roadworthy.machines.rooted import RootedHost
 from roadworthy.machines.toolbox_disk import toolbox_image
 from roadworthy.machines.zfs import with_zfs
@@ -23,8 +24,8 @@ from roadworthy.reasons import Precondition
 from roadworthy.site import Site
 from roadworthy.toolbox import toolbox
 
-#: Fresh disks of a guest: one for the lane's daemon, the others for daemons that checks start. They are holes at first.
-DATA_DISKS = 4
+#: Fresh disks of a guest, holes at first: one or two for the lane's daemon, the others for daemons that checks start.
+DATA_DISKS = 6
 DISK_SIZE = 8 * GIB
 
 
@@ -32,7 +33,7 @@ DISK_SIZE = 8 * GIB
 class Wanted:
     """What a lane asks of its machine. `root` is an engine root's name, empty for the host's own engine; `kernel` is
 
-    `host`, a series or a path; `zfs` says that its driver needs the module.
+    `host`, a series or a path; `zfs` says that its backing is made of that.
     """
 
     root: str
@@ -77,6 +78,8 @@ def machine(wanted: Wanted, site: Site, stage: Stage, accept_expired: bool = Fal
             held.enter_context(modules.held())
             disks.append(Disk("modules", modules.path / "modules.ext4"))
         hardware = Hardware(found, shell, tuple(disks), command_line=wanted.command_line)
+        with stage("waiting for room for another virtual machine"):
+            held.enter_context(room(hardware.memory))
         with stage(f"booting Linux {found.release}"):
             guest = booted(site, hardware, stage)
         held.callback(guest.close)

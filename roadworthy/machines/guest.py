@@ -32,10 +32,13 @@ from roadworthy.machines.qmp import Qmp, QmpFailed
 from roadworthy.process import Process
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
 
-#: Seconds from power-on to the agent's answer, by accelerator. There is no calibration yet that could stretch them.
-BOOT_DEADLINE = {"kvm": 60.0, "tcg": 180.0}
+#: Seconds from power-on to the agent's answer, by accelerator. There is no calibration yet that could stretch them, and
+#: all that a boot reads may have to come from a slow disk. A boot that went wrong is mostly seen earlier.
+BOOT_DEADLINE = {"kvm": 120.0, "tcg": 420.0}
+#: Seconds until QEMU, or a relay in Python, has been read from the disk and runs.
+START_DEADLINE = 120.0
 #: Seconds that the initramfs looks for a disk; all of them are there from power-on, so that only drivers take time.
-DISK_WAIT = 10
+DISK_WAIT = 60
 #: What the agent's loop takes at most where this suite's deadlines hold as they are: a busy host without emulation.
 REFERENCE_TURNS, REFERENCE_SECONDS = 60_000, 0.02
 #: The guest's init beats once a second. Silence of so many seconds (and as many again for each unit of scale beyond
@@ -124,7 +127,7 @@ class Guest:
         self._qemu = self._capsule.start(arguments(self.hardware, self._files, self.accelerator), self._files.log)
         try:
             # At once: a port whose other end is missing reads as ended in the guest.
-            wait_until(self._connected, 30, "QEMU to open the agent's port")
+            wait_until(self._connected, START_DEADLINE, "QEMU to open the agent's port")
         except TimeoutError as reason:
             raise GuestFailed(f"{reason}; it said: {self._qemu_words()}") from None
         self._asked = self.calls.begin()
@@ -235,7 +238,7 @@ class Guest:
             path = self.runtime / f"f{len(self._forwards)}"
             words = [sys.executable, "-I", "-S", str(RELAY), "outer", str(path), "127.0.0.1", str(PORT), inside]
             relay = self._capsule.start(words, self._files.log)
-            wait_until(lambda: path.exists() or self._ended(relay), 20, f"the relay to {inside}")
+            wait_until(lambda: path.exists() or self._ended(relay), START_DEADLINE, f"the relay to {inside}")
             self._forwards[inside] = path
         return self._forwards[inside]
 
@@ -244,14 +247,32 @@ class Guest:
             raise GuestFailed(f"the relay ended with {relay.returncode}: {self._qemu_words()}")
         return False
 
-    def take_disk(self) -> str:
-        """The serial number of a fresh disk that nobody uses. Raises GuestFailed where all are in use."""
+    def take_disk(self, size: int) -> str:
+        """The serial number of a disk that nobody uses, of `size` bytes that are all a hole.
+
+        Raises GuestFailed where all are in use, or where QEMU does not resize it.
+        """
         if not self._free:
             raise GuestFailed("all disks of the guest are in use: more daemons at once than it has disks")
-        return self._free.pop(0)
+        serial = self._free.pop(0)
+        for wanted in (0, size):
+            self._resize(serial, wanted)
+        return serial
+
+    def _resize(self, serial: str, size: int) -> None:
+        """Made smaller, a disk forgets what lay beyond; the guest learns of its size by an interrupt."""
+        try:
+            if self._control is None:
+                raise QmpFailed("its control socket is not there")
+            self._control.ask("block_resize", 10 * self.scale, device=f"disk-{serial}", size=size)
+        except QmpFailed as reason:
+            raise GuestFailed(f"the disk {serial} cannot be given a size: {reason}") from None
+        sectors = self.path(f"/sys/block/{PurePath(self.device(serial)).name}/size")
+        known = f"the guest to know the size of the disk {serial}"
+        wait_until(lambda: int(sectors.read_text()) * 512 == size, 20 * self.scale, known)
 
     def give_disk(self, serial: str) -> None:
-        """The disk is free again; whoever takes it makes a new file system on it."""
+        """The disk is free again."""
         self._free.append(serial)
 
     def device(self, serial: str) -> str:

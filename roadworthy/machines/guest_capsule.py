@@ -17,13 +17,14 @@ TOOLBOX = "/opt/toolbox"
 
 
 class GuestCapsule:
-    """Process and mount namespaces in a guest. Its disk is one of the guest's fresh ones, taken until `close`."""
+    """Process and mount namespaces in a guest. Its disks are some of the guest's fresh ones, taken until `close`."""
 
     def __init__(self, guest: Guest, number: int) -> None:
         self.runtime = Path(f"/run/roadworthy/{number}")
         self.scale = guest.scale
         self._guest = guest
-        self._disk = ""
+        self._disks: list[str] = []
+        self._afterwards: list[Sequence[str]] = []
         guest.path(self.runtime).mkdir(parents=True)
         mark = self.runtime / "first"
         # Its first process waits, and reaps nothing: what its children leave is gone with it.
@@ -60,12 +61,16 @@ class GuestCapsule:
         return self._guest.path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
 
     def disk(self, size: int) -> str:
-        """A block device of the guest that nobody uses; its size was settled when the guest was powered on."""
-        self._disk = self._guest.take_disk()
-        return self._guest.device(self._disk)
+        """A block device of the guest that nobody uses, without contents, of `size` bytes."""
+        self._disks.append(self._guest.take_disk(size))
+        return self._guest.device(self._disks[-1])
 
     def settled(self, device: str) -> None:
         """A disk of a guest is not to be let go."""
+
+    def afterwards(self, argv: Sequence[str]) -> None:
+        """Run a program in the guest when everything inside has ended, the one named last first."""
+        self._afterwards.append(argv)
 
     def reach(self, socket: Path) -> Path:
         """A unix socket inside, forwarded to one of this host that only its user may open."""
@@ -76,11 +81,13 @@ class GuestCapsule:
         return TOOLBOX
 
     def close(self) -> None:
-        """End everything inside, and give the disk back. A guest that is gone took everything along."""
+        """End everything inside, clear up after it, and give the disks back. A guest that is gone took all along."""
         try:
             self._guest.run(["sh", "-c", f"kill -KILL {self.pid} || true"])
             wait_until(lambda: self._outer.poll() is not None, 30 * self.scale, "a capsule in the guest to end")
+            while self._afterwards:
+                self._guest.run(self._afterwards.pop(), 120)
         except (AgentFault, CallHung):
             return
-        if self._disk:
-            self._guest.give_disk(self._disk)
+        while self._disks:
+            self._guest.give_disk(self._disks.pop())

@@ -62,6 +62,16 @@ class GuestHost(Host):
                 return Requirement(True, "")
         return Requirement(False, f"needs {name}: this engine root has no {package}")
 
+    def built_with(self, program: str, mark: bytes, lacking: str) -> Requirement:
+        try:
+            self._guest.run(["sh", "-c", 'grep -qF -- "$2" "$(command -v "$1")"', "sh", program, mark.decode()])
+        except ProgramFailed:
+            return Requirement(False, lacking)
+        return Requirement(True, "")
+
+    def own_kernel(self, what: str) -> Requirement:
+        return Requirement(True, "")
+
     def privilege(self) -> Requirement:
         return Requirement(True, "")
 
@@ -69,6 +79,7 @@ class GuestHost(Host):
         """What explains verdicts besides the driver's name."""
         return {
             "release": self.release,
+            "upstream": self.upstream,
             "version": self._read("proc/sys/kernel/version").strip(),
             "machine": "x86_64",
             "tainted": self._read("proc/sys/kernel/tainted").strip(),

@@ -6,8 +6,11 @@ import contextlib
 import os
 
 from roadworthy.exchange import AgentFault, CallHung
-from roadworthy.kernel_log import LINES_KEPT
+from roadworthy.kernel_log import kept, spoken
 from roadworthy.machines.guest_calls import GuestCalls
+
+#: Records that are asked for at once, and how often at most: a log that is written faster than read has no end.
+RECORDS, TURNS = 500, 40
 
 
 class GuestKernelLog:
@@ -19,15 +22,18 @@ class GuestKernelLog:
         calls("lseek", self._descriptor, 0, os.SEEK_END)
 
     def lines(self) -> list[str]:
-        """What was logged since the last look, at most LINES_KEPT lines; nothing where the guest is gone.
+        """What the kernel logged since the last look, as much as KernelLog keeps; nothing where the guest is gone.
 
         A guest that is gone has its last words on its console, see Guest.diagnose.
         """
-        try:
-            records = self._calls("records", self._descriptor, LINES_KEPT)
-        except (AgentFault, CallHung):
-            return []
-        return [record.decode(errors="replace").partition(";")[2].splitlines()[0] for record in records]
+        found: list[str] = []
+        with contextlib.suppress(AgentFault, CallHung):
+            for _ in range(TURNS):
+                records = self._calls("records", self._descriptor, RECORDS)
+                found += [line for line in map(spoken, records) if line is not None]
+                if len(records) < RECORDS:
+                    break
+        return kept(found)
 
     def close(self) -> None:
         with contextlib.suppress(AgentFault, CallHung):

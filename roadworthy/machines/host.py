@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,12 @@ class Host:
         """The kernel's series as ids carry it: `linux6.18`."""
         return f"linux{series(self.release)}"
 
+    @cached_property
+    def upstream(self) -> str:
+        """The upstream release that the kernel is made from: `6.1.170`, where a distribution calls it 6.1.0-56."""
+        found = re.search(r"\bDebian (\d+(?:\.\d+)+)", self._read("proc/sys/kernel/version"))
+        return found[1] if found else self.release
+
     def filesystem(self, name: str) -> Requirement:
         """The kernel can mount `name`."""
         known = {line.split()[-1] for line in self._read("proc/filesystems").splitlines()}
@@ -76,6 +83,21 @@ class Host:
             return Requirement(True, "")
         return Requirement(False, f"needs {name}: apt-get install {package}", host=True)
 
+    def own_kernel(self, what: str) -> Requirement:
+        """The kernel ends with the run. `what` would outlive it otherwise, for no namespace holds it."""
+        said = f"leaves {what} in the kernel when it is killed: run it in a machine of its own, as with --kernel=6.1"
+        return Requirement(False, said, host=True)
+
+    def built_with(self, program: str, mark: bytes, lacking: str) -> Requirement:
+        """An installed program has a part that its packager may have left out: `mark` is somewhere in its file."""
+        found = self._program(program)
+        return Requirement(found is not None and mark in found.read_bytes(), lacking)
+
+    def _program(self, name: str) -> Path | None:
+        """The file of an installed program."""
+        found = shutil.which(name, path=ENVIRONMENT["PATH"])
+        return Path(found) if found else None
+
     def privilege(self) -> Requirement:
         """Root, which mounting and starting a daemon take."""
         if os.geteuid() == 0:
@@ -86,6 +108,7 @@ class Host:
         """What explains verdicts besides the driver's name."""
         return {
             "release": self.release,
+            "upstream": self.upstream,
             "version": os.uname().version,
             "machine": os.uname().machine,
             "tainted": self._read("proc/sys/kernel/tainted").strip(),

@@ -93,7 +93,15 @@ def script(plan: Plan, modules: list[str]) -> str:
         "#!/bin/sh",
         f'stop() {{ echo "{MARK} $1"; poweroff -f; }}',
         *(f"mount -t {kind} {kind} /{at} || stop 'no {kind}'" for at, kind in KERNEL_FILESYSTEMS.items()),
-        *(f"insmod /modules/{name} || stop 'module {name} does not load'" for name in modules),
+        # Parameters stand on the command line as MODULE.PARAMETER=VALUE, where insmod itself does not look.
+        "parameters() {",
+        '    for word in $(cat /proc/cmdline); do case "$word" in "$1".*) echo "${word#*.}";; esac; done',
+        "}",
+        *(
+            f"insmod /modules/{name} $(parameters {Path(name).stem.replace('-', '_')})"
+            f" || stop 'module {name} does not load'"
+            for name in modules
+        ),
         # Sets $disk. Disks appear some time after their module: look every 20 ms.
         "find_disk() {",
         "    tries=0",

@@ -62,6 +62,13 @@ class Place(Protocol):
         """The device is in use now: it may be let go with its last user."""
         ...
 
+    def afterwards(self, argv: Sequence[str]) -> None:
+        """Run a program once everything in the place has ended: it removes what no namespace takes along.
+
+        The one that was named last is run first. A place that nothing would clean up after a kill refuses.
+        """
+        ...
+
     def reach(self, socket: Path) -> Path:
         """A unix socket of the place, as a path that this host can connect to."""
         ...

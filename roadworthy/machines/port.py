@@ -19,7 +19,9 @@ class PortPipe:
         return self._socket.fileno()
 
     def send(self, data: bytes) -> None:
-        self._socket.sendall(data)
+        view = memoryview(data)
+        while view:  # not sendall(), which has to send everything before one deadline
+            view = view[self._socket.send(view) :]
 
     def receive(self) -> bytes:
         return self._socket.recv(1 << 16)

@@ -1,4 +1,4 @@
-"""The few words that a controller says to QEMU itself: how are you, and quit. See QEMU's QMP specification."""
+"""The few words that a controller says to QEMU itself: how are you, resize, quit. See QEMU's QMP specification."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class Qmp:
             self._socket.close()
             raise QmpFailed(f"QEMU's control socket is not there: {reason}") from None
 
-    def ask(self, command: str, seconds: float = 10.0) -> Any:
-        """Give one command without arguments; its answer. Raises QmpFailed."""
+    def ask(self, command: str, seconds: float = 10.0, **arguments: Any) -> Any:
+        """Give one command; its answer. Raises QmpFailed."""
         end = time.monotonic() + seconds
         try:
             self._socket.settimeout(seconds)
-            self._socket.sendall(json.dumps({"execute": command}).encode() + b"\n")
+            said = {"execute": command, **({"arguments": arguments} if arguments else {})}
+            self._socket.sendall(json.dumps(said).encode() + b"\n")
             while True:
                 message = self._next(end)
                 if "event" in message:

@@ -28,10 +28,14 @@ class RootedHost(Host):
         return Capsule(site.ledger, site.keep, image=image, runtime=runtime, root=self.engine_root.tree)
 
     def command(self, name: str, package: str) -> Requirement:
-        directories = [Path(word).relative_to("/") for word in ENVIRONMENT["PATH"].split(":")]
-        if any((self.engine_root.tree / directory / name).exists() for directory in directories):
+        if self._program(name) is not None:
             return Requirement(True, "")
         return Requirement(False, f"needs {name}: the engine root {self.engine_root.name} has no {package}")
+
+    def _program(self, name: str) -> Path | None:
+        directories = [Path(word).relative_to("/") for word in ENVIRONMENT["PATH"].split(":")]
+        places = [self.engine_root.tree / directory / name for directory in directories]
+        return next((place for place in places if place.exists()), None)
 
     def facts(self) -> dict[str, Any]:
         return {**super().facts(), "engine root": self.engine_root.name}

@@ -169,7 +169,7 @@ def test_ids_are_unique_and_anchors_arrive(page, attacked):
 def test_tables_name_their_parts(page):
     """Each table has a caption, and each head cell a scope."""
     elements = Elements(page)
-    assert len(elements.all("table")) == len(elements.all("caption")) == 5
+    assert len(elements.all("table")) == len(elements.all("caption")) == 6
     assert all(th.get("scope") for th in elements.all("th"))
 
 

@@ -19,6 +19,7 @@ class FakeStand:
 
     def __init__(self, lane):
         self.lane = lane
+        self.features = lane.driver.features
         self.lost = None
         self.keep = False
         self.seconds = {"daemon": 0.5}
@@ -31,6 +32,9 @@ class FakeStand:
 
     def deviation_facts(self, provenance):
         return Facts(self.lane.driver.name, self.lane.backing, "docker", (20, 10), (6, 1), provenance, {})
+
+    def refuse_holes(self, check):
+        """A stand without layers can hold any file."""
 
     def recovered(self, broken, capabilities):
         return broken

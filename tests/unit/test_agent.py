@@ -19,6 +19,9 @@ from roadworthy.process import Died, Process, Refused
 from roadworthy.reaper import start_time
 from roadworthy.toolbox import AGENT
 
+#: open and openat by number, as /proc/PID/syscall shows them, on x86-64 and on 64-bit ARM.
+OPENING = ("2", "257", "56")
+
 
 class LocalPipe:
     """The agent's streams without an engine between."""
@@ -272,6 +275,56 @@ def test_the_agent_leaves_with_its_controller(talk, fs):
     talk.pipe.agent.stdin.close()
     assert talk.pipe.agent.wait(10) == 0
     wait_until(lambda: start_time(pid) is None, 10, "the process to end")
+
+
+def waits_in_the_kernel(pid):
+    """Whether the process sleeps inside open(2)."""
+    with open(f"/proc/{pid}/syscall") as file:
+        return file.read().split()[0] in OPENING
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["its input ends", "it is killed"])
+def test_a_process_that_waits_in_a_call_goes_with_the_agent(talk, fs, killed):
+    """A process that waits inside the kernel does not outlive its agent."""
+    fs.mkfifo("p")
+    pid = fs.getpid()
+    fs.begin("open", "p", O_RDONLY, 0)
+    wait_until(lambda: waits_in_the_kernel(pid), 10, "the process to wait for a writer")
+    if killed:
+        talk.pipe.agent.kill()
+    talk.pipe.agent.stdin.close()
+    talk.pipe.agent.wait(10)
+    wait_until(lambda: start_time(pid) is None, 10, "the process to end")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_process_of_another_user_goes_with_the_agent(talk, fs, tmp_path):
+    """A process that gave up root and waits inside the kernel does not outlive its agent."""
+    tmp_path.chmod(0o755)
+    fs.mkfifo("p", 0o666)
+    pid = fs.getpid()
+    fs.become(1000)
+    fs.begin("open", "p", O_RDONLY, 0)
+    wait_until(lambda: waits_in_the_kernel(pid), 10, "the process to wait for a writer")
+    talk.pipe.agent.kill()
+    wait_until(lambda: start_time(pid) is None, 10, "the process to end")
+
+
+def test_a_slow_machine_is_given_time_for_its_looks(fs):
+    """Looking often goes on past its time until it has looked often, or until that takes too long."""
+    fs.store("f", b"xx")
+    assert fs.begin("look_often", "f", 0.0, 7).answer(10) == [0, 0, 0]
+    looks, missing, torn = fs.begin("look_often", "f", 0.02, 1 << 40).answer(10)
+    assert looks > 0
+    assert (missing, torn) == (0, 0)
+    assert fs.begin("look_often", "nowhere", 0.05).answer(10)[1] >= 20
+
+
+def test_a_started_program_goes_with_its_process(fs):
+    """A program that was left running ends with the process that started it."""
+    pid = fs.start("/bin/sleep", "1000")
+    fs.leave()
+    wait_until(lambda: start_time(pid) is None, 10, "the program to end")
 
 
 def test_an_agent_that_is_killed_is_a_fault(talk, fs):

@@ -99,12 +99,28 @@ def test_a_bundle_that_cannot_be_written_is_a_usage_error(run, unrooted, monkeyp
     assert list((tmp_path / "ledgers").glob("*")) == []
 
 
-def test_several_processes_are_refused(run, nothing_starts, pytester):
-    """Where pytest-xdist is installed and asked for workers, the run is refused."""
-    pytester.makeconftest("def pytest_addoption(parser): parser.addoption('--numprocesses', type=int)")
-    done = run(CHECK, "--numprocesses=2")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-n", "2", "--dist=each"], "a lane goes to one worker as a whole: leave out --dist=each"),
+        (["-n", "2", "--mutant=identity"], "--mutant runs in one process; leave out -n"),
+    ],
+    ids=["dist", "mutant"],
+)
+def test_what_workers_cannot_do_is_refused(run, nothing_starts, options, said):
+    """A lane is not torn apart, and a faulty driver is not spread."""
+    done = run(CHECK, *options)
     assert done.code == USAGE
-    assert "lanes run one after another in one process; leave out -n" in done.text
+    assert said in done.text
+
+
+def test_a_matrix_and_axes_exclude_each_other(run, nothing_starts, tmp_path):
+    """A matrix file names the lanes; what else names some is refused, with the way to pick from it."""
+    path = tmp_path / "m.toml"
+    path.write_text('[axes]\ndriver = "vfs"\n')
+    done = run(CHECK, f"--matrix={path}")
+    assert done.code == USAGE
+    assert "leave out --driver, or pick lanes by name with -k" in done.text
 
 
 def test_collecting_starts_nothing_and_prints_stable_ids(run, nothing_starts):
@@ -150,7 +166,7 @@ def test_an_unprivileged_user_without_an_engine_can_collect(pytester, without_ro
         found.append([line for line in done.stdout.splitlines() if "::" in line])
     assert found[0] == found[1]
     assert "test_sample.py::test_pass[overlay2-ext4-docker20.10-" in found[0][0]
-    assert "devicemapper-ext4-docker20.10-" in found[0][1]
+    assert "devicemapper-direct-lvm-docker20.10-" in found[0][1]
 
 
 def test_a_second_check_with_an_id_is_refused(run, nothing_starts):

@@ -409,6 +409,45 @@ def test_the_parcel_is_what_the_init_finds():
     assert json.loads(packed[f"{HOME}/settings.json"])["sysctl"] == {"a/b": "1"}
 
 
+# --- the agent's port
+
+
+def test_a_request_that_is_taken_slowly_is_sent(tmp_path):
+    """The deadline of a port is for each piece that the guest takes, and not for the whole of a request."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "a"))
+        listener.listen()
+        pipe = PortPipe(tmp_path / "a", 0.5)
+        connection, _ = listener.accept()
+    request = bytes(4 << 20)
+    taken = []
+
+    def take_slowly():
+        while sum(taken) < len(request):
+            threading.Event().wait(0.02)
+            taken.append(len(connection.recv(1 << 16)))
+
+    reader = threading.Thread(target=take_slowly)
+    reader.start()
+    pipe.send(request)
+    reader.join(60)
+    assert sum(taken) == len(request)
+    connection.close()
+    pipe.close()
+
+
+def test_a_request_that_nobody_takes_is_given_up(tmp_path):
+    """A guest that has stopped reading ends the sending with an error."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "a"))
+        listener.listen()
+        pipe = PortPipe(tmp_path / "a", 0.2)
+        connection, _ = listener.accept()
+    with connection, pytest.raises(TimeoutError):
+        pipe.send(bytes(4 << 20))
+    pipe.close()
+
+
 # --- QEMU's control socket
 
 

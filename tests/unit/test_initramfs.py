@@ -133,6 +133,20 @@ def test_modules_of_every_compression(tmp_path):
     assert {unpacked(tmp_path / f"a.ko{suffix}") for suffix in ("", ".xz", ".gz")} == {b"module"}
 
 
+def test_modules_get_their_parameters_from_the_command_line(whole):
+    """insmod is given what stands on the kernel's command line for its module, whose name has no dashes there."""
+    text = script(Plan(init="/sbin/init"), ["virtio-blk.ko", "overlay.ko"])
+    assert "insmod /modules/overlay.ko $(parameters overlay) || stop" in text
+    assert "insmod /modules/virtio-blk.ko $(parameters virtio_blk) || stop" in text
+    function = text[text.index("parameters()") :].partition("\n}\n")[0].replace("/proc/cmdline", "cmdline")
+    words = "echo 'quiet overlay.metacopy=on overlays.x=1 overlay.index=off btrfs.y=2' >cmdline"
+    done = subprocess.run(
+        ["sh", "-c", f"cd \"$0\"; {words}\n{function}\n}}\nparameters overlay", whole.image.parent],
+        text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["metacopy=on", "index=off"]
+
+
 def test_every_program_that_the_script_calls_is_there(busybox, whole):
     shell = {
         "[",
@@ -147,6 +161,9 @@ def test_every_program_that_the_script_calls_is_there(busybox, whole):
         "stop()",
         "find_disk",
         "find_disk()",
+        "parameters",
+        "parameters()",
+        "case",
     }
     text = script(Plan(init="/sbin/init", modules="modules", files={"/x": b""}), ["a.ko"])
     words = set(re.findall(r"(?:^|&&|\|\||;|\$\(|\{|\bexec)\s*([a-z_\[]+(?:\(\))?)(?=\s)", text, re.MULTILINE))

@@ -52,6 +52,8 @@ LOOKALIKES = [
     "audit: type=1400 audit(1.2:3): apparmor=\"DENIED\" operation=\"mount\"",
     "NMI watchdog: Enabled. Permanently consumes one hw-PMU counter.",
     "debugfs: Directory 'BUG:' with parent 'block' already present!",
+    "aufs au_opts_verify:763:dockerd[238]: dirperm1 breaks the protection by the permission bits on the lower branch",
+    "aufs may_rename_srcdir:561:python3[9]: renaming dir who has child(ren) on multiple branches, is not supported",
     "",
 ]  # fmt: skip
 

@@ -52,8 +52,8 @@ def test_all_backings_are_those_of_the_driver():
 
 
 def test_every_default_backing_can_be_made():
-    """Each driver's backings are ones that the suite makes, or zfs, which makes its own."""
-    assert all(name in (*BACKINGS, "zfs") for driver in DRIVERS.values() for name in driver.backings)
+    """Each driver's backings are ones that the suite makes."""
+    assert all(name in BACKINGS for driver in DRIVERS.values() for name in driver.backings)
 
 
 def test_no_driver_is_no_lane():
@@ -156,3 +156,44 @@ def test_one_lane_asked_for_twice_is_refused():
     """The installed engine and an engine root of its series would be one column."""
     with pytest.raises(LaneError, match="asked for twice"):
         expand(["vfs"], [], [], machines(["host,docker-20.10"]))
+
+
+def columns(driver, *engines, kernels=(), backing=()):
+    return [lane.id for lane in expand([driver], backing, [], machines(engines, kernels))]
+
+
+def test_a_driver_of_podman_brings_its_engine():
+    """Where no engine is named, a driver of Podman gets Podman, also on another kernel, and others what they had."""
+    assert columns("podman:overlay,overlay2") == [
+        "podman:overlay-ext4-podman5-linux6.18", "overlay2-ext4-docker20.10-linux6.18",
+    ]  # fmt: skip
+    (lane,) = expand(["podman:vfs"], [], [], machines(kernels=["6.1"]))
+    assert (lane.id, lane.root, lane.source) == ("podman:vfs-ext4-podman5-linux6.1", "podman-5", "6.1")
+
+
+def test_of_several_engines_a_driver_gets_those_that_have_it():
+    """Drivers and engines are combined as far as they go together; the reference goes with all."""
+    assert columns("podman:vfs,vfs,native", "docker-28.5", "podman-5") == [
+        "podman:vfs-ext4-podman5-linux6.18", "vfs-ext4-docker28.5-linux6.18", "native-ext4-docker28.5-linux6.18",
+        "native-ext4-podman5-linux6.18",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("driver", "engine", "said"),
+    [
+        ("podman:overlay", "docker-28.5", r"no storage driver of docker28\.5; it goes with podman-4\.3,"),
+        ("podman:overlay", "host", r"no storage driver of docker20\.10; it goes with podman-4\.3,"),
+        ("overlay2", "podman-5", r"no storage driver of podman5; it goes with docker-20\.10,"),
+    ],
+)
+def test_a_driver_that_no_engine_has_is_refused(driver, engine, said):
+    """A driver with the wrong engine is refused, and told which ones it goes with."""
+    with pytest.raises(LaneError, match=said):
+        columns(driver, engine)
+
+
+def test_of_all_drivers_an_engine_gets_its_own():
+    """`all` names what there is, and so each engine gets the drivers that it has."""
+    assert {lane.partition("-")[0].partition(":")[0] for lane in columns("all", "podman-5")} == {"native", "podman"}
+    assert not any(lane.startswith("podman") for lane in columns("all", "docker-28.5"))

@@ -318,7 +318,7 @@ def test_a_bundle_that_can_no_longer_be_written_ends_the_run(run, fake_stand, mo
 
 def test_a_lane_that_is_lost_after_a_check_leaves_the_rest_missing(run, fake_stand, monkeypatch):
     """Where a lane cannot be brought back, the check that broke it has the verdict and the others are missing."""
-    from roadworthy.engines.dockerd import EngineFailed
+    from roadworthy.engines.engine import EngineFailed
 
     def recovered(self, broken, capabilities):
         if broken is not None:

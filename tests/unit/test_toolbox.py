@@ -5,6 +5,7 @@ import os
 import pytest
 
 from roadworthy import toolbox as module
+from roadworthy.programs import ProgramFailed
 from roadworthy.toolbox import Toolbox, cache_directory, digest
 
 
@@ -70,3 +71,13 @@ def test_a_toolbox_is_made_once_and_runs_the_agent(tmp_path):
     )  # fmt: skip
     assert "json" in said
     assert all(line.startswith(str(first.directory)) for line in said.splitlines())
+
+
+def test_a_fio_that_does_not_answer_ends_no_run(monkeypatch):
+    """A program that takes too long to say its version, as from a slow disk, leaves a gap in the header and no more."""
+
+    def late(argv, *_):
+        raise ProgramFailed(f"{argv[0]} did not end within 60 s")
+
+    monkeypatch.setattr(module, "run", late)
+    assert module.fio_version() == ""

@@ -4,7 +4,7 @@ import pytest
 
 from reports.records import WORST_FIRST
 from roadworthy.deviations import Entry
-from roadworthy.engines.dockerd import EngineFailed
+from roadworthy.engines.engine import EngineFailed
 from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.process import Died, HostTrouble, Refused
 from roadworthy.programs import ProgramFailed

@@ -1,0 +1,184 @@
+"""An engine: a daemon of our own that runs containers on the driver and the backing under test."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import docker
+from docker.errors import DockerException
+
+from roadworthy.deadline import wait_until
+from roadworthy.drivers import Driver
+from roadworthy.features import Feature
+from roadworthy.machines.backing import Backing
+from roadworthy.machines.place import Place, PlacePath, Program
+
+START_DEADLINE = 60.0
+
+
+class EngineFailed(Exception):
+    """The engine did not start, fell back to another driver, or died: nothing is said about the driver's promises."""
+
+
+class Engine(ABC):
+    """One daemon that speaks Docker's API, in its place. A subclass says how it is started and told a driver."""
+
+    #: The engine's name, as lanes' ids and the conditions of deviations have it.
+    name: ClassVar[str]
+    #: The daemon, in messages.
+    program: ClassVar[str]
+    #: What it is made of: programs that its machine must have, and the Debian packages that bring them.
+    programs: ClassVar[tuple[tuple[str, str], ...]]
+    #: What it has besides what its drivers have.
+    features: ClassVar[Feature] = Feature.NONE
+    #: The directory of the backing that is the data root.
+    directory: ClassVar[str]
+    #: What every container is created with, as the Docker SDK's arguments.
+    container_settings: Mapping[str, Any] = {}
+
+    def __init__(
+        self,
+        place: Place,
+        backing: Backing,
+        driver: Driver,
+        storage_options: Sequence[str] = (),
+        cgroup: str = "",
+        extra: Sequence[str] = (),
+        data_root: Path | None = None,
+    ) -> None:
+        self.data_root = data_root or backing.mountpoint / self.directory
+        self.place = place
+        self._runtime = place.runtime
+        self.log = place.path(place.runtime / "log")
+        self.socket = place.reach(place.runtime / "s")
+        self._argv = self._command_line(driver, storage_options, cgroup, extra)
+        self._first_argv = tuple(self._argv)
+        self.client: docker.DockerClient
+        self._process: Program | None = None
+        self.start()
+
+    @abstractmethod
+    def _command_line(
+        self, driver: Driver, storage_options: Sequence[str], cgroup: str, extra: Sequence[str]
+    ) -> list[str]:
+        """Write what the daemon reads at its start; its command line.
+
+        The process that it becomes has its own number, in its place's namespace, in `pid` of the runtime directory.
+        """
+
+    def start(self) -> None:
+        """Start the daemon and wait until it answers. Raises EngineFailed with the daemon's last words."""
+        self.place.path(self._runtime / "s").unlink(missing_ok=True)
+        self._process = self.place.start(self._argv, self._runtime / "log")
+        try:
+            wait_until(self._answers, START_DEADLINE * self.place.scale, f"{self.program} to answer on its socket")
+        except TimeoutError as reason:
+            raise EngineFailed(f"{reason}; it said: {self.last_words()}") from None
+
+    def _answers(self) -> bool:
+        assert self._process
+        if self._process.poll() is not None:
+            raise EngineFailed(f"{self.program} ended with {self._process.poll()}: {self.last_words()}")
+        if not self.place.path(self._runtime / "s").exists():
+            return False
+        try:
+            # The base URL is ours: DOCKER_HOST and contexts of the environment play no part.
+            patience = int(60 * self.place.scale)
+            self.client = docker.DockerClient(base_url=f"unix://{self.socket}", version="auto", timeout=patience)
+            return bool(self.client.ping())
+        except DockerException:
+            return False
+
+    @property
+    def root(self) -> PlacePath:
+        """The data root, as the controller reaches it."""
+        return self.place.path(self.data_root)
+
+    def alive(self) -> bool:
+        """Whether the daemon's process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def info(self) -> dict[str, Any]:
+        """What `docker info` says."""
+        return dict(self.client.info())
+
+    def proc(self, pid: int) -> PlacePath:
+        """The /proc directory of a process as the engine numbers it, which is not as this host does."""
+        return self.place.path(f"/proc/{pid}")
+
+    def daemon_pid(self) -> int:
+        """The daemon's process id, as its place numbers it."""
+        return int(self.place.path(self._runtime / "pid").read_text())
+
+    @property
+    def containerd(self) -> str:
+        """The address of the containerd that the daemon starts, as the place sees it; empty where it starts none."""
+        return ""
+
+    @abstractmethod
+    def command(self, *words: str) -> str:
+        """What the engine's own command answers when it talks to the daemon, or what it says where it refuses."""
+
+    @contextmanager
+    def leaked_mounts(self) -> Iterator[None]:
+        """A mount namespace that holds a copy of every mount there is now, while the block runs."""
+        with self.beside("", "unshare", "--mount", "--propagation", "private", "--"):
+            yield
+
+    @contextmanager
+    def beside(self, preparation: str, *wrapped: str, argument: str = "") -> Iterator[int]:
+        """A shell beside the daemon, while the block runs; its process id, as its place numbers it.
+
+        It runs `preparation` with `argument` as `$2` first. `wrapped` is a program that runs the shell.
+        """
+        mark = self._runtime / "beside"
+        script = f'{preparation}\necho $$ >"$1"; while [ -e "$1" ]; do sleep 0.1; done'
+        held = self.place.start([*wrapped, "sh", "-c", script, "sh", str(mark), argument], self._runtime / "log")
+        seen = self.place.path(mark)
+        begun = "a shell beside the daemon to begin"
+        wait_until(lambda: seen.exists() and seen.read_text().endswith("\n"), 20 * self.place.scale, begun)
+        try:
+            yield int(seen.read_text())
+        finally:
+            seen.unlink()
+            wait_until(lambda: held.poll() is not None, 20 * self.place.scale, "a shell beside the daemon to end")
+
+    def stop(self, kill: bool = False) -> None:
+        """End the daemon, gently or by SIGKILL."""
+        assert self._process
+        if self._process.poll() is None:
+            word = "KILL" if kill else "TERM"
+            self.place.run(["sh", "-c", f"kill -{word} {self.daemon_pid()}"])
+            wait_until(lambda: not self.alive(), 30 * self.place.scale, f"{self.program} to end")
+        self.client.close()
+
+    def restart(self, kill: bool = False, storage_driver: str | None = None) -> None:
+        """Stop, gently or by SIGKILL, and start again on the same data root.
+
+        Told a driver, the daemon takes that one; told an empty name, it has to choose.
+        """
+        self.stop(kill)
+        if storage_driver is not None:
+            self._choose(storage_driver)
+        self.start()
+
+    def _choose(self, storage_driver: str) -> None:
+        """Name another driver, or none, on the command line; the first one's options are nothing to another."""
+        at = self._first_argv.index("--storage-driver") + 1
+        self._argv = list(self._first_argv)
+        self._argv[at] = storage_driver
+        while storage_driver not in ("", self._first_argv[at]) and "--storage-opt" in self._argv:
+            option = self._argv.index("--storage-opt")
+            del self._argv[option : option + 2]
+
+    def last_words(self) -> str:
+        """The error lines at the end of the daemon's log, or its last lines."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        wrong = [line for line in lines[-60:] if re.search(r"level=(error|fatal)|failed|panic|^Error", line)]
+        told = [re.sub(r'^time="[^"]*" ', "", line) for line in (wrong or lines)[-3:]]
+        return " / ".join(told) or "nothing"

@@ -1,0 +1,54 @@
+"""dockerd: what of its start is its own haste, and what is a failure."""
+
+import pytest
+
+from roadworthy.engines.dockerd import STARTS, Dockerd
+from roadworthy.engines.engine import Engine, EngineFailed
+
+LATE = "dockerd ended with 1: failed to start containerd: timeout waiting for containerd to start"
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    """A daemon that is not there: its starts fail with these words in turn, and then succeed."""
+    words, begun = [], []
+
+    def start(self):
+        begun.append(self)
+        if len(begun) <= len(words):
+            raise EngineFailed(words[len(begun) - 1])
+
+    monkeypatch.setattr(Engine, "start", start)
+
+    def told(*failures):
+        words[:] = failures
+        Dockerd.start(object.__new__(Dockerd))
+        return len(begun)
+
+    told.begun = begun
+    return told
+
+
+def test_a_start_that_succeeds_is_the_only_one(starts):
+    """A daemon that comes up is started once."""
+    assert starts() == 1
+
+
+@pytest.mark.parametrize("late", range(1, STARTS))
+def test_a_containerd_that_is_late_several_times(starts, late):
+    """dockerd has its own deadline for containerd, which nobody can stretch: it is met by starting again."""
+    assert starts(*[LATE] * late) == late + 1
+
+
+def test_a_containerd_that_is_always_late_is_a_failure(starts):
+    """A daemon that never gets on is not started for ever."""
+    with pytest.raises(EngineFailed, match="waiting for containerd"):
+        starts(*[LATE] * STARTS)
+    assert len(starts.begun) == STARTS
+
+
+def test_any_other_failure_is_told_at_once(starts):
+    """A daemon that refuses its driver is not asked twice."""
+    with pytest.raises(EngineFailed, match="driver not supported"):
+        starts("dockerd ended with 1: driver not supported")
+    assert len(starts.begun) == 1

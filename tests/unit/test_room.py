@@ -1,0 +1,26 @@
+"""Room for guests: how many at once, and that others wait."""
+
+import os
+
+import pytest
+
+from roadworthy.machines import room as rooms
+from roadworthy.machines.room import places, room
+
+
+def test_at_most_one_guest_a_core_and_what_memory_holds():
+    """More memory a guest, fewer guests, and always one."""
+    assert 1 <= places(1 << 30) <= os.cpu_count()
+    assert places(1 << 60) == 1
+
+
+def test_who_finds_all_places_taken_waits_for_one(tmp_path, monkeypatch):
+    """With one place taken the next waits until its patience ends; a place that is free again is taken."""
+    monkeypatch.setattr(rooms, "PATIENCE", 0.05)
+    monkeypatch.setattr(rooms, "places", lambda memory: 1)
+    with (
+        room(1, tmp_path), pytest.raises(TimeoutError, match="room for another virtual machine"), room(1, tmp_path),
+    ):  # fmt: skip
+        pass
+    with room(1, tmp_path):
+        pass
