@@ -12,6 +12,9 @@ from roadworthy.evidence import Evidence
 from roadworthy.layers import Device, Directory, Entry, Fifo, File, Hardlink, SparseFile, Symlink
 from roadworthy.process import Process
 
+#: What one request to an agent carries of a file; it has to stay below the exchange's limit.
+PIECE = 4 << 20
+
 
 def prepared(process: Process, check: Declared) -> None:
     """Make the check's trees in the container (`upper`), or make the driver copy them up (`copied-up`)."""
@@ -41,16 +44,24 @@ def lay_out_through(process: Process, tree: Mapping[str, Entry]) -> None:
             process.utimens(path, tree[path].mtime_ns, tree[path].mtime_ns, follow=False)
 
 
+def append(process: Process, path: str, content: bytes) -> None:
+    """Write `content` behind a file's end, in pieces."""
+    descriptor = process.open(path, os.O_WRONLY | os.O_APPEND)
+    for begin in range(0, len(content), PIECE):
+        process.write(descriptor, content[begin : begin + PIECE])
+    process.close(descriptor)
+
+
 def make(process: Process, path: str, value: Entry) -> None:
     match value:
         case File():
-            process.store(path, value.content)
+            process.store(path, value.content[:PIECE])
+            if len(value.content) > PIECE:
+                append(process, path, value.content[PIECE:])
         case SparseFile():
             process.store(path, b"")
             process.truncate(path, value.size - len(value.tail))
-            descriptor = process.open(path, os.O_WRONLY | os.O_APPEND)
-            process.write(descriptor, value.tail)
-            process.close(descriptor)
+            append(process, path, value.tail)
         case Directory():
             process.mkdir(path)
         case Symlink():

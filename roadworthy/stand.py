@@ -63,15 +63,16 @@ def requirements(lane: Lane, machine: Host) -> Iterator[Requirement]:
 
 def refuse_unmet(lane: Lane, machine: Host) -> None:
     """Raise Unsupported for what this kernel or engine has not, Precondition for what the user can mend."""
-    for need in requirements(lane, machine):
-        if not need.met:
-            raise (Precondition if need.host else Unsupported)(need.reason)
     removed = lane.driver.removed_in
     if removed and version(lane.engine.removeprefix("docker")) >= version(removed):
         raise Unsupported(f"{lane.driver.name} is not shipped by this engine: removed in Docker {removed}")
     first = lane.driver.first_in
     if first and version(lane.engine.removeprefix("docker")) < version(first):
         raise Unsupported(f"{lane.driver.name} is not in this engine: it came with Docker {first}")
+    # Of a driver that the engine has not, nobody wants to know what else it would take.
+    for need in requirements(lane, machine):
+        if not need.met:
+            raise (Precondition if need.host else Unsupported)(need.reason)
 
 
 @dataclass

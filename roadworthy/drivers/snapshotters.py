@@ -234,8 +234,8 @@ class ContainerdDevmapper(Snapshotter):
     def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
         return engine.root / self.mount_directory / str(container["Id"])
 
-    def directory(self, engine: Engine, mount: str) -> PlacePath:
-        raise Unsupported(self.sealed_layers)
+    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+        raise Unsupported(self.sealed_layers)  # not even a view: its device would be gone while udev looks at it
 
 
 class ContainerdZfs(Snapshotter):

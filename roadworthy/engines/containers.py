@@ -26,6 +26,8 @@ from roadworthy.machines.place import PlacePath
 from roadworthy.process import Process, Refused
 from roadworthy.toolbox import INSIDE, Toolbox
 
+#: What `docker load` may take for a layer, each of which another process unpacks.
+SECONDS_PER_LAYER = 2.0
 #: Where the volume of the backing file system is seen inside a container.
 VOLUME = "/volume"
 #: Directories that a runtime expects in a root file system, so that nothing has to be made in the writable layer.
@@ -243,7 +245,8 @@ class Containers:
         layers = [beneath(f"c/{PurePosixPath(self._place).name}", tree) for tree in trees]
         archive = io.BytesIO()
         write_archive(archive, name, [layer_tar({**SKELETON, **layers[0]}), *map(layer_tar, layers[1:])])
-        self.load(archive.getvalue(), name)
+        with self._engine.patience(SECONDS_PER_LAYER * len(trees)):
+            self.load(archive.getvalue(), name)
         return name
 
     @property

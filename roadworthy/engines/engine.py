@@ -19,6 +19,8 @@ from roadworthy.machines.backing import Backing
 from roadworthy.machines.place import Place, PlacePath, Program
 
 START_DEADLINE = 60.0
+#: Seconds that the daemon may take to answer a request.
+ANSWER_DEADLINE = 60.0
 
 
 class EngineFailed(Exception):
@@ -88,11 +90,21 @@ class Engine(ABC):
             return False
         try:
             # The base URL is ours: DOCKER_HOST and contexts of the environment play no part.
-            patience = int(60 * self.place.scale)
+            patience = int(ANSWER_DEADLINE * self.place.scale)
             self.client = docker.DockerClient(base_url=f"unix://{self.socket}", version="auto", timeout=patience)
             return bool(self.client.ping())
         except DockerException:
             return False
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait this much longer for each of the daemon's answers, while the block runs: for what takes its time."""
+        usual = self.client.api.timeout
+        self.client.api.timeout = usual + int(seconds * self.place.scale)
+        try:
+            yield
+        finally:
+            self.client.api.timeout = usual
 
     @property
     def root(self) -> PlacePath:

@@ -1,5 +1,7 @@
 """dockerd: what of its start is its own haste, and what is a failure."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from roadworthy.engines.dockerd import STARTS, Dockerd
@@ -52,3 +54,21 @@ def test_any_other_failure_is_told_at_once(starts):
     with pytest.raises(EngineFailed, match="driver not supported"):
         starts("dockerd ended with 1: driver not supported")
     assert len(starts.begun) == 1
+
+
+def test_patience_ends_with_its_block():
+    """An answer that takes its time is waited for longer, stretched as all deadlines are, and the next as ever."""
+    daemon = object.__new__(Dockerd)
+    daemon.place = SimpleNamespace(scale=2.5)
+    daemon.client = SimpleNamespace(api=SimpleNamespace(timeout=60))
+    seen = []
+
+    def refused():
+        with daemon.patience(100):
+            seen.append(daemon.client.api.timeout)
+            raise ValueError("refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        refused()
+    assert seen == [310]
+    assert daemon.client.api.timeout == 60

@@ -1,8 +1,10 @@
 """Provenance: the objects under test made in the container, before the first recorded call."""
 
+import pytest
+
 from roadworthy.checks import Declared
 from roadworthy.layers import LONG_AGO_NS, Directory, File, Symlink
-from roadworthy.preparation import prepared
+from roadworthy.preparation import PIECE, prepared
 
 
 class FakeProcess:
@@ -38,6 +40,25 @@ def test_a_symlink_gets_its_owner_and_times():
     process = FakeProcess()
     prepared(process, declared(({"s": Symlink(target="t", uid=7, mtime_ns=LONG_AGO_NS)},)))
     assert [call[0] for call in process.made] == ["symlink", "lchown", "utimens"]
+
+
+def test_a_large_file_is_made_in_pieces():
+    """A file larger than a request to the agent may be is stored and appended to; a small one is stored at once."""
+    process = FakeProcess()
+    process.write = lambda _, data: process.made.append(("write", len(data)))
+    prepared(process, declared(({"f": File(bytes(2 * PIECE + 1)), "g": File(bytes(PIECE))},)))
+    assert [call for call in process.made if call[0] in ("store", "write")] == [
+        ("store", "f"), ("write", PIECE), ("write", 1), ("store", "g"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("outcome", "asked"), [("success", 1), ("ENOTSUP", 1), ("EPERM", 2)])
+def test_attributes_that_cannot_be_stored_are_left_out(outcome, asked):
+    """Where the file system has no such attribute the check is to see that; any other refusal is raised."""
+    process = FakeProcess()
+    process.setxattr = lambda *_: process.made.append(("setxattr",)) or outcome
+    prepared(process, declared(({"f": File(b"x", xattrs={"user.a": b"1"})},)))
+    assert process.made.count(("setxattr",)) == asked
 
 
 def test_a_lower_tree_is_left_alone():
