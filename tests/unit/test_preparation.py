@@ -62,9 +62,9 @@ def test_attributes_that_cannot_be_stored_are_left_out(outcome, asked):
 
 
 def test_a_lower_tree_is_left_alone():
-    """What lies in the image is not touched; what is to be copied up gets the mode that it has, and a file is opened for
+    """What lies in the image is not touched; what is copied up gets the mode that it has.
 
-    writing too: with metacopy a change of mode leaves its data where they are.
+    A file is opened for writing too: with metacopy a change of mode leaves its data where they are.
     """
     process = FakeProcess()
     trees = ({"d": Directory(), "d/f": File(b"x")},)
