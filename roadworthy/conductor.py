@@ -39,12 +39,11 @@ class Conductor:
     """
 
     def __init__(self, config: pytest.Config, lanes: Sequence[Lane]) -> None:
-        if config.option.dist not in ("no", "load", "loadgroup"):
+        if config.option.dist not in ("no", "load"):
             said = f"a lane goes to one worker as a whole: leave out --dist={config.option.dist}"
             raise pytest.UsageError(f"roadworthy: {said}")
         if config.getoption("mutant"):
             raise pytest.UsageError("roadworthy: --mutant runs in one process; leave out -n")
-        config.option.dist = "loadgroup"
         given = config.invocation_params
         config.invocation_params = pytest.Config.InvocationParams(
             args=paths_bound(given.args), plugins=given.plugins, dir=given.dir
@@ -61,6 +60,19 @@ class Conductor:
         if not self.config.option.collectonly:
             self.bundle = open_bundle(self.config, self.run)
             signal.signal(signal.SIGTERM, terminated)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """xdist's scheduler of whole scopes, of which a lane is one."""
+        from xdist.scheduler import LoadScopeScheduling
+
+        lanes = self.lanes
+
+        class LaneScheduling(LoadScopeScheduling):  # type: ignore[misc]
+            def _split_scope(self, nodeid: str) -> str:
+                return lane_of(nodeid, lanes)
+
+        return LaneScheduling(config, log)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -117,6 +129,11 @@ class Conductor:
             with contextlib.suppress(OSError):
                 reporter.ensure_newline()
                 reporter.write_line(f"  {text}")
+
+
+def lane_of(nodeid: str, lanes: Sequence[Lane]) -> str:
+    """The id of the lane that a test's id names, or the test's own: the longest, as 6.1 is in 6.12 too."""
+    return max((lane.id for lane in lanes if lane.id in nodeid), key=len, default=nodeid)
 
 
 def paths_bound(args: Sequence[str]) -> list[str]:

@@ -104,8 +104,6 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "roadworthy-session")
-    if session.worker:
-        config.option.loadgroup = True  # a worker parses the command line again, where -n says nothing of groups
     if conducts(config) and session.lanes:
         config.pluginmanager.register(Conductor(config, session.lanes), "roadworthy-conductor")
 
@@ -114,13 +112,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "lane" not in metafunc.fixturenames:
         return
-    session = metafunc.config.stash[SESSION]
-    # xdist's word for tests that one worker runs, in their order; registered only where xdist is at work.
-    lanes = [
-        pytest.param(lane, id=lane.id, marks=[pytest.mark.xdist_group(name=lane.id)] if session.worker else [])
-        for lane in session.lanes
-    ]
-    metafunc.parametrize("lane", lanes, scope="session")
+    lanes = metafunc.config.stash[SESSION].lanes
+    metafunc.parametrize("lane", lanes, ids=[lane.id for lane in lanes], scope="session")
     mark = metafunc.definition.get_closest_marker("check")
     several = mark.kwargs["provenances"] if mark else ()
     unknown = [word for word in several if word not in PROVENANCES]

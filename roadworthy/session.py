@@ -318,11 +318,9 @@ class Session:
         item.user_properties += [(f"observed: {seen.name}", seen.value) for seen in evidence.observations]
         deviation = judgement.deviation.record() if judgement.deviation else None
         self._pending = Result(
-            lane=lane.id, check=check.identity,
-            nodeid=item.nodeid.removesuffix(f"@{lane.id}"),  # which xdist adds, to keep a lane in one place
-            verdict=judgement.verdict, at=now(), seconds=round(seconds, 4), reason=judgement.reason,
-            observations=list(evidence.observations), transcript=list(evidence.transcript),
-            omitted_calls=evidence.omitted, kernel_log=log, deviation=deviation,
+            lane=lane.id, check=check.identity, nodeid=item.nodeid, verdict=judgement.verdict, at=now(),
+            seconds=round(seconds, 4), reason=judgement.reason, observations=list(evidence.observations),
+            transcript=list(evidence.transcript), omitted_calls=evidence.omitted, kernel_log=log, deviation=deviation,
         )  # fmt: skip
 
     def _conclude(self) -> None:
