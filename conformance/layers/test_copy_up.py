@@ -43,12 +43,13 @@ def test_one_byte_takes_a_block(fs, storage, observe):
 @check("copyup/second-write-free", claim="S45", source="overlayfs.rst, Non-directories")
 @lower(big=filled(4 * MIB))
 def test_second_write_takes_a_block(fs, storage, observe):
-    """After a file was changed once, changing another byte takes the space of a block."""
+    """After a file was changed once, changing another byte takes the space of a block, and not the file's again."""
     fs.pwrite(fs.open("big", O_WRONLY), b"X", 0)
     with storage.growth() as growth:
         fs.pwrite(fs.open("big", O_WRONLY), b"X", 2 * MIB)
     observe("space taken", growth)
-    assert growth.bytes < MIB, f"the second byte took {growth}"
+    # A block of a thin pool has half a MiB, and the file system's log may move on to another one.
+    assert growth.bytes < 2 * MIB, f"the second byte took {growth}"
 
 
 @check("copyup/chmod-copies-data", claim="S43", source="chmod(2) changes the inode only")
