@@ -394,8 +394,31 @@ def call_repeat(times, call, *arguments):
     return outcomes
 
 
-def call_manifest(top):
-    """Everything about the files under `top` that an image carries: {path: {"kind": ..., "mode": ..., ...}}."""
+def call_timed(rows):
+    """Make calls one after another; the nanoseconds of each. An argument [n] stands for the answer of row n."""
+    taken, answers = [], []
+    for name, *arguments in rows:
+        call = CALLS[name]
+        words = [answers[word[0]] if isinstance(word, list) else word for word in arguments]
+        begun = time.perf_counter_ns()
+        found = call(*words)
+        taken.append(time.perf_counter_ns() - begun)
+        answers.append(found)
+    return taken
+
+
+def call_timed_run(argv, limit):
+    """Run a program to its end: [exit status, output, nanoseconds from its fork to its end]."""
+    begun = time.perf_counter_ns()
+    code, output = call_run(argv, limit)
+    return [code, output, time.perf_counter_ns() - begun]
+
+
+def call_manifest(top, most=None):
+    """Everything about the files under `top` that an image carries: {path: {"kind": ..., "mode": ..., ...}}.
+
+    With `most` also the number of links, and content only of files up to so many bytes.
+    """
     kinds = {0o010000: "fifo", 0o020000: "character device", 0o040000: "directory", 0o060000: "block device",
              0o100000: "file", 0o120000: "symlink", 0o140000: "socket"}  # fmt: skip
     found, names = {}, {}
@@ -410,7 +433,11 @@ def call_manifest(top):
                  "mtime": f"{seconds}.{nanoseconds:09d}"}  # fmt: skip
         for attribute in os.listxattr(place, follow_symlinks=False):
             entry[attribute] = os.getxattr(place, attribute, follow_symlinks=False).hex()
-        if kind == "file":
+        if most is not None and kind != "directory":
+            entry["links"] = str(seen.st_nlink)
+        if kind == "file" and most is not None and seen.st_size > most:
+            entry["size"] = str(seen.st_size)
+        elif kind == "file":
             entry["checksum"], entry["size"] = (str(word) for word in call_digest(place))
         if kind == "symlink":
             entry["target"] = os.readlink(place)
@@ -473,7 +500,7 @@ CALLS = {
     "connect": call_connect, "accept": call_accept, "run": call_run, "start": call_start, "finish": call_finish,
     "kill": os.kill, "getpid": os.getpid, "become": call_become, "store": call_store, "load": call_load,
     "digest": call_digest, "replace_often": call_replace_often, "look_often": call_look_often,
-    "repeat": call_repeat, "manifest": call_manifest,
+    "repeat": call_repeat, "timed": call_timed, "timed_run": call_timed_run, "manifest": call_manifest,
     "append_often": call_append_often, "pread_aligned": call_pread_aligned, "pwrite_aligned": call_pwrite_aligned,
     "open_by_handle": call_open_by_handle, "fanotify_mark": call_fanotify_mark, "fanotify_read": call_fanotify_read,
     "fanotify_init": lambda flags: checked(libc.fanotify_init(flags, os.O_RDONLY)),
@@ -569,8 +596,12 @@ class Relay:
                 ours.close()
                 null = os.open("/dev/null", os.O_RDWR)
                 os.dup2(null, 0)
+                os.close(null)
                 os.dup2(2, 1)  # nothing that a worker prints may reach the frames
-                work(theirs.detach(), directory)
+                # Out of the way: the descriptors of a check have the same numbers each time.
+                line = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, 512)
+                theirs.close()
+                work(line, directory)
             except BaseException as reason:
                 os.write(2, f"process {number} in {directory}: {type(reason).__name__}: {reason}\n".encode())
             finally:

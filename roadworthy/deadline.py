@@ -17,3 +17,8 @@ def wait_until(done: Callable[[], bool], seconds: float, what: str) -> None:
             raise TimeoutError(f"waited {seconds:g} s for {what}")
         gate.wait(pause)
         pause = min(pause * 1.5, 0.2)
+
+
+def let_pass(seconds: float) -> None:
+    """Let time pass, where nothing but time is what is waited for."""
+    threading.Event().wait(seconds)

@@ -23,6 +23,8 @@ class Feature(enum.Flag):
     THIN_POOL = enum.auto()
     #: one data root holds what several drivers made, and the daemon is told which
     DRIVER_SWITCH = enum.auto()
+    #: images are built step by step, each in a container that is committed
+    CLASSIC_BUILDER = enum.auto()
 
 
 LAYERS = Feature.LAYERS
@@ -32,6 +34,7 @@ SHARED_PAGE_CACHE = Feature.SHARED_PAGE_CACHE
 SIZE_LIMIT = Feature.SIZE_LIMIT
 THIN_POOL = Feature.THIN_POOL
 DRIVER_SWITCH = Feature.DRIVER_SWITCH
+CLASSIC_BUILDER = Feature.CLASSIC_BUILDER
 
 #: Why a check cannot be asked of a lane that lacks the feature.
 LACKING = {
@@ -42,4 +45,5 @@ LACKING = {
     SIZE_LIMIT: "this driver on this backing has no size limit for a container",
     THIN_POOL: "this driver's layers are not volumes of a thin pool",
     DRIVER_SWITCH: "this engine keeps a data root to the driver that it was made with: its database refuses another",
+    CLASSIC_BUILDER: "this engine has another builder, Buildah: its times are not to be compared with Docker's own",
 }

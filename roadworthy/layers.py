@@ -246,6 +246,21 @@ def write_archive(target: BinaryIO, name: str, layers: Sequence[bytes], command:
             tar.addfile(made, io.BytesIO(content))
 
 
+def stacked(depths: Sequence[int], files: Tree, own: int = 0) -> list[dict[str, Entry]]:
+    """Layers of which the uppermost n, for each n of `depths`, have a directory `dn`; its lowest has `files` in it.
+
+    A union of them has to look through n layers for one of the files. With `own`, each of the n layers has so many
+    empty files more in the directory.
+    """
+    layers: list[dict[str, Entry]] = [{} for _ in range(max(depths))]
+    for depth in depths:
+        for number, layer in enumerate(layers[-depth:]):
+            layer[f"d{depth}"] = Directory()
+            layer.update({f"d{depth}/own-{number}-{turn}": File() for turn in range(own)})
+        layers[-depth].update({f"d{depth}/{name}": entry(value) for name, value in files.items()})
+    return layers
+
+
 def flattened(trees: Sequence[Mapping[str, Entry]]) -> dict[str, Entry]:
     """What a file system without layers would hold after all of `trees`, the lowest first."""
     merged: dict[str, Entry] = {}

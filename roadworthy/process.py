@@ -12,7 +12,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -436,6 +436,22 @@ class Process:
         """Replace `target` by rename, `times` times, with new files of two equal halves."""
         self._call("replace_often", ".", target, times)
 
+    def timed(self, rows: Sequence[Sequence[Any]], patience: float = CALL_DEADLINE) -> list[int]:
+        """Make calls one after another in one message, and answer the nanoseconds of each as the process saw them.
+
+        A row is a call's name and its arguments; an argument `[n]` stands for the answer of row n, as a descriptor.
+        """
+        shown = f"timed({len(rows)} calls, the first {rows[0][0]}{tuple(rows[0][1:])!r})"
+        return list(self._begin("timed", shown, [list(row) for row in rows])(patience))
+
+    def timed_run(self, *argv: str, patience: float = CALL_DEADLINE) -> int:
+        """Run a program to its end; its nanoseconds as the process saw them. One that fails breaks the promise."""
+        shown = f"timed_run({' '.join(argv)})"
+        code, output, nanoseconds = self._begin("timed_run", shown, list(argv), 65536)(patience)
+        if code:
+            raise AssertionError(f"{shown} ended with {code}: {output.decode(errors='replace').strip()[-500:]}")
+        return int(nanoseconds)
+
     def manifest(self, path: str = ".") -> Manifest:
         """All that an image carries of the files under `path` (listdir, lstat, read, readlink, listxattr, getxattr)."""
         return Manifest(self._call("manifest", path))
@@ -450,12 +466,19 @@ class Process:
 
     # --- how a call is made
 
+    @property
+    def exchange(self) -> Exchange:
+        """The conversation with the agent that this process is one of."""
+        return self._exchange
+
     def _call(self, call: str, *arguments: Any, shown: str = "") -> Any:
         text = shown or f"{call}({', '.join(map(repr, arguments))})"
         return self._begin(call, text, *arguments)(CALL_DEADLINE)
 
     def _begin(self, call: str, text: str, *arguments: Any) -> Callable[[float], Any]:
         begun = time.monotonic()
+        evidence = self.evidence
+        made = evidence.make(self, call, arguments)
         number = self._exchange.request(self._number, call, *arguments)
 
         def finish(seconds: float) -> Any:
@@ -465,6 +488,7 @@ class Process:
                 self.evidence.record(self.name, text, str(trouble), True, time.monotonic() - begun)
                 raise
             said, outcome = judged(text, answer)
+            evidence.answered(made, answer.value, said if outcome else "", time.monotonic() - begun)
             self.evidence.record(self.name, text, said, outcome is not None, time.monotonic() - begun)
             if outcome is not None:
                 raise outcome

@@ -21,7 +21,7 @@ from roadworthy.engines.engine import Engine
 from roadworthy.engines.pipe import ExecPipe
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import Exchange
-from roadworthy.layers import Directory, Entry, Tree, beneath, entry, layer_tar, write_archive
+from roadworthy.layers import Directory, Entry, File, Symlink, Tree, beneath, entry, layer_tar, write_archive
 from roadworthy.machines.place import PlacePath
 from roadworthy.process import Process, Refused
 from roadworthy.toolbox import INSIDE, Toolbox
@@ -30,9 +30,16 @@ from roadworthy.toolbox import INSIDE, Toolbox
 SECONDS_PER_LAYER = 2.0
 #: Where the volume of the backing file system is seen inside a container.
 VOLUME = "/volume"
-#: Directories that a runtime expects in a root file system, so that nothing has to be made in the writable layer.
+#: Where real software is put, once a check asks for it; see roadworthy/software.py.
+SOFTWARE = f"{VOLUME}/software"
+#: Directories that a runtime expects in a root file system, so that nothing has to be made in the writable layer, and
+#: what programs expect: a /usr, and users that have a name.
 SKELETON: dict[str, Entry] = {
-    name: Directory() for name in ("c", "dev", "etc", "proc", "sys", "tmp", "toolbox", VOLUME.lstrip("/"))
+    **{name: Directory() for name in ("c", "dev", "etc", "proc", "sys", "tmp", "toolbox", VOLUME.lstrip("/"))},
+    "usr": Symlink(target=f"{SOFTWARE.lstrip('/')}/usr"),
+    **{name: Symlink(target=f"usr/{name}") for name in ("bin", "sbin", "lib", "lib64")},
+    "etc/passwd": File(b"root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n"),
+    "etc/group": File(b"root:x:0:\nuser:x:1000:\n"),
 }
 
 
@@ -198,6 +205,7 @@ class Containers:
         self._made: list[Container] = []
         self._images: list[str] = []
         self._volumes: list[str] = []
+        self._archives = 0
 
     def create(self, image: str = "", **settings: Any) -> Container:
         """A container of the lane's image (or of `image`), not started."""
@@ -213,6 +221,10 @@ class Containers:
         """`docker rm -f`."""
         container.remove()
 
+    def forget(self, container: Container) -> None:
+        """It has been removed already: nothing is left to be removed with the check."""
+        self._made.remove(container)
+
     def process(self, container: Container, name: str = "A") -> Process:
         """A process in `container`, working in the check's own directory."""
         return container.process(self._place, self._evidence, name)
@@ -220,7 +232,7 @@ class Containers:
     def commit(self, container: Container) -> str:
         """Commit, and remember the image for removal; its id. Raises Refused where the daemon cannot."""
         try:
-            identity = container.commit(f"check-{len(self._images)}")
+            identity = container.commit(f"check-{len(self._images)}-{container.id[:12]}")  # several at once, too
         except APIError as refusal:
             raise Refused("docker commit", str(refusal.explanation or refusal)) from refusal
         self._images.append(identity)
@@ -241,13 +253,22 @@ class Containers:
 
     def image(self, *trees: Tree) -> str:
         """An image of these trees, the lowest first, in the check's own directory; its name."""
-        name = f"roadworthy:own-{len(self._images)}-{hashlib.sha256(self._place.encode()).hexdigest()[:12]}"
+        archive, name = self.archive(*trees)
+        with self._engine.patience(SECONDS_PER_LAYER * len(trees)):
+            self.load(archive, name)
+        return name
+
+    def archive(self, *trees: Tree) -> tuple[bytes, str]:
+        """What `docker load` makes an image of: these trees, the lowest first, in the check's own directory.
+
+        The archive, and the name that is in it.
+        """
+        self._archives += 1
+        name = f"roadworthy:own-{self._archives}-{hashlib.sha256(self._place.encode()).hexdigest()[:12]}"
         layers = [beneath(f"c/{PurePosixPath(self._place).name}", tree) for tree in trees]
         archive = io.BytesIO()
         write_archive(archive, name, [layer_tar({**SKELETON, **layers[0]}), *map(layer_tar, layers[1:])])
-        with self._engine.patience(SECONDS_PER_LAYER * len(trees)):
-            self.load(archive.getvalue(), name)
-        return name
+        return archive.getvalue(), name
 
     @property
     def last_image(self) -> str:

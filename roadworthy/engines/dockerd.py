@@ -11,7 +11,7 @@ from typing import Any
 from roadworthy.deadline import wait_until
 from roadworthy.drivers import Driver
 from roadworthy.engines.engine import START_DEADLINE, Engine, EngineFailed
-from roadworthy.features import DRIVER_SWITCH
+from roadworthy.features import CLASSIC_BUILDER, DRIVER_SWITCH
 from roadworthy.machines.place import Program
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.reasons import Precondition
@@ -40,7 +40,7 @@ class Dockerd(Engine):
     name = "docker"
     program = "dockerd"
     programs = (("dockerd", "docker.io"), ("runc", "runc"))
-    features = DRIVER_SWITCH
+    features = DRIVER_SWITCH | CLASSIC_BUILDER
     directory = "docker"
 
     #: What a containerd of ours is configured with; empty where dockerd starts its own.

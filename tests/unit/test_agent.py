@@ -366,3 +366,19 @@ def test_no_number_of_an_errno_is_lost(fs):
     """Every errno that a call can answer has a name in the report."""
     assert {errno.EXDEV, errno.ESTALE, errno.ENOTSUP} <= set(errno.errorcode)
     assert fs.attempt.open("f/../..", O_RDONLY) in errno.errorcode.values()
+
+
+def test_calls_in_a_row_are_timed_and_hand_on_their_answers(fs, tmp_path):
+    """Each call of a row has its nanoseconds; [n] stands for what row n answered."""
+    rows = [["open", "f", O_WRONLY | O_CREAT], ["write", [0], b"data"], ["close", [0]]]
+    taken = fs.timed(rows)
+    assert len(taken) == 3
+    assert all(nanoseconds > 0 for nanoseconds in taken)
+    assert (tmp_path / "f").read_bytes() == b"data"
+
+
+def test_a_program_is_timed_and_has_to_succeed(fs):
+    """A program's nanoseconds hold all of its life; one that fails says with what."""
+    assert fs.timed_run("/bin/sh", "-c", "exec sleep 0.05") >= 50_000_000
+    with pytest.raises(AssertionError, match=r"ended with 3: no such thing"):
+        fs.timed_run("/bin/sh", "-c", "echo no such thing; exit 3")

@@ -1,8 +1,10 @@
 """Waiting with a deadline and a name."""
 
+import time
+
 import pytest
 
-from roadworthy.deadline import wait_until
+from roadworthy.deadline import let_pass, wait_until
 
 
 def test_what_is_done_is_not_waited_for():
@@ -29,3 +31,10 @@ def test_an_error_of_the_condition_ends_the_waiting():
     """A condition that raises is not asked again."""
     with pytest.raises(ZeroDivisionError):
         wait_until(lambda: bool(1 // 0), 10, "nothing")
+
+
+def test_time_passes():
+    """Where nothing but time is waited for, at least that much passes."""
+    begun = time.monotonic()
+    let_pass(0.02)
+    assert time.monotonic() - begun >= 0.02

@@ -24,6 +24,7 @@ from roadworthy.layers import (
     file_capability,
     flattened,
     layer_tar,
+    stacked,
     write_archive,
 )
 
@@ -265,3 +266,14 @@ def test_a_hard_link_to_nothing_is_refused():
     """A link needs its target in the same layer."""
     with pytest.raises(ValueError, match="a hard link to f, which this layer does not have"):
         layer_tar({"g": Hardlink(target="f")})
+
+
+def test_stacked_layers_have_a_directory_for_each_depth():
+    """The uppermost n layers have `dn`; the files lie in the lowest of them, and each has its own names if asked."""
+    layers = stacked((1, 3), {"f": b"x"}, own=1)
+    assert [sorted(layer) for layer in layers] == [
+        ["d3", "d3/f", "d3/own-0-0"],
+        ["d3", "d3/own-1-0"],
+        ["d1", "d1/f", "d1/own-0-0", "d3", "d3/own-2-0"],
+    ]
+    assert set(flattened(layers)) == {path for layer in layers for path in layer}

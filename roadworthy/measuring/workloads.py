@@ -9,13 +9,15 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-DIRECTORY = Path(__file__).parents[1] / "workloads"
+DIRECTORY = Path(__file__).parents[2] / "workloads"
 PATTERNS = ("read", "write", "randread", "randwrite", "rw", "randrw")
 ENGINES = ("psync", "libaio", "null", "mmap")
+#: What a job claims to measure: the device, the page cache, or neither; counters hold it to that.
+REACHES = ("device", "cache", "none")
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -25,7 +27,12 @@ class WorkloadError(ValueError):
 
 @dataclass(frozen=True)
 class Workload:
-    """One job. `bs` and `size` are bytes, `runtime_ms` is what one block of measuring takes."""
+    """One job. `bs` and `size` are bytes, `runtime_ms` is what one block of measuring takes; 0 is one pass over `size`.
+
+    `fsync` and `fdatasync` are writes between two flushes, 0 for none; `end_fsync` flushes once at the end. `mix` is
+    the percentage of reads where it does both. `jobs` do the same side by side. With `fresh` every block finds the file
+    as one hole, with `invalidate` none of its pages in the cache.
+    """
 
     name: str
     promise: str
@@ -36,11 +43,26 @@ class Workload:
     ioengine: str
     iodepth: int
     runtime_ms: int
+    reach: str
+    jobs: int = 1
+    fsync: int = 0
+    fdatasync: int = 0
+    end_fsync: int = 0
+    mix: int = 50
+    fresh: bool = False
+    invalidate: bool = False
 
     @property
     def reads(self) -> bool:
-        """Whether the job only reads, so that its file has to be there before."""
+        """Whether the job only reads, so that a file of an image layer can serve it."""
         return self.rw in ("read", "randread")
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """What it does to bytes, in a device counter's words."""
+        if self.reads:
+            return ("read",)
+        return ("read", "written") if self.rw in ("rw", "randrw") else ("written",)
 
     def arguments(self, file: str, report: str) -> list[str]:
         """fio's arguments for one block on `file`, its answer going to `report`. See fio(1)."""
@@ -48,10 +70,22 @@ class Workload:
             "name": self.name, "filename": file, "rw": self.rw, "bs": self.bs, "size": self.size,
             "direct": int(self.direct), "ioengine": self.ioengine, "iodepth": self.iodepth,
             "runtime": f"{self.runtime_ms}ms", "time_based": 1, "randrepeat": 1, "randseed": 20161, "fallocate": "none",
-            "refill_buffers": 1, "group_reporting": 1, "allow_file_create": 0, "unlink": 0, "invalidate": 0,
-            "clocksource": "clock_gettime", "output": report, "output-format": "json+",
+            "refill_buffers": 1, "group_reporting": 1, "allow_file_create": 0, "unlink": 0,
+            "invalidate": int(self.invalidate), "clocksource": "clock_gettime", "output": report,
+            "output-format": "json+",
         }  # fmt: skip
-        return [f"--{key}={value}" for key, value in chosen.items()]
+        if not self.runtime_ms:
+            del chosen["runtime"], chosen["time_based"]
+        if self.reads:
+            chosen["readonly"] = None
+        if self.rw in ("rw", "randrw"):
+            chosen["rwmixread"] = self.mix
+        if self.jobs > 1:
+            chosen["numjobs"] = self.jobs
+        for key in ("fsync", "fdatasync", "end_fsync"):
+            if getattr(self, key):
+                chosen[key] = getattr(self, key)
+        return [f"--{key}" if value is None else f"--{key}={value}" for key, value in chosen.items()]
 
 
 def load(name: str, directory: Path = DIRECTORY) -> Workload:
@@ -65,13 +99,14 @@ def load(name: str, directory: Path = DIRECTORY) -> Workload:
     except tomllib.TOMLDecodeError as reason:
         raise WorkloadError(f"{path}: {reason}") from None
     keys = [field.name for field in fields(Workload) if field.name != "name"]
+    optional = {field.name: field.default for field in fields(Workload) if field.default is not MISSING}
     for key in found:
         if key not in keys:
             raise WorkloadError(f"{path}: unknown key {key!r}{nearest(key, keys)} Known: {', '.join(keys)}")
     for key in keys:
-        if key not in found:
+        if key not in found and key not in optional:
             raise WorkloadError(f"{path}: has no {key}")
-    return Workload(
+    made = Workload(
         name=name,
         promise=str(found["promise"]),
         rw=chosen(path, "rw", found["rw"], PATTERNS),
@@ -80,8 +115,21 @@ def load(name: str, directory: Path = DIRECTORY) -> Workload:
         direct=bool(number(path, "direct", found["direct"], 0, 1)),
         ioengine=chosen(path, "ioengine", found["ioengine"], ENGINES),
         iodepth=number(path, "iodepth", found["iodepth"], 1, 256),
-        runtime_ms=number(path, "runtime_ms", found["runtime_ms"], 100, 60_000),
+        runtime_ms=number(path, "runtime_ms", found["runtime_ms"], 0, 60_000),
+        reach=chosen(path, "reach", found["reach"], REACHES),
+        jobs=number(path, "jobs", found.get("jobs", 1), 1, 16),
+        fsync=number(path, "fsync", found.get("fsync", 0), 0, 1 << 20),
+        fdatasync=number(path, "fdatasync", found.get("fdatasync", 0), 0, 1 << 20),
+        end_fsync=number(path, "end_fsync", found.get("end_fsync", 0), 0, 1),
+        mix=number(path, "mix", found.get("mix", 50), 0, 100),
+        fresh=bool(number(path, "fresh", found.get("fresh", 0), 0, 1)),
+        invalidate=bool(number(path, "invalidate", found.get("invalidate", 0), 0, 1)),
     )
+    if made.invalidate and made.runtime_ms:
+        raise WorkloadError(f"{path}: invalidate is 1 and runtime_ms is not 0; only one pass over the file stays cold")
+    if made.fresh and made.reads:
+        raise WorkloadError(f"{path}: fresh is 1 and rw is {made.rw!r}; a hole is no file to be read")
+    return made
 
 
 def nearest(word: str, names: list[str]) -> str:

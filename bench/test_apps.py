@@ -1,0 +1,263 @@
+"""Application shaped work: what a driver costs in the mix that programs make of it, against the same on the volume.
+
+`upper` works on files that the container made, `lower` on those of an image, in a fresh container for every row; their
+like on the volume is made anew outside of what is measured. Programs come from the toolbox where it has them, and from
+Debian's packages where not. What a program takes to start is part of it on both sides.
+"""
+
+import base64
+import io
+import os
+import random
+import tarfile
+
+from roadworthy import (
+    NIGHTLY,
+    SMOKE,
+    WEEKLY,
+    Directory,
+    debian_package,
+    installed_package,
+    measured,
+    sqlite_database,
+)
+
+TRANSACTIONS = 40
+#: A table whose rows change and whose size does not.
+DATABASE = sqlite_database(
+    "CREATE TABLE account (id INTEGER PRIMARY KEY, amount INTEGER, note TEXT);"
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
+    " INSERT INTO account SELECT i, 0, hex(zeroblob(40)) FROM n;"
+)
+
+
+def text(dice, size):
+    """Letters that compress badly."""
+    return base64.b64encode(dice.randbytes(size))[:size]
+
+
+def sizes(dice, count):
+    """Sizes as those of source files: many small ones, a few of a hundred KiB."""
+    return [min(200_000, int(dice.lognormvariate(8, 1.2))) + 1 for _ in range(count)]
+
+
+# --- databases
+
+
+def transactions(bench, fs, path, journal):
+    """Each statement is a transaction of its own, on the device before the next begins."""
+    begin = f"PRAGMA journal_mode={journal}; PRAGMA synchronous=FULL;"
+    updates = [
+        f"UPDATE account SET amount = amount + 1 WHERE id = {1 + turn * 377 % 1000};" for turn in range(TRANSACTIONS)
+    ]
+    return bench.program(
+        fs, *bench.tool("sqlite3", "-batch", "-bail", path, begin + " ".join(updates)), operations=TRANSACTIONS
+    )
+
+
+def sqlite_in_upper(bench, journal):
+    fs = bench.process(bench.container(bench.everywhere({})))
+    for side in ("baseline", "again", "arm"):
+        fs.store(bench.path(side, "ledger.db"), DATABASE)
+    bench.settle()
+    bench.paired(
+        lambda side: transactions(bench, fs, bench.path(side, "ledger.db"), journal),
+        metric="time per transaction", stratum="upper",
+    )  # fmt: skip
+
+
+@measured("apps/sqlite", SMOKE)
+def test_sqlite_transactions(bench):
+    """What a transaction of SQLite costs with a rollback journal, and how many flushes it takes."""
+    sqlite_in_upper(bench, "DELETE")
+
+
+@measured("apps/sqlite-wal", NIGHTLY)
+def test_sqlite_transactions_with_a_log(bench):
+    """What a transaction of SQLite costs with a write-ahead log, and how many flushes it takes."""
+    sqlite_in_upper(bench, "WAL")
+
+
+@measured("apps/sqlite-image", NIGHTLY)
+def test_sqlite_transactions_on_a_database_of_the_image(bench):
+    """What a transaction of SQLite costs, of the first forty on a database that the image has."""
+    fresh = bench.fresh(bench.everywhere({"ledger.db": DATABASE}))
+    bench.paired(
+        lambda side: transactions(bench, fresh.fs, bench.path(side, "ledger.db"), "DELETE"),
+        metric="time per transaction", stratum="lower", before=fresh, guards=lambda: fresh.copied_up("ledger.db"),
+    )  # fmt: skip
+
+
+@measured("apps/database", NIGHTLY)
+def test_database_like_files(bench):
+    """What a commit to a log costs while pages of tables are read and written, and what those cost."""
+    bench.fio_together(
+        {"time per commit": "database-log-8k", "time per page": "database-data-8k"}, stratum="upper",
+    )  # fmt: skip
+
+
+# --- trees of files
+
+
+def archive(count):
+    """A tar of so many files in directories of twenty, one of them with a word to be found."""
+    dice, buffer = random.Random(count), io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path, content in source_files(dice, count).items():
+            made = tarfile.TarInfo(path)
+            made.size = len(content)
+            tar.addfile(made, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def source_files(dice, count):
+    files = {f"d{number // 20}/f{number}": text(dice, size) for number, size in enumerate(sizes(dice, count))}
+    return {**files, "d0/f0": b"here is the needle\n"}
+
+
+def unpack(bench, side):
+    return bench.tool("tar", "-x", "-f", f"{bench.volume}/archive/tree.tar", "-C", bench.path(side, "tree"))
+
+
+def walk_search_remove(bench, fs, side, count):
+    tree = bench.path(side, "tree")
+    return {
+        "time per file walked": bench.program(
+            fs, *bench.tool("find", tree, "-type", "f", "-size", "0"), operations=count
+        ),
+        "time per file searched": bench.program(fs, *bench.tool("grep", "-r", "-l", "needle", tree), operations=count),
+        "time per file removed": bench.program(fs, *bench.tool("rm", "-r", "-f", tree), operations=count),
+    }
+
+
+def untar_walk_remove(bench, count):
+    fs = bench.process(bench.container(bench.everywhere({})))
+    bench.lay_out("archive", {"tree.tar": archive(count)})
+
+    def measure(side):
+        fs.mkdir(bench.path(side, "tree"))
+        unpacked = {"time per file unpacked": bench.program(fs, *unpack(bench, side), operations=count)}
+        return unpacked | walk_search_remove(bench, fs, side, count)
+
+    bench.phases(measure, stratum="upper")
+
+
+@measured("apps/untar-walk-remove", SMOKE)
+def test_unpacking_walking_and_removing_a_tree(bench):
+    """What unpacking, walking, searching and removing a tree of a thousand files costs."""
+    untar_walk_remove(bench, 1000)
+
+
+@measured("apps/untar-walk-remove-large", WEEKLY)
+def test_unpacking_walking_and_removing_a_large_tree(bench):
+    """What unpacking, walking, searching and removing a tree of ten thousand files costs."""
+    untar_walk_remove(bench, 10000)
+
+
+@measured("apps/walk-remove-image", NIGHTLY)
+def test_walking_and_removing_a_tree_of_the_image(bench):
+    """What walking, searching and removing a tree of a thousand files costs that the image has."""
+    count, turns = 1000, []
+    files = source_files(random.Random(count), count)
+    directories = {"tree": Directory(), **{f"tree/d{number}": Directory() for number in range(count // 20)}}
+    bench.lay_out("archive", {"tree.tar": archive(count)})
+
+    def unpack_again(fs):
+        for side in bench.plain if turns else ():
+            fs.mkdir(bench.path(side, "tree"))
+            fs.timed_run(*unpack(bench, side), patience=300)
+        turns.append(None)
+
+    tree = directories | {f"tree/{path}": content for path, content in files.items()}
+    fresh = bench.fresh(bench.everywhere(tree), unpack_again)
+    bench.phases(
+        lambda side: walk_search_remove(bench, fresh.fs, side, count),
+        stratum="lower", before=fresh,
+    )  # fmt: skip
+
+
+# --- building and installing
+
+
+@measured("apps/compile", NIGHTLY)
+def test_compiling_sources_of_the_image(bench):
+    """What compiling a unit of a project in the image costs, of all and of those that have changed since."""
+    packages, modules, changed = 10, 12, 6
+    body = "\n".join(
+        f"def f{n}(a, b=({n}, 'x')):\n    return [a + i * {n} for i in range(b[0]) if i % 3]\n" for n in range(40)
+    )
+    sources = [f"project/p{package}/m{module}.py" for package in range(packages) for module in range(modules)]
+    tree = {"project": Directory(), **{f"project/p{package}": Directory() for package in range(packages)}}
+    tree |= {path: f"NAME = {path!r}\n{body}".encode() for path in sources}
+
+    def clean(fs):
+        made = [
+            bench.path(side, f"project/p{package}/__pycache__") for side in bench.plain for package in range(packages)
+        ]
+        fs.timed_run(*bench.tool("rm", "-r", "-f", *made))
+
+    fresh = bench.fresh(bench.everywhere(tree), clean)
+    compiler = bench.software("python3.11", "-I", "-m", "compileall", "-q")
+
+    def measure(side):
+        touched = []
+        for path in sources[:: len(sources) // changed]:
+            at = len(touched)
+            touched += [["open", bench.path(side, path), os.O_WRONLY | os.O_APPEND], ["write", [at], b"# changed\n"],
+                        ["close", [at]]]  # fmt: skip
+        project = bench.path(side, "project")
+        return {
+            "time per unit, all": bench.program(fresh.fs, *compiler, project, operations=len(sources)),
+            "time per edit of a source": bench.calls(fresh.fs, touched, operations=changed),
+            "time per unit, changed ones": bench.program(fresh.fs, *compiler, project, operations=changed),
+        }
+
+    bench.phases(measure, stratum="lower", before=fresh, guards=lambda: fresh.copied_up(sources[0]))
+
+
+@measured("apps/packages", NIGHTLY)
+def test_upgrading_files_as_package_managers_do(bench):
+    """What replacing a file of the image costs by write, fsync and rename, and how many flushes it takes."""
+    dice = random.Random(6)
+    files = {f"f{number}": text(dice, min(size, 30_000)) for number, size in enumerate(sizes(dice, 60))}
+    fresh = bench.fresh(bench.everywhere(files))
+
+    def upgrade(side):
+        rows = []
+        for name, content in files.items():
+            at, path = len(rows), bench.path(side, name)
+            rows += [["open", f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL], ["write", [at], content[::-1]],
+                     ["fsync", [at]], ["close", [at]], ["rename", f"{path}.new", path]]  # fmt: skip
+        return bench.calls(fresh.fs, rows, operations=len(files), settled=True)
+
+    bench.paired(
+        upgrade, metric="time per file replaced", stratum="lower", before=fresh, guards=lambda: fresh.copied_up("f0")
+    )
+
+
+@measured("apps/dpkg", NIGHTLY)
+def test_dpkg_upgrades_a_package_of_the_image(bench):
+    """What the upgrade of a package of two hundred files costs that the image has, by dpkg itself."""
+    dice, turns = random.Random(7), []
+    versions = {version: {f"usr/share/demo/f{number}": text(dice, size) for number, size in enumerate(sizes(dice, 200))}
+                for version in ("1.0", "2.0")}  # fmt: skip
+    installed = {f"root/{path}": content for path, content in installed_package("demo", "1.0", versions["1.0"]).items()}
+    parents = {"/".join(path.split("/")[:depth]) for path in installed for depth in range(1, path.count("/") + 1)}
+    bench.lay_out(
+        "debs", {f"{version}.deb": debian_package("demo", version, files) for version, files in versions.items()}
+    )
+
+    def dpkg(side, version):
+        root = f"--root={bench.path(side, 'root')}"
+        return bench.software("dpkg", root, "--force-downgrade", "--install", f"{bench.volume}/debs/{version}.deb")
+
+    def downgrade(fs):
+        for side in bench.plain if turns else ():
+            fs.timed_run(*dpkg(side, "1.0"), patience=300)
+        turns.append(None)
+
+    fresh = bench.fresh(bench.everywhere({**dict.fromkeys(sorted(parents), Directory()), **installed}), downgrade)
+    bench.paired(
+        lambda side: bench.program(fresh.fs, *dpkg(side, "2.0"), operations=200),
+        metric="time per file upgraded", stratum="lower", before=fresh,
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""Copy-on-write: what the first change of a file of an image costs, against the same change of a file of the volume.
+
+A change is first only once, so that every row has a fresh container. Files that are written to were read before, on
+both sides, so that no page has to be fetched for the write; nothing is pending on the device. What a change costs later
+shows in `settled` counters.
+"""
+
+import os
+import random
+
+from roadworthy import NIGHTLY, SMOKE, WEEKLY, measured, stacked
+
+KIB, MIB = 1 << 10, 1 << 20
+#: Files for each kind of change of metadata, and their size.
+FILES, SMALL = 16, 4 * KIB
+
+
+def noise(size):
+    """Bytes that no file system compresses."""
+    dice = random.Random(size)
+    return b"".join(dice.randbytes(min(MIB, size - at)) for at in range(0, size, MIB))
+
+
+def read_everywhere(bench, names):
+    """What reads these files in a container that has just started.
+
+    Pages that a driver's copy or the row before have left go first: those that were written are not like those that
+    were read, of which several may be one folio.
+    """
+
+    def read(fs):
+        bench.settle()
+        for path in (bench.path(side, name) for side in ("baseline", "again", "arm") for name in names):
+            descriptor = fs.open(path, os.O_RDONLY)
+            fs.fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            fs.close(descriptor)
+            fs.digest(path)
+
+    return read
+
+
+def first_writes(bench, sizes):
+    tree = {f"f{size}": noise(size) for size in sizes}
+    fresh = bench.fresh(bench.everywhere(tree), read_everywhere(bench, tree))
+    bench.sweep(
+        lambda side: {size: first_write(bench, fresh.fs, bench.path(side, f"f{size}")) for size in sizes},
+        axis="size", axis_unit="B", metric="time of a first write", stratum="lower", before=fresh,
+        guards=lambda: fresh.copied_up(*(f"f{size}" for size in sizes)),
+    )  # fmt: skip
+
+
+def first_write(bench, fs, path):
+    """Open and write one byte; which of the two copies, differs."""
+    rows = [["open", path, os.O_WRONLY], ["pwrite", [0], b"x", 0], ["close", [0]]]
+    return bench.calls(fs, rows, slice(0, 2), operations=1, settled=True)
+
+
+@measured("copy-up/first-write", SMOKE)
+def test_first_write_to_a_lower_file(bench):
+    """What the first write to a file of an image costs, by the file's size."""
+    first_writes(bench, (64 * KIB, MIB, 16 * MIB))
+
+
+@measured("copy-up/first-write-large", NIGHTLY)
+def test_first_write_to_a_large_lower_file(bench):
+    """What the first write to a file of an image costs, by the size of larger files."""
+    first_writes(bench, (8 * MIB, 32 * MIB, 64 * MIB))
+
+
+@measured("copy-up/first-write-huge", WEEKLY)
+def test_first_write_to_a_huge_lower_file(bench):
+    """What the first write to a file of an image costs that is larger than what is written at once."""
+    first_writes(bench, (64 * MIB, 256 * MIB))
+
+
+@measured("copy-up/by-depth", NIGHTLY)
+def test_first_write_by_depth(bench):
+    """What the first write to a 4 MiB file costs, by the layers that have its directory above it."""
+    depths = (1, 8, 32)
+    image = bench.everywhere(*stacked(depths, {"file": noise(4 * MIB)}))
+    fresh = bench.fresh(image, read_everywhere(bench, [f"d{depth}/file" for depth in depths]))
+    bench.sweep(
+        lambda side: {depth: first_write(bench, fresh.fs, bench.path(side, f"d{depth}/file")) for depth in depths},
+        axis="depth", axis_unit="layers", metric="time of a first write", stratum="lower", before=fresh,
+        guards=lambda: fresh.copied_up(*(f"d{depth}/file" for depth in depths)),
+    )  # fmt: skip
+
+
+@measured("copy-up/metadata", SMOKE)
+def test_first_change_of_metadata(bench):
+    """What the first change of a small file of an image costs, by the kind of change, and how many flushes it takes."""
+    kinds = {
+        "open for writing": lambda path, turn: ["open", path, os.O_WRONLY],
+        "chmod": lambda path, turn: ["chmod", path, 0o600 + turn % 2 * 0o44],
+        "chown": lambda path, turn: ["chown", path, 1000 + turn, 1000],
+        "utimens": lambda path, turn: ["utimens", path, turn, turn, True],
+        "setxattr": lambda path, turn: ["setxattr", path, "user.turn", b"%d" % turn, True],
+        "link": lambda path, turn: ["link", path, f"{path}.link"],
+        "rename": lambda path, turn: ["rename", path, f"{path}.moved"],
+    }
+    turns = []
+
+    def files(side, kind):
+        return [bench.path(side, f"{kind.replace(' ', '-')}-{number}") for number in range(FILES)]
+
+    def undo(fs):
+        if not turns and fs.attempt.setxattr(bench.volume, "user.turn", b"0") == "ENOTSUP":
+            del kinds["setxattr"]
+        links = [path for side in bench.plain for path in files(side, "link")]
+        moved = [path for side in bench.plain for path in files(side, "rename")]
+        if turns:
+            fs.timed(
+                [["unlink", f"{path}.link"] for path in links] + [["rename", f"{path}.moved", path] for path in moved]
+            )
+        turns.append(None)
+
+    def changes(side, kind):
+        rows = [kinds[kind](path, len(turns)) for path in files(side, kind)]
+        closing = [["close", [number]] for number in range(FILES)] if kind == "open for writing" else []
+        return bench.calls(fresh.fs, rows + closing, slice(0, FILES), settled=True)
+
+    names = [f"{kind.replace(' ', '-')}-{number}" for kind in kinds for number in range(FILES)]
+    fresh = bench.fresh(bench.everywhere({name: noise(SMALL) for name in names}), undo)
+    bench.phases(
+        lambda side: {f"time per {kind}": changes(side, kind) for kind in kinds},
+        stratum="lower", before=fresh, guards=lambda: fresh.copied_up("open-for-writing-0", "chmod-0"),
+    )  # fmt: skip

@@ -1,0 +1,411 @@
+"""The life cycle of containers and images, as a client of the engine's API waits for it.
+
+There is no container without a driver to compare with. The floor is a container of an image without files, of the same
+engine and driver, so that what the engine and the runtime take is on both sides; the bytes of an image are compared
+with tar(1) on the same file system.
+"""
+
+from roadworthy import CLASSIC_BUILDER, LAYERS, NIGHTLY, SMOKE, WEEKLY, File, measured, needs, touching_program
+
+MIB = 1 << 20
+FLOOR = "an empty image"
+#: Layers of the images that are tried: around the limits that engines and kernels are known to have, and twice as many.
+DEPTHS = (1, 32, 120, 125, 126, 127, 128, 129, 256)
+
+
+def tree_of(files, size=0):
+    """A tree of so many files in directories of a hundred."""
+    return {f"d{number // 100}/f{number}": bytes([number & 0xFF]) * size for number in range(files)}
+
+
+def ordinary(bench):
+    """An image like those of small services: nine layers, 800 files, 16 MiB."""
+    return bench.containers.image(
+        {"big": bench.filler(8 * MIB)},
+        *({f"layer{layer}/f{number}": bench.filler(10240) for number in range(100)} for layer in range(8)),
+    )
+
+
+def facts(bench):
+    """What is shown beside the numbers: the least that any request takes."""
+    return {"a request that does nothing": f"{bench.life.floor():.2f} ms"}
+
+
+def creations(bench, images, **axis):
+    """Containers of images along an axis, against one of an empty image; those of a row are gone before the next."""
+    empty = bench.containers.image({})
+    made = []
+
+    def clear():
+        for container in made:
+            bench.life.remove(container)
+        made.clear()
+        bench.settle()
+
+    def one(image):
+        container, cost = bench.life.create(image or empty)
+        made.append(container)
+        return cost
+
+    def measure(side):
+        if side == "arm":
+            return {point: one(image) for point, image in images.items()}
+        return dict.fromkeys(images, one(empty))
+
+    bench.sweep(
+        measure, metric="time to create", unit="ms", before=clear, names=bench.against(FLOOR),
+        workload=facts(bench), **axis,
+    )  # fmt: skip
+    clear()
+    with bench.storage.growth() as floor:
+        bench.containers.create(empty)
+    with bench.storage.growth() as growth:
+        bench.containers.create(images[max(images)])
+    bench.count("space of a container of the largest image", growth.bytes, "B", floor.bytes, tolerance=0.1)
+    if bench.stand.backing.used_inodes():
+        bench.count("inodes of a container of the largest image", growth.inodes, "inodes", floor.inodes)
+
+
+@needs(LAYERS)
+@measured("life/create-by-bytes", SMOKE)
+def test_create_by_bytes(bench):
+    """How the time to create a container grows with the bytes of its image."""
+    pieces = {size: {f"f{number}": bench.filler(8 * MIB) for number in range(size // 8)} for size in (32, 96)}
+    images = {0.0: "", **{float(size * MIB): bench.containers.image(tree) for size, tree in pieces.items()}}
+    creations(bench, images, axis="size of the image", axis_unit="B")
+
+
+@needs(LAYERS)
+@measured("life/create-by-files", SMOKE)
+def test_create_by_files(bench):
+    """How the time to create a container grows with the number of files in its image."""
+    images = {0.0: "", **{float(files): bench.containers.image(tree_of(files)) for files in (500, 2000)}}
+    creations(bench, images, axis="files in the image", axis_unit="files")
+
+
+@needs(LAYERS)
+@measured("life/create-by-many-files", WEEKLY)
+def test_create_by_many_files(bench):
+    """The same with more files and bytes than a smoke test has time for."""
+    large = {f"f{number}": bench.filler(8 * MIB) for number in range(32)}
+    images = {0.0: "", 8000.0: bench.containers.image(tree_of(8000) | large)}
+    creations(bench, images, axis="files in the image", axis_unit="files")
+
+
+@needs(LAYERS)
+@measured("life/start-stop-remove", SMOKE)
+def test_start_stop_remove(bench):
+    """What starting, stopping and removing a container takes, of an image with nine layers or of an empty one."""
+    empty, image = bench.containers.image({}), ordinary(bench)
+
+    def measure(side):
+        container, _ = bench.life.create(image if side == "arm" else empty)
+        return {
+            "time to start": bench.life.start(container),
+            "time to stop": bench.life.stop(container),
+            "time to remove": bench.life.remove(container),
+        }
+
+    bench.phases(measure, unit="ms", before=bench.settle, names=bench.against(FLOOR), workload=facts(bench))
+
+
+@needs(LAYERS)
+@measured("life/density", NIGHTLY)
+def test_density(bench):
+    """What twenty sleeping containers hold of the machine, one of them on average."""
+    image, number = ordinary(bench), 20
+
+    def held():
+        mounts = bench.storage.engine_mounts()
+        sources = {line.split(" - ")[1].split()[1] for line in mounts}
+        devices = [source for source in sources if source.startswith("/dev/")]
+        return len(mounts), len(devices), bench.holdings.proportional_memory()
+
+    sleepers = [bench.life.create(image)[0] for _ in range(number)]
+    before = held()
+    with bench.storage.growth() as growth:
+        for container in sleepers:
+            bench.life.start(container)
+            container.exchange()
+    after = held()
+    mounts, devices, memory = ((now - then) / number for then, now in zip(before, after, strict=True))
+    bench.count("mounts of a running container", mounts, "mounts")
+    bench.count("mounted block devices of a running container", devices, "devices")
+    bench.count("memory of a container's processes", memory, "B", tolerance=0.1)
+    bench.count("space of a start", growth.bytes / number, "B", tolerance=0.25)
+
+
+@needs(LAYERS)
+@measured("life/start-by-clients", NIGHTLY)
+def test_start_by_clients(bench):
+    """What starting one of four containers takes, one after another or all at once."""
+    image, made = ordinary(bench), []
+
+    def clear():
+        for container in made:
+            container.remove()
+            bench.containers.forget(container)
+        made[:] = [bench.life.create(image)[0] for _ in range(12)]
+        bench.settle()
+
+    at = {"baseline": 0, "again": 4, "arm": 8}
+    bench.paired(
+        lambda side: bench.life.start_all(made[at[side] : at[side] + 4], 4 if side == "arm" else 1),
+        metric="time to start one", unit="ms", before=clear, names=("one client", "four clients"),
+    )  # fmt: skip
+
+
+@needs(LAYERS)
+@measured("life/start-by-running", WEEKLY)
+def test_start_by_running(bench):
+    """How the time to start a container grows with the number of those that run already."""
+    empty, image, made = bench.containers.image({}), ordinary(bench), []
+    points = (1, 8, 16)
+
+    def measure(side):
+        found = {}
+        for number in range(1, max(points) + 1):
+            container, _ = bench.life.create(image if side == "arm" else empty)
+            made.append(container)
+            cost = bench.life.start(container)
+            if number in points:
+                found[float(number)] = cost
+        for container in made:
+            bench.life.stop(container)
+            bench.life.remove(container)
+        made.clear()
+        return found
+
+    bench.sweep(
+        measure, axis="containers that run", axis_unit="containers", metric="time to start", unit="ms",
+        before=bench.settle, names=bench.against(FLOOR),
+    )  # fmt: skip
+
+
+@needs(LAYERS)
+@measured("life/layers", NIGHTLY)
+def test_layers(bench):
+    """How many layers an image may have, and how the time to create and to start its containers grows with them."""
+    images = {}
+    for depth in DEPTHS:
+        refused = bench.containers.attempt.image(*({f"f{layer}": b"%d" % layer} for layer in range(depth)))
+        if refused == "success":
+            refused = bench.containers.attempt.run(bench.containers.last_image)
+        if refused != "success":
+            break
+        images[depth] = bench.containers.last_image
+    note = "no limit was found" if refused == "success" else f"{depth} layers: {refused}"[:200]
+    bench.count("layers of the deepest image that starts", max(images), "layers", note=note)
+    empty = bench.containers.image({})
+    points = {depth: image for depth, image in images.items() if depth in (1, 32, 120)}
+
+    def cycle(image):
+        container, create = bench.life.create(image)
+        start = bench.life.start(container)
+        bench.life.stop(container)
+        bench.life.remove(container)
+        return {"time to create": create, "time to start": start}
+
+    def measure(side):
+        if side == "arm":
+            found = {depth: cycle(image) for depth, image in points.items()}
+        else:
+            found = dict.fromkeys(points, cycle(empty))
+        return {(metric, float(depth)): cost for depth, costs in found.items() for metric, cost in costs.items()}
+
+    bench.sweeps(
+        measure, axis="layers of the image", axis_unit="layers", unit="ms", before=bench.settle,
+        names=bench.against(FLOOR), workload=facts(bench),
+    )  # fmt: skip
+
+
+def changed(bench, image):
+    """A container that has changed one file and does not run any more."""
+    container = bench.containers.run(image)
+    process = bench.process(container)
+    process.store("/tmp/changed", b"changed")
+    process.leave()
+    container.stop()
+    return container
+
+
+def commit(bench, container):
+    """What a commit takes that begins at any moment of a second; the image is gone again."""
+    bench.life.at_random_phase()
+    image, cost = bench.life.commit(container)
+    bench.life.remove_image(image)
+    return cost
+
+
+@needs(LAYERS)
+@measured("life/commit", SMOKE)
+def test_commit(bench):
+    """What committing one changed file takes in an image of a thousand files, the wait for the next second included."""
+    empty, full = (changed(bench, bench.containers.image(tree)) for tree in ({}, tree_of(1000)))
+    bench.paired(
+        lambda side: commit(bench, full if side == "arm" else empty), metric="time to commit", unit="ms",
+        names=bench.against(FLOOR), waits=True, workload=facts(bench),
+    )  # fmt: skip
+
+
+@needs(LAYERS)
+@measured("life/commit-by-files", NIGHTLY)
+def test_commit_by_files(bench):
+    """How the time to commit one changed file grows with the files of the image that nobody changed."""
+    empty = changed(bench, bench.containers.image({}))
+    points = {float(files): changed(bench, bench.containers.image(tree_of(files))) for files in (100, 1000, 4000)}
+
+    def measure(side):
+        if side == "arm":
+            return {files: commit(bench, container) for files, container in points.items()}
+        return dict.fromkeys(points, commit(bench, empty))
+
+    bench.sweep(
+        measure, axis="files in the image", axis_unit="files", metric="time to commit", unit="ms",
+        names=bench.against(FLOOR), waits=True,
+    )  # fmt: skip
+
+
+@needs(LAYERS)
+@measured("life/diff", NIGHTLY)
+def test_diff(bench):
+    """How the time of docker diff grows with the files of the image, of which none was changed."""
+    empty = changed(bench, bench.containers.image({}))
+    points = {float(files): changed(bench, bench.containers.image(tree_of(files))) for files in (100, 1000, 4000)}
+
+    def measure(side):
+        if side == "arm":
+            return {files: bench.life.changes(container) for files, container in points.items()}
+        return dict.fromkeys(points, bench.life.changes(empty))
+
+    bench.sweep(
+        measure, axis="files in the image", axis_unit="files", metric="time to list changes", unit="ms",
+        names=bench.against(FLOOR), workload=facts(bench),
+    )  # fmt: skip
+
+
+def shapes(bench):
+    """Images of three shapes: large, deep, and of many files."""
+    return {
+        "one layer of 32 MiB": [{f"f{number}": bench.filler(8 * MIB) for number in range(4)}],
+        "20 layers of 1 MiB": [{f"f{layer}": bench.filler(MIB - layer)} for layer in range(20)],
+        "2000 files": [tree_of(2000, 512)],
+    }
+
+
+def archives(bench, images):
+    """Archives of images, at hand for tar as well; by what they are called."""
+    found = {name: bench.containers.archive(*trees) for name, trees in images.items()}
+    for name, (archive, _) in found.items():
+        bench.by_tar.lay(name, archive)
+    return found
+
+
+@needs(LAYERS)
+@measured("life/load", NIGHTLY)
+def test_load(bench):
+    """What loading an image takes, against unpacking the same bytes with tar."""
+    found = archives(bench, shapes(bench))
+
+    def one(side, name):
+        archive, image = found[name]
+        if side != "arm":
+            cost = bench.by_tar.unpack(name)
+            bench.by_tar.remove(name)
+            return cost
+        cost = bench.life.load(archive, image)
+        bench.life.remove_image(image)
+        return cost
+
+    bench.phases(
+        lambda side: {f"time to load {name}": one(side, name) for name in found}, unit="ms", before=bench.settle,
+        names=bench.against("tar"),
+    )  # fmt: skip
+    for name, (archive, image) in found.items():
+        with bench.storage.growth() as floor:
+            bench.by_tar.unpack(name)
+        with bench.storage.growth() as growth:
+            bench.life.load(archive, image)
+        bench.count(f"space of {name}", growth.bytes, "B", floor.bytes, tolerance=0.1)
+
+
+@needs(LAYERS)
+@measured("life/save", NIGHTLY)
+def test_save(bench):
+    """What saving an image takes, to a client that throws it away, against packing the same files with tar."""
+    found = archives(bench, shapes(bench))
+    for name, (archive, image) in found.items():
+        bench.by_tar.unpack(name)
+        bench.life.load(archive, image)
+
+    def measure(side):
+        return {
+            f"time to save {name}": bench.life.save(image) if side == "arm" else bench.by_tar.pack(name)
+            for name, (_, image) in found.items()
+        }
+
+    bench.phases(measure, unit="ms", before=bench.settle, names=bench.against("tar"))
+
+
+@needs(LAYERS)
+@measured("life/unpack", NIGHTLY)
+def test_unpack(bench):
+    """How the time to load the same bytes grows with the number of layers that they are in."""
+
+    def part(layer, files):
+        return {f"f{layer}-{number}": bench.filler(51200 + layer) for number in range(files)}
+
+    images = {layers: [part(layer, 400 // layers) for layer in range(layers)] for layers in (1, 10, 40)}
+    found = archives(bench, images)
+
+    def one(side, layers):
+        if side != "arm":
+            cost = bench.by_tar.unpack(layers)
+            bench.by_tar.remove(layers)
+            return cost
+        cost = bench.life.load(*found[layers])
+        bench.life.remove_image(found[layers][1])
+        return cost
+
+    bench.sweep(
+        lambda side: {float(layers): one(side, layers) for layers in found}, axis="layers of the image",
+        axis_unit="layers", metric="time to load", unit="ms", before=bench.settle, names=bench.against("tar"),
+    )  # fmt: skip
+
+
+@needs(LAYERS)
+@measured("life/remove-image", NIGHTLY)
+def test_remove_image(bench):
+    """What removing an image of ten layers and 2000 files takes, and until its space is free, against rm."""
+    trees = [{f"d{layer}/f{number}": b"x" * 512 for number in range(200)} for layer in range(10)]
+    ((name, (archive, image)),) = archives(bench, {"image": trees}).items()
+
+    def measure(side):
+        if side == "arm":
+            bench.life.load(archive, image)
+        else:
+            bench.by_tar.unpack(name)
+        bench.settle()
+        return bench.life.and_settled(
+            "time to remove", "time until the space is free",
+            lambda: bench.life.remove_image(image) if side == "arm" else bench.by_tar.remove(name), bench.settle,
+        )  # fmt: skip
+
+    bench.phases(measure, unit="ms", names=bench.against("rm"))
+
+
+@needs(LAYERS)
+@needs(CLASSIC_BUILDER)
+@measured("life/build", NIGHTLY)
+def test_build(bench):
+    """What building takes: a step that notes something, one that runs a program, one that copies a file."""
+    program = File(touching_program("/touched"), mode=0o755)
+    trees = {"baseline": {"touch": program}, "arm": {"touch": program, **tree_of(2000)}}
+    images = {side: bench.containers.image(tree) for side, tree in trees.items()}
+
+    def measure(side):
+        image = images["arm" if side == "arm" else "baseline"]
+        steps = ["ENV NAME=value", f'RUN ["{bench.place}/touch"]', "COPY context/file /copied"]
+        return bench.life.build([f"FROM {image}", *steps], {"file": b"data"})
+
+    bench.paired(measure, metric="time to build", unit="ms", before=bench.settle, names=bench.against(FLOOR))

@@ -1,0 +1,189 @@
+"""Names: looking them up, listing them, making, moving and removing them, against the same on the volume.
+
+Depth is how many layers have the directory in question; its files lie in the lowest of them, so that a union has to
+pass all the others. One image holds a directory of every depth.
+"""
+
+import itertools
+import os
+
+from roadworthy import NIGHTLY, SMOKE, Directory, Hardlink, measured, stacked
+
+#: Names that are looked up at each depth, and files that are made.
+NAMES, FILES = 100, 400
+
+
+def lookups(bench, fs, side, depth, names):
+    """Stat half of the names, open the other half."""
+    paths = [bench.path(side, f"d{depth}/{name}") for name in names]
+    half = len(paths) // 2
+    opening = [["open", path, os.O_RDONLY] for path in paths[half:]]
+    closing = [["close", [number]] for number in range(half)]
+    return {
+        ("time per stat", depth): bench.calls(fs, [["stat", path] for path in paths[:half]]),
+        ("time per open", depth): bench.calls(fs, opening + closing, slice(0, half)),
+    }
+
+
+def repeated_lookups(bench, depths):
+    fs = bench.process(bench.container(bench.everywhere(*stacked(depths, dict.fromkeys(map(str, range(NAMES)), b"x")))))
+    never = itertools.count()
+
+    def measure(side):
+        found = {}
+        for depth in depths:
+            missing = [bench.path(side, f"d{depth}/missing-{next(never)}") for _ in range(NAMES)]
+            found |= lookups(bench, fs, side, depth, range(NAMES))
+            found["time per missing name", depth] = bench.calls(fs, [["access", path, os.F_OK] for path in missing])
+        return found
+
+    bench.sweeps(measure, axis="depth", axis_unit="layers", stratum="lower")
+
+
+def first_lookups(bench, depths):
+    fresh = bench.fresh(bench.everywhere(*stacked(depths, dict.fromkeys(map(str, range(NAMES)), b"x"))))
+
+    def measure(side):
+        found = {}
+        for depth in depths:
+            found |= lookups(bench, fresh.fs, side, depth, range(NAMES))
+        return found
+
+    bench.sweeps(measure, axis="depth", axis_unit="layers", stratum="lower", before=fresh)
+
+
+@measured("names/lookup-by-depth", SMOKE)
+def test_lookup_by_depth(bench):
+    """What looking up a name costs that was looked up before, and one that is missing, by the layers to be passed."""
+    repeated_lookups(bench, (1, 4, 16))
+
+
+@measured("names/first-lookup-by-depth", SMOKE)
+def test_first_lookup_by_depth(bench):
+    """What looking up a name costs in a container that has just started, by the layers to be passed."""
+    first_lookups(bench, (1, 4, 16))
+
+
+@measured("names/lookup-deep", NIGHTLY)
+def test_lookup_far_down(bench):
+    """What looking up a name costs that was looked up before, and one that is missing, below as many layers as go."""
+    repeated_lookups(bench, (1, 32, 64, 120))
+
+
+@measured("names/first-lookup-deep", NIGHTLY)
+def test_first_lookup_far_down(bench):
+    """What looking up a name costs in a container that has just started, below as many layers as go."""
+    first_lookups(bench, (1, 32, 64, 120))
+
+
+@measured("names/readdir-by-depth", NIGHTLY)
+def test_readdir_by_depth(bench):
+    """What listing a directory costs for each of its names, by the layers that have twenty of them each."""
+    depths, own, times = (1, 16, 64), 20, 10
+    fresh = bench.fresh(bench.everywhere(*stacked(depths, {}, own=own)))
+
+    def listing(side, depth, turns):
+        rows = [["listdir", bench.path(side, f"d{depth}")]] * turns
+        return bench.calls(fresh.fs, rows, operations=turns * depth * own)
+
+    def measure(side):
+        found = {}
+        for depth in depths:
+            found["time per name, first time", depth] = listing(side, depth, 1)
+            found["time per name, again", depth] = listing(side, depth, times)
+        return found
+
+    bench.sweeps(measure, axis="depth", axis_unit="layers", stratum="lower", before=fresh)
+
+
+@measured("names/whiteout", NIGHTLY)
+def test_removal_of_lower_names(bench):
+    """What removing a file or directory of an image costs, and making it again, and how many inodes a removal takes."""
+    count = 50
+    tree = {f"{kind}{number}": value for number in range(count) for kind, value in (("f", b"x"), ("d", Directory()))}
+    image = bench.everywhere(tree)
+    fresh = bench.fresh(image)
+
+    def measure(side):
+        files, directories = ([bench.path(side, f"{kind}{number}") for number in range(count)] for kind in "fd")
+        making = [["open", path, os.O_WRONLY | os.O_CREAT | os.O_EXCL] for path in files]
+        closing = [["close", [number]] for number in range(count)]
+        return {
+            "time per unlink": bench.calls(fresh.fs, [["unlink", path] for path in files]),
+            "time per file made again": bench.calls(fresh.fs, making + closing, operations=count),
+            "time per rmdir": bench.calls(fresh.fs, [["rmdir", path] for path in directories]),
+            "time per directory made again": bench.calls(fresh.fs, [["mkdir", path] for path in directories]),
+        }
+
+    bench.phases(measure, stratum="lower", before=fresh)
+    if not bench.storage.backing.used_inodes():
+        return  # this file system does not count them
+    fresh()
+    taken = {}
+    for side in ("baseline", "arm"):
+        fresh.fs.unlink(bench.path(side, "f0"))  # the directories above it are copied up with the first one
+        with bench.storage.growth() as growth:
+            fresh.fs.timed([["unlink", bench.path(side, f"f{number}")] for number in range(1, count)])
+        taken[side] = growth.inodes / (count - 1)
+    bench.count("inodes that one removal takes", taken["arm"], "inodes", taken["baseline"], stratum="lower")
+
+
+@measured("names/small-files", SMOKE)
+def test_small_files(bench):
+    """What making, looking up, moving and removing a file of the container's own costs."""
+    fs = bench.process(bench.container(bench.everywhere({})))
+    for side in ("baseline", "again", "arm"):
+        fs.mkdir(bench.path(side, "own"))
+
+    def measure(side):
+        paths = [bench.path(side, f"own/{number}") for number in range(FILES)]
+        making = [row for number, path in enumerate(paths) for row in (
+            ["open", path, os.O_WRONLY | os.O_CREAT | os.O_EXCL], ["close", [2 * number]])]  # fmt: skip
+        return {
+            "time per file made": bench.calls(fs, making, operations=FILES),
+            "time per stat": bench.calls(fs, [["stat", path] for path in paths]),
+            "time per rename": bench.calls(fs, [["rename", path, f"{path}.moved"] for path in paths]),
+            "time per unlink": bench.calls(fs, [["unlink", f"{path}.moved"] for path in paths]),
+        }
+
+    bench.phases(measure, stratum="upper")
+
+
+@measured("names/hardlinks", NIGHTLY)
+def test_first_write_by_each_of_two_names(bench):
+    """What the first write to a file of an image costs by each of its two names, and how many inodes both leave."""
+    count = 40
+    tree = {}
+    for number in range(count):
+        tree |= {f"a{number}": b"x" * 16384, f"b{number}": Hardlink(target=f"a{number}")}
+    fresh = bench.fresh(bench.everywhere(tree))
+
+    def writes(side, name, numbers=range(count)):
+        rows = []
+        for number in numbers:
+            at = len(rows)
+            rows += [
+                ["open", bench.path(side, f"{name}{number}"), os.O_WRONLY],
+                ["pwrite", [at], b"y" * 4096, 0],
+                ["close", [at]],
+            ]
+        return rows
+
+    bench.phases(
+        lambda side: {
+            "time per first write, one name": bench.calls(fresh.fs, writes(side, "a"), operations=count),
+            "time per first write, other name": bench.calls(fresh.fs, writes(side, "b"), operations=count),
+        },
+        stratum="lower", before=fresh, guards=lambda: fresh.copied_up("a0"),
+    )  # fmt: skip
+    if not bench.storage.backing.used_inodes():
+        return  # this file system does not count them
+    fresh()
+    taken = {}
+    for side in ("baseline", "arm"):
+        fresh.fs.timed(writes(side, "a", [0]))  # the directories above it are copied up with the first one
+        with bench.storage.growth() as growth:
+            for name in "ab":
+                fresh.fs.timed(writes(side, name, range(1, count)))
+        taken[side] = growth.inodes / (count - 1)
+    bench.count("inodes that a file of two names takes", taken["arm"], "inodes", taken["baseline"], stratum="lower")

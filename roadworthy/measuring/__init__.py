@@ -1,0 +1,1 @@
+"""Measuring: workloads, paired rows, guards, counters and what follows from them."""

@@ -1,0 +1,93 @@
+"""Rows of measurements: baseline, baseline again and arm, one after the other in random order, until enough is known.
+
+A guard voids a whole row, never one sample, and nothing that was measured is thrown away: a void row is kept, and
+another is taken in its place.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from reports.records import Sample
+from roadworthy.measuring.statistics import SEED, of_samples, whole_rows
+
+Side = Literal["baseline", "again", "arm"]
+#: A place on the axis of a sweep, or a phase of what is measured by its name, or both; None where there is neither.
+Point = TypeVar("Point", bound=Hashable)
+SIDES: tuple[Side, ...] = ("baseline", "again", "arm")
+#: Below this an interval of a median says little.
+LEAST_ROWS = 12
+#: The interval is narrow enough at this half-width.
+NARROW = 0.05
+#: Void rows one after another after which no more are tried.
+MOST_VOID = 3
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measurement: its cost in the metric's unit, and what proves that it happened. `void` names a broken guard."""
+
+    cost: float
+    operations: int = 0
+    bytes: int = 0
+    counters: Mapping[str, float] = field(default_factory=dict)
+    void: str = ""
+    raw: str = ""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long rows are taken: until the interval is narrow or `seconds` are over, but at least `rows`."""
+
+    seconds: float
+    rows: int = LEAST_ROWS
+    narrow: float = NARROW
+
+
+#: Seconds for one benchmark, by tier. A night has twenty-five minutes for a driver, a smoke test three.
+TIERS = {"smoke": Budget(6.0), "nightly": Budget(20.0), "weekly": Budget(90.0)}
+
+
+def rows(
+    budget: Budget,
+    measure: Callable[[Side], Mapping[Point, Measured]],
+    before: Callable[[], None] = lambda: None,
+    seed: int = SEED,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[Point, list[Sample]]:
+    """Take rows; the samples of each point that `measure` answers. `before` sets a row up, as with a fresh container.
+
+    Void rows are among them. Where the first ones are all void, no more are tried; where they are in between, the whole
+    ends after four times the budget.
+    """
+    dice = random.Random(seed)
+    begun = clock()
+    samples: dict[Point, list[Sample]] = {}
+    number = 0
+    while True:
+        before()
+        for order, side in enumerate(dice.sample(SIDES, 3)):
+            for point, found in measure(side).items():
+                samples.setdefault(point, []).append(
+                    Sample(
+                        row=number, order=order, side=side, value=found.cost, operations=found.operations,
+                        bytes=found.bytes, counters=dict(found.counters), void=found.void, raw=found.raw,
+                    )
+                )  # fmt: skip
+        number += 1
+        passed = clock() - begun
+        whole = min(len(whole_rows(found)) for found in samples.values())
+        if whole < budget.rows:
+            if number - whole >= MOST_VOID and (whole == 0 or passed > 4 * budget.seconds):
+                return samples
+        elif passed >= budget.seconds or all(narrow(found, budget, seed) for found in samples.values()):
+            return samples
+
+
+def narrow(samples: list[Sample], budget: Budget, seed: int) -> bool:
+    """Whether enough is known."""
+    return of_samples(("", ""), samples, seed).ratio.half_width <= budget.narrow

@@ -1,0 +1,115 @@
+"""fio: one block of a workload, in a container or beside it, read back into a typed record."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from roadworthy.machines.place import Place, PlacePath
+from roadworthy.measuring.workloads import Workload
+from roadworthy.process import Process
+from roadworthy.reasons import Precondition
+from roadworthy.toolbox import Toolbox
+
+
+class FioFailed(Exception):
+    """fio did not end well, or its answer cannot be read; the text carries its last words. No number comes of it."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block. `latency_ns` is the mean completion latency of an I/O, `sync_ns` that of a flush, 0 without one.
+
+    `seconds` is how long the jobs ran, flushes included; `bins` counts I/Os by latency in nanoseconds; `levels` is the
+    percentage of requests by queue depth; `answer` is fio's own text.
+    """
+
+    latency_ns: float
+    bytes: int
+    operations: int
+    seconds: float
+    sync_ns: float = 0.0
+    bins: Counter[float] = field(default_factory=Counter)
+    levels: dict[str, float] = field(default_factory=dict)
+    answer: builtins.bytes = b""
+
+
+def run_block(fs: Process, toolbox: Toolbox, workload: Workload, file: str, report: str) -> Block:
+    """Run one block on `file` in a container. Raises FioFailed, or Precondition where fio is missing."""
+    refuse_without(toolbox)
+    code, output = fs.run(*toolbox.command("fio", *workload.arguments(file, report)))
+    if code:
+        raise FioFailed(f"fio ended with {code}: {output.strip()[-500:]}")
+    return parsed(fs.load(report), workload)
+
+
+def run_together(
+    toolbox: Toolbox, processes: Sequence[Process], workloads: Sequence[Workload], files: Sequence[str],
+    reports: Sequence[str],
+) -> list[Block]:  # fmt: skip
+    """Run blocks of several workloads in a container at the same time, each from a process of its own."""
+    refuse_without(toolbox)
+    running = [
+        fs.begin("run", toolbox.command("fio", *workload.arguments(file, report)), 65536)
+        for fs, workload, file, report in zip(processes, workloads, files, reports, strict=True)
+    ]
+    for pending in running:
+        code, output = pending.answer(60)
+        if code:
+            raise FioFailed(f"fio ended with {code}: {output.decode(errors='replace').strip()[-500:]}")
+    return [parsed(fs.load(report), workload)
+            for fs, report, workload in zip(processes, reports, workloads, strict=True)]  # fmt: skip
+
+
+def run_beside(place: Place, toolbox: Toolbox, workload: Workload, file: PlacePath, report: PlacePath) -> Block:
+    """The same on the machine itself, with the same binary and without a container: the host's own baseline."""
+    refuse_without(toolbox)
+    tools = place.toolbox(toolbox)
+    words = workload.arguments(place.inside(file), place.inside(report))
+    loader = [f"{tools}/lib/{toolbox.loader}", "--library-path", f"{tools}/lib"]
+    place.run([*loader, f"{tools}/bin/fio", *words], 60 + workload.runtime_ms / 1000)
+    return parsed(report.read_bytes(), workload)
+
+
+def refuse_without(toolbox: Toolbox) -> None:
+    if "fio" not in toolbox.programs:
+        raise Precondition("needs fio: apt-get install fio")
+
+
+def parsed(answer: bytes, workload: Workload) -> Block:
+    """fio's JSON as a Block. Notes that fio writes before the JSON are skipped; NaN and nonsense are refused."""
+    try:
+        found = json.loads(answer[answer.index(b"{") :], parse_constant=refuse_constant)
+        job: dict[str, Any] = found["jobs"][0]
+        sides = [job[side] for side in ("read", "write") if job[side]["total_ios"]]
+        operations = sum(side["total_ios"] for side in sides)
+        bins: Counter[float] = Counter()
+        for side in sides:
+            for latency, count in side["clat_ns"].get("bins", {}).items():
+                bins[float(latency)] += count
+        block = Block(
+            latency_ns=sum(side["clat_ns"]["mean"] * side["total_ios"] for side in sides) / max(1, operations),
+            bytes=sum(side["io_bytes"] for side in sides),
+            operations=operations,
+            # Of jobs side by side, fio adds up the time of each.
+            seconds=(job["job_runtime"] if workload.jobs == 1 else max(side["runtime"] for side in sides)) / 1000,
+            sync_ns=job.get("sync", {}).get("lat_ns", {}).get("mean", 0.0),
+            bins=bins,
+            levels=dict(job.get("iodepth_level", {})),
+            answer=answer,
+        )
+    except (ValueError, LookupError, TypeError, AttributeError) as reason:
+        raise FioFailed(f"fio's answer cannot be read ({type(reason).__name__}: {reason})") from None
+    if job.get("error"):
+        raise FioFailed(f"fio's job {workload.name} ended with error {job['error']}")
+    if not block.operations or block.latency_ns < 0:
+        raise FioFailed(f"fio's job {workload.name} did nothing")
+    return block
+
+
+def refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is no measurement")

@@ -1,0 +1,88 @@
+"""What containers and files hold of a machine: memory of processes, pages in the cache, extents, blocks of a pool."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from roadworthy.engines.engine import Engine
+from roadworthy.machines.backing import Backing
+from roadworthy.machines.place import PlacePath
+from roadworthy.programs import ProgramFailed
+from roadworthy.reasons import Unsupported
+
+#: Proportional set sizes of all processes there are, in KiB; a process may end while it is looked at.
+PROPORTIONAL = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '$1 == \"Pss:\" { sum += $2 } END { print sum + 0 }'"
+ARC = "/proc/spl/kstat/zfs/arcstats"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The blocks of a thin pool: how many are used, and the bytes of one."""
+
+    used: int
+    block: int
+
+    @property
+    def bytes(self) -> int:
+        return self.used * self.block
+
+
+class Holdings:
+    """Looks at a lane's machine from outside the containers."""
+
+    def __init__(self, engine: Engine, backing: Backing) -> None:
+        self._engine = engine
+        self._place = engine.place
+        self._backing = backing
+
+    def proportional_memory(self) -> int:
+        """Memory of the place's processes in bytes, what several share divided among them (proc_pid_smaps(5), Pss)."""
+        return int(self._place.run(["sh", "-c", PROPORTIONAL]).strip()) * 1024
+
+    def page_cache(self) -> int:
+        """Bytes in the machine's page cache, whoever brought them in (proc_meminfo(5), Cached and Buffers)."""
+        found = dict(re.findall(r"^(\w+):\s+(\d+) kB", self._place.path("/proc/meminfo").read_text(), re.MULTILINE))
+        return (int(found["Cached"]) + int(found["Buffers"])) * 1024
+
+    def evict(self, path: PlacePath) -> None:
+        """Drop what is cached of a file and needs no writing (dd(1), iflag=nocache)."""
+        self._place.run(["dd", f"if={self._place.inside(path)}", "iflag=nocache", "count=0", "status=none"])
+
+    def cached(self, path: PlacePath) -> int | None:
+        """Bytes of a file that are in the page cache; None on a machine without fincore(1)."""
+        try:
+            said = self._place.run(["fincore", "--bytes", "--noheadings", "--output=RES", self._place.inside(path)])
+        except ProgramFailed:
+            return None
+        return int(said)
+
+    def extents(self, path: PlacePath) -> int:
+        """Pieces that a file lies in. Raises Unsupported where the file system does not tell (FS_IOC_FIEMAP)."""
+        try:
+            said = self._place.run(["filefrag", self._place.inside(path)])
+        except ProgramFailed as refusal:
+            raise Unsupported(f"the file system does not say where a file lies: {refusal}") from None
+        return int(said.rpartition(": ")[2].split()[0])
+
+    def pool(self) -> Pool:
+        """The thin pool that the lane's layers draw their blocks from (the kernel's thin-provisioning.rst)."""
+        name = dict(self._engine.info()["DriverStatus"])["Pool Name"]
+        said = self._place.run(["sh", "-c", 'dmsetup status "$1"; dmsetup table "$1"', "sh", name]).splitlines()
+        status, table = (line.split() for line in said)
+        return Pool(int(status[5].partition("/")[0]), int(table[5]) * 512)
+
+    def trim(self, pid: int) -> str:
+        """Discard what is free in the file system of a process' root (fstrim(8)); why not, where that is refused."""
+        try:
+            self._place.run(["fstrim", f"/proc/{pid}/root"])
+        except ProgramFailed as refusal:
+            return str(refusal).rpartition(": ")[2]
+        return ""
+
+    def arc(self) -> dict[str, int]:
+        """Numbers of ZFS's own cache, by name. Raises Unsupported where the data root is no ZFS."""
+        if self._backing.file_system_name != "zfs":
+            raise Unsupported("the data root does not lie on ZFS")
+        lines = [line.split() for line in self._place.path(ARC).read_text().splitlines()[2:]]
+        return {line[0]: int(line[2]) for line in lines}

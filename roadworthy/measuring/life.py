@@ -1,0 +1,191 @@
+"""The life cycle of containers and images as a client of the engine's API waits for it, and tar(1) to compare it with.
+
+Never the engine's command: starting it takes longer than many requests do.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import statistics
+import tarfile
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from roadworthy.deadline import let_pass
+from roadworthy.engines.containers import Container, Containers
+from roadworthy.engines.engine import Engine
+from roadworthy.layers import Tree, beneath, layer_tar
+from roadworthy.layers import entry as as_entry
+from roadworthy.machines.place import Place, PlacePath
+from roadworthy.measuring import guards as rules
+from roadworthy.measuring.counters import Meter
+from roadworthy.measuring.design import Measured
+from roadworthy.measuring.statistics import SEED
+
+Answer = TypeVar("Answer")
+#: Round trips of which the floor is the median.
+PINGS = 25
+
+
+class Stopwatch:
+    """Times of whole operations, in milliseconds, with what the device did and the guards of the machine."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def clocked(self, operation: Callable[[], Answer], crowded: bool = False) -> tuple[Answer, Measured]:
+        """What `operation` answers, and what it took. One that is `crowded` keeps all processors busy by itself."""
+        with self._meter.counting() as work:
+            begun = time.monotonic()
+            answer = operation()
+            seconds = time.monotonic() - begun
+        guards = rules.environment(work, seconds)
+        void = rules.first_broken([guard for guard in guards if not crowded or guard[0] != rules.UNCROWDED])
+        counters = {f"device {name}": value for name, value in work.device.items()}
+        return answer, Measured(seconds * 1e3, 1, 0, counters, void)
+
+
+class Life:
+    """Timed requests to a lane's engine. Images that are made here are removed with the benchmark."""
+
+    def __init__(self, engine: Engine, containers: Containers, stopwatch: Stopwatch) -> None:
+        self._engine = engine
+        self._containers = containers
+        self._clocked = stopwatch.clocked
+        self._dice = random.Random(SEED)
+
+    @property
+    def _api(self) -> Any:
+        return self._engine.client.api
+
+    def floor(self) -> float:
+        """What a request takes that does nothing, in milliseconds: no time below can be told from it."""
+        return statistics.median(self._clocked(self._api.ping)[1].cost for _ in range(PINGS))
+
+    def at_random_phase(self) -> None:
+        """Let a part of a second pass, by a die that falls the same in every run.
+
+        What waits for the next full second would otherwise begin at the same moment of a second every time.
+        """
+        let_pass(self._dice.random())
+
+    # --- containers
+
+    def create(self, image: str) -> tuple[Container, Measured]:
+        # It is stopped by SIGKILL: how soon its first process would hear SIGTERM has nothing to do with the driver.
+        return self._clocked(lambda: self._containers.create(image, stop_signal="SIGKILL"))
+
+    def start(self, container: Container) -> Measured:
+        return self._clocked(lambda: self._api.start(container.id))[1]
+
+    def stop(self, container: Container) -> Measured:
+        return self._clocked(lambda: self._api.stop(container.id, timeout=10))[1]
+
+    def remove(self, container: Container) -> Measured:
+        """Remove a container that does not run."""
+        _, measured = self._clocked(lambda: self._api.remove_container(container.id, v=True))
+        self._containers.forget(container)
+        return measured
+
+    def start_all(self, containers: list[Container], clients: int) -> Measured:
+        """Start containers through so many connections at a time; what one of them took."""
+        shares = [containers[at::clients] for at in range(clients)]
+
+        def start(share: list[Container]) -> None:
+            for container in share:
+                self._api.start(container.id)
+
+        operations = [lambda share=share: start(share) for share in shares]
+        _, measured = self._clocked(lambda: self._containers.all_at_once(*operations), crowded=True)
+        return Measured(measured.cost / len(containers), len(containers), 0, measured.counters, measured.void)
+
+    def changes(self, container: Container) -> Measured:
+        """`docker diff`."""
+        return self._clocked(lambda: self._api.diff(container.id))[1]
+
+    # --- images
+
+    def commit(self, container: Container) -> tuple[str, Measured]:
+        """Commit a container that does not run; the new image."""
+        return self._clocked(lambda: self._containers.commit(container))
+
+    def load(self, archive: bytes, name: str) -> Measured:
+        _, measured = self._clocked(lambda: self._containers.load(archive, name))
+        return measured
+
+    def save(self, image: str) -> Measured:
+        """`docker save` to a client that throws it away."""
+        size, measured = self._clocked(lambda: sum(len(piece) for piece in self._api.get_image(image)))
+        return Measured(measured.cost, 1, size, measured.counters, measured.void)
+
+    def remove_image(self, image: str) -> Measured:
+        return self._clocked(lambda: self._api.remove_image(image, force=True))[1]
+
+    def and_settled(
+        self, metric: str, settled: str, removal: Callable[[], Measured], settle: Callable[[], None]
+    ) -> dict[str, Measured]:
+        """What a removal takes by itself, and until the file system has really done it, as two metrics."""
+
+        def both() -> Measured:
+            measured = removal()
+            settle()
+            return measured
+
+        first, whole = self._clocked(both)
+        return {metric: first, settled: whole}
+
+    def build(self, dockerfile: list[str], files: Tree) -> Measured:
+        """Build by the classic builder, every step anew."""
+        context = build_context(dockerfile, files)
+
+        def build() -> Any:
+            return self._engine.client.images.build(
+                fileobj=io.BytesIO(context), custom_context=True, nocache=True, rm=True, forcerm=True,
+                network_mode="none", use_config_proxy=False,
+            )[0]  # fmt: skip
+
+        image, measured = self._clocked(build)
+        self._api.remove_image(image.id, force=True)
+        return measured
+
+
+class ByTar:
+    """The bytes of an image through tar(1) on the same file system: what an engine's way is compared with."""
+
+    def __init__(self, place: Place, directory: PlacePath, stopwatch: Stopwatch) -> None:
+        self._place = place
+        self._directory = directory
+        self._clocked = stopwatch.clocked
+
+    def lay(self, name: str, archive: bytes) -> None:
+        """Have the layers of an image archive at hand, as tars."""
+        target = self._directory / f"{name}.layers"
+        target.mkdir()
+        with tarfile.open(fileobj=io.BytesIO(archive)) as image:
+            for member in image:
+                if member.name.endswith("layer.tar") and (layer := image.extractfile(member)):
+                    (target / member.name.replace("/", "-")).write_bytes(layer.read())
+
+    def unpack(self, name: str) -> Measured:
+        """Unpack its layers, one over the other, into a directory that was not there."""
+        words = f'mkdir "$1/{name}"; for tar in "$1/{name}".layers/*; do tar -x -f "$tar" -C "$1/{name}"; done'
+        return self._shell(words)
+
+    def pack(self, name: str) -> Measured:
+        """Pack the directory. Through a pipe: tar reads nothing of what it writes to /dev/null itself."""
+        return self._shell(f'tar -c -f - -C "$1/{name}" . | cat >/dev/null')
+
+    def remove(self, name: str) -> Measured:
+        return self._shell(f'rm -r "$1/{name}"')
+
+    def _shell(self, words: str) -> Measured:
+        where = self._place.inside(self._directory)
+        return self._clocked(lambda: self._place.run(["sh", "-ec", words, "sh", where], 120))[1]
+
+
+def build_context(dockerfile: list[str], files: Tree) -> bytes:
+    """What the builder is sent: a tar with the Dockerfile and what it copies."""
+    tree = {name: as_entry(value) for name, value in files.items()}
+    return layer_tar({**beneath("context", tree), "Dockerfile": as_entry("\n".join(dockerfile).encode())})

@@ -1,0 +1,35 @@
+"""One measuring run at a time: two would each be the other's noise."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from roadworthy.deadline import wait_until
+from roadworthy.ledger import RUNTIME
+from roadworthy.stand import Stage
+
+#: Seconds after which a run that waits for another one gives up: longer than a benchmark takes.
+PATIENCE = 1800
+
+
+@contextmanager
+def measuring_alone(stage: Stage) -> Iterator[None]:
+    """Hold the machine's measuring lock, which is one on a directory, while the block runs. Raises TimeoutError."""
+    descriptor = os.open(RUNTIME, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with stage("waiting for another run that measures on this machine"):
+            wait_until(lambda: taken(descriptor), PATIENCE, "another run that measures on this machine to end")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

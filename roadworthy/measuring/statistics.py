@@ -1,0 +1,179 @@
+"""What samples show: ratios with intervals, slopes, verdicts. The same samples give the same answer, bit for bit.
+
+Absolute times of one run mean little on a shared machine; a ratio of neighbours does. Every row holds the baseline
+twice and the arm once, so that how far the baseline is from itself is known beside every answer.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from reports.records import Arm, Curve, Sample, Twin
+
+#: Changes when the same samples could give another answer; stored with every record.
+METHOD = "1"
+RESAMPLES = 2000
+SEED = 2016
+#: Slower or faster is said of ratios beyond this one, as differences that nobody notices are no news.
+MARGIN = 1.05
+#: Equivalent is said where the whole interval lies within this ratio of 1.
+BAND = 1.10
+
+Verdict = Literal["slower", "faster", "equivalent", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of costs with its 95 % interval."""
+
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the interval shows by itself."""
+        if self.low > 1 and self.ratio > MARGIN:
+            return "slower"
+        if self.high < 1 and self.ratio < 1 / MARGIN:
+            return "faster"
+        return "equivalent" if self.low >= 1 / BAND and self.high <= BAND else "inconclusive"
+
+    @property
+    def half_width(self) -> float:
+        """Half the interval's width, as a share of the ratio on the logarithmic scale."""
+        return math.expm1((math.log(self.high) - math.log(self.low)) / 2)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that follows from the rows."""
+
+    baseline: Arm
+    arm: Arm
+    ratio: Ratio
+    twin: Ratio
+
+    def twin_record(self) -> Twin:
+        return Twin(ratio=self.twin.ratio, low=self.twin.low, high=self.twin.high, verdict=self.twin.verdict)
+
+
+def analyse(
+    names: tuple[str, str], baseline: Sequence[float], again: Sequence[float], arm: Sequence[float], seed: int = SEED
+) -> Analysis:
+    """Analyse rows of positive costs. The arm is compared with the geometric mean of its row's two baselines."""
+    rows = list(zip(baseline, again, arm, strict=True))
+    ratios = [math.log(c) - (math.log(a) + math.log(b)) / 2 for a, b, c in rows]
+    return Analysis(
+        summary(names[0], [*baseline, *again], seed), summary(names[1], arm, seed),
+        ratio_of(ratios, seed), ratio_of([math.log(b) - math.log(a) for a, b, _ in rows], seed),
+    )  # fmt: skip
+
+
+def of_samples(names: tuple[str, str], samples: Sequence[Sample], seed: int = SEED) -> Analysis:
+    """The same of stored samples: a row with a void one is left out. Raises ValueError where no row is left."""
+    rows = whole_rows(samples)
+    if not rows:
+        raise ValueError("no row in which all guards held")
+    baseline, again, arm = ([row[side].value for row in rows] for side in ("baseline", "again", "arm"))
+    return analyse(names, baseline, again, arm, seed)
+
+
+def whole_rows(samples: Sequence[Sample]) -> list[Mapping[str, Sample]]:
+    """The rows whose three samples are all there and not void, in their order."""
+    rows: dict[int, dict[str, Sample]] = {}
+    for sample in samples:
+        rows.setdefault(sample.row, {})[sample.side] = sample
+    return [row for _, row in sorted(rows.items()) if len(row) == 3 and not any(s.void for s in row.values())]
+
+
+def unvoided(sample: Sample) -> Sample:
+    """The sample as if its guards had held: numbers that are shown beside `invalid`."""
+    return msgspec.structs.replace(sample, void="")
+
+
+def ratio_of(logarithms: Sequence[float], seed: int = SEED) -> Ratio:
+    low, high = interval(logarithms, seed)
+    return Ratio(math.exp(statistics.median(logarithms)), math.exp(low), math.exp(high))
+
+
+def summary(name: str, samples: Sequence[float], seed: int = SEED) -> Arm:
+    low, high = interval(samples, seed)
+    return Arm(name=name, samples=list(samples), median=statistics.median(samples), low=low, high=high)
+
+
+def interval(samples: Sequence[float], seed: int = SEED) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of the median (Efron and Tibshirani 1993, chapter 13)."""
+    import numpy
+    from scipy import stats
+
+    if len(set(samples)) == 1:
+        return samples[0], samples[0]  # nothing to resample; scipy warns about it
+    found = stats.bootstrap(
+        (numpy.asarray(samples),), numpy.median, n_resamples=RESAMPLES, confidence_level=0.95, method="percentile",
+        rng=numpy.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    return float(found.low), float(found.high)
+
+
+def curve(name: str, points: Mapping[float, Sequence[float]]) -> Curve:
+    """The Theil-Sen line through the samples at each point of an axis (Sen 1968), with the slope's 95 % interval."""
+    from scipy import stats
+
+    xs = [x for x, samples in points.items() for _ in samples]
+    ys = [y for samples in points.values() for y in samples]
+    line = stats.theilslopes(ys, xs, alpha=0.95)
+    return Curve(
+        name=name, points=[(x, statistics.median(samples)) for x, samples in sorted(points.items())],
+        slope=float(line.slope), slope_low=float(line.low_slope), slope_high=float(line.high_slope),
+        intercept=float(line.intercept),
+    )  # fmt: skip
+
+
+def trend_verdict(baseline: Curve, arm: Curve) -> Literal["grows", "falls", "flat", "inconclusive"]:
+    """Whether the arm's cost grows along the axis by more than the baseline's does.
+
+    `grows` needs an interval apart from the baseline's, and a rise over the axis of at least a tenth of the lowest
+    cost; `flat` an interval that allows no such rise.
+    """
+    first, last = arm.points[0][0], arm.points[-1][0]
+    least = 0.1 * min(cost for _, cost in arm.points)
+    low, high = ((slope - baseline.slope) * (last - first) for slope in (arm.slope_low, arm.slope_high))
+    if arm.slope_low > baseline.slope_high and low > least:
+        return "grows"
+    if arm.slope_high < baseline.slope_low and high < -least:
+        return "falls"
+    return "flat" if -least <= low and high <= least else "inconclusive"
+
+
+def quantiles(bins: Mapping[float, int], wanted: Mapping[str, float]) -> dict[str, float]:
+    """Quantiles of a histogram that was added up over blocks; percentiles of blocks must not be averaged."""
+    total = sum(bins.values())
+    found: dict[str, float] = {}
+    for name, share in wanted.items():
+        seen = 0
+        for value in sorted(bins):
+            seen += bins[value]
+            if seen >= share * total:
+                found[name] = value
+                break
+    return found
+
+
+def answer(guards: Mapping[str, bool], analysis: Analysis | None, void: str) -> tuple[Any, str]:
+    """The verdict of a record and its reason: broken guards and a baseline that differs from itself come first."""
+    broken = [sentence for sentence, holds in guards.items() if not holds]
+    if broken:
+        return "invalid", "; ".join(f"not true: {sentence}" for sentence in broken)
+    if analysis is None:
+        return "invalid", f"not true: {void}" if void else "no row in which all guards held"
+    if analysis.twin.verdict in ("slower", "faster"):
+        said = f"the baseline is {analysis.twin.verdict} than itself ({analysis.twin.ratio:.2f}): nothing can be told"
+        return "inconclusive", said
+    return analysis.ratio.verdict, ""

@@ -1,0 +1,124 @@
+"""Benchmarks on real daemons: what they record, and that numbers about something else are caught."""
+
+import json
+import shutil
+
+import pytest
+
+from reports.bundle import read_bundle
+from roadworthy.measuring import guards
+from roadworthy.measuring.reanalysis import differences
+from roadworthy.programs import ENVIRONMENT
+
+pytestmark = pytest.mark.real
+
+HEAD = """
+from dataclasses import replace
+from roadworthy.measuring.workloads import load
+
+SHORT = replace(load("randread-4k"), runtime_ms=100, size=8 << 20)
+"""
+
+
+@pytest.fixture(autouse=True)
+def fio():
+    if not shutil.which("fio", path=ENVIRONMENT["PATH"]):
+        pytest.skip("needs fio: apt-get install fio")
+
+
+def measured(start, text, *options, driver="overlay2"):
+    run = start(HEAD + text, "--bench-seconds=0", "-p", "no:randomly", *options, driver=driver)
+    assert run.end(240) == 0, run.text()[-3000:]
+    assert run.left() == []
+    found = read_bundle(run.bundle)
+    assert found.troubles == ()
+    return run, found
+
+
+def test_a_benchmark_and_everything_that_it_leaves(start, tmp_path):
+    """Samples with fio's own answers, counts, an A/A arm, both arms in pytest-benchmark's JSON, the same again."""
+    text = """
+@measured("data/sample", SMOKE, strata=("lower", "upper"))
+def test_sample(bench, stratum):
+    '''Reads.'''
+    bench.fio(SHORT, stratum)
+    bench.count("files", 1, "files", stratum=stratum)
+"""
+    run, found = measured(start, text, "--benchmark-only", f"--benchmark-json={tmp_path / 'b.json'}", "-m", "smoke")
+    assert [record.benchmark for record in found.benchmarks] == ["data/sample/lower", "data/sample/upper"]
+    assert [count.benchmark for count in found.counts] == ["data/sample/lower", "data/sample/upper"]
+    for record in found.benchmarks:
+        assert record.twin is not None
+        assert record.promise == "Reads."
+        assert record.tier == "smoke"
+        assert {sample.side for sample in record.samples} == {"baseline", "again", "arm"}
+        for sample in record.samples:
+            assert (run.bundle / sample.raw).is_file()
+            assert sample.operations > 0
+            assert sample.counters["device bytes read"] > 0
+    assert list(differences(found)) == []
+    rows = json.loads((tmp_path / "b.json").read_text())["benchmarks"]
+    assert len(rows) == 4
+    assert {row["group"] for row in rows} == {"data/sample"}
+    stored = {record.benchmark: record.arm.median for record in found.benchmarks}
+    driver = [row for row in rows if "][overlay2 " in row["name"]]
+    assert len(driver) == 2
+    for row in driver:
+        assert row["stats"]["median"] == pytest.approx(stored[row["extra_info"]["benchmark"]] / 1e9)
+
+
+def test_a_buffered_loop_device_is_caught(start):
+    """A loop device that reads through the cache of its file answers from memory: no number comes of it."""
+    text = """
+@measured("data/buffered-loop", SMOKE)
+def test_sample(bench):
+    '''Reads.'''
+    bench.stand.home.run(["losetup", "--direct-io=off", *bench.stand.backing.devices])
+    bench.fio(SHORT, "lower")
+"""
+    _, found = measured(start, text)
+    (record,) = found.benchmarks
+    assert record.verdict == "invalid"
+    assert guards.DIRECT_LOOP in record.reason
+
+
+def test_a_file_that_the_cache_serves_is_caught(start):
+    """A job that claims the device and reads what the page cache holds measures memory."""
+    text = """
+@measured("data/cached", SMOKE)
+def test_sample(bench):
+    '''Reads.'''
+    bench.fio(replace(SHORT, direct=False), "upper")
+"""
+    _, found = measured(start, text)
+    (record,) = found.benchmarks
+    assert record.verdict == "invalid"
+    assert guards.REACHED in record.reason
+
+
+def test_a_driver_that_drops_direct_io_is_caught(start):
+    """fuse-overlayfs opens without O_DIRECT what was opened with it."""
+    if not shutil.which("fuse-overlayfs", path=ENVIRONMENT["PATH"]):
+        pytest.skip("needs fuse-overlayfs: apt-get install fuse-overlayfs")
+    text = """
+@measured("data/dropped", SMOKE)
+def test_sample(bench):
+    '''Reads.'''
+    bench.fio(SHORT, "upper")
+"""
+    _, found = measured(start, text, driver="fuse-overlayfs")
+    (record,) = found.benchmarks
+    assert record.verdict == "invalid"
+    assert guards.REACHED in record.reason
+
+
+def test_a_benchmark_that_measures_nothing_fails(start):
+    """A promise without a number is no benchmark."""
+    text = """
+@measured("data/nothing", SMOKE)
+def test_sample(bench):
+    '''Nothing.'''
+"""
+    run = start(text, "--bench-seconds=0")
+    assert run.end(240) == 1
+    assert "measured nothing" in run.text()

@@ -1,0 +1,83 @@
+"""Rows of measurements: three sides in random order, void rows kept, an end that is reached."""
+
+import itertools
+
+from roadworthy.measuring.design import MOST_VOID, Budget, Measured, rows
+from roadworthy.measuring.statistics import whole_rows
+
+
+class Clock:
+    """A clock that moves by a step whenever it is looked at."""
+
+    def __init__(self, step):
+        self.step, self.now = step, 0.0
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+def alternating(noise=0.5):
+    """A measurement that never becomes narrow: costs jump by half."""
+    turns = itertools.cycle([1.0, 1 + noise, 1 / (1 + noise)])
+    return lambda side: {None: Measured(next(turns))}
+
+
+def test_a_row_has_three_sides_in_an_order_that_changes():
+    """Drift favours no side."""
+    found = rows(Budget(0.0), alternating(), clock=Clock(1))[None]
+    assert all(
+        {sample.side for sample in found if sample.row == row} == {"baseline", "again", "arm"} for row in range(12)
+    )
+    orders = {tuple(s.side for s in sorted(found, key=lambda s: s.order) if s.row == row) for row in range(12)}
+    assert len(orders) > 2
+
+
+def test_the_same_seed_gives_the_same_order():
+    """An analysis can be repeated, and so can the design."""
+    first, second = (rows(Budget(0.0), alternating(), clock=Clock(1))[None] for _ in range(2))
+    assert [sample.side for sample in first] == [sample.side for sample in second]
+
+
+def test_it_ends_when_the_interval_is_narrow():
+    """Equal costs need no more than the least number of rows."""
+    found = rows(Budget(1e9), lambda side: {None: Measured(5.0)}, clock=Clock(1))[None]
+    assert len(whole_rows(found)) == 12
+
+
+def test_it_ends_when_the_time_is_over():
+    """Costs that jump are measured for the budget, and then it is inconclusive."""
+    found = rows(Budget(50.0), alternating(5.0), clock=Clock(1))[None]
+    assert 12 < len(whole_rows(found)) < 60
+
+
+def test_a_void_row_is_kept_and_replaced():
+    """One broken guard voids the row; the rows that count are as many as asked for."""
+    turn = itertools.count()
+
+    def measure(side):
+        return {None: Measured(5.0, void="the device was not reached" if next(turn) == 4 else "")}
+
+    found = rows(Budget(0.0), measure, clock=Clock(1))[None]
+    assert len(whole_rows(found)) == 12
+    assert len(found) == 3 * 13
+    assert [sample.row for sample in found if sample.void] == [1]
+
+
+def test_what_is_void_from_the_beginning_ends_early():
+    """A guard that cannot hold here is not tried for the whole budget."""
+    found = rows(Budget(1e9), lambda side: {None: Measured(5.0, void="no")}, clock=Clock(1))[None]
+    assert len(found) == 3 * MOST_VOID
+
+
+def test_every_point_of_a_sweep_gets_its_rows():
+    """One row measures all points; the least known one decides when it ends."""
+    found = rows(Budget(0.0), lambda side: {1.0: Measured(2.0), 2.0: Measured(4.0)}, clock=Clock(1))
+    assert {point: len(whole_rows(samples)) for point, samples in found.items()} == {1.0: 12, 2.0: 12}
+
+
+def test_each_row_is_set_up():
+    """`before` runs once a row."""
+    made = []
+    rows(Budget(0.0), lambda side: {None: Measured(5.0)}, before=lambda: made.append(1), clock=Clock(1))
+    assert len(made) == 12

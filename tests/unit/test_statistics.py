@@ -1,0 +1,149 @@
+"""What samples show: intervals, verdicts, slopes; what is there is found, what is not there is not."""
+
+import math
+import random
+
+import pytest
+
+from reports.records import Sample
+from roadworthy.measuring.statistics import (
+    Ratio,
+    analyse,
+    answer,
+    curve,
+    interval,
+    of_samples,
+    quantiles,
+    trend_verdict,
+    whole_rows,
+)
+
+NAMES = ("native", "overlay2")
+
+
+def simulated(effect, seed, rows=40, spread=0.08):
+    """Rows of a noisy machine: a drifting level, noise on every sample, an arm that costs `effect` times more."""
+    dice = random.Random(seed)
+    level, found = 100.0, ([], [], [])
+    for _ in range(rows):
+        level *= math.exp(dice.gauss(0, 0.1))
+        for side, factor in zip(found, (1.0, 1.0, effect), strict=True):
+            side.append(level * factor * math.exp(dice.gauss(0, spread)))
+    return found
+
+
+def samples_of(rows, void=()):
+    return [
+        Sample(row=row, order=order, side=side, value=value, void="broken" if row in void else "")
+        for row, values in enumerate(zip(*rows, strict=True))
+        for order, (side, value) in enumerate(zip(("baseline", "again", "arm"), values, strict=True))
+    ]
+
+
+def test_a_slowdown_of_a_fifth_is_found():
+    """Of ten tries with an arm that costs 20 % more, nine or more say slower."""
+    found = [analyse(NAMES, *simulated(1.2, seed)).ratio.verdict for seed in range(10)]
+    assert found.count("slower") >= 9
+
+
+def test_a_speedup_of_a_fifth_is_found():
+    """The sign is right the other way round too."""
+    found = [analyse(NAMES, *simulated(1 / 1.2, seed)).ratio.verdict for seed in range(10)]
+    assert found.count("faster") >= 9
+
+
+def test_nothing_is_found_where_nothing_is():
+    """Of twenty tries with equal arms, nineteen or more are silent; and so is the baseline against itself."""
+    found = [analyse(NAMES, *simulated(1.0, seed)) for seed in range(100, 120)]
+    assert sum(one.ratio.verdict in ("slower", "faster") for one in found) <= 1
+    assert sum(one.twin.verdict in ("slower", "faster") for one in found) <= 1
+
+
+def test_the_same_samples_give_the_same_answer():
+    """A re-analysis is equal bit for bit."""
+    rows = simulated(1.1, 7)
+    assert analyse(NAMES, *rows) == analyse(NAMES, *rows)
+
+
+def test_the_interval_holds_the_truth():
+    """A 95 % interval misses the true median now and then, and not often."""
+    missed = 0
+    for seed in range(100):
+        dice = random.Random(seed)
+        low, high = interval([dice.gauss(10, 1) for _ in range(25)])
+        missed += not low <= 10 <= high
+    assert missed <= 12
+
+
+def test_equal_samples_have_no_width():
+    """Counters repeat exactly; their interval is a point."""
+    assert interval([3.0, 3.0, 3.0]) == (3.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [
+        (Ratio(1.2, 1.1, 1.3), "slower"),
+        (Ratio(0.8, 0.7, 0.9), "faster"),
+        (Ratio(1.01, 0.97, 1.05), "equivalent"),
+        (Ratio(1.04, 1.01, 1.06), "equivalent"),
+        (Ratio(1.2, 0.9, 1.5), "inconclusive"),
+        (Ratio(1.04, 1.01, 1.2), "inconclusive"),
+    ],
+)
+def test_verdicts(ratio, verdict):
+    """Slower and faster need an interval apart from 1 and a difference that counts; equivalent a narrow one."""
+    assert ratio.verdict == verdict
+
+
+def test_void_rows_are_not_analysed():
+    """A void sample takes its row out, and the rest gives the answer."""
+    rows = simulated(1.0, 3, rows=20)
+    rows[2][4] *= 1000
+    samples = samples_of(rows, void={4})
+    assert len(whole_rows(samples)) == 19
+    kept = [[value for row, value in enumerate(side) if row != 4] for side in rows]
+    assert of_samples(NAMES, samples) == analyse(NAMES, *kept)
+
+
+def test_rows_that_are_all_void_give_no_answer():
+    """Nothing is said of nothing."""
+    with pytest.raises(ValueError, match="no row"):
+        of_samples(NAMES, samples_of(simulated(1.0, 3, rows=3), void={0, 1, 2}))
+
+
+def test_a_broken_guard_is_the_answer():
+    """A number whose guards do not hold is invalid, whatever it says."""
+    found = analyse(NAMES, *simulated(2.0, 1))
+    assert answer({"the device was reached": False}, found, "") == ("invalid", "not true: the device was reached")
+    assert answer({"the device was reached": True}, found, "") == ("slower", "")
+    assert answer({}, None, "it was reached") == ("invalid", "not true: it was reached")
+
+
+def test_a_baseline_that_differs_from_itself_decides_nothing():
+    """The A/A arm is asked before the ratio is believed."""
+    baseline, _, arm = simulated(1.5, 5)
+    verdict, reason = answer({}, analyse(NAMES, baseline, [2 * value for value in baseline], arm), "")
+    assert verdict == "inconclusive"
+    assert "than itself" in reason
+
+
+def test_a_slope_is_found_and_a_flat_line_is_not_one():
+    """A copy of the whole file grows with its size, a clone does not."""
+    dice = random.Random(1)
+    sizes = [1.0, 2.0, 4.0, 8.0, 16.0]
+    flat = curve("native", {size: [5 * math.exp(dice.gauss(0, 0.02)) for _ in range(12)] for size in sizes})
+    steep = curve(
+        "overlay2", {size: [(5 + 3 * size) * math.exp(dice.gauss(0, 0.02)) for _ in range(12)] for size in sizes}
+    )
+    assert trend_verdict(flat, steep) == "grows"
+    assert trend_verdict(steep, flat) == "falls"
+    assert trend_verdict(flat, flat) == "flat"
+    assert 2.5 < steep.slope < 3.5
+
+
+def test_quantiles_are_of_the_whole_histogram():
+    """Bins of several blocks are added up first."""
+    assert quantiles({100.0: 90, 1000.0: 9, 5000.0: 1}, {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}) == {
+        "p50": 100.0, "p99": 1000.0, "p99.9": 5000.0,
+    }  # fmt: skip
