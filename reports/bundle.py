@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from reports.records import SCHEMA, Benchmark, End, LaneRecord, Plan, Record, Result
+from reports.records import SCHEMA, Benchmark, Count, End, LaneRecord, Plan, Record, Result, Trend
 from reports.text import visible
 
 FILE_NAME = "bundle.jsonl"
@@ -62,6 +62,8 @@ class Bundle:
     benchmarks: tuple[Benchmark, ...]
     end: End | None
     troubles: tuple[str, ...]
+    trends: tuple[Trend, ...] = ()
+    counts: tuple[Count, ...] = ()
 
 
 def read_bundle(path: Path, limits: Limits | None = None) -> Bundle:
@@ -99,11 +101,14 @@ class _Reading:
     cells: set[tuple[str, str]] = field(default_factory=set)
     lanes: set[str] = field(default_factory=set)
     lane_records: list[LaneRecord] = field(default_factory=list)
-    results: dict[tuple[str, str], Result] = field(default_factory=dict)
+    results: dict[tuple[str, str, int], Result] = field(default_factory=dict)
     benchmarks: dict[tuple[str, str, str], Benchmark] = field(default_factory=dict)
+    trends: dict[tuple[str, str, str], Trend] = field(default_factory=dict)
+    counts: dict[tuple[str, str, str], Count] = field(default_factory=dict)
     end: End | None = None
     troubles: list[str] = field(default_factory=list)
     line: int = 0
+    rounds: int = 1
 
     def take(self, line: int, found: dict[str, Any]) -> None:
         """Accept the record on `line`, or raise `BundleRefused`."""
@@ -127,12 +132,20 @@ class _Reading:
             elif isinstance(record, Result):
                 cell = (record.lane, record.check)
                 self._expect(cell in self.cells, f"check {record.check!r} on lane {record.lane!r} is not in the plan")
-                self._expect(cell not in self.results, f"a second result for {record.check!r} on {record.lane!r}")
-                self.results[cell] = record
+                key = (*cell, record.round)
+                self._expect(1 <= record.round <= self.rounds, f"round {record.round} is not in the plan")
+                self._expect(key not in self.results, f"a second result for {record.check!r} on {record.lane!r}")
+                self.results[key] = record
             else:
-                key = (record.lane, record.benchmark, record.metric)
-                self._expect(key not in self.benchmarks, f"a second benchmark record for {', '.join(key)}")
-                self.benchmarks[key] = record
+                self._take_measured(record)
+
+    def _take_measured(self, record: Benchmark | Trend | Count) -> None:
+        """Accept what was measured; of each kind a lane has one record a benchmark and metric."""
+        key = (record.lane, record.benchmark, record.metric)
+        kinds: dict[type, dict[Any, Any]] = {Benchmark: self.benchmarks, Trend: self.trends, Count: self.counts}
+        kind = kinds[type(record)]
+        self._expect(key not in kind, f"a second {type(record).__name__.lower()} record for {', '.join(key)}")
+        kind[key] = record
 
     def bundle(self) -> Bundle:
         """Return what was read; without a closing record it is incomplete."""
@@ -147,6 +160,8 @@ class _Reading:
             lanes=tuple(self.lane_records),
             results=tuple(self.results.values()),
             benchmarks=tuple(self.benchmarks.values()),
+            trends=tuple(self.trends.values()),
+            counts=tuple(self.counts.values()),
             end=self.end,
             troubles=tuple(self.troubles),
         )
@@ -156,9 +171,11 @@ class _Reading:
         self.lanes = {lane.id for lane in plan.lanes}
         checks = {check.id for check in plan.checks}
         self.cells = set(plan.cells)
+        self.rounds = plan.rounds
         self._expect(len(self.lanes) == len(plan.lanes), "a lane id occurs twice in the plan")
         self._expect(len(checks) == len(plan.checks), "a check id occurs twice in the plan")
         self._expect(len(self.cells) == len(plan.cells), "a cell occurs twice in the plan")
+        self._expect(plan.rounds >= 1, "expected at least one round")
         for lane, check in plan.cells:
             self._expect(lane in self.lanes and check in checks, f"cell ({lane}, {check}) names no lane and check")
         try:

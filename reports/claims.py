@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from reports.costs import Cost, Finding, cost, findings
 from reports.matrix import Matrix
 from reports.records import Verdict
 
 CLAIMS = Path(__file__).parents[1] / "claims"
-KEYS = ("says", "checks", "drivers", "true_if", "note")
+KEYS = ("says", "checks", "drivers", "true_if", "costs", "enough", "untested", "note")
 
-#: What the verdicts say of a claim on one lane.
-Answer = Literal["holds", "holds in part", "does not hold"]
-ANSWERS: tuple[Answer, ...] = ("holds", "holds in part", "does not hold")
+#: What verdicts and numbers say of a claim on one lane.
+Answer = Literal["holds", "holds in part", "does not hold", "undecided"]
+ANSWERS: tuple[Answer, ...] = ("holds", "holds in part", "does not hold", "undecided")
+#: What all lanes together say of it.
+Overall = Literal["holds", "holds with conditions", "never held", "undecided", "not measured"]
 #: Verdicts that answer, and whether the promise was kept.
 KEPT: dict[Verdict, bool] = {"pass": True, "fixed": True, "known": False, "fail": False}
 #: The reference has no layers to speak of.
@@ -31,7 +34,11 @@ class ClaimError(ValueError):
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence. `checks` are ids without their case, or `family/*`; no `drivers` means every one with layers."""
+    """One sentence. `checks` are ids without their case, or `family/*`; no `drivers` means every one with layers.
+
+    `costs` are conditions on numbers, all of which have to hold, or with `one_is_enough` one. `untested` says why
+    nothing here can answer.
+    """
 
     name: str
     says: str
@@ -39,6 +46,14 @@ class Claim:
     drivers: tuple[str, ...]
     kept: bool
     note: str
+    costs: tuple[Cost, ...] = ()
+    one_is_enough: bool = False
+    untested: str = ""
+
+    @property
+    def asked_of(self) -> tuple[str, ...]:
+        """What answers it, in words: checks, and conditions on benchmarks."""
+        return (*self.checks, *(cost.words for cost in self.costs))
 
     def asks(self, check: str) -> bool:
         """Whether the check, whose id may carry a case in brackets, is among those that answer."""
@@ -50,10 +65,21 @@ class Claim:
 
 @dataclass(frozen=True)
 class Answered:
-    """A claim with its answers: each of `lanes` is an answer, and the lanes that gave it."""
+    """A claim with its answers: each of `lanes` is an answer, and the lanes that gave it. `why` has their numbers."""
 
     claim: Claim
     lanes: tuple[tuple[Answer, tuple[str, ...]], ...]
+    why: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def overall(self) -> Overall:
+        """What all lanes that could tell say together."""
+        told = {word for word, _ in self.lanes if word != "undecided"}
+        if not told:
+            return "undecided" if self.lanes else "not measured"
+        if told == {"holds"}:
+            return "holds"
+        return "never held" if told == {"does not hold"} else "holds with conditions"
 
 
 def load(directory: Path = CLAIMS) -> tuple[Claim, ...]:
@@ -76,36 +102,64 @@ def claim(place: str, name: str, row: Any) -> Claim:
         if key not in KEYS:
             near = difflib.get_close_matches(key, KEYS, n=1)
             raise ClaimError(f"{place}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-    if not isinstance(row.get("says"), str) or not isinstance(row.get("checks"), list) or not row["checks"]:
-        raise ClaimError(f"{place}: a claim has a sentence in says, and checks that answer it")
+    checks, costs, untested = row.get("checks", []), row.get("costs", []), row.get("untested", "")
+    answered = isinstance(checks, list) and isinstance(costs, list) and (checks or costs or untested)
+    if not isinstance(row.get("says"), str) or not answered:
+        raise ClaimError(f"{place}: a claim has a sentence in says, and checks or costs that answer it")
+    if row.get("enough", "all") not in ("all", "one"):
+        raise ClaimError(f"{place}: enough is all or one, not {row['enough']!r}")
+    try:
+        conditions = tuple(cost(one) for one in costs)
+    except ValueError as reason:
+        raise ClaimError(f"{place}: {reason}") from None
     if row.get("true_if", "kept") not in ("kept", "broken"):
         raise ClaimError(f"{place}: true_if is kept or broken, not {row['true_if']!r}")
     kept = row.get("true_if", "kept") == "kept"
     drivers = tuple(row.get("drivers", ()))
-    return Claim(name, row["says"], tuple(row["checks"]), drivers, kept, row.get("note", ""))
+    return Claim(
+        name, row["says"], tuple(checks), drivers, kept, row.get("note", ""), conditions,
+        row.get("enough", "all") == "one", untested,
+    )  # fmt: skip
 
 
 def answers(claims: Iterable[Claim], matrix: Matrix) -> tuple[Answered, ...]:
-    """What the matrix says of each claim, lane by lane. A lane on which no check answered is left out."""
+    """What the matrix says of each claim, lane by lane. A lane on which nothing answered is left out."""
     rows = [row for family in matrix.families for row in family.rows]
-    found = []
+    result = []
     for said in claims:
         asked = [row for row in rows if said.asks(row.check.id)]
         by_answer: dict[Answer, list[str]] = {}
+        why: list[tuple[str, tuple[str, ...]]] = []
         for number, column in enumerate(matrix.columns):
             if not said.speaks_of(column.lane.driver):
                 continue
             verdicts = [cell.verdict for row in asked if (cell := row.cells[number]) is not None]
-            kept = [KEPT[verdict] for verdict in verdicts if verdict in KEPT]
-            if kept:
-                by_answer.setdefault(answer(said, kept), []).append(column.lane.id)
-        found.append(Answered(said, tuple((word, tuple(by_answer[word])) for word in ANSWERS if word in by_answer)))
-    return tuple(found)
+            agreeing = [KEPT[verdict] == said.kept for verdict in verdicts if verdict in KEPT]
+            asked_here = [condition for condition in said.costs if condition.speaks_of(column.lane)]
+            numbers = [(condition, findings(condition, column, matrix)) for condition in asked_here]
+            decided = [[one.holds for one in found if one.holds is not None] for _, found in numbers]
+            agreeing += [one for several in decided for one in several]
+            if agreeing or any(found for _, found in numbers):
+                word = answer(agreeing, said.one_is_enough, not all(decided))
+                by_answer.setdefault(word, []).append(column.lane.id)
+                sentences = [one for condition, several in numbers for one in _because(condition, several)]
+                if sentences:
+                    why.append((column.lane.id, tuple(sentences)))
+        lanes = tuple((word, tuple(by_answer[word])) for word in ANSWERS if word in by_answer)
+        result.append(Answered(said, lanes, tuple(why)))
+    return tuple(result)
 
 
-def answer(said: Claim, kept: list[bool]) -> Answer:
-    """What kept and broken promises say of one claim."""
-    agreeing = sum(one == said.kept for one in kept)
-    if agreeing == len(kept):
-        return "holds"
-    return "holds in part" if agreeing else "does not hold"
+def answer(agreeing: list[bool], one_is_enough: bool = False, open_ones: bool = False) -> Answer:
+    """What a lane says of a claim whose conditions agree with it or not; `open_ones`: some could not tell yet."""
+    if not agreeing:
+        return "undecided"
+    if one_is_enough:
+        return "holds" if any(agreeing) else "undecided" if open_ones else "does not hold"
+    if all(agreeing):
+        return "undecided" if open_ones else "holds"
+    return "holds in part" if any(agreeing) else "does not hold"
+
+
+def _because(condition: Cost, numbers: list[Finding]) -> list[str]:
+    return [one.because for one in numbers] or [f"not measured: {condition.words}"]

@@ -68,6 +68,10 @@ def _cell(cell: Cell, lane: Lane) -> dict[str, Any]:
         found["reason"] = visible(cell.reason)
     if cell.result:
         found.update(_result(cell.result, lane))
+    if cell.planned > 1:
+        found["rounds"] = [["verdicts", str(cell.tally)], ["flake rate", cell.tally.sentence()]]
+        if cell.cut_short:
+            found["rounds"].append(["not reported", f"{cell.planned - cell.tally.rounds} of {cell.planned} rounds"])
     return found
 
 

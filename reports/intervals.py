@@ -16,7 +16,7 @@ from reports.records import Benchmark
 WIDTH = 320
 HEIGHT = 24
 _MARGIN = 14
-_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 1.0, 1.25, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+_TICKS = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 1.0, 1.25, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)
 _FINE_TICKS = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0)
 #: Labels closer than this many pixels would run into each other.
 _LABEL_GAP = 30
@@ -31,10 +31,13 @@ class Scale:
 
     @classmethod
     def around(cls, records: Iterable[Benchmark]) -> Scale:
-        """Return the axis on which all intervals fit, within 1/100 to 100."""
-        values = [value for r in records for value in (r.ratio, r.ratio_low, r.ratio_high) if _plottable(value)]
-        low = max(0.01, min([*values, 1 / 1.1]) / 1.08)
-        high = min(100.0, max([*values, 1.1]) * 1.08)
+        """Return the axis on which all intervals that are drawn fit, within 1/1000 to 1000."""
+        drawn = [record for record in records if record.verdict != "invalid" and not record.unpublished]
+        ratios = [value for r in drawn for value in (r.ratio, r.ratio_low, r.ratio_high)]
+        ratios += [value for r in drawn if r.twin for value in (r.twin.low, r.twin.high)]
+        values = [value for value in ratios if _plottable(value)]
+        low = max(0.001, min([*values, 1 / 1.1]) / 1.08)
+        high = min(1000.0, max([*values, 1.1]) * 1.08)
         return cls(low, high)
 
     def x(self, ratio: float) -> float:
@@ -64,19 +67,25 @@ def axis(scale: Scale) -> Markup:
 
 
 def plot(record: Benchmark, scale: Scale) -> Markup:
-    """Return one record's interval; a ratio that is no positive number is said, not drawn."""
+    """Return one record's interval, its A/A pair's below; a ratio that is no positive number is said, not drawn."""
     middle = HEIGHT / 2
+    twin = record.twin
     parts = [
         f'<path class="{"one" if tick == 1 else "tick"}" d="M{scale.x(tick)} 0v{HEIGHT}"/>' for tick in scale.ticks()
     ]
     if not all(_plottable(value) for value in (record.ratio, record.ratio_low, record.ratio_high)):
         parts.append(f'<text class="tick" x="{WIDTH / 2}" y="{middle + 4}">no ratio to plot</text>')
         return _svg("no ratio to plot", "".join(parts), HEIGHT)
+    label = f"ratio {record.ratio:.3g}, 95 % interval {record.ratio_low:.3g} to {record.ratio_high:.3g}"
+    if twin and all(_plottable(value) for value in (twin.ratio, twin.low, twin.high)):
+        middle, below = HEIGHT * 0.36, HEIGHT * 0.82
+        ends = scale.x(twin.low), scale.x(twin.high)
+        parts.append(f'<path class="twin" d="M{ends[0]} {below}H{ends[1]}M{scale.x(twin.ratio)} {below - 2.5}v5"/>')
+        label += f"; the baseline against itself {twin.ratio:.3g}, {twin.low:.3g} to {twin.high:.3g}"
     low, high, at = scale.x(record.ratio_low), scale.x(record.ratio_high), scale.x(record.ratio)
     parts.append(f'<line class="span" x1="{low}" x2="{high}" y1="{middle}" y2="{middle}"/>')
     parts += [_end(scale, ratio, middle) for ratio in (record.ratio_low, record.ratio_high)]
     parts.append(_mark(record.verdict, at, middle))
-    label = f"ratio {record.ratio:.3g}, 95 % interval {record.ratio_low:.3g} to {record.ratio_high:.3g}"
     return _svg(label, "".join(parts), HEIGHT, record.verdict)
 
 

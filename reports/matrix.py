@@ -10,10 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from reports.bundle import Bundle, BundleRefused
-from reports.records import WORST_FIRST, Benchmark, Check, Lane, LaneRecord, Result, Verdict
+from reports.comparisons import Comparison, Counted, comparisons, counted
+from reports.records import WORST_FIRST, Check, Lane, LaneRecord, Plan, Result, Verdict
+from reports.repeats import Tally, by_check, worst_of
 
 #: The reference pseudo-driver stands left of the drivers that are compared with it.
 REFERENCE = "native"
@@ -25,12 +28,27 @@ SILENT: frozenset[Verdict] = frozenset({"unsupported", "skipped", "missing"})
 
 @dataclass(frozen=True)
 class Cell:
-    """One check on one lane. `result` is None when the cell was planned and never reported."""
+    """One check on one lane. `result` is None when the cell was planned and never reported.
+
+    Of several rounds, verdict, reason and result are the worst one's; `planned` says how many there should be.
+    """
 
     verdict: Verdict
     reason: str
     run: str
     result: Result | None
+    rounds: tuple[Result, ...] = ()
+    planned: int = 1
+
+    @cached_property
+    def tally(self) -> Tally:
+        """How often the rounds had which verdict."""
+        return Tally.of(self.rounds)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether fewer rounds were reported than planned."""
+        return self.result is not None and len(self.rounds) < self.planned
 
     @property
     def observation(self) -> str:
@@ -101,16 +119,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One metric of one workload: a benchmark record a lane, in the order of the columns."""
-
-    workload: str
-    metric: str
-    unit: str
-    records: tuple[tuple[Lane, str, Benchmark], ...]
-
-
-@dataclass(frozen=True)
 class Matrix:
     """All values of a page. `notes` are sentences about how bundles were merged."""
 
@@ -119,7 +127,20 @@ class Matrix:
     families: tuple[Family, ...]
     counts: tuple[tuple[Verdict, int], ...]
     comparisons: tuple[Comparison, ...]
+    counted: tuple[Counted, ...]
     notes: tuple[str, ...]
+
+    @property
+    def repeated(self) -> tuple[tuple[Lane, Check, Cell], ...]:
+        """Every cell that was asked more than once."""
+        cells = [(column.lane, row.check, cell) for row in self.rows
+                 for column, cell in zip(self.columns, row.cells, strict=True) if cell]  # fmt: skip
+        return tuple(found for found in cells if found[2].tally.rounds > 1)
+
+    @property
+    def flaky(self) -> tuple[tuple[Lane, Check, Cell], ...]:
+        """Every cell whose rounds disagreed."""
+        return tuple(found for found in self.repeated if found[2].tally.flaky)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -145,11 +166,12 @@ def build(bundles: Sequence[Bundle]) -> Matrix:
     ordered = sorted(bundles, key=lambda bundle: (bundle.started, bundle.plan.run, bundle.file))
     _expect_one_schema(ordered)
     columns = _columns(ordered)
+    lanes = [column.lane for column in columns]
     checks: dict[str, Check] = {}
     for bundle in reversed(ordered):
         for check in bundle.plan.checks:
             checks.setdefault(check.id, check)
-    results = {(r.lane, r.check): (b.plan.run, r) for b in ordered for r in b.results}
+    results = {key: (b.plan, rounds) for b in ordered for key, rounds in by_check(b.results).items()}
     planned = {cell: bundle.plan.run for bundle in ordered for cell in bundle.plan.cells}
 
     rows: dict[str, list[Row]] = {}
@@ -164,7 +186,8 @@ def build(bundles: Sequence[Bundle]) -> Matrix:
         columns=columns,
         families=families,
         counts=_counts(every),
-        comparisons=_comparisons(ordered, columns),
+        comparisons=comparisons(ordered, lanes),
+        counted=counted(ordered, lanes),
         notes=_notes(ordered, columns),
     )
 
@@ -222,13 +245,14 @@ def _natural(text: str) -> list[Any]:
 def _cell(
     column: Column,
     check: str,
-    results: dict[tuple[str, str], tuple[str, Result]],
+    results: dict[tuple[str, str], tuple[Plan, list[Result]]],
     planned: dict[tuple[str, str], str],
 ) -> Cell | None:
     key = (column.lane.id, check)
     if key in results:
-        run, result = results[key]
-        return Cell(result.verdict, result.reason, run, result)
+        plan, rounds = results[key]
+        result = worst_of(rounds)
+        return Cell(result.verdict, result.reason, plan.run, result, tuple(rounds), plan.rounds)
     if key not in planned:
         return None
     reason = "" if column.state == "ready" else f"the lane is not ready ({column.state}): {column.reason}"
@@ -243,7 +267,7 @@ def _family(name: str, rows: tuple[Row, ...], columns: tuple[Column, ...], inter
         # A daemon that does not start leaves cells missing; its one error must not roll up to "missing".
         if cells and column.state == "error":
             verdicts.append("error")
-        partial = "missing" in verdicts or any(cell.run in interrupted for cell in cells)
+        partial = "missing" in verdicts or any(cell.run in interrupted or cell.cut_short for cell in cells)
         roll_ups.append(RollUp(worst(verdicts), _counts(cells), partial))
     return Family(name, rows, tuple(roll_ups))
 
@@ -263,23 +287,9 @@ def _run(bundle: Bundle) -> Run:
         suite=plan.suite,
         argv=tuple(plan.argv),
         lanes=tuple(lane.id for lane in plan.lanes),
-        planned=len(plan.cells),
+        planned=len(plan.cells) * plan.rounds,
         reported=len(bundle.results),
         troubles=bundle.troubles,
-    )
-
-
-def _comparisons(ordered: Sequence[Bundle], columns: Sequence[Column]) -> tuple[Comparison, ...]:
-    found: dict[tuple[str, str, str], dict[str, tuple[str, Benchmark]]] = {}
-    for bundle in ordered:
-        for record in bundle.benchmarks:
-            # Records of one metric in two units are two comparisons: their numbers do not belong on one axis.
-            key = (record.benchmark, record.metric, record.unit)
-            found.setdefault(key, {})[record.lane] = (bundle.plan.run, record)
-    by_workload = sorted(found, key=lambda key: key[0])
-    return tuple(
-        Comparison(*key, tuple((c.lane, *found[key][c.lane.id]) for c in columns if c.lane.id in found[key]))
-        for key in by_workload
     )
 
 

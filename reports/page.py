@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shlex
 import tempfile
 from collections.abc import Sequence
@@ -15,28 +16,37 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports import intervals
+from reports import curves, intervals
 from reports.bundle import Bundle
 from reports.claims import answers, load
+from reports.comparisons import Comparison, Source
 from reports.evidence import evidence
-from reports.matrix import Comparison, Matrix, build, differs
-from reports.records import MEANING, Benchmark
+from reports.matrix import Matrix, build, differs
+from reports.records import MEANING, Benchmark, Count, Trend
 from reports.text import anchor, cleaned, island, visible, with_links
+from reports.units import amount, brief, exact, number, per
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 #: Entries of one mapping or list of facts that a page shows.
 FACTS_LIMIT = 400
-#: Characters of one raw benchmark record that a page shows.
+#: Characters of one raw benchmark record, and samples of one, that a page shows.
 RECORD_LIMIT = 20_000
+SAMPLES_LIMIT = 150
+#: A raw file's path that may become a link: below the bundle's directory, and of a kind that a browser only shows.
+_RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)*\.(?:json|json\.gz|txt|log)", re.ASCII)
 
 
-def write_page(bundles: Sequence[Bundle], path: Path) -> None:
+def write_page(bundles: Sequence[Bundle], path: Path, kills: str = "") -> None:
     """Write one or more bundles to `path` as a page; the file appears whole or not at all.
 
-    Raises what `reports.matrix.build` raises, and OSError.
+    `kills` is the address of a kill matrix that it links to. Raises what `reports.matrix.build` raises, and OSError.
     """
-    text = page_text(bundles)
+    replace_file(path, page_text(bundles, path.parent, kills))
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline="\n"
     ) as stream:
@@ -51,25 +61,28 @@ def write_page(bundles: Sequence[Bundle], path: Path) -> None:
             raise
 
 
-def page_text(bundles: Sequence[Bundle]) -> str:
-    """Return the page of one or more bundles."""
+def page_text(bundles: Sequence[Bundle], directory: Path | None = None, kills: str = "") -> str:
+    """Return the page of one or more bundles. It links to the raw files of a bundle that lies in its `directory`."""
     matrix = build(bundles)
-    answered = [found for found in answers(load(), matrix) if found.lanes]
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     policy = "; ".join(
         (
             "default-src 'none'",
-            f"style-src '{_digest(style)}'",
-            f"script-src '{_digest(script)}'",
+            f"style-src '{digest(style)}'",
+            f"script-src '{digest(script)}'",
             "base-uri 'none'",
             "form-action 'none'",
         )
     )
-    template = _environment().get_template("page.html.j2")
+    here = None if directory is None else directory.resolve()
+    beside = frozenset(bundle.file for bundle in bundles if Path(bundle.file).resolve().parent == here)
+    template = environment().get_template("page.html.j2")
     return template.render(
         title=_title(matrix),
         matrix=matrix,
-        claims=answered,
+        claims=answers(load(), matrix),
+        kills=kills,
+        beside=beside,
         meaning=MEANING,
         style=style,
         script=script,
@@ -78,7 +91,7 @@ def page_text(bundles: Sequence[Bundle]) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Return a template environment in which each value is made visible and then escaped, wherever it stands."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
@@ -89,7 +102,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(anchor=anchor, differs=differs, axis=intervals.axis, plot=intervals.plot)
-    environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=_number, short=_short)
+    environment.globals.update(chart=curves.chart, key=curves.key, raw_link=_raw_link, samples_limit=SAMPLES_LIMIT)
+    environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=number, short=_short)
+    environment.filters.update(amount=amount, brief=brief, exact=exact, per=per)
     environment.filters.update(command=shlex.join, query=_query)
     return environment
 
@@ -103,7 +118,7 @@ def _query(text: str) -> str:
     return quote(visible(text), safe="/:")
 
 
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
     """Return the page's own style or script; it must not be able to end its element."""
     text = (TEMPLATES / name).read_text(encoding="utf-8")
     if "</" in text or "<!--" in text:
@@ -111,7 +126,7 @@ def _asset(name: str) -> Markup:
     return Markup(text)
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -142,22 +157,24 @@ def _short(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _raw(record: Benchmark) -> Markup:
-    """Return the record as JSON text, escaped; it is bounded here, because it is longer than other texts may be."""
-    text = msgspec.json.format(msgspec.json.encode(cleaned(msgspec.to_builtins(record)))).decode()
+def _raw(record: Benchmark | Trend | Count) -> Markup:
+    """Return the record as JSON text, escaped; it is bounded here, because it is longer than other texts may be.
+
+    Samples that have a table of their own are left out.
+    """
+    plain = msgspec.to_builtins(record)
+    if isinstance(record, Benchmark) and record.samples:
+        del plain["samples"], plain["baseline"]["samples"], plain["arm"]["samples"]
+    text = msgspec.json.format(msgspec.json.encode(cleaned(plain))).decode()
     if len(text) > RECORD_LIMIT:
         text = f"{text[:RECORD_LIMIT]}… ({len(text):,} characters in the bundle)"
     return escape(text)
 
 
+def _raw_link(path: str, source: Source, beside: frozenset[str]) -> str:
+    """Return the address of a sample's raw file, or "" where it is text: elsewhere, or not a plain path."""
+    return path if source.file in beside and len(path) < 400 and _RAW_PATH.fullmatch(path) else ""
+
+
 def _scale(comparison: Comparison) -> intervals.Scale:
-    return intervals.Scale.around(record for _, _, record in comparison.records)
-
-
-def _number(value: float) -> str:
-    """Return a measured number with three significant digits, without an exponent where it can be avoided."""
-    if value == 0 or not 1e-3 <= abs(value) < 1e9:
-        return f"{value:.3g}"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+    return intervals.Scale.around(record for *_, record in comparison.records)

@@ -49,7 +49,10 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: one promise. `promise` is the check's docstring, `source` where the promise is written down."""
+    """One row: one promise. `promise` is the check's docstring, `source` where the promise is written down.
+
+    Where a `control` does not pass, its run says nothing of drivers.
+    """
 
     id: str
     family: str
@@ -59,10 +62,14 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     source: str = ""
     claim: str = ""
+    control: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan", tag_field="type"):
-    """The first line: everything that this run intends to report. `cells` pairs lane ids with check ids."""
+    """The first line: everything that this run intends to report. `cells` pairs lane ids with check ids.
+
+    Each cell is asked `rounds` times.
+    """
 
     schema: str
     run: str
@@ -72,6 +79,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan", tag_field="typ
     lanes: list[Lane]
     checks: list[Check]
     cells: list[tuple[str, str]]
+    rounds: int = 1
 
 
 class LaneRecord(msgspec.Struct, frozen=True, kw_only=True, tag="lane", tag_field="type"):
@@ -120,7 +128,11 @@ class Deviation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field="type"):
-    """The verdict of one check on one lane, with its evidence. `seconds` is the body's duration."""
+    """The verdict of one check on one lane, with its evidence. `seconds` is the body's duration.
+
+    `round` counts from 1 where checks are repeated. A round with the verdict of an earlier one has no transcript: of
+    each verdict the first round keeps its own.
+    """
 
     lane: str
     check: str
@@ -134,22 +146,57 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field=
     omitted_calls: int = 0
     kernel_log: list[str] = []
     deviation: Deviation | None = None
+    round: int = 1
 
 
-class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """One side of a comparison: raw samples, in `unit`, and the interval of their median at 95 %."""
+class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One side of a comparison: raw samples, in `unit`, and the interval of their median at 95 %.
+
+    `quantiles` are of single operations, from fio's histograms added up over all blocks (`p50`, `p99`, `p99.9`);
+    of what waits besides its work they are of the samples: the work alone and what a user waits on average.
+    """
 
     name: str
     samples: list[float]
     median: float
     low: float
     high: float
+    quantiles: dict[str, float] = {}
 
 
-class Benchmark(msgspec.Struct, frozen=True, kw_only=True, tag="benchmark", tag_field="type"):
-    """One workload on one lane against its baseline, with proof that the work reached the device.
+class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One measurement of one side. Those of a row are taken one after the other, in the random order of `order`.
 
-    `ratio` is arm/baseline of the medians with its bootstrap interval; `guards` are sentences with their outcome.
+    `void` says which guard did not hold: a row with a void sample is kept and not analysed. `raw` is the file below the
+    bundle's directory that the numbers come from.
+    """
+
+    row: int
+    order: int
+    side: Literal["baseline", "again", "arm"]
+    value: float
+    operations: int = 0
+    bytes: int = 0
+    counters: dict[str, float] = {}
+    void: str = ""
+    raw: str = ""
+
+
+class Twin(msgspec.Struct, frozen=True, kw_only=True):
+    """The A/A arm: the baseline against itself in the same rows. A pair that differs says how far to trust the rest."""
+
+    ratio: float
+    low: float
+    high: float
+    verdict: Literal["slower", "faster", "equivalent", "inconclusive"]
+
+
+class Benchmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="benchmark", tag_field="type"):
+    """One workload on one lane against its baseline, with proof that the work reached what it claims to measure.
+
+    `ratio` is arm/baseline with its 95 % bootstrap interval, a cost: above 1 the driver is slower. `guards` are
+    sentences with their outcome over all rows. `point` is the place on the axis of a sweep, in the axis' unit.
+    `unpublished` says why the times mean nothing, as under emulation; counters are exact there too.
     """
 
     lane: str
@@ -168,6 +215,67 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True, tag="benchmark", tag_
     counters: dict[str, float] = {}
     guards: dict[str, bool] = {}
     workload: dict[str, Any] = {}
+    promise: str = ""
+    stratum: str = ""
+    tier: str = ""
+    point: float | None = None
+    twin: Twin | None = None
+    samples: list[Sample] = []
+    method: dict[str, Any] = {}
+    unpublished: str = ""
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One side of a trend: `points` as [x, median], the slope per unit of the axis with its 95 % interval."""
+
+    name: str
+    points: list[tuple[float, float]]
+    slope: float
+    slope_low: float
+    slope_high: float
+    intercept: float
+
+
+class Trend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="trend", tag_field="type"):
+    """How a cost grows along an axis (size, depth, files): Theil-Sen slopes of both sides, per unit of the axis."""
+
+    lane: str
+    benchmark: str
+    nodeid: str
+    at: str
+    axis: str
+    axis_unit: str
+    metric: str
+    unit: str
+    baseline: Curve
+    arm: Curve
+    verdict: Literal["grows", "falls", "flat", "inconclusive", "invalid"]
+    reason: str = ""
+    promise: str = ""
+    stratum: str = ""
+    tier: str = ""
+    unpublished: str = ""
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="count", tag_field="type"):
+    """A number that needs no clock: bytes, inodes, flushes, cached pages, mounts. `baseline` is what `native` took.
+
+    A count that changed between two nights is an alert at once; `tolerance` is the share by which it may move, as for
+    the size of a journal.
+    """
+
+    lane: str
+    benchmark: str
+    nodeid: str
+    at: str
+    metric: str
+    unit: str
+    value: float
+    baseline: float | None = None
+    tolerance: float = 0.0
+    promise: str = ""
+    tier: str = ""
+    note: str = ""
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, tag="end", tag_field="type"):
@@ -178,4 +286,4 @@ class End(msgspec.Struct, frozen=True, kw_only=True, tag="end", tag_field="type"
     counts: dict[str, int]
 
 
-Record = Plan | LaneRecord | Result | Benchmark | End
+Record = Plan | LaneRecord | Result | Benchmark | Trend | Count | End

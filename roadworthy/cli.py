@@ -11,15 +11,21 @@ from typing import Any
 
 import click
 
+from reports.agreement import agreement
 from reports.bundle import BundleRefused, read_bundle
 from reports.claims import Answered, answers
 from reports.claims import load as load_claims
+from reports.kills import KILLS_PAGE, KillsRefused, read_kills, write_kills
 from reports.matrix import build
 from reports.page import write_page
+from reports.text import visible
 from roadworthy import reaper, shelf
+from roadworthy.bench_cli import bench
 from roadworthy.cache import Cache
+from roadworthy.commands import Commands
 from roadworthy.drivers import DRIVERS
 from roadworthy.engines.dockerd import installed_series
+from roadworthy.explorer.command import explore
 from roadworthy.lanes import Lane, LaneError, expand, machines_named
 from roadworthy.ledger import LEDGERS
 from roadworthy.machines.apt import ACCEPT_EXPIRED
@@ -27,23 +33,14 @@ from roadworthy.machines.host import Host
 from roadworthy.matrix import matrix_lanes
 
 
-class Commands(click.Group):
-    """Names the nearest command for a misspelt one."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            ctx.fail(f"no command {args[0]!r}{hint} Known: {', '.join(self.list_commands(ctx))}")
-        return super().resolve_command(ctx, args)
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="roadworthy")
 def main() -> None:
     """Roadworthy's companion command. The runs themselves are pytest's: pytest --driver=overlay2"""
+
+
+main.add_command(bench)
+main.add_command(explore)
 
 
 @main.command()
@@ -55,13 +52,20 @@ def main() -> None:
     show_default=True,
     help="The page to write.",
 )
-def site(bundles: tuple[Path, ...], output: Path) -> None:
+@click.option(
+    "--kills", type=click.Path(dir_okay=False, path_type=Path),
+    help="A kill matrix, as `make sensitivity` writes it: becomes kills.html beside the page, which links to it.",
+)  # fmt: skip
+def site(bundles: tuple[Path, ...], output: Path, kills: Path | None) -> None:
     """Write one page from one or more run BUNDLES (directories that hold a bundle.jsonl)."""
     try:
         read = [read_bundle(bundle) for bundle in bundles]
+        matrix = read_kills(kills) if kills else None
         output.parent.mkdir(parents=True, exist_ok=True)
-        write_page(read, output)
-    except BundleRefused as reason:
+        if matrix:
+            write_kills(matrix, output.with_name(KILLS_PAGE))
+        write_page(read, output, KILLS_PAGE if matrix else "")
+    except (BundleRefused, KillsRefused) as reason:
         raise click.ClickException(str(reason)) from None
     except ValueError as reason:
         raise click.ClickException(f"these bundles do not go together: {reason}") from None
@@ -71,7 +75,11 @@ def site(bundles: tuple[Path, ...], output: Path) -> None:
 @main.command()
 @click.argument("bundles", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def claims(bundles: tuple[Path, ...]) -> None:
-    """Print what was said of the drivers in 2016; with run BUNDLES, also what their verdicts answer on each lane."""
+    """Print what was said of the drivers in 2016; with run BUNDLES, also what verdicts and numbers answer on each lane.
+
+    A claim as a whole holds, holds with conditions, or never held on the lanes that could tell; or it is undecided, as
+    intervals are too wide, or was not measured by these runs.
+    """
     try:
         matrix = build([read_bundle(bundle) for bundle in bundles]) if bundles else None
         said = load_claims()
@@ -81,12 +89,45 @@ def claims(bundles: tuple[Path, ...]) -> None:
         click.echo(f"{found.claim.name}  {found.claim.says}")
         if found.claim.note:
             click.echo(f"     {found.claim.note}")
-        if matrix is None:
-            click.echo(f"     asked by {', '.join(found.claim.checks)}")
+        if found.claim.untested:
+            click.echo(f"     not tested: {found.claim.untested}")
+        elif matrix is None:
+            click.echo(f"     asked by {'; '.join(found.claim.asked_of)}")
+        else:
+            click.echo(f"     {found.overall}")
+        why = dict(found.why)
         for word, lanes in found.lanes:
-            click.echo(f"     {word}: {', '.join(lanes)}")
-        if matrix and not found.lanes:
-            click.echo("     no lane of these runs was asked")
+            for lane in lanes:
+                click.echo(f"     {word}: {visible(lane)}")
+                for number in why.get(lane, ()):
+                    click.echo(f"       {visible(number)}")
+
+
+@main.command()
+@click.argument("first", type=click.Path(exists=True, path_type=Path))
+@click.argument("second", type=click.Path(exists=True, path_type=Path))
+def agree(first: Path, second: Path) -> None:
+    """Tell whether two run bundles have the same verdicts: FIRST and SECOND, directories with a bundle.jsonl.
+
+    For runs that must not differ, as one with --isolate and one without, or two random orders. Exit status 1 where a
+    verdict of a check that both asked on one lane differs, or where a run is incomplete.
+    """
+    try:
+        read = [read_bundle(bundle) for bundle in (first, second)]
+        found = agreement(*(build([bundle]) for bundle in read))
+    except BundleRefused as reason:
+        raise click.ClickException(str(reason)) from None
+    if not found.common:
+        raise click.UsageError(f"{first} and {second} have no check on a common lane: name runs of the same lanes")
+    for lane, check, before, after, why in found.apart:
+        click.echo(f"{lane}  {check}: {before} and {after}" + (f" ({why.splitlines()[0]})" if why else ""))
+    alone = found.first_alone + found.second_alone
+    click.echo(f"{found.common} common cells, {len(found.apart)} differ" + (f"; {alone} in one run only" * bool(alone)))
+    troubles = [f"{bundle.file}: {trouble}" for bundle in read for trouble in bundle.troubles]
+    for line in troubles:
+        click.echo(line)
+    if found.apart or troubles:
+        raise click.exceptions.Exit(1)
 
 
 @main.command()

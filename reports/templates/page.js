@@ -13,6 +13,7 @@
     const check = data.checks[element.dataset.check];
     const cells = data.lanes.map((_, lane) => data.cells[`${lane}.${element.dataset.check}`]);
     const seen = cells.flatMap((cell) => [cell?.reason ?? "", ...(cell?.observations ?? []).flat()]);
+    if (one(".flaky", element)) seen.push("flaky");
     const text = [check.id, check.promise, check.claim, ...seen].join("\n").toLowerCase();
     return { element, check, cells, text };
   });
@@ -197,6 +198,7 @@
     const section = (title, ...content) => parts.push(make("h3", title), ...content);
     if (cell.reason) section("Reason", make("pre", cell.reason));
     if (cell.observations) section("Observed", pairs(cell.observations, "values"));
+    if (cell.rounds) section("Rounds", pairs(cell.rounds));
     if (cell.deviation) {
       const known = cell.deviation;
       section("Recorded deviation", pairs([

@@ -8,7 +8,24 @@ from typing import Any
 import msgspec
 import sample
 
-from reports.records import Arm, Benchmark, Call, Check, Deviation, End, Lane, LaneRecord, Observation, Plan, Result
+from reports.records import (
+    Arm,
+    Benchmark,
+    Call,
+    Check,
+    Count,
+    Curve,
+    Deviation,
+    End,
+    Lane,
+    LaneRecord,
+    Observation,
+    Plan,
+    Result,
+    Sample,
+    Trend,
+    Twin,
+)
 
 
 def attack(server: str) -> str:
@@ -84,8 +101,35 @@ def records(server: str) -> list[Any]:
             guards={bad: False},
             workload={bad: bad},
         ),
+        *measurements(lane.id, bad, arm),
         End(finished=bad, exit_status=1, counts={bad: 1}),
     ]
+
+
+def measurements(lane: str, bad: str, arm: Arm) -> list[Any]:
+    """Return measurements with the attack in each text, raw files that are no raw files, and numbers out of bounds."""
+    raws = [bad, "javascript:alert(1)", "../../secret.json", "/etc/passwd.json", "raw/page.html", "//host/x.json",
+            "a/.b.json"]  # fmt: skip
+    names = {"lane": lane, "nodeid": bad, "at": bad, "metric": bad, "unit": bad, "promise": bad, "tier": bad}
+    curve = Curve(name=bad, points=[(1e-300, 1e300), (1e299, 0.0), (5.0, -1e308)], slope=1e308, slope_low=-1e308,
+                  slope_high=0.0, intercept=1e308)  # fmt: skip
+    samples = [Sample(row=n, order=0, side="arm", value=1e308, void=bad, raw=raw) for n, raw in enumerate(raws)]
+    return [
+        Benchmark(
+            **names, benchmark=f"{bad}@{bad}", point=1.0, stratum=bad, baseline=arm, arm=arm, ratio=1.0, ratio_low=0.5,
+            ratio_high=2.0, verdict="slower", reason=bad, samples=samples, method={bad: bad},
+            twin=Twin(ratio=1e308, low=0.0, high=1e308, verdict="slower"),
+        ),
+        Benchmark(
+            **names, benchmark=f"other {bad}", baseline=arm, arm=arm, ratio=1.0, ratio_low=0.5, ratio_high=2.0,
+            verdict="slower", unpublished=bad,
+        ),
+        Trend(**names, benchmark=bad, axis=bad, axis_unit=bad, baseline=curve, arm=curve, verdict="grows", stratum=bad,
+              reason=bad),
+        Trend(**names, benchmark=f"other {bad}", axis=bad, axis_unit=bad, baseline=curve, arm=curve, verdict="invalid",
+              reason=bad, unpublished=bad),
+        Count(**names, benchmark=bad, value=1e308, baseline=-1e308, note=bad),
+    ]  # fmt: skip
 
 
 def lines(server: str) -> bytes:

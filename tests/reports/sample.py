@@ -15,6 +15,8 @@ from reports.records import (
     Benchmark,
     Call,
     Check,
+    Count,
+    Curve,
     Deviation,
     End,
     Lane,
@@ -22,6 +24,9 @@ from reports.records import (
     Observation,
     Plan,
     Result,
+    Sample,
+    Trend,
+    Twin,
     Verdict,
 )
 
@@ -298,6 +303,104 @@ def benchmarks(lanes: list[Lane], dice: random.Random) -> list[Benchmark]:
     return [benchmark(lane, *kind, dice) for kind in kinds for lane in lanes if lane.driver != "native"]
 
 
+#: Sizes of a sweep, in bytes, and how its points are called.
+SIZES = {64 * 1024: "64KiB", 1 << 20: "1MiB", 8 << 20: "8MiB", 64 << 20: "64MiB"}
+
+
+def samples(lane: Lane, ratio: float, dice: random.Random) -> list[Sample]:
+    """Return twelve rows of three sides in random order, and one that is void."""
+    found = []
+    for row in range(13):
+        for order, side in enumerate(dice.sample(("baseline", "again", "arm"), 3)):
+            cost = dice.uniform(180_000, 200_000) * (ratio if side == "arm" else 1)
+            void = "the device saw the bytes that the workload asked for" if (row, side) == (4, "arm") else ""
+            raw = f"raw/{lane.id.replace(':', '_')}/data.randread-4k-{3 * row + order:04}.json.gz"
+            found.append(
+                Sample(
+                    row=row, order=order, side=side, value=round(cost, 1), operations=4096, bytes=4096 * 4096,
+                    counters={"device reads": 4096.0}, void=void, raw=raw,
+                )
+            )  # fmt: skip
+    return found
+
+
+def full_benchmark(lane: Lane, dice: random.Random) -> Benchmark:
+    """Return a record as the measuring core writes them, with A/A pair, samples and raw files."""
+    some = benchmark(lane, "data/randread-4k/upper", "time per I/O", "ns", dice)
+    return msgspec.structs.replace(
+        some, promise="What a 4 KiB random read past the page cache costs.", stratum="upper", tier="smoke",
+        twin=Twin(ratio=1.01, low=0.97, high=1.04, verdict="equivalent"), samples=samples(lane, some.ratio, dice),
+        baseline=msgspec.structs.replace(some.baseline, quantiles={"p50": 188_000.0, "p99": 402_000.0}),
+        arm=msgspec.structs.replace(some.arm, quantiles={"p50": 196_000.0, "p99": 511_000.0}),
+        method={"version": "1", "seed": 2016, "rows": 12, "void rows": 1},
+    )  # fmt: skip
+
+
+def sweep(lane: Lane, dice: random.Random, emulated: str = "") -> list[Any]:
+    """Return the points of a sweep over sizes, and their trend: overlay copies, others write a block."""
+    copies = lane.driver in ("overlay2", "containerd:overlayfs", "fuse-overlayfs") and lane.backing == "ext4"
+    found: list[Any] = []
+    curves: dict[str, list[tuple[float, float]]] = {"baseline": [], "arm": []}
+    for size, name in SIZES.items():
+        base, arm = 90e3 * dice.uniform(0.9, 1.1), (120e3 + 0.9 * size * copies) * dice.uniform(0.95, 1.05)
+        curves["baseline"].append((float(size), base))
+        curves["arm"].append((float(size), arm))
+        some = benchmark(lane, f"copy-up/first-write/lower@{name}", "time of the first write", "ns", dice)
+        ratio = arm / base
+        found.append(
+            msgspec.structs.replace(
+                some, stratum="lower", tier="smoke", point=float(size), ratio=ratio, ratio_low=ratio * 0.93,
+                ratio_high=ratio * 1.06, verdict="slower" if ratio > 1.2 else "inconclusive", unpublished=emulated,
+                promise="What the first write into a file of the image costs, by its size.",
+            )
+        )  # fmt: skip
+    slope = 0.9 if copies else 0.0002
+    arm_curve = Curve(name=lane.driver, points=curves["arm"], slope=slope, slope_low=slope * 0.9,
+                      slope_high=slope * 1.2, intercept=120e3)  # fmt: skip
+    base_curve = Curve(name="native", points=curves["baseline"], slope=1e-5, slope_low=-2e-4, slope_high=3e-4,
+                       intercept=90e3)  # fmt: skip
+    found.append(
+        Trend(
+            lane=lane.id, benchmark="copy-up/first-write/lower", nodeid="bench/test_copy_up.py::test_first_write",
+            at="2026-11-23T03:12:40Z", axis="file size", axis_unit="B", metric="time of the first write", unit="ns",
+            baseline=base_curve, arm=arm_curve, verdict="grows" if copies else "flat", stratum="lower", tier="smoke",
+            promise="What the first write into a file of the image costs, by its size.", unpublished=emulated,
+        )
+    )  # fmt: skip
+    return found
+
+
+def count(lane: Lane, name: str, metric: str, unit: str, value: float, **more: Any) -> Count:
+    return Count(
+        lane=lane.id, benchmark=name, nodeid=f"bench/test_space.py::test_x[{lane.id}]", at="2026-11-23T03:13:00Z",
+        metric=metric, unit=unit, value=value, promise="What it takes.", tier="smoke", **more,
+    )  # fmt: skip
+
+
+#: What times of a lane under emulation say of themselves.
+EMULATED = "measured under emulation: counters are exact, times are not those of any machine"
+
+
+def measurements(lanes: list[Lane], dice: random.Random) -> list[Any]:
+    """Return what the measuring core writes: paired rows, a sweep with its trend, counts; one lane is emulated."""
+    found: list[Any] = []
+    for lane in lanes:
+        if lane.driver == "native":
+            continue
+        emulated = EMULATED if lane.kernel == "7.2" else ""
+        found.append(msgspec.structs.replace(full_benchmark(lane, dice), unpublished=emulated))
+        found += sweep(lane, dice, emulated)
+        shares = lane.driver in ("overlay2", "containerd:overlayfs")
+        found.append(count(lane, "space/page-cache", "pages for five readers", "pages", 16_384.0 * (1 if shares else 5),
+                           baseline=16_384.0))  # fmt: skip
+        if lane.driver != "btrfs":
+            inodes = 4_210.0 if lane.driver == "vfs" else 212.0
+            found.append(count(lane, "space/inodes", "inodes per layer", "inodes", inodes, baseline=200.0))
+        found.append(count(lane, "space/amplification", "bytes for one byte", "B", float(64 << 20), tolerance=0.02,
+                           note="after a sync"))  # fmt: skip
+    return found
+
+
 def records(of: Plan | None = None, seed: int = 7) -> list[Any]:
     """Return the records of a whole run, in the order of a bundle."""
     of = of or plan()
@@ -306,7 +409,7 @@ def records(of: Plan | None = None, seed: int = 7) -> list[Any]:
     rows = {row.id: row for row in of.checks}
     results = [result(lanes[lane], rows[check], dice) for lane, check in of.cells]
     end = End(finished="2026-11-23T03:14:09Z", exit_status=1, counts={})
-    return [of, *map(lane_record, of.lanes), *results, *benchmarks(of.lanes, dice), end]
+    return [of, *map(lane_record, of.lanes), *results, *benchmarks(of.lanes, dice), *measurements(of.lanes, dice), end]
 
 
 def write(directory: Path, lines: list[Any]) -> Path:

@@ -149,6 +149,32 @@ def test_keys_move_open_and_close(browser, page):
     ]
 
 
+@pytest.mark.parametrize("kind", ["record", "trend", "count"])
+def test_a_link_to_a_record_opens_it(browser, page, kind):
+    """A number's link opens what its record is folded into, and marks it."""
+    address = re.search(f'href="#({kind}:[^"]*)"', page.read_text())[1]
+    dom = browser(f"{page.as_uri()}#{address}").stdout
+    section = dom.index(f'id="{address}"')
+    begun = dom.rindex("<section", 0, section)
+    assert 'class="record at"' in dom[begun:section]
+    assert re.match(r'<details class="records" open="">', dom[dom.rindex('<details class="records"', 0, section) :])
+
+
+@pytest.mark.parametrize("width", [420, 1280])
+def test_no_width_makes_the_page_wider_than_its_window(browser, page, width):
+    """Wide tables and curves scroll by themselves on a small screen; the page as a whole does not."""
+    script = "document.body.dataset.wide = document.documentElement.scrollWidth - innerWidth;"
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = page.read_text()
+    for section in ("families", "matrix", "lanes"):  # the matrix is as wide as its lanes
+        begin = text.index(f'<section id="{section}">')
+        text = text[:begin] + text[begin:].replace('<div class="wide">', '<div class="wide" hidden>', 1)
+    text = text.replace("script-src ", f"script-src &#39;sha256-{digest}&#39; ", 1)
+    page.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
+    dom = browser(page.as_uri(), "--dump-dom", f"--window-size={width},900").stdout
+    assert int(re.search('data-wide="([^"]*)"', dom)[1]) <= 0
+
+
 def test_hostile_text_stays_text(browser, tmp_path, asked):
     """With a hostile bundle, drawer open, no script of it runs and nothing is requested."""
     server, paths = asked

@@ -1,15 +1,23 @@
 """Claims: what verdicts answer to them, and that each asks checks which exist."""
 
+import ast
+import dataclasses
+import fnmatch
+import random
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 import sample
 from click.testing import CliRunner
 
 from reports.claims import KEPT, ClaimError, answer, answers, load
+from reports.costs import cost, findings
 from reports.matrix import build
 from roadworthy.cli import main
 from roadworthy.drivers import DRIVERS
+from roadworthy.machines.backing import BACKINGS
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +47,7 @@ def claims(tmp_path):
 def test_verdicts_answer(claims, true_if, kept, said):
     """A claim holds where all its checks say so, and a claim of a defect where all of them are broken."""
     (found,) = claims(f'[S1]\nsays = "So."\nchecks = ["a/b"]\ntrue_if = "{true_if}"\n')
-    assert answer(found, kept) == said
+    assert answer([one == found.kept for one in kept]) == said
 
 
 def test_answers_are_those_of_the_lanes_it_speaks_of(claims, bundle):
@@ -57,16 +65,150 @@ def test_answers_are_those_of_the_lanes_it_speaks_of(claims, bundle):
     assert nowhere.lanes == ()
 
 
+OVERLAY, XFS, BTRFS = sample.LANES[1], sample.LANES[2], sample.LANES[3]
+
+
+@pytest.fixture
+def measured(bundle):
+    """A matrix of these records alone, on the sample's lanes."""
+
+    def build_of(*records):
+        kinds = {"Benchmark": "benchmarks", "Trend": "trends", "Count": "counts"}
+        found = {kind: [r for r in records if type(r).__name__ == name] for name, kind in kinds.items()}
+        return build([dataclasses.replace(bundle, **{kind: tuple(mine) for kind, mine in found.items()})])
+
+    return build_of
+
+
+def time_of(lane, ratio, verdict="slower", low=0.95, high=1.05, **more):
+    some = sample.benchmark(lane, "data/fsync/upper", "latency", "ns", random.Random(1))
+    return msgspec.structs.replace(
+        some, ratio=ratio, ratio_low=ratio * low, ratio_high=ratio * high, verdict=verdict, reason="", **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "ratio", "verdict", "holds"),
+    [
+        ({"verdict": "slower"}, 2.0, "slower", True),
+        ({"verdict": "slower"}, 1.0, "equivalent", False),
+        ({"verdict": "slower"}, 1.1, "inconclusive", None),
+        ({"verdict": "slower"}, 2.0, "invalid", None),
+        ({"verdict": ["slower", "invalid"]}, 0.5, "invalid", True),
+        ({"ratio_most": 1.25}, 1.1, "slower", True),
+        ({"ratio_most": 1.25}, 1.22, "slower", None),
+        ({"ratio_most": 1.25}, 2.0, "slower", False),
+        ({"ratio_least": 1.5}, 2.0, "slower", True),
+        ({"ratio_least": 1.5}, 1.0, "equivalent", False),
+    ],
+)
+def test_a_time_answers_with_its_whole_interval(measured, test, ratio, verdict, holds):
+    """A verdict or a bound is met, missed, or cannot be told; the number is the reason."""
+    matrix = measured(time_of(OVERLAY, ratio, verdict))
+    (found,) = findings(cost({"benchmark": "data/fsync", **test}), matrix.columns[1], matrix)
+    assert found.holds is holds
+    assert "data/fsync/upper" in found.because
+
+
+def test_times_under_emulation_do_not_answer(measured):
+    """What is not published cannot hold nor fail; the reason is told."""
+    matrix = measured(time_of(OVERLAY, 2.0, unpublished=sample.EMULATED))
+    (found,) = findings(cost({"benchmark": "data/fsync", "verdict": "slower"}), matrix.columns[1], matrix)
+    assert (found.holds, "emulation" in found.because) == (None, True)
+
+
+def test_trends_and_counts_answer(measured):
+    """A trend answers with its verdict, a count with its value or as many times its baseline's."""
+    dice = random.Random(1)
+    pages = sample.count(OVERLAY, "space/page-cache", "pages of five", "pages", 500.0, baseline=100.0)
+    matrix = measured(*sample.sweep(OVERLAY, dice), pages)
+
+    def said(**row):
+        return [one.holds for one in findings(cost(row), matrix.columns[1], matrix)]
+
+    assert said(benchmark="copy-up/first-write", trend="grows") == [True]
+    assert said(benchmark="copy-up/first-write", stratum="upper", trend="grows") == []
+    assert said(benchmark="copy-up/first", trend="grows") == []
+    assert said(benchmark="space/page-cache", share_least=3) == [True]
+    assert said(benchmark="space/page-cache", metric="pages *", share_most=1.5) == [False]
+    assert said(benchmark="space/page-cache", metric="bytes *", share_most=1.5) == []
+    assert said(benchmark="space/page-cache", value_most=1000) == [True]
+    assert said(benchmark="space/page-cache", value_most=1000, backing="xfs") == []
+    assert said(benchmark="space/page-cache", value_most=1000, drivers=["btrfs"]) == []
+    assert len(said(benchmark="copy-up/first-write", ratio_least=1)) == len(sample.SIZES)
+
+
+def test_lanes_are_compared_with_those_of_other_drivers(measured):
+    """Less than another driver is said where the intervals are apart."""
+    matrix = measured(time_of(OVERLAY, 1.0), time_of(BTRFS, 2.0), time_of(XFS, 1.95))
+    asked = cost({"benchmark": "data/fsync", "less_than": "btrfs"})
+    for column, holds in ((1, True), (2, None)):
+        (found,) = findings(asked, matrix.columns[column], matrix)
+        assert found.holds is holds
+        assert BTRFS.id in found.because
+    assert findings(cost({"benchmark": "data/fsync", "less_than": "aufs"}), matrix.columns[1], matrix) == []
+
+
+def test_a_part_that_was_not_measured_leaves_a_claim_open(claims, measured):
+    """Where one of two benchmarks was run, a claim does not hold yet, and says which one is missing."""
+    text = '[C1]\nsays = "So."\ncosts = [{ benchmark = "data/fsync", verdict = "slower" }, '
+    text += '{ benchmark = "life/layers", value_least = 1 }, { benchmark = "a/b", value_least = 1, backing = "zfs" }]\n'
+    (found,) = answers(claims(text), measured(time_of(OVERLAY, 2.0)))
+    assert found.lanes == (("undecided", (OVERLAY.id,)),)
+    assert found.why[0][1][1:] == ("not measured: life/layers: count at least 1",)
+
+
+def test_a_claim_as_a_whole(claims, measured):
+    """It holds, holds with conditions, never held, is undecided or was not measured; one condition may be enough."""
+    text = '[C1]\nsays = "So."\n{more}costs = [{{ benchmark = "data/fsync", verdict = "slower" }}]\n'
+
+    def overall(*records, more=""):
+        (found,) = answers(claims(text.format(more=more)), measured(*records))
+        return found.overall
+
+    slow, even = time_of(OVERLAY, 2.0), time_of(BTRFS, 1.0, "equivalent")
+    assert overall(slow) == "holds"
+    assert overall(slow, even) == "holds with conditions"
+    assert overall(even) == "never held"
+    assert overall(time_of(OVERLAY, 1.1, "inconclusive")) == "undecided"
+    assert overall() == "not measured"
+    assert overall(slow, more='drivers = ["vfs"]\n') == "not measured"
+    assert answer([True], open_ones=True) == "undecided"
+    assert answer([False], open_ones=True) == "does not hold"
+    assert answer([True], one_is_enough=True, open_ones=True) == "holds"
+    assert answer([False], one_is_enough=True, open_ones=True) == "undecided"
+    assert answer([True, False], one_is_enough=True) == "holds"
+    assert answer([False, False], one_is_enough=True) == "does not hold"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[S1]\nsays = "So."\n', "S1: a claim has a sentence in says, and checks"),
+        ('[S1]\nsays = "So."\n', "S1: a claim has a sentence in says, and checks or costs"),
         ('[S1]\nsays = "So."\nchecks = ["a"]\nchecs = 1\n', "unknown key 'checs'; did you mean 'checks'"),
+        ('[C1]\nsays = "So."\ncosts = [{ benchmark = "a/b" }]\n', "C1: a/b: expected one test of verdict"),
+        ('[C1]\nsays = "So."\ncosts = [{ benchmark = "a/b", ratio_mots = 1 }]\n', "did you mean 'ratio_most'"),
+        ('[C1]\nsays = "So."\ncosts = [{ benchmark = "a/b", verdict = "slow" }]\n', "verdict 'slow' is none of slower"),
+        ('[C1]\nsays = "So."\ncosts = [{ benchmark = "a/b", ratio_most = "2" }]\n', "ratio_most is a number"),
+        ('[C1]\nsays = "So."\ncosts = ["a/b"]\n', "a cost is a table with a benchmark and a test"),
+        ('[C1]\nsays = "So."\nchecks = ["a"]\nenough = "two"\n', "enough is all or one, not 'two'"),
         ('[S1]\nsays = "So."\nchecks = ["a"]\ntrue_if = "maybe"\n', "true_if is kept or broken, not 'maybe'"),
         ("S1 = 3\n", "expected a table"),
         ("[S1\n", "claims.toml: "),
     ],
-    ids=["no checks", "misspelt key", "true_if", "no table", "no TOML"],
+    ids=[
+        "no checks",
+        "misspelt key",
+        "no test",
+        "misspelt test",
+        "verdict",
+        "no number",
+        "no cost",
+        "enough",
+        "true_if",
+        "no table",
+        "no TOML",
+    ],
 )
 def test_a_claim_that_cannot_be_used_is_refused(claims, text, said):
     """The file and the claim are named, and what was expected."""
@@ -75,13 +217,40 @@ def test_a_claim_that_cannot_be_used_is_refused(claims, text, said):
     assert said in str(refused.value)
 
 
+def declared(directory, decorator):
+    """The ids that a decorator gives to the functions of a directory's files."""
+    for path in (ROOT / directory).rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == decorator and node.args:
+                yield ast.literal_eval(node.args[0])
+
+
 def test_every_claim_asks_checks_and_drivers_that_exist():
     """No claim names a check or a driver that the suite does not have."""
-    sources = "\n".join(path.read_text() for path in (ROOT / "conformance").rglob("test_*.py"))
+    known = {identity.partition("[")[0] for identity in declared("conformance", "check")}
     for claim in load():
         assert set(claim.drivers) <= set(DRIVERS), claim.name
         for check in claim.checks:
-            assert f'@check("{check.removesuffix("*")}' in sources, f"{claim.name}: {check}"
+            assert fnmatch.filter(known, check), f"{claim.name}: {check}"
+
+
+def test_every_claim_about_cost_names_benchmarks_and_drivers_that_exist():
+    """No condition names a benchmark, a driver, a stratum or a backing that the suite does not have."""
+    known = set(declared("bench", "measured"))
+    for claim in load():
+        for asked in claim.costs:
+            assert asked.benchmark in known, f"{claim.name}: {asked.benchmark}"
+            assert {*asked.drivers} <= {*(claim.drivers or DRIVERS)}, claim.name
+            assert asked.test != "less_than" or {*asked.limit} <= set(DRIVERS), claim.name
+            assert asked.stratum in ("", "lower", "upper"), claim.name
+            assert asked.backing in ("", *BACKINGS), claim.name
+
+
+def test_every_metric_that_a_claim_asks_for_is_reported():
+    """The words of a metric's pattern stand in the benchmarks; one that is not reported could never answer."""
+    words = set(re.findall(r"\w+", "".join(path.read_text() for path in (ROOT / "bench").rglob("*.py"))))
+    patterns = {asked.metric for claim in load() for asked in claim.costs}
+    assert [pattern for pattern in patterns if not set(re.findall(r"\w+", pattern)) <= words] == []
 
 
 def test_the_command_prints_claims_and_their_answers(tmp_path):
@@ -90,9 +259,13 @@ def test_the_command_prints_claims_and_their_answers(tmp_path):
     assert alone.exit_code == 0
     assert "S49  Overlay does not support rename(2)" in alone.output
     assert "asked by rename/lower-populated-dir" in alone.output
+    assert "asked by data/aa: verdict equivalent, faster" in alone.output
+    assert "not tested: it compares a driver with a virtual machine's disk" in alone.output
     directory = sample.write(tmp_path / "b", sample.records())
     answered = CliRunner().invoke(main, ["claims", str(directory)])
     assert answered.exit_code == 0, answered.output
     assert "holds" in answered.output
+    assert "space/page-cache, pages for five readers: 81,920 pages, 5 times" in answered.output
+    assert "not measured" in answered.output
     (tmp_path / "empty").mkdir()
     assert CliRunner().invoke(main, ["claims", str(tmp_path / "empty")]).exit_code == 1

@@ -169,7 +169,8 @@ def test_ids_are_unique_and_anchors_arrive(page, attacked):
 def test_tables_name_their_parts(page):
     """Each table has a caption, and each head cell a scope."""
     elements = Elements(page)
-    assert len(elements.all("table")) == len(elements.all("caption")) == 6
+    assert len(elements.all("table")) == len(elements.all("caption"))
+    assert len(elements.all("figure")) == len(elements.all("figcaption")) == 1
     assert all(th.get("scope") for th in elements.all("th"))
 
 
@@ -200,13 +201,124 @@ def test_facts_and_runs_are_listed(page):
     assert "<dt>Backing Filesystem</dt><dd>btrfs</dd>" in page.replace("\n", "")
 
 
+def article(page: str, name: str) -> str:
+    """The part of the page that is about one workload."""
+    begin = page.index(f'<article class="bench" id="bench:{name}')
+    return page[begin : page.index("</article>", begin)]
+
+
+def row(part: str, lane: str) -> str:
+    """A lane's row in a table."""
+    rows = re.findall(r"<tr.*?</tr>", part, re.DOTALL)
+    return next(found for found in rows if f"{lane}<" in found)
+
+
+OVERLAY, VFS, EMULATED = (sample.LANES[place].id for place in (1, 4, 5))
+
+
 def test_benchmarks_show_ratio_interval_guards_and_record(page):
     """Each lane of a workload has a plot with its numbers in words, its guards and its raw record."""
-    plots = re.findall(r'aria-label="ratio [\d.]+, 95 % interval [\d.]+ to [\d.]+"', page)
-    assert len(plots) == 15
-    assert "1 of 3 broken" in page
-    assert "the device wrote what the workload wrote: <b>broken</b>" in page
-    assert page.count("<summary>Raw record</summary>") == 15
+    part = article(page, "randwrite-4k")
+    plots = re.findall(r'aria-label="ratio [\d.]+, 95 % interval [\d.]+ to [\d.]+"', part)
+    assert len(plots) == 4
+    assert "1 of 3 broken" in part
+    assert "the device wrote what the workload wrote: <b>broken</b>" in part
+    assert part.count("<summary>Raw record</summary>") == 5
+    for address in re.findall(r'href="#(record:[^"]*)"', part):
+        assert f'id="{address}"' in part
+
+
+def test_an_invalid_number_is_a_reason(page):
+    """Where a guard does not hold, its row has the reason, and neither ratio nor medians."""
+    found = row(article(page, "randwrite-4k"), VFS)
+    assert "the device wrote less than the workload" in found
+    assert ">invalid<" in found
+    assert "<svg" not in found
+    assert not re.search(r"µs|ms\b", found)
+
+
+def test_the_baseline_against_itself_stands_beside(page):
+    """A record with an A/A pair shows its interval, in words and in the drawing; one without says so."""
+    found = row(article(page, "data/randread-4k/upper"), OVERLAY)
+    assert ">0.97–1.04<" in found  # noqa: RUF001
+    assert "the baseline against itself 1.01, 0.97 to 1.04" in found
+    assert 'class="twin"' in found
+    assert ">none<" in row(article(page, "randwrite-4k"), OVERLAY)
+
+
+def test_times_that_are_not_published_are_grey_and_say_why(page):
+    """Under emulation numbers are withheld from the drawings, and the reason stands in their place."""
+    found = row(article(page, "data/randread-4k/upper"), EMULATED)
+    assert sample.EMULATED in found
+    assert ">not published<" in found
+    assert 'class="b-unpublished"' in found
+    assert "<svg" not in found
+    curve = row(article(page, "copy-up/first-write/lower"), EMULATED)
+    assert sample.EMULATED in curve
+    assert "<svg" not in curve
+
+
+def test_a_sweep_is_one_article_with_curves_and_a_table(page):
+    """Points are folded into their workload, with curves, slopes with intervals, and all medians as text."""
+    part = article(page, "copy-up/first-write/lower")
+    assert page.count("bench:copy-up/first-write") == 1
+    assert part.count('class="curve"') == 8  # four lanes, drawn and explained
+    assert 'aria-label="time of the first write by file size' in part
+    found = row(part, OVERLAY)
+    assert "944 µs per MiB" in found
+    assert "849 µs per MiB to 1.13 ms per MiB" in found
+    for point in ("64 KiB", "1 MiB", "8 MiB", "64 MiB"):
+        assert f"<b>{point}</b>" in found
+    assert "Each point against its baseline: 20 intervals" in part
+    assert "stratum <b>lower</b>" in part
+    assert "tier <b>smoke</b>" in part
+
+
+def test_counts_are_a_table_with_their_baselines(page):
+    """A count is a row, a lane a column; each number links to its record, where it has all its digits."""
+    part = page[page.index('id="counts"') : page.index('id="claims"')]
+    assert "<b>81,920</b><small>baseline 16,384</small>" in part
+    assert "bytes for one byte: 64 MiB (67,108,864 B)" in part
+    assert 'title="not counted on this lane"' in part
+    for address in re.findall(r'href="#(count:[^"]*)"', part):
+        assert f'id="{address}"' in part
+
+
+def test_raw_files_are_linked_where_the_page_lies_beside_them(tmp_path):
+    """In the bundle's own directory a sample links to the file its number comes from, elsewhere it names it."""
+    bundle = read_bundle(sample.write(tmp_path / "b", sample.records()))
+    raw = f"raw/{OVERLAY}/data.randread-4k-0000.json.gz"
+    for place, linked in ((tmp_path / "b/index.html", True), (tmp_path / "index.html", False)):
+        write_page([bundle], place)
+        text = place.read_text()
+        assert (f'<a href="{raw}">{raw}</a>' in text) is linked
+        assert raw in text
+
+
+def test_only_plain_raw_paths_become_links(tmp_path):
+    """A raw file of a hostile bundle is text: nothing outside the bundle, nothing that a browser would run."""
+    (tmp_path / "bundle.jsonl").write_bytes(hostile.lines("http://127.0.0.1:9"))
+    bundle = read_bundle(tmp_path)
+    assert [s.raw for b in bundle.benchmarks for s in b.samples]
+    for tag, attributes in Elements(page_text([bundle], tmp_path)).found:
+        if "href" in attributes:
+            assert re.match(r"#|https?://", attributes["href"] or ""), (tag, attributes["href"])
+
+
+def test_samples_are_shown_with_what_voided_them(page):
+    """Every sample of a record is listed in its order, and a void one says which guard did not hold."""
+    part = article(page, "data/randread-4k/upper")
+    assert part.count('<tr class="void">') == 5
+    assert "<td>the device saw the bytes that the workload asked for</td>" in part
+
+
+def test_claims_about_cost_are_answered_with_their_numbers(page):
+    """A claim shows what lanes say together, and a lane's numbers; those that were not measured are folded."""
+    part = page[page.index('id="claims"') : page.index('id="lanes"')]
+    assert "<b>never held</b>" in part
+    assert "space/page-cache, pages for five readers: 81,920 pages, 5 times the 16,384 pages of the baseline" in part
+    assert "claims were not measured here" in part
+    assert "Not tested: it compares a driver with a virtual machine" in part
 
 
 def test_rerun_command_names_lane_and_test(page):

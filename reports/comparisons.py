@@ -1,0 +1,102 @@
+"""Measurements side by side: of each workload every lane's intervals and curves, and the table of counts.
+
+The points of a sweep belong to one workload, and so does its trend; strata are workloads of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.bundle import Bundle
+from reports.records import Benchmark, Count, Lane, Trend
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a record comes from: the run's name, and the bundle's file as it was read."""
+
+    run: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one workload: the records of each lane in the order of the columns, those of a sweep by point."""
+
+    workload: str
+    metric: str
+    unit: str
+    records: tuple[tuple[Lane, Source, Benchmark], ...]
+    trends: tuple[tuple[Lane, Source, Trend], ...] = ()
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether the workload has points on an axis."""
+        return bool(self.trends) or any(record.point is not None for _, _, record in self.records)
+
+    @property
+    def some(self) -> Benchmark | Trend:
+        """A record that says what all of them say: promise, stratum and tier."""
+        found: list[Benchmark | Trend] = [*(one for *_, one in self.records), *(one for *_, one in self.trends)]
+        return next((one for one in found if one.promise), found[0])
+
+    @property
+    def baselines(self) -> str:
+        """What the lanes are compared with."""
+        names = [one.baseline.name for *_, one in self.records] + [one.baseline.name for *_, one in self.trends]
+        return ", ".join(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One count over all columns; None where a lane did not report it."""
+
+    benchmark: str
+    metric: str
+    unit: str
+    cells: tuple[tuple[Source, Count] | None, ...]
+
+    @property
+    def promise(self) -> str:
+        return next((cell[1].promise for cell in self.cells if cell and cell[1].promise), "")
+
+
+def workload(benchmark: str) -> str:
+    """Return a benchmark's id without its point: `copy-up/first-write@64MiB` is of `copy-up/first-write`."""
+    return benchmark.rpartition("@")[0] or benchmark
+
+
+def comparisons(ordered: Sequence[Bundle], lanes: Sequence[Lane]) -> tuple[Comparison, ...]:
+    """Return the workloads by name; where two bundles measured the same, the newer one counts."""
+    records: dict[Key, dict[tuple[str, str], tuple[Source, Benchmark]]] = {}
+    trends: dict[Key, dict[str, tuple[Source, Trend]]] = {}
+    for bundle in ordered:
+        source = Source(bundle.plan.run, bundle.file)
+        for record in bundle.benchmarks:
+            # Records of one metric in two units are two comparisons: their numbers do not belong on one axis.
+            name = record.benchmark if record.point is None else workload(record.benchmark)
+            records.setdefault((name, record.metric, record.unit), {})[record.lane, record.benchmark] = source, record
+        for trend in bundle.trends:
+            trends.setdefault((trend.benchmark, trend.metric, trend.unit), {})[trend.lane] = source, trend
+    found = []
+    for key in sorted({*records, *trends}):
+        mine, curves = records.get(key, {}), trends.get(key, {})
+        by_point = sorted(mine.values(), key=lambda pair: pair[1].point or 0.0)
+        of_lanes = tuple((lane, *pair) for lane in lanes for pair in by_point if pair[1].lane == lane.id)
+        of_trends = tuple((lane, *curves[lane.id]) for lane in lanes if lane.id in curves)
+        found.append(Comparison(*key, of_lanes, of_trends))
+    return tuple(found)
+
+
+def counted(ordered: Sequence[Bundle], lanes: Sequence[Lane]) -> tuple[Counted, ...]:
+    """Return every count, by benchmark in the order of names and in it by metric as reported."""
+    found: dict[Key, dict[str, tuple[Source, Count]]] = {}
+    for bundle in ordered:
+        source = Source(bundle.plan.run, bundle.file)
+        for count in bundle.counts:
+            found.setdefault((count.benchmark, count.metric, count.unit), {})[count.lane] = source, count
+    keys = sorted(found, key=lambda key: key[0])
+    return tuple(Counted(*key, tuple(found[key].get(lane.id) for lane in lanes)) for key in keys)

@@ -1,0 +1,210 @@
+"""How a measured number answers a sentence: one condition, asked of one lane, with the number as its reason.
+
+A condition is about a benchmark and holds one test, of which an interval may also say that it cannot tell:
+
+verdict                    a time's verdict is one of these
+ratio_most, ratio_least    the ratio to the baseline is at most, or at least, so much; its whole interval has to be
+trend                      the cost along the benchmark's axis does one of these
+value_most, value_least    a count is at most, or at least, so much
+share_most, share_least    a count is at most, or at least, so many times what the baseline took
+less_than                  the ratio, or else the count, is below that of each of these other drivers
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reports.comparisons import workload
+from reports.matrix import Column, Matrix
+from reports.records import Benchmark, Count, Lane, Trend
+from reports.units import amount, number, per
+
+#: Which conditions a lane has to meet before it is asked, and which numbers answer.
+CHOICES = ("benchmark", "stratum", "metric", "drivers", "backing")
+TESTS = {
+    "verdict": "verdict", "ratio_most": "ratio at most", "ratio_least": "ratio at least", "trend": "trend",
+    "value_most": "count at most", "value_least": "count at least", "less_than": "less than",
+    "share_most": "times the baseline at most", "share_least": "times the baseline at least",
+}  # fmt: skip
+_WORDS = {
+    "verdict": ("slower", "faster", "equivalent", "inconclusive", "invalid"),
+    "trend": ("grows", "falls", "flat", "inconclusive", "invalid"),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One condition. `benchmark` is an id without stratum and point; `metric` a pattern, as in "time per *"."""
+
+    benchmark: str
+    test: str
+    limit: Any
+    stratum: str = ""
+    metric: str = "*"
+    drivers: tuple[str, ...] = ()
+    backing: str = ""
+
+    def asks(self, record: Benchmark | Trend | Count) -> bool:
+        """Whether this record is among those that answer."""
+        name = workload(record.benchmark) if isinstance(record, Benchmark) else record.benchmark
+        whole = f"{self.benchmark}/{self.stratum}" if self.stratum else self.benchmark
+        same = name == whole or (not self.stratum and name.startswith(f"{whole}/"))
+        return same and fnmatch.fnmatchcase(record.metric, self.metric)
+
+    def speaks_of(self, lane: Lane) -> bool:
+        return (not self.drivers or lane.driver in self.drivers) and self.backing in ("", lane.backing)
+
+    @property
+    def words(self) -> str:
+        """The condition as a reader sees it: `data/fsync: verdict slower`."""
+        limit = ", ".join(self.limit) if isinstance(self.limit, tuple) else number(self.limit)
+        narrowed = [self.stratum, self.metric if self.metric != "*" else "", self.backing]
+        name = ", ".join(word for word in (self.benchmark, *narrowed) if word)
+        return f"{name}: {TESTS[self.test]} {limit}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one number says of one condition; `holds` is None where it cannot tell. `because` has the number."""
+
+    holds: bool | None
+    because: str
+
+
+def cost(row: Any) -> Cost:
+    """One table as a Cost. Raises ValueError that says what was expected."""
+    if not isinstance(row, dict) or not isinstance(row.get("benchmark"), str):
+        raise ValueError("a cost is a table with a benchmark and a test")
+    for key in row:
+        if key not in (*CHOICES, *TESTS):
+            near = difflib.get_close_matches(key, (*CHOICES, *TESTS), n=1)
+            raise ValueError(f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    tests = [key for key in TESTS if key in row]
+    if len(tests) != 1:
+        raise ValueError(f"{row['benchmark']}: expected one test of {', '.join(TESTS)}, found {len(tests)}")
+    (test,), limit = tests, row[tests[0]]
+    if test in (*_WORDS, "less_than"):
+        limit = tuple(limit if isinstance(limit, list) else [limit])
+        for word in limit:
+            if test in _WORDS and word not in _WORDS[test]:
+                raise ValueError(f"{row['benchmark']}: {test} {word!r} is none of {', '.join(_WORDS[test])}")
+    elif not isinstance(limit, int | float) or isinstance(limit, bool):
+        raise ValueError(f"{row['benchmark']}: {test} is a number, not {limit!r}")
+    drivers = tuple(row.get("drivers", ()))
+    return Cost(row["benchmark"], test, limit, row.get("stratum", ""), row.get("metric", "*"), drivers,
+                row.get("backing", ""))  # fmt: skip
+
+
+def findings(asked: Cost, column: Column, matrix: Matrix) -> list[Finding]:
+    """What the numbers of one lane say of a condition; none where it was not measured there."""
+    lane = column.lane
+    if not asked.speaks_of(lane):
+        return []
+    if asked.test in ("verdict", "ratio_most", "ratio_least"):
+        return [_of_time(asked, record) for record in _times(asked, matrix, lane.id)]
+    if asked.test == "trend":
+        return [_of_trend(asked, trend) for trend in _trends(asked, matrix, lane.id)]
+    if asked.test == "less_than":
+        return _against(asked, lane.id, matrix)
+    return [found for count in _counts(asked, matrix, lane.id) if (found := _of_count(asked, count))]
+
+
+def _times(asked: Cost, matrix: Matrix, lane: str) -> Iterator[Benchmark]:
+    every = (record for one in matrix.comparisons for _, _, record in one.records)
+    return (record for record in every if record.lane == lane and asked.asks(record))
+
+
+def _trends(asked: Cost, matrix: Matrix, lane: str) -> Iterator[Trend]:
+    every = (trend for one in matrix.comparisons for _, _, trend in one.trends)
+    return (trend for trend in every if trend.lane == lane and asked.asks(trend))
+
+
+def _counts(asked: Cost, matrix: Matrix, lane: str) -> Iterator[Count]:
+    every = (cell[1] for row in matrix.counted for cell in row.cells if cell)
+    return (count for count in every if count.lane == lane and asked.asks(count))
+
+
+def _withheld(record: Benchmark | Trend) -> str:
+    """Why a time may not answer, or an empty string."""
+    if record.verdict == "invalid":
+        return f"{record.benchmark}: invalid, {record.reason or 'a guard does not hold'}"
+    return f"{record.benchmark}: {record.unpublished}" if record.unpublished else ""
+
+
+def _ratio(record: Benchmark) -> str:
+    between = f"{number(record.ratio_low)}–{number(record.ratio_high)}"  # noqa: RUF001
+    return f"{record.benchmark}, {record.metric}: {number(record.ratio)} ({between}), {record.verdict}"
+
+
+def _of_time(asked: Cost, record: Benchmark) -> Finding:
+    if said := _withheld(record):
+        return Finding(True if record.verdict == "invalid" and "invalid" in _named(asked) else None, said)
+    if asked.test == "verdict":
+        told = record.verdict != "inconclusive" or "inconclusive" in asked.limit
+        return Finding(record.verdict in asked.limit if told else None, _ratio(record))
+    return Finding(_bounded(asked, record.ratio_low, record.ratio_high), _ratio(record))
+
+
+def _named(asked: Cost) -> tuple[str, ...]:
+    return asked.limit if isinstance(asked.limit, tuple) else ()
+
+
+def _of_trend(asked: Cost, trend: Trend) -> Finding:
+    if said := _withheld(trend):
+        return Finding(None, said)
+    slope = per(trend.arm.slope, trend.unit, trend.axis_unit)
+    told = trend.verdict != "inconclusive" or "inconclusive" in asked.limit
+    holds = trend.verdict in asked.limit if told else None
+    return Finding(holds, f"{trend.benchmark}, {trend.metric}: {trend.verdict}, {slope}")
+
+
+def _of_count(asked: Cost, count: Count) -> Finding | None:
+    """What a count says; None for a share without a baseline."""
+    said = f"{count.benchmark}, {count.metric}: {amount(count.value, count.unit)}"
+    if asked.test.startswith("value"):
+        return Finding(_bounded(asked, count.value, count.value), said)
+    if not count.baseline:
+        return None
+    share = count.value / count.baseline
+    said += f", {number(share)} times the {amount(count.baseline, count.unit)} of the baseline"
+    return Finding(_bounded(asked, share, share), said)
+
+
+def _bounded(asked: Cost, low: float, high: float) -> bool | None:
+    """Whether an interval lies within the limit, beyond it, or on both sides."""
+    if asked.test.endswith("most"):
+        return True if high <= asked.limit else False if low > asked.limit else None
+    return True if low >= asked.limit else False if high < asked.limit else None
+
+
+def _against(asked: Cost, lane: str, matrix: Matrix) -> list[Finding]:
+    """This lane's numbers against those of every lane of the other drivers: ratios, and counts where there are none."""
+    others = [column.lane for column in matrix.columns if column.lane.driver in asked.limit]
+    find: list[Callable[[Cost, Matrix, str], Iterator[Benchmark | Count]]] = [_times, _counts]
+    for kind in find:
+        mine = list(kind(asked, matrix, lane))
+        if mine:
+            return [
+                _pair(one, their)
+                for other in others
+                for their in kind(asked, matrix, other.id)
+                for one in mine
+                if (one.benchmark, one.metric, one.unit) == (their.benchmark, their.metric, their.unit)
+            ]
+    return []
+
+
+def _pair(one: Benchmark | Count, other: Benchmark | Count) -> Finding:
+    if isinstance(one, Count) and isinstance(other, Count):
+        said = f"{one.benchmark}, {one.metric}: {amount(one.value, one.unit)} against "
+        return Finding(one.value < other.value, f"{said}{amount(other.value, other.unit)} on {other.lane}")
+    assert isinstance(one, Benchmark)
+    assert isinstance(other, Benchmark)
+    if said := _withheld(one) or _withheld(other):
+        return Finding(None, said)
+    holds = True if one.ratio_high < other.ratio_low else False if one.ratio_low > other.ratio_high else None
+    return Finding(holds, f"{_ratio(one)} against {_ratio(other)} on {other.lane}")

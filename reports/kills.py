@@ -1,0 +1,153 @@
+"""The kill matrix: which faulty drivers the checks notice. Read as hostile input, and written as one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from markupsafe import Markup
+
+from reports.page import asset, digest, environment, replace_file
+from reports.text import visible
+
+SCHEMA = "1.0"
+#: The page's file name, beside the page of a site.
+KILLS_PAGE = "kills.html"
+#: Bytes of a file that a reader accepts at most.
+SIZE_LIMIT = 64 << 20
+
+Outcome = Literal["killed", "survived", "equivalent", "not reached", "error"]
+#: What each outcome means, and the tone of the verdict that it is shown in; worst first.
+OUTCOMES: dict[Outcome, tuple[str, str]] = {
+    "error": ("the run was in trouble: nothing is said", "error"),
+    "survived": ("no check of its families failed", "fail"),
+    "not reached": ("no check did what it lies about", "fail"),
+    "equivalent": ("nothing can see it here, for the reason given", "known"),
+    "killed": ("a check of its families passes without the fault, and fails with it", "pass"),
+}
+
+
+class KillsRefused(Exception):
+    """A file that holds no kill matrix; the text names the file and what was expected."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, rename={
+    "killed_by": "killed by", "passed": "reached and passed",
+}):  # fmt: skip
+    """One mutant. `reviewed` are kills outside its families with a reason, `collateral` those without one."""
+
+    name: str
+    kind: str
+    number: str
+    fault: str
+    families: list[str]
+    outcome: Outcome
+    hits: int
+    killed_by: list[str]
+    reviewed: dict[str, str]
+    collateral: list[str]
+    upset: dict[str, str]
+    passed: list[str]
+    trouble: str
+    equivalent: str
+
+    @property
+    def killers(self) -> list[str]:
+        """All checks that it is killed by, in its families or not."""
+        return [*self.killed_by, *self.reviewed, *self.collateral]
+
+    def strays(self, family: str) -> bool:
+        """Whether a check of a family kills it without a reason to."""
+        return any(family_of(check) == family for check in self.collateral)
+
+    def kills(self, family: str) -> int:
+        """How many checks of a family it is killed by."""
+        return sum(family_of(check) == family for check in self.killers)
+
+
+class Kills(msgspec.Struct, frozen=True, kw_only=True, rename={
+    "by_check": "kills by check", "toothless": "kills nothing",
+}):  # fmt: skip
+    """The whole matrix. `checks` are the verdicts of the run without a mutant, `seconds` what everything took."""
+
+    schema: str
+    driver: str
+    seconds: int
+    partial: bool
+    checks: dict[str, str]
+    unstable: dict[str, str]
+    mutants: list[Row]
+    by_check: dict[str, list[str]]
+    toothless: list[str]
+    excused: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Teeth:
+    """One check, all its parameters together, and the mutants that it kills."""
+
+    name: str
+    mutants: Sequence[str]
+    reason: str = ""
+
+
+def family_of(check: str) -> str:
+    return check.partition("/")[0]
+
+
+def read_kills(path: Path) -> Kills:
+    """Raises KillsRefused."""
+    name = visible(str(path), 400)
+    try:
+        if path.stat().st_size > SIZE_LIMIT:
+            raise KillsRefused(f"{name}: larger than {SIZE_LIMIT >> 20} MiB")
+        found = msgspec.json.decode(path.read_bytes(), type=Kills)
+    except OSError as reason:
+        raise KillsRefused(f"{name}: {reason.strerror}") from None
+    except (msgspec.DecodeError, RecursionError) as reason:
+        said = f"{name}: no kill matrix, as `make sensitivity` writes it: {visible(str(reason), 400)}"
+        raise KillsRefused(said) from None
+    if found.schema.partition(".")[0] != SCHEMA.partition(".")[0]:
+        raise KillsRefused(f"{name}: schema {visible(found.schema, 40)}, this reader knows {SCHEMA}")
+    return found
+
+
+def write_kills(kills: Kills, path: Path) -> None:
+    """Write the matrix as a page; the file appears whole or not at all."""
+    replace_file(path, kills_text(kills))
+
+
+def kills_text(kills: Kills) -> str:
+    """The page."""
+    style, script = Markup(f"{asset('page.css')}\n{asset('kills.css')}"), asset("kills.js")
+    policy = (
+        f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    declared = {family for row in kills.mutants for family in row.families}
+    families = sorted(declared | {family_of(check) for row in kills.mutants for check in row.killers})
+    worst = list(OUTCOMES)
+    return environment().get_template("kills.html.j2").render(
+        kills=kills, style=style, script=script, policy=policy, outcomes=OUTCOMES, families=families,
+        rows=sorted(kills.mutants, key=lambda row: worst.index(row.outcome)),
+        counts={outcome: sum(row.outcome == outcome for row in kills.mutants) for outcome in OUTCOMES},
+        checks=teeth(kills), own=failing_by_themselves(kills),
+    )  # fmt: skip
+
+
+def teeth(kills: Kills) -> list[Teeth]:
+    """Every check that passes on the sound driver, those that kill nothing first."""
+    found: dict[str, dict[str, None]] = {}
+    for check, killed in kills.by_check.items():
+        found.setdefault(check.partition("[")[0], {}).update(dict.fromkeys(killed))
+    made = [Teeth(name, list(killed), kills.excused.get(name, "")) for name, killed in found.items()]
+    return sorted(made, key=lambda check: (bool(check.mutants), check.name))
+
+
+def failing_by_themselves(kills: Kills) -> list[str]:
+    """Checks that no mutant has to break: in none of their parameters do they pass on the sound driver."""
+    passing = {check.partition("[")[0] for check in kills.by_check}
+    return sorted({check.partition("[")[0] for check in kills.checks} - passing)

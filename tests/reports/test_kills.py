@@ -1,0 +1,135 @@
+"""The kill matrix: read as hostile input, written as a page, opened in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import hostile
+import pytest
+
+from reports.kills import KillsRefused, failing_by_themselves, kills_text, read_kills, teeth, write_kills
+
+
+def mutant(name: str, **changed: object) -> dict[str, object]:
+    plain = {
+        "name": name, "kind": "notify", "number": "M01", "fault": "a rename lies", "families": ["rename"],
+        "outcome": "killed", "hits": 3, "killed by": ["rename/a[upper]"], "reviewed": {}, "collateral": [],
+        "upset": {}, "reached and passed": [], "trouble": "", "equivalent": "",
+    }  # fmt: skip
+    return plain | changed
+
+
+def matrix(*mutants: dict[str, object], **changed: object) -> dict[str, object]:
+    plain = {
+        "schema": "1.0", "driver": "overlay2", "seconds": 840, "partial": False, "unstable": {}, "excused": {},
+        "checks": {"rename/a[upper]": "pass", "link/b": "pass", "open/known": "known"}, "mutants": list(mutants),
+        "kills by check": {"rename/a[upper]": ["one"], "link/b": []}, "kills nothing": ["link/b"],
+    }  # fmt: skip
+    return plain | changed
+
+
+@pytest.fixture
+def kills(tmp_path: Path):
+    """The matrix that a file with this content holds."""
+
+    def kills(found: object):
+        (tmp_path / "kills.json").write_text(json.dumps(found))
+        return read_kills(tmp_path / "kills.json")
+
+    return kills
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"mutants": "many"}, "no kill matrix"),
+        (matrix(mutant("one", outcome="slain")), "Invalid enum value 'slain'"),
+        (matrix(mutant("one", hits="three")), "Expected `int`"),
+        (matrix(schema="2.0"), "schema 2.0, this reader knows 1.0"),
+        ([], "Expected `object`"),
+    ],
+)
+def test_what_is_no_matrix_is_refused(kills, broken, said):
+    with pytest.raises(KillsRefused, match=re.escape(said)) as refused:
+        kills(broken)
+    assert "kills.json" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(KillsRefused, match="No such file"):
+        read_kills(tmp_path / "none.json")
+
+
+def test_checks_that_kill_nothing_come_first(kills):
+    read = kills(matrix(mutant("one")))
+    assert [(check.name, list(check.mutants)) for check in teeth(read)] == [("link/b", []), ("rename/a", ["one"])]
+    assert failing_by_themselves(read) == ["open/known"]
+
+
+def test_page_tells_of_each_outcome(kills):
+    text = kills_text(kills(matrix(
+        mutant("one"),
+        mutant("two", outcome="survived", **{"killed by": []}),
+        mutant("three", outcome="equivalent", equivalent="nobody can see it", **{"killed by": []}),
+        mutant("four", reviewed={"link/b": "renames too"}, collateral=["open/c"]),
+        unstable={"lock/x": "pass -> error"},
+    )))  # fmt: skip
+    assert [re.search(f"<b>(\\d+)</b> <span>{word}<", text)[1] for word in ("killed", "survived", "equivalent")] == [
+        "2", "1", "1",
+    ]  # fmt: skip
+    for said in ("nobody can see it", "renames too", "pass -&gt; error", '<tr class="toothless">', "open/known"):
+        assert said in text
+    order = re.findall(r'id="mutant:(\w+)"', text)
+    assert order == ["two", "three", "one", "four"]
+    assert text.count("declared some") == 2
+    assert len(re.findall(r'class="n collateral some"', text)) == 1
+    assert len(re.findall(r'class="n reviewed some"', text)) == 1
+
+
+def test_partial_matrix_blames_no_check(kills):
+    text = kills_text(kills(matrix(mutant("one"), partial=True)))
+    assert "Partial." in text
+    assert '<tr class="toothless">' not in text
+
+
+def test_same_matrix_gives_the_same_page(kills):
+    assert kills_text(kills(matrix(mutant("one")))) == kills_text(kills(matrix(mutant("one"))))
+
+
+def large() -> dict[str, object]:
+    """As many mutants and checks as a whole run has."""
+    families = ["rename", "link", "open", "image", "life", *(f"family-{number}" for number in range(22))]
+    checks = [f"{families[number % 27]}/check-{number}[upper]" for number in range(350)]
+    mutants = [mutant(f"mutant-{number}", families=[families[number % 27]], fault=f"fault number {number} of them all",
+                      **{"killed by": [check for at, check in enumerate(checks) if at % 27 == number % 27]})
+               for number in range(160)]  # fmt: skip
+    by_check = {check: [f"mutant-{number}" for number in range(at % 27, 160, 27)] for at, check in enumerate(checks)}
+    return matrix(*mutants, checks=dict.fromkeys(checks, "pass"), **{"kills by check": by_check, "kills nothing": []})
+
+
+def test_page_of_a_whole_run_opens_and_filters(browser, kills, tmp_path):
+    write_kills(kills(large()), tmp_path / "kills.html")
+    address = (tmp_path / "kills.html").as_uri()
+    done = browser(address)
+    assert "160 of 160 mutants shown" in done.stdout
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    dom = browser(f"{address}#find=Mutant-159%20number").stdout
+    assert "1 of 160 mutants shown" in dom
+    assert re.findall(r'<tr class="mutant" id="mutant:([^"]*)"(?![^>]*hidden)', dom) == ["mutant-159"]
+
+
+def test_hostile_text_stays_text(browser, kills, tmp_path):
+    """Whatever a file names its mutants and checks, nothing of it runs."""
+    attack = hostile.attack("http://127.0.0.1:9").replace("\ud800", "")  # half a character is no JSON
+    found = matrix(
+        mutant(attack, fault=attack, equivalent=attack, upset={attack: attack}, **{"killed by": [attack]}),
+        driver=attack, unstable={attack: attack}, **{"kills by check": {attack: [attack]}, "kills nothing": [attack]},
+    )  # fmt: skip
+    write_kills(kills(found), tmp_path / "kills.html")
+    done = browser((tmp_path / "kills.html").as_uri())
+    assert "1 of 1 mutants shown" in done.stdout
+    assert "data-owned" not in done.stdout
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]
