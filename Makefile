@@ -6,7 +6,7 @@ BUNDLES ?= $(wildcard bundles/*)
 
 # What the suite calls. The Docker package's own service is not started, see `packages`.
 PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs util-linux libc-bin \
-	coreutils gzip sed tar git python3 python3-venv
+	coreutils gzip sed tar findutils grep sqlite3 git python3 python3-venv
 # What its own tests call besides.
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod
 
@@ -34,10 +34,10 @@ bench: packages .venv/ready ## benchmarks on DRIVER against native
 	.venv/bin/pytest bench --driver=$(DRIVER)
 
 sensitivity: packages .venv/ready ## prove that checks can fail: faulty drivers, and which checks notice them
-	.venv/bin/python -m mutants --driver=$(DRIVER)
+	.venv/bin/python -m mutants --driver=$(DRIVER) --kills=build/kills.json
 
-site: .venv/ready ## one page from BUNDLES (all of bundles/), written to build/index.html
-	.venv/bin/roadworthy site $(BUNDLES) --output build/index.html
+site: .venv/ready ## one page from BUNDLES (all of bundles/) and the kill matrix, if there is one, in build/index.html
+	.venv/bin/roadworthy site $(BUNDLES) --output build/index.html $(addprefix --kills=,$(wildcard build/kills.json))
 
 clean: ## remove what builds and runs left in the checkout; bundles stay
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .benchmarks *.egg-info

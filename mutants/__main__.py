@@ -1,124 +1,191 @@
-"""Run the suite on every mutant and tell which checks see it.
+"""Ask the suite about every mutant, and tell which checks notice it: the kill matrix.
 
-Plain run, the two identity runs, then each mutant: every run is a pytest of its own with one lane. Exit status 0: the
-identity runs agree with the plain one, and each mutant is killed by its families and by no other; 1: not so; 2: void.
+A plain run, the identity mutants, then each faulty driver with its families, the slow checks that the catalogue names
+for it, and a sample of all other checks. Exit status 0: the identities agree with the plain run, each mutant is killed
+in its families and nowhere else without a reason, and each check kills one; 1: not so; 2: nothing can be said; 4: the
+usage was wrong.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from mutants.catalogue import Mutant, UnknownMutant, catalogue, find
+from mutants.catalogue import Mutant, UnknownMutant, catalogue, excused, find
 from mutants.matrix import Matrix, Ran, disagreements, row
+from mutants.selection import Wanted
+from mutants.series import Series, Turn
 from reports.bundle import BundleRefused
+from reports.kills import KILLS_PAGE, read_kills, write_kills
 
 ROOT = Path(__file__).parents[1]
-#: Seconds after which a run counts as hung.
-DEADLINE = 900.0
+#: Seconds after which a process counts as hung.
+DEADLINE = 5400.0
+#: How often what a process left behind is given to another.
+ROUNDS = 3
+#: The run without a mutant, and the base of all comparisons: all calls are notified, and nothing is changed.
+PLAIN, BASE = "plain", "identity-notify"
 
 
+@dataclass(frozen=True)
 class Suite:
-    """Runs of pytest that differ in their mutant only. `directory` keeps their bundles and output."""
+    """How the suite is called. `words` go to every pytest; `directory` keeps bundles and output."""
 
-    def __init__(self, directory: Path, driver: str, backing: str, checks: str, own: bool) -> None:
-        self._directory = directory
-        self._words = [f"--driver={driver}", *([f"--backing={backing}"] if backing else [])]
-        self._checks = checks
-        self._own = own
+    directory: Path
+    words: Sequence[str]
 
-    def judge(self, mutant: Mutant) -> Ran:
-        """The run on a mutant."""
-        own = ",".join([*(f"{family}/*" for family in mutant.families), *mutant.also]) if self._own else ""
-        return self.run(mutant.name, mutant.name, mutant.also, own)
+    def plain(self, wanted: Wanted) -> None:
+        """The run without a mutant."""
+        begun = time.monotonic()
+        chosen = [f"--checks={','.join(wanted.only)}", f"--slow-too={','.join(wanted.slow_too)}"]
+        self._pytest(PLAIN, ["-p", "mutants.selection", *chosen, f"--bundle={self.directory / PLAIN}"])
+        Series(self.directory, []).note(PLAIN, time.monotonic() - begun)
 
-    def run(self, name: str, mutant: str, slow_too: Sequence[str], own: str = "") -> Ran:
-        """One run; `mutant` is empty for the plain one. Of the slow checks only `slow_too` are asked."""
-        checks = own or self._checks
-        choice = [f"--slow-too={','.join(slow_too)}", *([f"--checks={checks}"] if checks else [])]
-        bundle = self._directory / name
-        words = [*self._words, *choice, f"--bundle={bundle}", *([f"--mutant={mutant}"] if mutant else [])]
-        with (self._directory / f"{name}.log").open("w") as log:
+    def take(self, series: Series, name: str) -> None:
+        """Take turns of a series until none is left, in one process."""
+        path = self.directory / f"{name}.json"
+        series.write(path)
+        words = [f"--series={path}", "--mutant=identity", f"--bundle={self.directory / name}"]
+        self._pytest(name, ["-p", "mutants.series", *words])
+
+    def _pytest(self, name: str, words: Sequence[str]) -> None:
+        with (self.directory / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", "-q", "--tb=no", "--no-reference", *self.words, *words,
+                 ROOT / "conformance"],
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
             try:
-                subprocess.run(
-                    [sys.executable, "-m", "pytest", "-p", "mutants.selection", "-q", *words, ROOT / "conformance"],
-                    cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=DEADLINE, check=False,
-                )  # fmt: skip
+                process.wait(DEADLINE)
             except subprocess.TimeoutExpired:
-                return Ran({}, trouble=f"the run did not end within {DEADLINE:g} s")
+                process.kill()
+                process.wait(30)
+
+    def read(self, name: str) -> Ran:
+        """What a run said."""
         try:
-            return Ran.read(bundle)
+            return Ran.read(self.directory / name)
         except (BundleRefused, OSError) as reason:
-            return Ran({}, trouble=f"no bundle ({reason}); see {log.name}")
+            return Ran({}, trouble=f"no bundle ({reason}); see the logs in {self.directory}")
 
 
-@click.command(help=(__doc__ or "").split("\n\n")[0])
+def asked(mutant: Mutant, checks: Sequence[str], whole: bool, twin: bool) -> Wanted:
+    """What a mutant is asked: its families and, so that kills elsewhere are seen, a sample of the rest or all of it."""
+    if twin:
+        return Wanted((mutant.seen_by,))
+    if checks or whole:
+        return Wanted(tuple(checks), mutant.also)
+    families = (f"{family}/*" for family in mutant.families)
+    return Wanted((*families, *mutant.also), sample=mutant.name, volumes="volume" in mutant.families)
+
+
+@click.command(help=__doc__)
 @click.option("--driver", default="overlay2", show_default=True, help="The storage driver that is made faulty.")
 @click.option("--backing", default="", help="The file system under it. Default: the first that the driver takes.")
+@click.option("--twin", is_flag=True, help="No engine and no root: a fake in a user namespace, over a tmpfs.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this mutant; repeatable.")
 @click.option("--checks", default="", metavar="ID[,ID]", help="Only these checks; * stands for anything.")
+@click.option("--whole", is_flag=True, help="Ask each mutant all quick checks, instead of a sample.")
+@click.option("--out", type=click.Path(path_type=Path), help="A new directory for the bundles and logs.")
 @click.option(
-    "--own", is_flag=True, help="Each mutant with its own families only: quick, and blind for collateral kills."
+    "--kills",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the kill matrix goes, as JSON; beside it a page and a text. Default: kills.json in --out.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Where bundles, matrix.json and matrix.txt go.")
-@click.option("--jobs", default=1, show_default=True, help="Mutants that run at the same time.")
+@click.option("--jobs", type=click.IntRange(1), default=min(2, os.cpu_count() or 1), show_default=True,
+              help="Daemons that run at the same time.")  # fmt: skip
 @click.option("--list", "listed", is_flag=True, help="List the mutants, and run nothing.")
 def main(
-    driver: str, backing: str, only: tuple[str, ...], checks: str, own: bool, out: Path | None, jobs: int, listed: bool
-) -> None:
+    driver: str, backing: str, twin: bool, only: tuple[str, ...], checks: str, whole: bool, out: Path | None,
+    kills: Path | None, jobs: int, listed: bool,
+) -> None:  # fmt: skip
     if listed:
         for mutant in catalogue().values():
-            click.echo(f"{mutant.name:<36} {mutant.number:<4} {mutant.fault} [{', '.join(mutant.families)}]")
+            click.echo(f"{mutant.name:<40} {mutant.number or '-':<4} {mutant.fault} [{', '.join(mutant.families)}]")
         return
     try:
-        chosen = [find(name) for name in only] or [found for found in catalogue().values() if found.kind != "identity"]
+        chosen = [find(name) for name in only] or list(catalogue().values())
     except UnknownMutant as reason:
         raise click.UsageError(str(reason)) from None
+    chosen = [mutant for mutant in chosen if mutant.kind != "identity" and (mutant.twin or not twin)]
+    if not chosen:
+        raise click.UsageError("the twin has no engine: it takes none of these mutants" if twin else "no faulty mutant")
+    if out is not None and out.exists() and any(out.iterdir()):
+        raise click.UsageError(f"--out: {out} holds something already; name a new directory")
     directory = out or Path(tempfile.mkdtemp(prefix="roadworthy-sensitivity-"))
     directory.mkdir(parents=True, exist_ok=True)
-    suite = Suite(directory, driver, backing, checks, own)
-    matrix = compared(suite, driver, chosen, jobs)
-    (directory / "matrix.json").write_text(json.dumps(matrix.record(), indent=1) + "\n")
-    (directory / "matrix.txt").write_text(matrix.text())
-    click.echo(f"\n{matrix.text()}\nmatrix: {directory / 'matrix.json'}")
+    words = [f"--driver={driver}", *([f"--backing={backing}"] if backing else [])]
+    words += ["-p", "mutants.twin"] if twin else []
+    begun = time.monotonic()
+    named = tuple(filter(None, checks.split(",")))
+    turns = [Turn(mutant.name, asked(mutant, named, whole, twin)) for mutant in chosen]
+    partial = bool(only or named or twin)
+    matrix = compared(Suite(directory, words), "the twin" if twin else driver, turns, partial, jobs)
+    matrix.seconds = time.monotonic() - begun
+    written = matrix.write(kills or directory / "kills.json")
+    page = written.with_name(KILLS_PAGE)
+    write_kills(read_kills(written), page)
+    click.echo(f"\n{matrix.text()}\n{matrix.seconds:.0f} s; {written}, {page}; bundles in {directory}")
     sys.exit(0 if matrix.sound else 1)
 
 
-def compared(suite: Suite, driver: str, chosen: Sequence[Mutant], jobs: int) -> Matrix:
+def compared(suite: Suite, driver: str, turns: Sequence[Turn], partial: bool, jobs: int) -> Matrix:
     """All runs, with a line of progress each. Exits with 2 where a run without a fault cannot be believed."""
-    unstable: dict[str, str] = {}
-    slow_too = sorted({check for mutant in chosen for check in mutant.also})
-    ran: dict[str, Ran] = {}
-    for name in ("plain", "identity", "identity-notify"):
-        begun = time.monotonic()
-        ran[name] = suite.run(name, "" if name == "plain" else name, slow_too)
-        if ran[name].trouble or not ran[name].verdicts:
-            click.echo(f"{name}: {ran[name].trouble or 'no check was asked'}", err=True)
-            sys.exit(2)
-        differs = disagreements(ran["plain"], ran[name])
-        unstable |= differs
-        spent = time.monotonic() - begun
-        click.echo(f"{name}: {len(ran[name].verdicts)} checks, {len(differs)} differ from the plain run, {spent:.0f} s")
-    matrix = Matrix(driver, ran["plain"], unstable)
+    # All of it, or what some mutant is asked: then nothing is said about the rest.
+    whole = union([x.wanted for x in turns]) if partial else Wanted((), ("*",))
+    identities = [Turn(BASE, whole), Turn("identity", whole if partial else Wanted())]
+    series = Series(suite.directory, [*identities, *turns])
     with ThreadPoolExecutor(jobs) as pool:
-        runs = [(mutant, pool.submit(suite.judge, mutant)) for mutant in chosen]
-        for number, (mutant, future) in enumerate(runs, 1):
-            found = row(mutant, ran["identity-notify"], future.result(), unstable)
-            matrix.rows.append(found)
-            click.echo(
-                f"[{number}/{len(chosen)}] {mutant.name}: {found.outcome}, {found.hits} hits, "
-                f"{len(found.killed_by)} kills, {len(found.collateral)} collateral"
-            )
+        running: list[Future[None]] = [pool.submit(suite.plain, whole)]
+        running += [pool.submit(suite.take, series, f"process-{number}") for number in range(jobs)]
+        tell(series, running)
+        for attempt in range(1, ROUNDS):
+            left = series.release()
+            if not left:
+                break
+            click.echo(f"asked again, as their process ended early: {', '.join(left)}")
+            tell(series, [pool.submit(suite.take, series, f"process-{attempt}-{number}") for number in range(jobs)])
+    ran = {name: suite.read(name) for name in (PLAIN, BASE, "identity")}
+    unstable: dict[str, str] = {}
+    for name, found in ran.items():
+        if not found.verdicts or (found.trouble and "not reached" not in found.trouble):
+            click.echo(f"{name}: {found.trouble or 'no check was asked'}", err=True)
+            sys.exit(2)
+        differs = disagreements(ran[PLAIN], found)
+        unstable |= differs
+        click.echo(f"{name}: {len(found.verdicts)} checks, {len(differs)} differ from the plain run")
+    matrix = Matrix(driver, ran[PLAIN], unstable, partial=partial, excused=excused())
+    matrix.rows = [row(find(x.mutant), ran[BASE], suite.read(x.mutant), unstable) for x in turns]
     return matrix
 
 
+def union(asked: Sequence[Wanted]) -> Wanted:
+    """What somebody asks, samples left out."""
+    only = {word: None for wanted in asked for word in wanted.only} if all(wanted.only for wanted in asked) else {}
+    return Wanted(tuple(only), tuple({word: None for wanted in asked for word in wanted.slow_too}))
+
+
+def tell(series: Series, running: Sequence[Future[None]]) -> None:
+    """A line for each turn that ends, until all processes have."""
+    told: set[str] = set()
+    while wait(running, timeout=2).not_done or not told.issuperset(series.finished()):
+        for mutant in series.finished():
+            if mutant not in told:
+                told.add(mutant)
+                click.echo(f"[{len(told)}/{len(series.turns)}] {mutant}: {series.seconds(mutant):.0f} s")
+    for process in running:
+        process.result()
+
+
 if __name__ == "__main__":
+    click.UsageError.exit_code = 4  # as pytest's: 2 says that nothing can be said
     main()

@@ -4,8 +4,6 @@ A fault is a function from a call to an answer. No answer (None) leaves the call
 """
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH115
 from __future__ import annotations
 
@@ -121,7 +119,7 @@ class Call:
 
     def inside(self, descriptor: int) -> str:
         """The path of our descriptor, as the container names it."""
-        return os.readlink(f"/proc/self/fd/{descriptor}")
+        return self.target.within(os.readlink(f"/proc/self/fd/{descriptor}"))
 
     def name_of(self, place: tuple[int, str]) -> tuple[int, str]:
         """The directory descriptor and the last component of a place."""
@@ -156,15 +154,19 @@ class Call:
 
 Fault = Callable[[Call], Answer | None]
 FAULTS: dict[str, Fault] = {}
+#: Those that lie about volumes, too, which are no concern of a driver.
+ON_VOLUMES: set[Fault] = set()
 
 
-def fault(name: str) -> Callable[[Fault], Fault]:
+def fault(name: str, volumes: bool = False) -> Callable[[Fault], Fault]:
     """Register a fault under its name in the catalogue."""
 
     def registered(function: Fault) -> Fault:
         if name in FAULTS:
             raise ValueError(f"two faults are called {name}")
         FAULTS[name] = function
+        if volumes:
+            ON_VOLUMES.add(function)
         return function
 
     return registered

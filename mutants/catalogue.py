@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
-Kind = Literal["identity", "notify", "saboteur"]
+Kind = Literal["identity", "notify", "saboteur", "engine"]
 
 
 class UnknownMutant(Exception):
@@ -25,8 +25,8 @@ class Mutant:
     `families` are those whose checks must catch it; kills elsewhere are collateral. `reviewed` holds the collateral
     ones that are right, with the reason: a check's id, without its parameters, or a whole family as `family/*`.
     `number` is the fault's in the research catalogue, empty where it has none. `calls` are the system calls that it
-    intercepts. `also` names slow checks that the sensitivity run asks besides the quick ones. `equivalent` is the
-    reason why nothing can see it.
+    intercepts. `also` names slow checks that the sensitivity run asks besides the quick ones. `seen_by` is one quick
+    check that must see it in the twin as well. `equivalent` is the reason why nothing can see it.
     """
 
     name: str
@@ -36,16 +36,23 @@ class Mutant:
     number: str = ""
     calls: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    seen_by: str = ""
     equivalent: str = ""
     reviewed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def twin(self) -> bool:
+        """Whether the twin, which has no engine, can be faulty in this way, and has a check that sees it."""
+        return self.kind == "notify" and bool(self.seen_by)
 
     def concerns(self, check: str) -> bool:
         """Whether a check, by its id, is in a declared family."""
         return check.partition("/")[0] in self.families
 
-    def excuses(self, check: str) -> bool:
-        """Whether a kill outside the declared families was reviewed and is right."""
-        return any(word in self.reviewed for word in (check.partition("[")[0], f"{check.partition('/')[0]}/*"))
+    def excuse(self, check: str) -> str:
+        """Why a kill outside the declared families is right, or an empty string where nobody has said so."""
+        words = (check.partition("[")[0], f"{check.partition('/')[0]}/*")
+        return next((self.reviewed[word] for word in words if word in self.reviewed), "")
 
 
 @cache
@@ -63,6 +70,13 @@ def catalogue() -> dict[str, Mutant]:
     every = sorted({call for mutant in found.values() for call in mutant.calls})
     found["identity-notify"] = Mutant(**{**vars(found["identity-notify"]), "calls": tuple(every)})
     return found
+
+
+@cache
+def excused() -> dict[str, str]:
+    """Checks that no mutant can break, each with the reason."""
+    with CATALOGUE.open("rb") as file:
+        return {entry["check"]: entry["reason"] for entry in tomllib.load(file).get("excused", [])}
 
 
 def made(entry: dict[str, Any], groups: dict[str, list[str]]) -> Mutant:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 from mutants.catalogue import Mutant
 from reports.bundle import read_bundle
+from reports.kills import SCHEMA
 
 Outcome = Literal["killed", "survived", "equivalent", "not reached", "error"]
 
@@ -89,7 +91,7 @@ def row(mutant: Mutant, identity: Ran, ran: Ran, unstable: Iterable[str] = ()) -
     if not hits:
         outcome, mine = "not reached", []
     others = [check for check in kills if not mutant.concerns(check)]
-    reviewed = [check for check in others if mutant.excuses(check)]
+    reviewed = [check for check in others if mutant.excuse(check)]
     return Row(mutant, outcome, hits, mine, reviewed, [x for x in others if x not in reviewed], upset, sorted(blind))
 
 
@@ -101,6 +103,11 @@ class Matrix:
     plain: Ran
     unstable: Mapping[str, str]
     rows: list[Row] = field(default_factory=list)
+    #: Whether only some of the mutants were asked, so that a check which kills nothing says nothing.
+    partial: bool = False
+    #: Checks that no mutant can break, each with the reason.
+    excused: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
 
     @property
     def killers(self) -> dict[str, list[str]]:
@@ -119,25 +126,34 @@ class Matrix:
         for check, killed in self.killers.items():
             base = check.partition("[")[0]
             by_base[base] = by_base.get(base, False) or bool(killed)
-        return [base for base, kills in by_base.items() if not kills]
+        return [base for base, kills in by_base.items() if not kills and base not in self.excused]
 
     @property
     def sound(self) -> bool:
-        """Whether the identities equal the plain one, and each mutant is killed in its family and only there."""
+        """Whether identities equal the plain run, mutants are killed in their families only, and checks all kill."""
         killed = all(line.outcome in ("killed", "equivalent") and not line.collateral for line in self.rows)
-        return killed and not self.unstable
+        return killed and not self.unstable and (self.partial or not self.toothless)
+
+    def write(self, path: Path) -> Path:
+        """Write the matrix as JSON, and as text beside it; the path."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.record(), indent=1) + "\n")
+        path.with_suffix(".txt").write_text(self.text())
+        return path
 
     def record(self) -> dict[str, Any]:
         """The matrix as JSON."""
         return {
-            "driver": self.driver,
+            "schema": SCHEMA, "driver": self.driver, "seconds": round(self.seconds), "partial": self.partial,
             "checks": dict(self.plain.verdicts),
             "unstable": dict(self.unstable),
             "mutants": [
                 {
-                    "name": line.mutant.name, "number": line.mutant.number, "fault": line.mutant.fault,
+                    "name": line.mutant.name, "kind": line.mutant.kind, "number": line.mutant.number,
+                    "fault": line.mutant.fault,
                     "families": list(line.mutant.families), "outcome": line.outcome, "hits": line.hits,
-                    "killed by": list(line.killed_by), "reviewed": list(line.reviewed),
+                    "killed by": list(line.killed_by),
+                    "reviewed": {check: line.mutant.excuse(check) for check in line.reviewed},
                     "collateral": list(line.collateral), "upset": dict(line.upset),
                     "reached and passed": list(line.blind), "trouble": line.trouble,
                     "equivalent": line.mutant.equivalent,
@@ -145,7 +161,7 @@ class Matrix:
                 for line in self.rows
             ],
             "kills by check": self.killers,
-            "kills nothing": self.toothless,
+            "kills nothing": self.toothless, "excused": dict(self.excused),
         }  # fmt: skip
 
     def text(self) -> str:
@@ -167,7 +183,7 @@ class Matrix:
         if self.unstable:
             out.append("Verdicts that differ without a mutant, left out above:")
             out += [f"  {check}: {said}" for check, said in self.unstable.items()]
-        if self.toothless:
+        if self.toothless and not self.partial:
             out.append(f"Checks that kill nothing ({len(self.toothless)}):")
             out += [f"  {check}" for check in self.toothless]
         return "\n".join(out) + "\n"

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mutants.lies  # noqa: F401 - registers the lies
 from mutants.catalogue import Mutant, find
+from mutants.lie import LIES, lying_kind
 from mutants.sabotage import SABOTEURS
+from mutants.supervisor import dismiss
 from roadworthy.deadline import wait_until
 from roadworthy.engines.capsule import Capsule
 from roadworthy.machines.place import Place
@@ -22,6 +25,7 @@ from roadworthy.reaper import start_time
 from roadworthy.reasons import Precondition, Unsupported
 
 if TYPE_CHECKING:
+    from roadworthy.engines.engine import Engine
     from roadworthy.stand import Stand
 
 PACKAGES = Path(__file__).parents[1]
@@ -29,71 +33,124 @@ RUNTIME = Path(__file__).with_name("runtime.py")
 
 
 @dataclass(frozen=True)
+class Armed:
+    """A capsule whose daemon uses our runtime. Process numbers come again: `started` tells it from a later process."""
+
+    capsule: Capsule
+    started: int | None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it has not ended."""
+        return self.started is not None and start_time(self.capsule.pid) == self.started
+
+
+@dataclass(frozen=True)
 class Supervisor:
     """A started supervisor, the capsule that it dies with, and the daemon's runtime directory that it writes to."""
 
     process: subprocess.Popen[bytes]
-    capsule: Capsule
+    armed: Armed
     runtime: Path
 
     @property
     def died(self) -> bool:
         """Whether it ended before its capsule did."""
-        return self.process.poll() is not None and start_time(self.capsule.pid) is not None
+        return self.process.poll() is not None and self.armed.stands
 
 
 class MutantRun:
-    """The mutant of one pytest run. Its supervisors, sockets and files live in the daemons' runtime directories."""
+    """The mutant of a pytest run, or, in a series, one after another.
+
+    Supervisors, sockets and files live in the daemons' runtime directories.
+    """
 
     def __init__(self, name: str) -> None:
         """Raises UnknownMutant."""
         self.mutant: Mutant = find(name)
+        #: The directory of the check that is being asked.
+        self.checking = ""
+        #: Whether a lane is up: a lie about the daemon itself begins when the lane has been confirmed.
+        self.standing = False
         self._supervisors: list[Supervisor] = []
+        self._armed: list[Armed] = []
         self._trouble = ""
-        self._sabotaged: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()
+
+    def become(self, name: str) -> None:
+        """Take another mutant's place. The containers of the one before have to be gone."""
+        self.mutant = find(name)
+        self._trouble = ""
+        self._counted.clear()
+        for supervisor in self._supervisors:
+            if not supervisor.died and supervisor.process.poll() is None:
+                dismiss(str(supervisor.runtime / "n"))
+                wait_until(lambda ended=supervisor: ended.process.poll() is not None, 20, "a supervisor to end")  # type: ignore[misc]
+        self._supervisors.clear()
+        self._armed = [armed for armed in self._armed if armed.stands]
+        for armed in self._armed:
+            self._equip(armed)
 
     def arm(self, place: Place) -> list[str]:
         """Start a supervisor for a daemon that is about to start; the daemon's further arguments.
 
         The runtime is the daemon's default one, so that containers which a check makes are faulty as well.
         """
-        if self.mutant.kind == "saboteur":
-            return []
         if not isinstance(place, Capsule):
             raise Unsupported("a mutant lies on this host's kernel only")
-        capsule, runtime = place, place.runtime
-        runc = shutil.which("runc", path=ENVIRONMENT["PATH"])
-        if platform.machine() != "x86_64" or runc is None:
-            raise Precondition("a mutant run needs a 64-bit x86 machine and runc")
-        wrapper, listener, hits = runtime / "mutant", runtime / "n", runtime / "hits"
+        armed = Armed(place, start_time(place.pid))
+        self._armed.append(armed)
+        wrapper = place.runtime / "mutant"
         # Neither the package's directory need be executable nor its file: a copy lies with the daemon.
         wrapper.write_bytes(RUNTIME.read_bytes())
         wrapper.chmod(0o700)
+        self._equip(armed)
+        return ["--add-runtime", f"mutant={wrapper}", "--default-runtime", "mutant"]
+
+    def _equip(self, armed: Armed) -> None:
+        """Make the runtime of a capsule's daemon this mutant's."""
+        runtime = armed.capsule.runtime
+        runc = shutil.which("runc", path=ENVIRONMENT["PATH"])
+        if platform.machine() != "x86_64" or runc is None:
+            raise Precondition("a mutant run needs a 64-bit x86 machine and runc")
+        listener, hits = runtime / "n", runtime / "hits"
+        listener.unlink(missing_ok=True)
+        hits.unlink(missing_ok=True)
         settings = {"runc": runc, "calls": self.mutant.calls, "listener": str(listener), "mutant": self.mutant.name}
-        Path(f"{wrapper}.json").write_text(json.dumps(settings))
+        if self.lie is not None:
+            settings |= self.lie.runtime
+        (runtime / "mutant.json").write_text(json.dumps(settings))
         if self.mutant.calls:
             log = runtime / "supervisor.log"
             words = ["env", f"PYTHONPATH={PACKAGES}", sys.executable, "-P", "-B", "-m", "mutants.supervisor"]
-            started = capsule.start([*words, str(listener), str(hits), self.mutant.name], log)
-            self._supervisors.append(Supervisor(started, capsule, runtime))
+            started = armed.capsule.start([*words, str(listener), str(hits), self.mutant.name], log)
+            self._supervisors.append(Supervisor(started, armed, runtime))
             wait_until(lambda: listener.exists() or started.poll() is not None, 20, "the mutant's supervisor to listen")
             if started.poll() is not None:
                 raise RuntimeError(f"the mutant's supervisor did not start: {last_line(log)}")
-        return ["--add-runtime", f"mutant={wrapper}", "--default-runtime", "mutant"]
+
+    def lying(self, kind: type[Engine]) -> type[Engine]:
+        """The kind of a daemon that is about to start, with answers that may be wrong."""
+        return lying_kind(kind, self)
 
     def sabotage(self, stand: Stand) -> None:
         """Edit the image's layers, after it was loaded and before a container uses it."""
+        self.standing = True
         if self.mutant.kind == "saboteur":
-            self._sabotaged.update(SABOTEURS[self.mutant.name](stand))
+            self._counted.update(SABOTEURS[self.mutant.name](stand))
+
+    def count(self) -> None:
+        """Something was changed for the check that is being asked."""
+        self._counted[self.checking] += 1
 
     def hits(self) -> Counter[str]:
         """How often something was changed, by the name of the check's directory."""
-        found = Counter(self._sabotaged)
-        for supervisor in self._supervisors:
-            path = supervisor.runtime / "hits"
+        found = Counter(self._counted)
+        for armed in self._armed:
+            path = armed.capsule.runtime / "hits"
             if path.exists():
                 lines = path.read_text(errors="surrogateescape").splitlines()
-                found.update(line.split("\t")[0].removeprefix("/c/").split("/")[0] for line in lines)
+                found.update(check_of(line.split("\t")[0]) for line in lines)
         return found
 
     def trouble(self) -> str:
@@ -112,7 +169,7 @@ class MutantRun:
         trouble = self.trouble()
         if trouble:
             return trouble
-        reachable = self.mutant.calls or self.mutant.kind == "saboteur"
+        reachable = self.mutant.calls or self.mutant.kind != "identity"
         if reachable and not self.hits():
             return f"mutant {self.mutant.name}: not reached: no check did what it lies about"
         return ""
@@ -123,9 +180,10 @@ class MutantRun:
     def summary(self, reporter: Any) -> None:
         """Say loudly, after the results, that they are about a faulty driver."""
         void = self.conclusion()
-        said = f"MUTANT RUN: {self.mutant.name} ({self.mutant.fault}), changed {self.hits().total()} calls"
-        if self.mutant.kind == "saboteur":
-            said = f"MUTANT RUN: {self.mutant.name} ({self.mutant.fault}), edited {self.hits().total()} files"
+        what = {"saboteur": "edited {} files", "engine": "changed {} answers"}.get(
+            self.mutant.kind, "changed {} calls"
+        )  # fmt: skip
+        said = f"MUTANT RUN: {self.mutant.name} ({self.mutant.fault}), {what.format(self.hits().total())}"
         reporter.write_line(said, yellow=True, bold=True)
         if void:
             reporter.write_line(f"ERROR: {void}", red=True, bold=True)
@@ -141,6 +199,16 @@ class MutantRun:
             "hits by check": dict(sorted(hits.items())),
             "trouble": self.conclusion(),
         }
+
+    @property
+    def lie(self) -> Any:
+        """The lie of a mutant of kind `engine`, or None."""
+        return LIES.get(self.mutant.name) if self.mutant.kind == "engine" else None
+
+
+def check_of(directory: str) -> str:
+    """The name of the check's directory that a process worked in, in the image or on the volume."""
+    return directory.removeprefix("/volume").removeprefix("/c/").split("/")[0]
 
 
 def last_line(log: Path) -> str:

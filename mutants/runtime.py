@@ -2,14 +2,13 @@
 """An OCI runtime that puts a notification filter into each container it creates, and is the real runc otherwise.
 
 Standard library only, run by path: a copy of this file lies in a daemon's runtime directory, with its settings beside
-it in `<name>.json`: {"runc": path, "calls": [names], "listener": socket path, "mutant": name}.
+it in `<name>.json`: {"runc": path, "calls": [names], "listener": socket path, "mutant": name}. With "copy" in it, a
+container's root is a copy of what the daemon has mounted for it.
 
 The daemon's own seccomp profile stays in force. Calls that it refuses are not notified, because an answer of the
 supervisor would let them through.
 """
 
-# It starts with each call of the runtime and imports little.
-# It starts with each call of the runtime and imports little.
 # It starts with each call of the runtime and imports little.
 # ruff: noqa: PTH109, PTH118, PTH123
 from __future__ import annotations
@@ -57,10 +56,26 @@ def edited(config: dict[str, Any], calls: list[str], listener: str, mutant: str)
     return config
 
 
+def copy_root(bundle: str) -> None:
+    """Put a copy of the container's root in its place, in the bundle's directory."""
+    import subprocess
+
+    path = os.path.join(bundle, "config.json")
+    with open(path) as file:
+        config = json.load(file)
+    copy = os.path.join(bundle, "copy")
+    subprocess.run(["cp", "-a", os.path.join(bundle, config["root"]["path"]), copy], check=True)
+    config["root"]["path"] = copy
+    with open(path, "w") as file:
+        json.dump(config, file)
+
+
 def main(argv: list[str]) -> None:
     with open(argv[0] + ".json") as file:
         settings = json.load(file)
     bundle = bundle_of(argv[1:])
+    if bundle is not None and settings.get("copy"):
+        copy_root(bundle)
     if bundle is not None and settings["calls"]:
         path = os.path.join(bundle, "config.json")
         with open(path) as file:

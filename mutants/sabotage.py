@@ -5,6 +5,7 @@ Each answers what it edited: the directory of the check that an edited path belo
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roadworthy.reasons import Unsupported
-from roadworthy.storage import Storage
+from roadworthy.storage import Storage, chain_ids
 
 if TYPE_CHECKING:
     from roadworthy.stand import Stand
@@ -84,21 +85,6 @@ def top_layer_lost(stand: Stand) -> Counter[str]:
     return edited
 
 
-@saboteur("old-layer-wins")
-def old_layer_wins(stand: Stand) -> Counter[str]:
-    """Where two layers have a file of one name, the older content is seen."""
-    edited: Counter[str] = Counter()
-    layers = image_layers(stand)
-    for depth, layer in enumerate(layers[1:], 1):
-        for check, path in within(layer):
-            older = next((below / path.relative_to(layer) for below in layers[:depth]
-                          if (below / path.relative_to(layer)).is_file()), None)  # fmt: skip
-            if older is not None and path.is_file() and not path.is_symlink():
-                path.write_bytes(older.read_bytes())
-                edited[check] += 1
-    return edited
-
-
 @saboteur("old-metadata-wins")
 def old_metadata_wins(stand: Stand) -> Counter[str]:
     """Where two layers have a directory of one name, the older owner and mode are seen."""
@@ -144,4 +130,36 @@ def image_links_split(stand: Stand) -> Counter[str]:
                 os.chown(spare, found.st_uid, found.st_gid)
                 spare.replace(path)
                 edited[check] += 1
+    return edited
+
+
+@saboteur("layers-repeat-files")
+def layers_repeat_files(stand: Stand) -> Counter[str]:
+    """A layer has a hard link to each file of the layer below it, as the first overlay driver made them."""
+    edited: Counter[str] = Counter()
+    layers = image_layers(stand)
+    for below, layer in itertools.pairwise(layers):
+        for check, path in list(within(below)):
+            place = layer / path.relative_to(below)
+            above = [parent for parent in place.parents if parent.is_relative_to(layer)]
+            if not place.parent.is_dir() or any(OPAQUE in os.listxattr(parent) for parent in above):
+                continue
+            if path.is_file() and not path.is_symlink() and not os.path.lexists(place):
+                os.link(path, place)
+                edited[check] += 1
+    return edited
+
+
+@saboteur("layers-named-by-digest")
+def layers_named_by_digest(stand: Stand) -> Counter[str]:
+    """The layer store knows each layer's directory by the layer's digest."""
+    engine = stand.engine
+    digests = engine.client.images.get(stand.image).attrs["RootFS"]["Layers"]
+    edited: Counter[str] = Counter()
+    for digest, chain, layer in zip(digests, chain_ids(digests), image_layers(stand), strict=True):
+        name = digest.partition(":")[2]
+        layer.parent.with_name(name).symlink_to(layer.parent.name)
+        database = engine.root / "image" / stand.lane.driver.daemon_name / "layerdb" / chain.replace(":", "/")
+        (database / "cache-id").write_text(name)
+        edited["image.layer-ids-vs-dirs"] += 1
     return edited

@@ -1,13 +1,50 @@
-"""A pytest plugin for sensitivity runs: which checks are asked. Loaded with `-p mutants.selection`."""
+"""Which checks a run is asked, by id. As a pytest plugin (`-p mutants.selection`) for one run of one mutant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from zlib import crc32
 
 import pytest
 
 from roadworthy.checks import declared
+
+#: Of the quick checks outside a mutant's families every so many-th is asked.
+SAMPLED = 40
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Patterns of ids. `only` is everything where it is empty; of slow checks just those in `slow_too` are asked.
+
+    With `sample`, also every so many-th of the other quick checks; which of them, the sample's name decides. Without
+    `volumes` nothing is asked on a volume, which is no concern of a driver.
+    """
+
+    only: tuple[str, ...] = ()
+    slow_too: tuple[str, ...] = ()
+    sample: str = ""
+    volumes: bool = True
+
+    def asks(self, item: pytest.Item) -> bool:
+        check = declared(item)
+        if check is None or (check.provenance == "volume" and not self.volumes):
+            return False
+        slow = item.get_closest_marker("slow") is not None
+        if wanted(check.identity, slow, self.only, self.slow_too):
+            return True
+        return bool(self.sample) and not slow and crc32(f"{self.sample} {check.identity}".encode()) % SAMPLED == 0
+
+
+def wanted(identity: str, slow: bool, only: Sequence[str], slow_too: Sequence[str]) -> bool:
+    """Whether a check is asked. An id without its parameters stands for all of them."""
+    base = identity.partition("[")[0]
+    if base in only:
+        return True
+    matches = not only or any(fnmatchcase(identity, pattern) for pattern in only)
+    return matches and (not slow or any(fnmatchcase(base, pattern) for pattern in slow_too))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,24 +55,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def wanted(identity: str, slow: bool, only: Sequence[str], slow_too: Sequence[str]) -> bool:
-    """Whether a check is asked. An id without its parameters stands for all of them."""
-    base = identity.partition("[")[0]
-    if base in only:
-        return True
-    matches = not only or any(fnmatchcase(identity, pattern) for pattern in only)
-    return matches and (not slow or base in slow_too)
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    only, slow_too = (list(filter(None, config.getoption(name).split(","))) for name in ("checks", "slow_too"))
-    kept: list[pytest.Item] = []
-    dropped: list[pytest.Item] = []
-    for item in items:
-        check = declared(item)
-        slow = item.get_closest_marker("slow") is not None
-        asked = check is not None and wanted(check.identity, slow, only, slow_too)
-        (kept if asked else dropped).append(item)
-    config.hook.pytest_deselected(items=dropped)
+    only, slow_too = (tuple(filter(None, config.getoption(name).split(","))) for name in ("checks", "slow_too"))
+    keep(config, items, [Wanted(only, slow_too)])
+
+
+def keep(config: pytest.Config, items: list[pytest.Item], asked: Sequence[Wanted]) -> None:
+    """Deselect what nobody asks."""
+    kept = [item for item in items if any(wanted.asks(item) for wanted in asked)]
+    chosen = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = kept

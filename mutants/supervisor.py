@@ -8,8 +8,6 @@ HITS gets one line for each call whose outcome was changed: the working director
 """
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH101, PTH104
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ import threading
 import traceback
 from array import array
 
-from mutants.call import FAULTS, Answer, Call, Descriptor, Error, Fault, Proceed, Value
+from mutants.call import FAULTS, ON_VOLUMES, Answer, Call, Descriptor, Error, Fault, Proceed, Value
 from mutants.calls import ARCHITECTURE, NAMES
 from mutants.notification import Notification, hand_in, receive, send
 from mutants.target import Target
@@ -76,7 +74,8 @@ def answer(listener: int, notification: Notification, fault: Fault, hits: Hits) 
 def decide(call: Call, fault: Fault) -> Answer | None:
     """The fault's answer. What it cannot look up (a name that is not there, a dead process) is left to the kernel."""
     try:
-        return fault(call) if call.target.checking else None
+        concerned = call.target.checking or (fault in ON_VOLUMES and call.target.on_volume)
+        return fault(call) if concerned else None
     except OSError:
         return None
 
@@ -104,8 +103,19 @@ def listening(path: str) -> socket.socket:
     return made
 
 
-def passed(connection: socket.socket) -> int:
-    """The notification descriptor out of runc's message: JSON and descriptors in one."""
+#: What `dismiss` says instead of a container's state.
+DISMISSAL = b"[]"
+
+
+def dismiss(path: str) -> None:
+    """Tell the supervisor that listens there to end. Calls that wait for it then fail with ENOSYS."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(path)
+        connection.sendall(DISMISSAL)
+
+
+def passed(connection: socket.socket) -> int | None:
+    """The notification descriptor out of runc's message, JSON and descriptors in one; None for a dismissal."""
     descriptors = array("i")
     text = b""
     while True:
@@ -120,7 +130,7 @@ def passed(connection: socket.socket) -> int:
             if not data:
                 raise
             continue
-        return int(descriptors[state["fds"].index("seccompFd")])
+        return int(descriptors[state["fds"].index("seccompFd")]) if state else None
 
 
 def guarded(listener: int, fault: Fault, hits: Hits) -> None:
@@ -145,6 +155,8 @@ def main(argv: list[str]) -> None:
             connection, _ = door.accept()
             with connection:
                 listener = passed(connection)
+            if listener is None:
+                return
             os.set_inheritable(listener, False)
             threading.Thread(target=guarded, args=(listener, fault, hits), daemon=True).start()
 

@@ -1,14 +1,13 @@
 """The process whose call waits: its memory, its names and its descriptors, as the supervisor reaches them."""
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH115, PTH123
 from __future__ import annotations
 
 import os
 import posixpath
 import struct
+from dataclasses import dataclass
 from functools import cached_property
 
 from mutants.calls import AT_FDCWD, OPENAT2, PIDFD_GETFD, PIDFD_OPEN
@@ -18,6 +17,17 @@ PAGE = 4096
 RESOLVE_IN_ROOT = 0x10
 #: Below it lie the directories of checks; the suite's own programs in a container work elsewhere.
 CHECKS = "/c/"
+VOLUMES = "/volume/c/"
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A part of a process's memory that is a file's."""
+
+    start: int
+    length: int
+    offset: int
+    path: str
 
 
 class Target:
@@ -43,12 +53,26 @@ class Target:
     @cached_property
     def directory(self) -> str:
         """Its working directory, as its container names it."""
-        return os.readlink(f"{self.proc}/cwd")
+        return self.within(os.readlink(f"{self.proc}/cwd"))
+
+    @cached_property
+    def _above_root(self) -> str:
+        """Its root as we see it: `/` for a container, whose mounts we do not have, and where we do a path of ours."""
+        return os.readlink(f"{self.proc}/root").rstrip("/")
+
+    def within(self, path: str) -> str:
+        """A path below its root, as it names it itself."""
+        return path.removeprefix(self._above_root) or "/"
 
     @property
     def checking(self) -> bool:
         """Whether it works for a check, in a directory that the driver provides: volumes are no concern of a driver."""
         return self.directory.startswith(CHECKS)
+
+    @property
+    def on_volume(self) -> bool:
+        """Whether it works for a check in a directory of a volume."""
+        return self.directory.startswith(VOLUMES)
 
     @cached_property
     def _status(self) -> dict[str, str]:
@@ -100,6 +124,17 @@ class Target:
         finally:
             os.close(memory)
 
+    def private_mappings(self) -> list[Mapping]:
+        """Its private, writable mappings of files, see proc_pid_maps(5)."""
+        found = []
+        with open(f"{self.proc}/maps", encoding="utf-8", errors="surrogateescape") as lines:
+            for line in lines:
+                span, rights, offset, _device, _inode, *path = line.rstrip("\n").split(maxsplit=5)
+                if rights == "rw-p" and path and path[0].startswith("/"):
+                    start, end = (int(word, 16) for word in span.split("-"))
+                    found.append(Mapping(start, end - start, int(offset, 16), self.within(path[0])))
+        return found
+
     # --- its descriptors and names
 
     def duplicate(self, descriptor: int) -> int:
@@ -118,7 +153,7 @@ class Target:
 
     def absolute(self, directory: int, path: str) -> str:
         """A path that it passed, from its root on; symbolic links in it are not resolved yet."""
-        base = self.directory if directory == AT_FDCWD else os.readlink(f"{self.proc}/fd/{directory}")
+        base = self.directory if directory == AT_FDCWD else self.within(os.readlink(f"{self.proc}/fd/{directory}"))
         return posixpath.join(base, path)
 
     def open(self, directory: int, path: str | None, flags: int, mode: int = 0) -> int:

@@ -9,6 +9,7 @@ from roadworthy.ledger import RUNTIME, STATE, Ledger
 from roadworthy.machines.place import Place
 
 if TYPE_CHECKING:
+    from roadworthy.engines.engine import Engine
     from roadworthy.stand import Stand
 
 
@@ -17,6 +18,10 @@ class Mutant(Protocol):
 
     def arm(self, place: Place) -> list[str]:
         """Further arguments for a daemon that is about to start in `place`."""
+        ...
+
+    def lying(self, kind: type[Engine]) -> type[Engine]:
+        """The kind of a daemon that is about to start, with answers that may be wrong."""
         ...
 
     def sabotage(self, stand: Stand) -> None:

@@ -4,7 +4,6 @@ These need overlayfs: whether a file lies in the image only is read off its laye
 """
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH101
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """Writes that go elsewhere: into the image, into a copy of one's own, or nowhere."""
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# ruff: noqa: PTH115
+# ruff: noqa: PTH115, PTH116
 from __future__ import annotations
 
 import errno
@@ -12,9 +10,10 @@ import os
 import stat
 import struct
 
-from mutants.call import Answer, Call, Descriptor, Error, Value, fault
+from mutants.call import Answer, Call, Descriptor, Error, Proceed, Value, fault
 
 #: include/uapi/linux/fs.h, see ioctl_iflags(2).
+FS_IOC_GETFLAGS = 0x80086601
 FS_IOC_SETFLAGS = 0x40086602
 
 
@@ -72,7 +71,7 @@ def file_flags_forgotten(call: Call) -> Answer | None:
 def file_flags_reach_image(call: Call) -> Answer | None:
     """File flags are set on the image's file."""
     flags = _flags(call)
-    behind = call.target.in_image(os.readlink(f"/proc/self/fd/{call.target.duplicate(call.integer(0))}"))
+    behind = call.target.in_image(call.inside(call.target.duplicate(call.integer(0))))
     if flags is None or behind is None:
         return None
     fcntl.ioctl(call.target.keep(os.open(behind, os.O_RDONLY)), FS_IOC_SETFLAGS, struct.pack("=Q", flags))
@@ -94,8 +93,78 @@ def descriptor_has_no_path(call: Call) -> Answer | None:
     if not path.startswith("/proc/self/fd/"):
         return None
     at = 2 if call.name == "readlinkat" else 1
-    data = os.fsencode(os.readlink(f"{call.target.proc}/fd/{int(path.rpartition('/')[2])}") + " (deleted)")
+    led = os.readlink(f"{call.target.proc}/fd/{int(path.rpartition('/')[2])}")
+    data = os.fsencode(call.target.within(led) + " (deleted)")
     if len(data) > call.arguments[at + 1]:
         return Error(errno.ENAMETOOLONG)
     call.target.write(call.arguments[at], data)
     return Value(len(data))
+
+
+@fault("volume-writes-get-lost", volumes=True)
+def volume_writes_get_lost(call: Call) -> Answer | None:
+    """Whoever opens a file of a volume for writing has a copy that nobody else sees; a new file stays empty."""
+    asked = call.opening
+    if not asked.writes or asked.makes_temporary or not call.by_root:
+        return None
+    directory, name = call.name_of(call.place)
+    if os.fstat(directory).st_dev == os.stat(f"{call.target.proc}/root").st_dev:
+        return None
+    found = call.subject(asked.flags & ~os.O_TRUNC, asked.mode & 0o7777 if asked.flags & os.O_CREAT else 0)
+    if not stat.S_ISREG(os.fstat(found).st_mode):
+        return None
+    copy = call.target.keep(os.memfd_create(name))
+    reader = call.target.keep(os.open(f"/proc/self/fd/{found}", os.O_RDONLY))
+    while not asked.flags & os.O_TRUNC and (piece := os.read(reader, 1 << 20)):
+        os.write(copy, piece)
+    os.lseek(copy, 0, os.SEEK_SET)
+    return Descriptor(copy, bool(asked.flags & os.O_CLOEXEC))
+
+
+@fault("readers-get-a-copy")
+def readers_get_a_copy(call: Call) -> Answer | None:
+    """Who opens a file of the image of a mebibyte or more for reading has a copy on the disk, shared with nobody."""
+    asked = call.opening
+    if asked.flags & (os.O_ACCMODE | os.O_PATH | os.O_DIRECTORY | os.O_CREAT) or not call.by_root:
+        return None
+    found = call.subject()
+    status = os.fstat(found)
+    if not stat.S_ISREG(status.st_mode) or status.st_size < 1 << 20 or call.target.in_image(call.inside(found)) is None:
+        return None
+    reader = call.target.keep(os.open(f"/proc/self/fd/{found}", os.O_RDONLY))
+    copy = call.target.keep(os.open(call.target.upper, os.O_TMPFILE | os.O_RDWR, 0o600))
+    while piece := os.read(reader, 1 << 20):
+        os.write(copy, piece)
+    os.fsync(copy)
+    os.posix_fadvise(copy, 0, 0, os.POSIX_FADV_DONTNEED)
+    opened = call.target.keep(os.open(f"/proc/self/fd/{copy}", os.O_RDONLY))
+    return Descriptor(opened, bool(asked.flags & os.O_CLOEXEC))
+
+
+@fault("private-stores-reach-the-file")
+def private_stores_reach_the_file(call: Call) -> Answer | None:
+    """What a process has stored into a private mapping is in the file for whoever opens it next.
+
+    Stores are no system calls: they are looked for when the file is opened.
+    """
+    found = call.subject()
+    path = call.inside(found)
+    if not stat.S_ISREG(os.fstat(found).st_mode) or not call.by_root:
+        return None
+    stored = [mapped for mapped in call.target.private_mappings() if mapped.path == path]
+    writer = call.target.keep(os.open(f"/proc/self/fd/{found}", os.O_RDWR)) if stored else -1
+    for mapped in stored:
+        size = os.fstat(writer).st_size - mapped.offset
+        os.pwrite(writer, call.target.read(mapped.start, min(size, mapped.length)), mapped.offset)
+    return Proceed() if stored else None
+
+
+@fault("file-flags-hidden")
+def file_flags_hidden(call: Call) -> Answer | None:
+    """A file shows no flags, whatever was set."""
+    if call.arguments[1] & 0xFFFFFFFF != FS_IOC_GETFLAGS:
+        return None
+    if not stat.S_ISREG(os.fstat(call.target.duplicate(call.integer(0))).st_mode):
+        return None
+    call.target.write(call.arguments[2], struct.pack("=I", 0))
+    return Value()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
-from mutants.call import Answer, Call, Proceed, Value, fault
+from mutants.call import Answer, Call, Error, Proceed, Value, fault
 from mutants.calls import AT_FDCWD, OPENING
 from mutants.faults.names import Ends, copy_to
 
@@ -85,3 +86,10 @@ def chown_rewrites_symlink(call: Call) -> Answer | None:
     os.unlink(name, dir_fd=directory)
     os.symlink(where[:-1] or "x", name, dir_fd=directory)
     return Proceed()
+
+
+@fault("links-are-few")
+def links_are_few(call: Call) -> Answer | None:
+    """A file takes a hundred names and no more."""
+    found = Ends(call).source
+    return Error(errno.EMLINK) if found is not None and found.st_nlink >= 100 else None

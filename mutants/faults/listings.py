@@ -1,9 +1,7 @@
 """getdents64(2): what directories list; lseek(2) on directories."""
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# ruff: noqa: PTH115, PTH116
+# ruff: noqa: PTH116
 from __future__ import annotations
 
 import ctypes
@@ -135,7 +133,7 @@ def shows_removed(call: Call, listed: list[Entry]) -> list[Entry]:
     """Names of the image that were removed are still listed."""
     if not any(entry.name == b"." for entry in listed):
         return listed
-    inside = os.readlink(f"/proc/self/fd/{call.target.duplicate(call.integer(0))}")
+    inside = call.inside(call.target.duplicate(call.integer(0)))
     present = {os.fsdecode(entry.name) for entry in listed}
     behind = call.target.layer_path(inside)
     names = [name for name in os.listdir(behind) if name not in present] if behind else []

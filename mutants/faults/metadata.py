@@ -1,8 +1,6 @@
 """Modes, owners and times, where they are set."""
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH101
 from __future__ import annotations
 
@@ -139,3 +137,11 @@ def working_directory_never_forgotten(call: Call) -> Answer | None:
     data = os.fsencode(inside.removesuffix(" (deleted)")) + b"\0"
     call.target.write(call.arguments[0], data)
     return Value(len(data))
+
+
+@fault("long-names-are-missing")
+def long_names_are_missing(call: Call) -> Answer | None:
+    """chmod of a name that is too long says that there is none."""
+    if call.name == "fchmod" or len(os.fsencode(call.place[1].rpartition("/")[2])) <= 255:
+        return None
+    return Error(errno.ENOENT)

@@ -254,3 +254,15 @@ def renamed_link_is_followed(call: Call) -> Answer | None:
     directory, name = call.target.parent(call.place[0], where)
     os.rename(name, ends.new[1], src_dir_fd=directory, dst_dir_fd=ends.new[0])
     return Value()
+
+
+@fault("rename-crosses-file-systems")
+def rename_crosses_file_systems(call: Call) -> Answer | None:
+    """A rename into another file system copies and removes, as mv(1) does, where it has to be refused."""
+    old, new = call.name_of(call.place), call.name_of(call.second_place)
+    found = lstat(old)
+    if found is None or not stat.S_ISREG(found.st_mode) or os.fstat(old[0]).st_dev == os.fstat(new[0]).st_dev:
+        return None
+    copy_to(found, old, new)
+    os.unlink(old[1], dir_fd=old[0])
+    return Value()

@@ -1,8 +1,6 @@
 """open(2) and its flags, and calls that move data between descriptors."""
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH119
 from __future__ import annotations
 
@@ -197,4 +195,20 @@ def truncate_drops_all(call: Call) -> Answer | None:
     descriptor = call.target.duplicate(call.integer(0)) if call.name == "ftruncate" else call.subject(flags)
     os.ftruncate(descriptor, 0)
     os.ftruncate(descriptor, size)
+    return Value()
+
+
+@fault("creat-opens-directories")
+def creat_opens_directories(call: Call) -> Answer | None:
+    """O_CREAT is ignored where O_DIRECTORY is asked for, too."""
+    asked = call.opening
+    both = os.O_CREAT | os.O_DIRECTORY
+    if asked.flags & both != both or asked.makes_temporary or not call.by_root:
+        return None
+    return call.opened(asked.flags & ~os.O_CREAT)
+
+
+@fault("fallocate-does-nothing")
+def fallocate_does_nothing(_call: Call) -> Answer | None:
+    """fallocate(2) reports success and allocates nothing."""
     return Value()

@@ -1,8 +1,6 @@
 """unlink(2), rmdir(2), and what comes back when a removed name is made again."""
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH104, PTH112, PTH115, PTH116, PTH123
 from __future__ import annotations
 
@@ -62,7 +60,7 @@ def create_in_removed_directory(call: Call) -> Answer | None:
     through = re.fullmatch(r"/proc/self/fd/(\d+)/[^/]+", call.place[1])
     if not asked.flags & os.O_CREAT or through is None:
         return None
-    inside = os.readlink(f"{call.target.proc}/fd/{through[1]}")
+    inside = call.target.within(os.readlink(f"{call.target.proc}/fd/{through[1]}"))
     return Descriptor(call.target.keep(os.memfd_create("made"))) if inside.endswith(" (deleted)") else None
 
 

@@ -1,7 +1,6 @@
 """Fifos, sockets and device nodes."""
 
 # System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH101
 from __future__ import annotations
 
@@ -98,3 +97,10 @@ def mknod_for_everyone(call: Call) -> Answer | None:
     """Device nodes are made for every caller, as far as it is told."""
     mode = call.integer(2 if call.name == "mknodat" else 1)
     return Value() if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None
+
+
+@fault("no-inodes-says-eio")
+def no_inodes_says_eio(call: Call) -> Answer | None:
+    """Where no inode is left, a fifo or device is refused with EIO."""
+    directory, _name = call.name_of(call.place)
+    return None if os.fstatvfs(directory).f_ffree else Error(errno.EIO)

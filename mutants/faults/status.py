@@ -1,9 +1,5 @@
 """The stat family, statx and statfs: the truth is asked of the kernel, and one field of it is changed."""
 
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# System calls on descriptors and /proc links, not paths of ours.
-# ruff: noqa: PTH115
 from __future__ import annotations
 
 import ctypes
@@ -132,7 +128,7 @@ def writer_has_another_inode(call: Call, found: Status) -> bool:
 @status("inode-changes-at-copy-up")
 def inode_changes_at_copy_up(call: Call, found: Status) -> bool:
     """A file of the image gets a new inode number with its first change."""
-    inside = os.readlink(f"/proc/self/fd/{call.subject()}")
+    inside = call.inside(call.subject())
     if not os.path.lexists(call.target.upper + inside) or call.target.layer_path(inside) is None:
         return False
     found["ino"] ^= 0x4000_0000
@@ -160,7 +156,7 @@ def device_differs_by_kind(_call: Call, found: Status) -> bool:
 @status("blocks-doubled")
 def blocks_doubled(call: Call, found: Status) -> bool:
     """A copied-up file takes twice the blocks."""
-    inside = os.readlink(f"/proc/self/fd/{call.subject()}")
+    inside = call.inside(call.subject())
     if found.kind != stat.S_IFREG or not os.path.lexists(call.target.upper + inside):
         return False
     found["blocks"] = 2 * found["blocks"] + 8

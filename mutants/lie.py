@@ -1,0 +1,192 @@
+"""Lies of the engine: what a daemon's API answers, and what happens behind its back at one of its calls.
+
+The daemon is a real one. A lie stands between it and the suite's client (the Docker SDK's session, at `send`): it
+changes what is asked, changes the answer, or does something to the data root before or after the call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from requests import Response
+
+from roadworthy.storage import chain_ids
+
+if TYPE_CHECKING:
+    from roadworthy.engines.engine import Engine
+
+
+class Liar(Protocol):
+    """What a lie knows of the run, see mutants.run.MutantRun."""
+
+    standing: bool
+    checking: str
+
+    @property
+    def lie(self) -> Lie | None:
+        """The lie that is being told, if any."""
+        ...
+
+    def count(self) -> None:
+        """Something was changed."""
+        ...
+
+
+@dataclass
+class Asked:
+    """One request of the API: `path` without its version, as ["containers", id, "changes"]."""
+
+    engine: Any
+    liar: Liar
+    request: Any
+    _make: Callable[[], Any]
+    method: str = field(init=False)
+    path: list[str] = field(init=False)
+    query: dict[str, list[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        split = urlsplit(self.request.url)
+        self.method = self.request.method
+        self.path = split.path.strip("/").split("/")[1:]
+        self.query = parse_qs(split.query)
+
+    def answer(self) -> Any:
+        """Make the request; the daemon's answer, a requests.Response."""
+        return self._make()
+
+    def lied(self, answer: Any, data: bytes | None = None) -> Any:
+        """Count a lie; the answer, with another body where one is given."""
+        self.liar.count()
+        if data is not None:
+            answer._content, answer._content_consumed = data, True
+            # The SDK wants the socket of a stream, to take its deadline away.
+            answer.raw = SimpleNamespace(_fp=SimpleNamespace(fp=SimpleNamespace(raw=SimpleNamespace())), close=int)
+            answer.headers["Content-Length"] = str(len(data))
+        return answer
+
+    def lied_json(self, answer: Any, found: Any) -> Any:
+        return self.lied(answer, json.dumps(found).encode())
+
+    def invented(self, status: int, found: Any) -> Any:
+        """An answer to a request that the daemon never gets."""
+        answer = Response()
+        answer.status_code, answer.request, answer.url = status, self.request, self.request.url
+        answer.headers["Content-Type"] = "application/json"
+        return self.lied_json(answer, found)
+
+    @property
+    def body(self) -> Any:
+        """What is asked, out of JSON."""
+        return json.loads(self.request.body)
+
+    def ask(self, body: Any) -> None:
+        """Ask for something else."""
+        data = json.dumps(body).encode()
+        self.request.body = data
+        self.request.headers["Content-Length"] = str(len(data))
+        self.liar.count()
+
+    @property
+    def good(self) -> bool:
+        """Whether the daemon does what it is asked; asks it."""
+        return bool(self.answer().ok)
+
+    # --- the data root
+
+    def run(self, *argv: str) -> str:
+        """Run a program beside the daemon."""
+        return str(self.engine.place.run(list(argv)))
+
+    def image_layers(self, image: str) -> list[Path]:
+        """An image's layer directories, the lowest first, as this host reaches them."""
+        digests = self.engine.client.images.get(image).attrs["RootFS"]["Layers"]
+        return [Path(self.engine.driver.image_layer(self.engine, chain)) for chain in chain_ids(digests)]
+
+    def writable_layer(self, container: str) -> Path:
+        """A container's own layer."""
+        whole = self.engine.client.api.inspect_container(container)
+        return Path(self.engine.driver.writable_layer(self.engine, whole))
+
+    def matches(self, method: str, *path: str) -> bool:
+        """Whether it is such a request; `*` stands for any one part, and the last for all that follow."""
+        if self.method != method or len(self.path) < len(path):
+            return False
+        if len(self.path) > len(path) and path[-1] != "*":
+            return False
+        return all(want in ("*", part) for want, part in zip(path, self.path, strict=False))
+
+
+class Lie:
+    """One lie; a subclass overrides where it lies."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    #: Further settings of the daemon's runtime, see mutants/runtime.py.
+    runtime: Mapping[str, Any] = {}
+
+    def told(self, asked: Asked) -> Any:
+        """The answer to a request."""
+        return asked.answer()
+
+    def starting(self, engine: Engine, argv: list[str], again: bool, liar: Liar) -> list[str]:
+        """The command line of a daemon that is about to start, for the first time or again."""
+        return argv
+
+    def command(self, words: tuple[str, ...], answer: Callable[[], str], liar: Liar) -> str:
+        """What the engine's own command answers."""
+        return answer()
+
+
+LIES: dict[str, Lie] = {}
+
+
+def lie(name: str) -> Callable[[type[Lie]], type[Lie]]:
+    """Register a lie under its name in the catalogue."""
+
+    def registered(kind: type[Lie]) -> type[Lie]:
+        if name in LIES:
+            raise ValueError(f"two lies are called {name}")
+        LIES[name] = kind(name)
+        return kind
+
+    return registered
+
+
+def lying_kind(kind: type[Engine], liar: Liar) -> type[Engine]:
+    """An engine of this kind that goes through the liar's lie, whichever that is at the time."""
+
+    def prepared(self: Any, place: Any, backing: Any, driver: Any, *rest: Any, **more: Any) -> None:
+        self.driver, self.started, self.within = driver, False, False
+        kind.__init__(self, place, backing, driver, *rest, **more)
+
+    def start(self: Any) -> None:
+        if liar.lie is not None and liar.standing:
+            self._argv = liar.lie.starting(self, list(self._argv), self.started, liar)
+        kind.start(self)
+        self.started = True
+        send = self.client.api.send
+
+        def interposed(request: Any, **settings: Any) -> Any:
+            if liar.lie is None or self.within or not liar.standing:
+                return send(request, **settings)
+            self.within = True  # what a lie asks the daemon itself is answered truly
+            try:
+                return liar.lie.told(Asked(self, liar, request, lambda: send(request, **settings)))
+            finally:
+                self.within = False
+
+        self.client.api.send = interposed
+
+    def command(self: Any, *words: str) -> str:
+        if liar.lie is None:
+            return kind.command(self, *words)
+        return liar.lie.command(words, lambda: kind.command(self, *words), liar)
+
+    return type(kind.__name__, (kind,), {"__init__": prepared, "start": start, "command": command})

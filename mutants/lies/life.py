@@ -1,0 +1,194 @@
+"""What happens to a container's layer, mounts and inode numbers when it is stopped, removed or started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mutants.lie import Asked, Liar, Lie, lie
+from mutants.lies.images import entries, files
+from mutants.sabotage import OPAQUE
+
+ORIGIN = "trusted.overlay.origin"
+
+
+def stops(asked: Asked) -> bool:
+    """Whether a container is to be stopped or killed."""
+    return asked.matches("POST", "containers", "*", "stop") or asked.matches("POST", "containers", "*", "kill")
+
+
+class Stop(Lie):
+    """docker stop and docker kill: afterwards the container's layer is edited."""
+
+    def edit(self, layer: Path) -> bool:
+        """Whether something was edited."""
+        raise NotImplementedError
+
+    def told(self, asked: Asked) -> Any:
+        if not stops(asked):
+            return asked.answer()
+        layer = asked.writable_layer(asked.path[1])
+        answer = asked.answer()
+        if self.edit(layer):
+            asked.liar.count()
+        return answer
+
+
+def emptied(found: Iterable[Path]) -> bool:
+    """Take the content of files; whether there were any."""
+    paths = list(found)
+    for path in paths:
+        os.truncate(path, 0)
+    return bool(paths)
+
+
+@lie("stop-empties-files")
+class StopEmpties(Stop):
+    """Files that a container wrote are empty once it has stopped."""
+
+    def edit(self, layer: Path) -> bool:
+        return emptied(files(layer))
+
+
+@lie("stop-remakes-files")
+class StopRemakes(Stop):
+    """Files that a container wrote are other files, with the same content, once it has stopped."""
+
+    def edit(self, layer: Path) -> bool:
+        found = list(files(layer))
+        for path in found:
+            spare = path.with_name(f".{path.name}.remade")
+            shutil.copy2(path, spare)
+            # By it overlayfs knows the image's file, whose inode number the copy shows.
+            if ORIGIN in os.listxattr(spare):
+                os.removexattr(spare, ORIGIN)
+            spare.replace(path)
+        return bool(found)
+
+
+@lie("stop-forgets-opaque")
+class StopForgetsOpaque(Stop):
+    """Directories that a container made anew show what they had before, once it has stopped."""
+
+    def edit(self, layer: Path) -> bool:
+        changed = False
+        for path in entries(layer):
+            if path.is_dir() and not path.is_symlink() and OPAQUE in os.listxattr(path):
+                os.removexattr(path, OPAQUE)
+                changed = True
+        return changed
+
+
+@lie("stop-makes-opaque")
+class StopMakesOpaque(Stop):
+    """Directories in which a container made a file show nothing of the image, once it has stopped."""
+
+    def edit(self, layer: Path) -> bool:
+        found = [path for path in entries(layer) if path.is_dir() and not path.is_symlink()]
+        for path in found:
+            os.setxattr(path, OPAQUE, b"y")
+        return bool(found)
+
+
+@lie("restart-empties-files")
+class RestartEmpties(Lie):
+    """A daemon that starts again has no content in its images' and containers' files."""
+
+    def starting(self, engine: Any, argv: list[str], again: bool, liar: Liar) -> list[str]:
+        layers = [Path(path) for path in engine.root.glob("*/*/diff")] if again else []
+        if emptied(path for layer in layers for path in files(layer)):
+            liar.count()
+        return argv
+
+
+@lie("mount-left-behind")
+class MountLeft(Lie):
+    """A container that was stopped or removed leaves a mount below the data root."""
+
+    def told(self, asked: Asked) -> Any:
+        gone = stops(asked) or (asked.matches("DELETE", "containers", "*"))
+        answer = asked.answer()
+        if gone and answer.ok:
+            place = asked.engine.data_root / asked.engine.driver.mount_directory / f"left-{asked.path[1][:12]}/merged"
+            asked.run("mkdir", "-p", str(place))
+            asked.run("mount", "-t", "tmpfs", "left", str(place))
+            asked.liar.count()
+        return answer
+
+
+@lie("removed-layer-stays")
+class RemovedLayerStays(Lie):
+    """docker rm leaves the container's layer on the disk."""
+
+    def told(self, asked: Asked) -> Any:
+        if not asked.matches("DELETE", "containers", "*"):
+            return asked.answer()
+        layer = asked.writable_layer(asked.path[1])
+        kept = layer.parent.with_name(f"{layer.parent.name}-left")
+        if files_exist := any(True for _ in files(layer)):
+            shutil.copytree(layer / "c", kept, symlinks=True)
+        answer = asked.answer()
+        if files_exist:
+            asked.liar.count()
+        return answer
+
+
+@lie("removal-refused-once")
+class RemovalRefused(Lie):
+    """docker rm of a container that somebody has a file of or a mount of says that it is busy."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.refused: set[str] = set()
+
+    def told(self, asked: Asked) -> Any:
+        if not asked.matches("DELETE", "containers", "*") or asked.path[1] in self.refused:
+            return asked.answer()
+        self.refused.add(asked.path[1])
+        return asked.invented(500, {"message": "unable to remove filesystem: device or resource busy"})
+
+
+class Create(Lie):
+    """docker create with something left out."""
+
+    def change(self, host: dict[str, Any]) -> bool:
+        """Change the host configuration; whether it was changed."""
+        raise NotImplementedError
+
+    def told(self, asked: Asked) -> Any:
+        if asked.matches("POST", "containers", "create"):
+            body = asked.body
+            if self.change(body["HostConfig"]):
+                asked.ask(body)
+        return asked.answer()
+
+
+@lie("read-only-forgotten")
+class ReadOnlyForgotten(Create):
+    """A container that was asked to be read-only can be written."""
+
+    def change(self, host: dict[str, Any]) -> bool:
+        return bool(host.pop("ReadonlyRootfs", False))
+
+
+@lie("tmpfs-forgotten")
+class TmpfsForgotten(Create):
+    """A directory that was asked to be a tmpfs is one of the container's layer."""
+
+    def change(self, host: dict[str, Any]) -> bool:
+        return bool(host.pop("Tmpfs", None))
+
+
+@lie("root-is-a-copy")
+class RootIsCopy(Lie):
+    """A container's root is a copy of its image in memory; its layer is never used."""
+
+    runtime = {"copy": True}
+
+    def told(self, asked: Asked) -> Any:
+        if asked.matches("POST", "containers", "create"):
+            asked.liar.count()
+        return asked.answer()

@@ -1,0 +1,221 @@
+"""Wrong answers: the daemon did what it was asked, or nothing, and says something else."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from mutants.lie import Asked, Lie, lie
+
+#: One member of an archive and its content; None leaves it out.
+Member = tuple[tarfile.TarInfo, bytes]
+Edit = Callable[[tarfile.TarInfo, bytes], Member | None]
+
+
+def rewritten(archive: bytes, edit: Edit, further: tuple[Member, ...] = ()) -> bytes:
+    """An archive, each member through `edit`, and further members behind them."""
+    target = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(archive)) as old,
+        tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as new,
+    ):
+        members = [(made, content_of(old, made)) for made in old]
+        for member in (*filter(None, (edit(*found) for found in members)), *further):
+            made, content = member
+            made.size = len(content)
+            new.addfile(made, io.BytesIO(content))
+    return target.getvalue()
+
+
+def content_of(archive: tarfile.TarFile, made: tarfile.TarInfo) -> bytes:
+    """A regular file's content; a link has none of its own."""
+    file = archive.extractfile(made) if made.isreg() else None
+    return file.read() if file is not None else b""
+
+
+class Info(Lie):
+    """docker info with one field changed."""
+
+    change: ClassVar[dict[str, Any]] = {}
+
+    def told(self, asked: Asked) -> Any:
+        answer = asked.answer()
+        return asked.lied_json(answer, answer.json() | self.change) if asked.matches("GET", "info") else answer
+
+
+@lie("info-names-another-root")
+class AnotherRoot(Info):
+    """A directory that is there, and holds nothing of the driver's."""
+
+    change = {"DockerRootDir": "/"}
+
+
+class Status(Lie):
+    """docker info with the driver's own fields changed."""
+
+    def changed(self, fields: list[list[str]]) -> list[list[str]]:
+        raise NotImplementedError
+
+    def told(self, asked: Asked) -> Any:
+        answer = asked.answer()
+        if not asked.matches("GET", "info"):
+            return answer
+        found = answer.json()
+        return asked.lied_json(answer, found | {"DriverStatus": self.changed(found["DriverStatus"] or [])})
+
+
+@lie("info-forgets-a-field")
+class ForgetsField(Status):
+    """The driver's last field is not shown."""
+
+    def changed(self, fields: list[list[str]]) -> list[list[str]]:
+        return fields[:1]
+
+
+@lie("info-names-another-file-system")
+class AnotherFileSystem(Status):
+    """The data root is said to lie on a file system that it does not lie on."""
+
+    def changed(self, fields: list[list[str]]) -> list[list[str]]:
+        return [[name, "zonefs" if name == "Backing Filesystem" else value] for name, value in fields]
+
+
+@lie("inspect-forgets-a-layer")
+class ForgetsLayer(Lie):
+    """docker image inspect shows all layers but the last."""
+
+    def told(self, asked: Asked) -> Any:
+        answer = asked.answer()
+        if not asked.matches("GET", "images", "*", "json"):
+            return answer
+        found = answer.json()
+        found["RootFS"]["Layers"] = found["RootFS"]["Layers"][:-1]
+        return asked.lied_json(answer, found)
+
+
+class Diff(Lie):
+    """docker diff."""
+
+    def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def told(self, asked: Asked) -> Any:
+        answer = asked.answer()
+        if not asked.matches("GET", "containers", "*", "changes"):
+            return answer
+        return asked.lied_json(answer, self.changed(answer.json() or []))
+
+
+@lie("diff-forgets-a-change")
+class ForgetsChange(Diff):
+    """A file with another mode and the same size is no change."""
+
+    def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [change for change in changes if not change["Path"].endswith("/mode")]
+
+
+@lie("diff-calls-new-changed")
+class CallsNewChanged(Diff):
+    """What was added is said to be changed."""
+
+    def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [change | {"Kind": 0 if change["Kind"] == 1 else change["Kind"]} for change in changes]
+
+
+@lie("diff-invents-a-change")
+class InventsChange(Diff):
+    """A directory that was only read is said to be changed."""
+
+    def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [*changes, {"Path": "/etc", "Kind": 0}]
+
+
+class Export(Lie):
+    """docker export, each member changed."""
+
+    def changed(self, made: tarfile.TarInfo, content: bytes) -> Member:
+        raise NotImplementedError
+
+    def told(self, asked: Asked) -> Any:
+        answer = asked.answer()
+        if not asked.matches("GET", "containers", "*", "export"):
+            return answer
+        return asked.lied(answer, rewritten(answer.content, self.changed))
+
+
+@lie("export-forgets-owners")
+class ForgetsOwners(Export):
+    """Everything in the archive belongs to root."""
+
+    def changed(self, made: tarfile.TarInfo, content: bytes) -> Member:
+        made.uid = made.gid = 0
+        return made, content
+
+
+@lie("export-forgets-set-id")
+class ForgetsSetId(Export):
+    """Set-user-id, set-group-id and sticky bits are not in the archive."""
+
+    def changed(self, made: tarfile.TarInfo, content: bytes) -> Member:
+        made.mode &= 0o777
+        return made, content
+
+
+@lie("save-renames-whiteouts")
+class RenamesWhiteouts(Lie):
+    """docker save marks deletions in another form than the one that is specified."""
+
+    def told(self, asked: Asked) -> Any:
+        answer = asked.answer()
+        if not asked.matches("GET", "images", "*", "get"):
+            return answer
+
+        def renamed(made: tarfile.TarInfo, content: bytes) -> Member:
+            made.name = made.name.replace("/.wh.", "/.gone.")
+            return made, content
+
+        def layer(made: tarfile.TarInfo, content: bytes) -> Member:
+            return made, rewritten(content, renamed) if made.name.endswith("layer.tar") else content
+
+        return asked.lied(answer, rewritten(answer.content, layer))
+
+
+@lie("copy-out-shows-removed")
+class CopyOutShowsRemoved(Lie):
+    """docker cp out of a directory brings a file that was removed."""
+
+    def told(self, asked: Asked) -> Any:
+        answer = asked.answer()
+        if not asked.matches("GET", "containers", "*", "archive"):
+            return answer
+        name = asked.query["path"][0].rstrip("/").rpartition("/")[2]
+        removed = (tarfile.TarInfo(f"{name}/old"), b"old")
+        return asked.lied(answer, rewritten(answer.content, lambda made, content: (made, content), (removed,)))
+
+
+@lie("copy-in-goes-nowhere")
+class CopyInGoesNowhere(Lie):
+    """docker cp into a container reports success and copies nothing."""
+
+    def told(self, asked: Asked) -> Any:
+        return asked.invented(200, {}) if asked.matches("PUT", "containers", "*", "archive") else asked.answer()
+
+
+@lie("sizes-grow")
+class SizesGrow(Lie):
+    """docker ps --size says more each time it is asked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.asked = 0
+
+    def told(self, asked: Asked) -> Any:
+        answer = asked.answer()
+        if not asked.matches("GET", "containers", "json") or "size" not in asked.query:
+            return answer
+        self.asked += 1
+        found = [one | {"SizeRw": one.get("SizeRw", 0) + self.asked} for one in json.loads(answer.content)]
+        return asked.lied_json(answer, found)

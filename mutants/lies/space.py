@@ -1,0 +1,43 @@
+"""What images and containers take of the data root."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mutants.lie import Asked, Lie, lie
+from mutants.lies.images import Load
+
+#: Where copies go, below the data root.
+COPIES = "copies"
+
+
+def copied(layers: list[Path], target: Path) -> None:
+    """What the layers hold of checks' files, the lowest first, into one new directory."""
+    for layer in layers:
+        if (layer / "c").is_dir():
+            shutil.copytree(layer / "c", target, symlinks=True, dirs_exist_ok=True)
+
+
+@lie("layers-copy-what-is-below")
+class LayersCopy(Load):
+    """Each layer of an image that has more than one holds a copy of all layers below it."""
+
+    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
+        for depth in range(1, len(layers)):
+            copied(layers[:depth], Path(asked.engine.root / COPIES / f"{asked.liar.checking}-{before}-{depth}"))
+        return len(layers) > 1
+
+
+@lie("container-copies-its-image")
+class ContainerCopies(Lie):
+    """Each new container holds a copy of its image."""
+
+    def told(self, asked: Asked) -> Any:
+        answer = asked.answer()
+        if asked.matches("POST", "containers", "create") and answer.ok:
+            place = Path(asked.engine.root / COPIES / answer.json()["Id"])
+            copied(asked.image_layers(asked.body["Image"]), place)
+            asked.liar.count()
+        return answer

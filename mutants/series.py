@@ -1,0 +1,170 @@
+"""Many mutants on one daemon: a pytest plugin that asks the checks again for each.
+
+    pytest -p mutants.series --series=FILE --mutant=identity ...
+
+FILE is JSON: the directory for the bundles, and the turns, each a mutant with the checks that it is asked. Between two
+turns the lane's containers are thrown away and its runtime becomes the next mutant's; where the last one spoiled the
+image, that is loaded anew. Processes that are given the same file share its turns: each takes what no other has begun.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mutants.catalogue import find
+from mutants.selection import Wanted, keep
+from roadworthy.checks import Declared, declared
+from roadworthy.layers import flattened
+from roadworthy.plugin import EVIDENCE, SESSION
+from roadworthy.stand import Stand, load_image, sorted_trees
+from roadworthy.trees import lay_out
+
+#: In a turn's directory: what it took.
+ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One mutant and what it is asked."""
+
+    mutant: str
+    wanted: Wanted
+
+    def record(self) -> dict[str, Any]:
+        return {"mutant": self.mutant, **asdict(self.wanted)}
+
+
+@dataclass(frozen=True)
+class Series:
+    """The file that processes share. A turn's bundle lies below `directory`, under its mutant's name."""
+
+    directory: Path
+    turns: Sequence[Turn]
+
+    @classmethod
+    def read(cls, path: Path) -> Series:
+        found = json.loads(path.read_text())
+        turns = [
+            Turn(x["mutant"], Wanted(tuple(x["only"]), tuple(x["slow_too"]), x["sample"], x["volumes"]))
+            for x in found["turns"]
+        ]
+        return cls(Path(found["directory"]), turns)
+
+    def write(self, path: Path) -> None:
+        turns = [turn.record() for turn in self.turns]
+        path.write_text(json.dumps({"directory": str(self.directory), "turns": turns}, indent=1) + "\n")
+
+    def mine(self) -> Iterator[Turn]:
+        """Turns that nobody has begun, one after another; each is this process's from then on."""
+        for turn in self.turns:
+            try:
+                self.claim(turn.mutant).open("x").close()
+            except FileExistsError:
+                continue
+            yield turn
+
+    def claim(self, mutant: str) -> Path:
+        return self.directory / f"{mutant}.begun"
+
+    def seconds(self, mutant: str) -> float | None:
+        """What a turn took, or None where it has not ended."""
+        path = self.directory / mutant / ENDED
+        said = path.read_text() if path.exists() else ""
+        return float(said) if said.endswith("\n") else None
+
+    def note(self, mutant: str, seconds: float) -> None:
+        """A turn has ended."""
+        (self.directory / mutant / ENDED).write_text(f"{seconds:.1f}\n")
+
+    def finished(self) -> list[str]:
+        """The mutants whose turns have ended."""
+        return [turn.mutant for turn in self.turns if self.seconds(turn.mutant) is not None]
+
+    def release(self) -> list[str]:
+        """Give back the turns that were begun and not ended, once no process works on them; their mutants."""
+        left = [turn.mutant for turn in self.turns if self.seconds(turn.mutant) is None]
+        for mutant in left:
+            self.claim(mutant).unlink(missing_ok=True)
+            shutil.rmtree(self.directory / mutant, ignore_errors=True)
+        return left
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("roadworthy")
+    group.addoption("--series", required=False, metavar="FILE", help="The turns to take, see mutants/series.py.")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    keep(config, items, [turn.wanted for turn in Series.read(Path(config.getoption("series"))).turns])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    series = Series.read(Path(session.config.getoption("series")))
+    run = session.config.stash[SESSION]
+    whole = [found for item in session.items if (found := declared(item)) is not None]
+    spoiled = False
+    for turn in series.mine():
+        items = [item for item in session.items if turn.wanted.asks(item)]
+        if not items:
+            continue  # it stays begun and not ended: whoever reads the results says so
+        begun = time.monotonic()
+        changes_hands(run, turn.mutant, whole, items, spoiled)
+        with run.turn(turn.mutant, series.directory / turn.mutant, items):
+            ask(session, items)
+        spoiled = find(turn.mutant).kind == "saboteur"
+        series.note(turn.mutant, time.monotonic() - begun)
+        if session.shouldstop or stand_of(run, items[0]) is None:
+            break  # the lane has gone for good: another process takes what is left
+    return True
+
+
+def stand_of(run: Any, item: pytest.Item) -> Stand | None:
+    """The stand of the item's lane, if it is up."""
+    found: Stand | None = run.stand_of(item.callspec.params["lane"])  # type: ignore[attr-defined]
+    return found
+
+
+def changes_hands(
+    run: Any, mutant: str, whole: Sequence[Declared], items: Sequence[pytest.Item], spoiled: bool
+) -> None:
+    """The lane becomes the next mutant's, as if it had just come up: new containers, a sound image and volumes."""
+    stand = stand_of(run, items[0])
+    if stand is not None:
+        for container in stand.shared.values():
+            container.remove()
+        stand.shared.clear()
+    run.mutant.become(mutant)
+    if stand is None or not hasattr(stand, "backing"):
+        return  # it comes up as this mutant's, or is a twin, which has begun anew
+    if spoiled:
+        in_image, _ = sorted_trees(stand, whole)
+        stand.engine.client.images.remove(stand.image, force=True)
+        load_image(stand, in_image)
+    for item in items:
+        check = declared(item)
+        if check is not None and check.provenance == "volume":
+            root = Path(stand.backing.path("volume"))  # type: ignore[arg-type]
+            shutil.rmtree(root / "c" / check.slug, ignore_errors=True)
+            lay_out(flattened(check.volume_trees()), root)
+    run.mutant.sabotage(stand)
+
+
+def ask(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
+    """Ask the checks of one turn. The lane stays up behind the last one: it goes down with the session."""
+    for position, item in enumerate(items):
+        if EVIDENCE in item.stash:
+            del item.stash[EVIDENCE]
+        following = items[position + 1] if position + 1 < len(items) else session
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldstop:
+            return

@@ -1,0 +1,245 @@
+"""The twin: a fake of a container on overlay2, without an engine and without root, to test the suite's own checks.
+
+    python -m mutants --twin
+
+A pytest plugin that puts the real agent into a chroot of a user namespace, on kernel overlayfs over a tmpfs, and the
+real faults into its system calls. What it says is about the checks, never about a driver: checks that look from outside
+of a container, or that need an engine, other users or device nodes, cannot be asked here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mutants.catalogue import Mutant, find
+from mutants.run import PACKAGES, MutantRun, check_of, last_line
+from roadworthy.checks import Declared
+from roadworthy.deadline import wait_until
+from roadworthy.deviations import Facts, parameters, version
+from roadworthy.drivers.overlay2 import Overlay2
+from roadworthy.evidence import Evidence
+from roadworthy.exchange import AgentFault, CallHung, Exchange
+from roadworthy.features import COPY_UP, LAYERS, WHITEOUTS
+from roadworthy.kernel_log import KernelLog
+from roadworthy.machines.host import Host
+from roadworthy.plugin import SESSION
+from roadworthy.process import Process
+from roadworthy.programs import ENVIRONMENT
+from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.stand import Stand, sorted_trees
+from roadworthy.toolbox import toolbox
+
+NO_ENGINE = "the twin has no engine"
+
+
+class Fake(Overlay2):
+    """A fake of overlay2: overlayfs over a tmpfs in a user namespace, without an engine."""
+
+    name = "twin"
+    features = LAYERS | WHITEOUTS | COPY_UP
+
+
+class SocketPipe:
+    """An exchange's pipe over a connection to the agent."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        connection.settimeout(30)
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+
+    def receive(self) -> bytes:
+        return self._connection.recv(1 << 16)
+
+    def complaints(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class FakeContainer:
+    """An agent in the twin's chroot."""
+
+    def __init__(self, stand: TwinStand) -> None:
+        self._stand = stand
+        self._exchange: Exchange | None = None
+
+    def process(self, directory: str, evidence: Evidence, name: str = "A") -> Process:
+        """A new process inside, working in `directory`."""
+        if self._exchange is None:
+            talk = Exchange(pipe=None)  # type: ignore[arg-type]
+            talk.pipe = SocketPipe(self._stand.asked({"agent": self._stand.toolbox.agent(talk.nonce)}))
+            self._exchange = talk
+        return Process(self._exchange, directory, evidence, name)
+
+    def remove(self) -> None:
+        if self._exchange is not None:
+            self._exchange.close()
+            self._exchange = None
+
+
+class TwinStand(Stand):
+    """What the fixtures ask of a lane, as far as the twin has it."""
+
+    def __init__(self, lane: Any, checks: Sequence[Declared], stack: contextlib.ExitStack, mutant: Mutant | None):
+        self.lane, self.machine, self.toolbox = lane, Host(), toolbox()
+        self.keep, self.lost, self.seconds, self.shared = False, None, {}, {}
+        made = tempfile.TemporaryDirectory(prefix="roadworthy-twin-")
+        self.directory = Path(stack.enter_context(made))
+        (self.directory / "toolbox").symlink_to(self.toolbox.directory)
+        words = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        self._log = self.directory / "log"
+        # The same modules as here, also where a virtual environment is only named by a variable.
+        modules = os.pathsep.join([str(PACKAGES), *filter(None, sys.path)])
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*words, "--", sys.executable, "-P", "-B", "-m", "mutants.twin_init", str(self.directory)],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, env={**ENVIRONMENT, "PYTHONPATH": modules},
+                start_new_session=True,
+            )  # fmt: skip
+        stack.callback(self._end)
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self._process.stdin:
+            pickle.dump(sorted_trees(self, checks), self._process.stdin)
+        wait_until(lambda: self._standing or self._process.poll() is not None, 30, "the twin to stand")
+        if not self._standing:
+            raise Precondition(f"the twin needs user namespaces and overlayfs in them: {last_line(self._log)}")
+        self._lacking = set(json.loads((self.directory / "lacking").read_text()))
+        self.renew(mutant)
+
+    @property
+    def _standing(self) -> bool:
+        return (self.directory / "door").exists()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait(20)
+
+    def asked(self, what: dict[str, Any]) -> socket.socket:
+        """The connection over which something was asked. Raises AgentFault with what went wrong."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(30)
+        connection.connect(str(self.directory / "door"))
+        connection.sendall(json.dumps(what).encode() + b"\n")
+        said = b""
+        while not said.endswith(b"\n") and (piece := connection.recv(1)):
+            said += piece
+        if said != b"ok\n":
+            connection.close()
+            raise AgentFault(f"the twin: {said.decode(errors='replace').strip() or last_line(self._log)}")
+        return connection
+
+    def renew(self, mutant: Mutant | None) -> None:
+        """Begin anew, as another mutant."""
+        for container in self.shared.values():
+            container.remove()
+        self.shared.clear()
+        self.asked({"renew": mutant.name if mutant else "", "calls": mutant.calls if mutant else ()}).close()
+
+    # --- what fixtures ask
+
+    def container(self, capabilities: frozenset[str] = frozenset()) -> Any:
+        return self.shared.setdefault(capabilities, FakeContainer(self))  # type: ignore[arg-type]
+
+    def recovered(self, broken: BaseException | None, capabilities: frozenset[str]) -> BaseException | None:
+        if isinstance(broken, AgentFault | CallHung):
+            self.replace_container(capabilities)
+        return broken
+
+    def refuse_holes(self, check: Declared) -> None:
+        if check.slug in self._lacking:
+            raise Unsupported("the twin cannot make the check's tree: other owners, devices or attributes of root's")
+
+    def containers(self, check: Declared, evidence: Evidence) -> Any:
+        raise Unsupported(NO_ENGINE)
+
+    def storage(self, check: Declared) -> Any:
+        raise Unsupported("the twin is not looked at from outside")
+
+    @property
+    def engine(self) -> Any:  # type: ignore[override]
+        raise Unsupported(NO_ENGINE)
+
+    @property
+    def native(self) -> bool:
+        return False
+
+    @property
+    def features(self) -> Any:
+        return Fake.features
+
+    def deviation_facts(self, provenance: str) -> Facts:
+        """Those of overlay2: the kernel's overlayfs is what it is."""
+        return Facts(
+            driver="overlay2", backing="tmpfs", engine="twin", engine_version=version("0"),
+            kernel_version=version(self.machine.upstream), provenance=provenance,
+            parameters=parameters(self.machine.module_parameters("overlay")),
+        )  # fmt: skip
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "engine": {"version": "none", "api": "none"}, "driver": {"name": "twin", "status": {}},
+            "kernel": self.machine.facts(), "fake": (__doc__ or "").partition("\n")[0],
+        }  # fmt: skip
+
+
+class TwinRun(MutantRun):
+    """The mutant of a run on the twin."""
+
+    stand: TwinStand | None = None
+
+    def become(self, name: str) -> None:
+        self.mutant = find(name)
+        if self.stand is not None:
+            self.stand.renew(self.mutant)
+
+    def hits(self) -> Counter[str]:
+        path = self.stand.directory / "hits" if self.stand is not None else None
+        lines = path.read_text(errors="surrogateescape").splitlines() if path and path.exists() else []
+        return Counter(check_of(line.split("\t")[0]) for line in lines)
+
+    def trouble(self) -> str:
+        log = self.stand.directory / "supervisor.log" if self.stand is not None else None
+        said = last_line(log) if log is not None and log.exists() and log.stat().st_size else ""
+        return f"the supervisor of mutant {self.mutant.name} died: {said}" if said else ""
+
+    def sabotage(self, stand: Stand) -> None:
+        """Nothing: `become` began anew."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    session = config.stash[SESSION]
+    session.lanes = [dataclasses.replace(lane, driver=Fake()) for lane in session.lanes]
+    if session.mutant is not None:
+        session.mutant = TwinRun(session.mutant.mutant.name)
+
+    def brought_up(lane: Any, stack: contextlib.ExitStack) -> TwinStand:
+        checks = [check for other, check, _ in session._items if other.id == lane.id]
+        mutant = session.mutant
+        stand = TwinStand(lane, checks, stack, mutant.mutant if mutant else None)
+        if mutant is not None:
+            mutant.stand = stand
+        session._kernel_logs[lane.id] = KernelLog()
+        return stand
+
+    session._brought_up = brought_up
