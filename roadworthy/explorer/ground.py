@@ -1,0 +1,92 @@
+"""Where sequences run on a lane: an image full of copies of the same tree, and as many trees on the volume beside it.
+
+A tree of an image layer is fresh once. A sequence that is run again, as for shrinking, takes the next one; when they
+have all been used a new container of the same image takes the old one's place.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+from roadworthy.checks import Declared
+from roadworthy.drivers.native import Native
+from roadworthy.engines.containers import VOLUME
+from roadworthy.exchange import Exchange
+from roadworthy.explorer.seeds import LAYERS, plain
+from roadworthy.lanes import Lane
+from roadworthy.layers import Entry, beneath
+from roadworthy.machines.guest_host import GuestHost
+from roadworthy.machines.guest_path import GuestPath
+from roadworthy.preparation import lay_out_through
+from roadworthy.stand import Stand
+from roadworthy.trees import lay_out
+
+#: Copies of the tree in the image. A driver that copies whole layers has to copy them all for every container.
+COPIES = 400
+SLUG = "explorer"
+
+
+def trees(lane: Lane) -> list[Declared]:
+    """The image's part, in the form in which a lane takes the trees of checks; `native` has none."""
+    if isinstance(lane.driver, Native):
+        return []
+    layers: list[dict[str, Entry]] = []
+    for tree in LAYERS:
+        layers.append({})
+        for number in range(COPIES):
+            layers[-1].update(beneath(f"{number:04d}", tree))
+    return [Declared("explorer/trees", "explorer", "", "", "", "lower", SLUG, tuple(layers))]
+
+
+class LaneGround:
+    """Fresh trees on a lane that is up."""
+
+    def __init__(self, stand: Stand) -> None:
+        self.stand = stand
+        self.containers = 1
+        #: Whether the engine brought the attributes of the tree into the layers; set by who has compared.
+        self.attributes = True
+        self._used = 0
+        self._begun = 0
+
+    def exchange(self) -> Exchange:
+        return self.stand.container().exchange()
+
+    def fresh(self) -> tuple[str, str]:
+        """The driver's directory and the volume's, of a tree that nothing has touched."""
+        if self.stand.native:
+            return self._on_volume(), self._on_volume()
+        if self._used == COPIES:
+            self.renew()
+        self._used += 1
+        return f"/c/{SLUG}/{self._used - 1:04d}", self._on_volume()
+
+    def renew(self) -> None:
+        """A new container; what the sequences left on the volume goes, too."""
+        self.stand.replace_container(frozenset())
+        self.stand.container()
+        self.containers += 1
+        self._used = 0
+        root = self.stand.backing.path("volume")
+        if not isinstance(root, GuestPath):
+            for number in range(self._begun):
+                shutil.rmtree(root / f"{number:06d}", ignore_errors=True)
+            self._begun = 0
+
+    def _on_volume(self) -> str:
+        if self.stand.native and self._begun >= 2 * COPIES:
+            self.renew()
+        name = f"{self._begun:06d}"
+        self._begun += 1
+        tree = beneath(name, plain(attributes=self.attributes))
+        root = self.stand.backing.path("volume")
+        if isinstance(root, GuestPath):
+            assert isinstance(self.stand.machine, GuestHost)
+            process = self.stand.machine.process(root)
+            try:
+                lay_out_through(process, tree)
+            finally:
+                process.leave()  # its working directory would hold the file system
+        else:
+            lay_out(tree, root)
+        return f"{VOLUME}/{name}"

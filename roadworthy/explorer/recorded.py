@@ -1,0 +1,122 @@
+"""Which recorded deviation a divergence is, if any.
+
+A rule says how the breach of a check's promise looks from here. Whether the breach is a recorded one on this lane is
+said by `conformance/deviations/*.toml` alone: without an entry that applies, the divergence is new.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from roadworthy.checks import PROVENANCES
+from roadworthy.deviations import Deviations, Entry, Facts
+from roadworthy.explorer.divergence import Divergence
+
+#: Fields that tell of a file's content, and of what is known about it.
+CONTENT = ("data", "size", "checksum", "entry")
+ATTRIBUTES = ("mode", "owner", "mtime")
+MOVES = ("rename", "noreplace")
+HELD = ("fchmod", "fchown", "fsetxattr")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a breach looks: it has all of `traits`, is shown by one of `names`, in one of the fields `what`.
+
+    Empty tuples are any. `answer` is the driver's outcome in a word, where there is one to ask for.
+    """
+
+    check: str
+    names: tuple[str, ...] = ()
+    what: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    answer: str = ""
+    #: Only the set-user-ID and set-group-ID bits are what the driver's mode lacks.
+    disarmed: bool = False
+    #: The layer state, and operations that its name must have seen before.
+    state: str = ""
+    after: tuple[str, ...] = ()
+
+    def fits(self, found: Divergence) -> bool:
+        return (
+            (not self.names or found.name in self.names)
+            and (not self.what or found.what in self.what or (found.what.startswith("user.") and "xattr" in self.what))
+            and found.traits.issuperset(self.traits)
+            and (not self.answer or (found.what == "answer" and found.driver == self.answer))
+            and (not self.disarmed or disarmed(found.driver, found.reference))
+            and (not self.state or found.state == self.state)
+            and set(self.after) <= before(found)
+        )
+
+
+def before(found: Divergence) -> set[str]:
+    """The operations that the sequence made of the name until then."""
+    made = found.sequence.operations[: found.position + 1]
+    return {operation.name for operation in made if operation.paths and operation.paths[0] == found.path}
+
+
+def disarmed(driver: str, reference: str) -> bool:
+    """Whether a mode is another one without its set-id bits."""
+    return int(driver, 8) != int(reference, 8) and int(driver, 8) | 0o6000 == int(reference, 8) | 0o6000
+
+
+RULES = (
+    Rule("rename/merged-dir", MOVES, ("answer",), ("lower directory", "merged"), "EXDEV"),
+    Rule("rename/lower-populated-dir", MOVES, ("answer",), ("lower directory", "populated"), "EXDEV"),
+    Rule("rename/lower-empty-dir", MOVES, ("answer",), ("lower directory", "empty"), "EXDEV"),
+    Rule("rename/exchange-lower-dirs", ("exchange",), ("answer",), ("lower directory",), "EXDEV"),
+    Rule("rename/directory-over-removed-file", what=("answer", "entry"), state="whiteout", after=("mkdir", "rename")),
+    Rule(
+        "rename/directory-over-removed-file", what=("answer", "entry"), state="whiteout", after=("mkdir", "noreplace")
+    ),
+    # The name that a descriptor was opened by is gone, and the file has another: to a driver without an index the same.
+    Rule("unlink/fchmod-on-unlinked-lower", HELD, ("answer",), ("links below",), "EEXIST"),
+    Rule("unlink/futimens-on-unlinked-lower", ("futimens",), ("answer",), ("links below",), "EEXIST"),
+    Rule("unlink/proc-reopen-rw", ("reopen",), ("answer",), ("links below",), "EEXIST"),
+    # One file to the volume, two to a driver that copied up one of the names.
+    Rule("link/nlink-after-sibling-unlink", what=("nlink",), traits=("links below",)),
+    Rule("rename/self-hardlink-noop", what=("entry", "answer"), traits=("links below",)),
+    Rule("link/lower-pair-after-chmod", what=(*ATTRIBUTES, "xattr"), traits=("links below", "copied")),
+    Rule("link/lower-pair-after-write", what=(*CONTENT, "inode", "same file as", "nlink"), traits=("links below",)),
+    Rule(
+        "link/write-survives-unlink", what=(*CONTENT, *ATTRIBUTES, "xattr", "inode", "nlink"), traits=("links below",)
+    ),
+    # What is mapped is the file that the descriptor was opened on, and after copy-up that is the old one.
+    Rule("mmap/ro-shared-map-sees-write", ("peek",), traits=("early map", "copied")),
+    Rule("mmap/new-map-from-old-ro-fd", ("peek",), traits=("early map", "copied")),
+    # A copy that is not dressed like the file.
+    Rule("copyup/preserves-owner-mode-times", what=("mode",), traits=("copied",), disarmed=True),
+    Rule("copyup/symlink-keeps-owner", what=("mtime", "owner"), traits=("symlink", "copied")),
+    # A lower file without a name cannot be copied up.
+    Rule("unlink/fchmod-on-unlinked-lower", HELD, ("answer",), ("unlinked lower",)),
+    Rule("unlink/futimens-on-unlinked-lower", ("futimens",), ("answer",), ("unlinked lower",)),
+    Rule("unlink/proc-reopen-rw", ("reopen",), ("answer",), ("unlinked lower",)),
+    Rule("unlink/open-lower-fd-nlink", ("fstat",), ("nlink",), ("unlinked lower",)),
+    Rule("open/o-tmpfile", ("tmpfile",), ("answer",)),
+)
+
+
+class Recorded:
+    """The recorded deviations of one lane. `facts` says what their conditions are asked about, by provenance."""
+
+    def __init__(self, deviations: Deviations, facts: Callable[[str], Facts]) -> None:
+        self._deviations = deviations
+        self._facts: Mapping[str, Facts] = {provenance: facts(provenance) for provenance in PROVENANCES}
+
+    def find(self, found: Divergence) -> Entry | None:
+        """The entry that names it."""
+        for rule in RULES:
+            if not rule.fits(found):
+                continue
+            for facts in self._facts.values():
+                entry = self._deviations.find(rule.check, facts)
+                if entry is not None and agrees(entry.signature, found):
+                    return entry
+        return None
+
+
+def agrees(signature: str, found: Divergence) -> bool:
+    """Whether the driver's answer is the one that the entry tells; only a signature that is an errno can be asked."""
+    return found.what != "answer" or not re.fullmatch(r"E[A-Z]+", signature) or found.driver == signature

@@ -1,0 +1,222 @@
+"""A search on a lane that is brought up as pytest brings it up, and what is said and written of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadworthy import reaper
+from roadworthy.deviations import DeviationError, load
+from roadworthy.engines.engine import EngineFailed
+from roadworthy.exchange import AgentFault, CallHung
+from roadworthy.explorer.as_check import check
+from roadworthy.explorer.divergence import Divergence
+from roadworthy.explorer.explore import Explorer
+from roadworthy.explorer.ground import LaneGround, trees
+from roadworthy.explorer.operations import Sequence
+from roadworthy.explorer.recorded import Recorded
+from roadworthy.explorer.report import reproducer, steps
+from roadworthy.explorer.run import Runner
+from roadworthy.kernel_log import bug
+from roadworthy.lanes import Lane
+from roadworthy.ledger import Ledger
+from roadworthy.ledger import read as read_ledger
+from roadworthy.machines.booting import Wanted, machine
+from roadworthy.machines.host import Host
+from roadworthy.process import HostTrouble
+from roadworthy.programs import ProgramFailed
+from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.site import Site
+from roadworthy.stand import Stand, bring_up, refuse_unmet
+from roadworthy.verdicts import first_line
+
+DEVIATIONS = Path(__file__).parents[2] / "conformance/deviations"
+#: Exit statuses, as pytest has them: a new divergence, trouble that is not the driver's.
+NEW, TROUBLE = 1, 3
+#: Seconds between two lines of progress.
+PROGRESS = 15.0
+
+
+class Trouble(click.ClickException):
+    """The search could not be made, or not to its end; nothing is said about the driver."""
+
+    exit_code = TROUBLE
+
+
+def searched(
+    lane: Lane, accept_expired: bool, directory: Path, seed: int, processes: int, seconds: float,
+    replayed: list[Sequence],
+) -> int:  # fmt: skip
+    """Bring the lane up and search it, or run given sequences there; the exit status. Raises Trouble."""
+    with contextlib.ExitStack() as held:
+        try:
+            search = Search(brought_up(lane, accept_expired, held), seed, processes, directory)
+            search.align()
+            return search.replay(replayed) if replayed else search.run(seconds)
+        except (
+            Unsupported, Precondition, EngineFailed, AgentFault, CallHung, HostTrouble, ProgramFailed, DeviationError
+        ) as reason:  # fmt: skip
+            raise Trouble(f"{lane.id}: {first_line(reason)}") from None
+
+
+def brought_up(lane: Lane, accept_expired: bool, held: contextlib.ExitStack) -> Stand:
+    """The lane, running, with the ledger that undoes it; all of it goes with `held`."""
+    if lane.source == "host" and not lane.root:
+        refuse_unmet(lane, Host())
+    if os.geteuid() != 0:
+        raise Precondition("needs root to mount and to start a daemon: run it as root, or with sudo")
+    site = Site(held.enter_context(ledger()))
+    wanted = Wanted(lane.root, lane.source, lane.backing == "zfs", lane.kernel_options)
+    found = held.enter_context(machine(wanted, site, stage, accept_expired))
+    return held.enter_context(bring_up(lane, trees(lane), found, site, stage))
+
+
+@contextlib.contextmanager
+def ledger() -> Iterator[Ledger]:
+    """A run's ledger; what it names at the end is undone. A termination ends the block as an interrupt does."""
+
+    def terminated(number: int, _: Any) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    kept = Ledger()
+    reaper.reap()
+    try:
+        yield kept
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        path = kept.path
+        kept.close()
+        with reaper.owned(path) as ours:
+            for sentence in reaper.undo(read_ledger(path)).left if ours else []:
+                click.echo(f"left behind, `roadworthy reap` tries again: {sentence}", err=True)
+
+
+@contextlib.contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Say what is going on, once it took longer than two seconds."""
+    begun = time.monotonic()
+    yield
+    if time.monotonic() - begun > 2:
+        click.echo(f"  {name}: {time.monotonic() - begun:.0f} s")
+
+
+class Search:
+    """One search on a lane that is up, and what is said and written of it."""
+
+    def __init__(self, stand: Stand, seed: int, processes: int, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.stand = stand
+        self.ground = LaneGround(stand)
+        recorded = Recorded(load(DEVIATIONS), stand.deviation_facts)
+        self.explorer = Explorer(Runner(self.ground), recorded.find, seed, processes, self.tell, self.tick)
+        self._begun = self._ticked = time.monotonic()
+        self._log = stand.machine.kernel_log()
+        self._logged: list[str] = []
+        facts = stand.facts()
+        self.write(kind="begin", lane=stand.lane.id, seed=seed, processes=processes, facts=facts)
+        click.echo(f"{stand.lane.id}: seed {seed}, up to {processes} processes")
+
+    def align(self) -> None:
+        """See that both trees begin alike. What an image archive cannot carry here is left out of the volume's."""
+        for attributes in (True, False):
+            self.ground.attributes = attributes
+            found = [one for one in self.explorer.runner.run(Sequence(False, ())) if not self.explorer.named(one)]
+            if not found:
+                return
+            if not all(difference.what.startswith("user.") for difference in found):
+                raise EngineFailed(f"the image's tree is not the one that was asked for: {found[0]}")
+            click.echo("  user.* attributes do not reach the image here (see xattr/import-keeps-user): left out")
+        raise EngineFailed(f"the image's tree is not the one that was asked for: {found[0]}")
+
+    def run(self, seconds: float) -> int:
+        """Search; the exit status."""
+        self._begun = self._ticked = time.monotonic()
+        findings = self.explorer.explore(seconds)
+        took = time.monotonic() - self._begun
+        self.explorer.shorten()
+        self._logged += self._log.lines()
+        crash = bug(self._logged)
+        for known in sorted(findings.known.values(), key=lambda one: one.entry.check):
+            click.echo(f"known    {known.entry.check}  {known.times} times, shortest: {told(known.example)}")
+            self.write(kind="known", check=known.entry.check, times=known.times, **record(known.example))
+        for found in findings.unsteady:
+            click.echo(f"unsteady {told(found)}")
+        for found in findings.new:
+            click.echo(f"new      {told(found)}")
+        if crash:
+            click.echo(f"crash    the kernel says: {crash}")
+        click.echo(self.explorer.line(took))
+        click.echo(f"{len(findings.known)} recorded deviations, {len(findings.new)} new divergences; {self.directory}")
+        statistics = self.explorer.runner.statistics
+        self.write(
+            kind="end", seconds=round(took, 1), sequences=statistics.sequences, steps=statistics.steps,
+            calls=statistics.calls, containers=self.ground.containers, new=len(findings.new), crash=crash,
+            coverage=sorted([name, state, times] for (name, state), times in statistics.coverage.items()),
+        )  # fmt: skip
+        return NEW if findings.new or findings.unsteady or crash else 0
+
+    def replay(self, sequences: list[Sequence]) -> int:
+        """Run these once; the exit status."""
+        code = 0
+        for sequence in sequences:
+            click.echo(f"{len(sequence.operations)} operations: {'; '.join(map(str, sequence.operations))}")
+            found = self.explorer.judged(sequence)
+            click.echo(f"  {'nothing new' if found is None else f'new: {found}'}")
+            code = code if found is None else NEW
+        for known in self.explorer.findings.known.values():
+            click.echo(f"known    {known.entry.check}: {known.example}")
+        return code
+
+    def tick(self) -> None:
+        """Say how it goes, now and then."""
+        now = time.monotonic()
+        if now - self._ticked < PROGRESS:
+            return
+        self._ticked = now
+        self._logged += self._log.lines()
+        findings = self.explorer.findings
+        minutes, seconds = divmod(int(now - self._begun), 60)
+        line = self.explorer.line(now - self._begun)
+        click.echo(f"  {minutes}:{seconds:02d}  {len(findings.known)} recorded, {len(findings.new)} new; {line}")
+
+    def tell(self, found: Divergence) -> None:
+        """Print a new divergence in full, and write its files."""
+        number = len(list(self.directory.glob("finding-*.py"))) + 1
+        script = reproducer(found)
+        ending = "c" if script.startswith("//") else "sh"
+        (self.directory / f"finding-{number}.py").write_text(check(found, f"explorer/finding-{number}"))
+        (self.directory / f"finding-{number}.{ending}").write_text(script)
+        self.write(kind="new", **record(found))
+        click.echo(f"\nnew {number}: {told(found)}\n\n{check(found, f'explorer/finding-{number}')}\n{script}")
+
+    def write(self, **line: Any) -> None:
+        """Append a line to the search's record, synced."""
+        with (self.directory / "explorer.jsonl").open("a") as file:
+            file.write(json.dumps(line, default=str) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def told(found: Divergence) -> str:
+    """A divergence in a line: the steps, and what came of the last one."""
+    before = [str(operation) for operation in steps(found)[:-1]]
+    return "; ".join([*before, str(found)])
+
+
+def record(found: Divergence) -> dict[str, Any]:
+    """A divergence as the search's record carries it."""
+    return {
+        "sequence": found.sequence.as_json(), "position": found.position, "name": found.name, "path": found.path,
+        "what": found.what, "driver": found.driver, "reference": found.reference, "state": found.state,
+        "traits": sorted(found.traits),
+    }  # fmt: skip

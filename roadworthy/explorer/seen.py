@@ -1,0 +1,88 @@
+"""What of an answer is compared between two sides, and what may differ.
+
+These are left out, each for its reason:
+
+- inode and device numbers: they are the file system's own. That one object keeps its number is compared, and that two
+  objects do not share one.
+- times that the clock gave: the sides are asked one after the other. All times that no operation has set are "now".
+- access times: whether reading moves them is up to the mount (relatime, noatime); see metadata/atime-on-lower-read.
+- change times: nobody can set them, so that they are always "now"; see copyup/ctime-unchanged-by-open.
+- size and link count of directories: POSIX leaves both open, some file systems say 1; see metadata/dir-nlink-merged.
+- blocks: how data is allocated is the file system's business.
+- descriptor numbers and addresses: they are the process's own.
+- positions of directories: they mean what the file system wants. tmpfs has no end of a directory to seek to, nor has an
+  overlay of two layers, see docs/explorer.md.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from typing import Any
+
+from roadworthy.exchange import Answer
+from roadworthy.explorer.operations import FORMS, Operation
+from roadworthy.explorer.seeds import KNOWN_TIMES
+from roadworthy.explorer.states import Node
+from roadworthy.process import Status, judged
+
+KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFCHR: "character device"}
+Fields = Mapping[str, Any]
+
+
+class Numbers:
+    """Device and inode numbers that one side has shown so far, by the object that had them."""
+
+    def __init__(self) -> None:
+        self._of: dict[Node, tuple[int, int]] = {}
+
+    def relation(self, node: Node, identity: tuple[int, int]) -> str:
+        """What a number says: the object kept its own, or changed it, or has another living one's."""
+        before = self._of.setdefault(node, identity)
+        self._of[node] = identity
+        shared = any(other is not node and other.links > 0 and found == identity for other, found in self._of.items())
+        return "another file's" if shared else "kept" if before == identity else "changed"
+
+
+def time_of(nanoseconds: int) -> str:
+    """A time that was set, or "now"."""
+    return str(nanoseconds) if nanoseconds in KNOWN_TIMES else "now"
+
+
+def status_fields(found: Status, node: Node | None, numbers: Numbers) -> dict[str, Any]:
+    """What of a status is compared."""
+    kind = KINDS.get(found.kind, oct(found.kind))
+    fields: dict[str, Any] = {
+        "kind": kind,
+        "mode": f"{found.permissions:04o}",
+        "owner": f"{found.uid}:{found.gid}",
+        "mtime": time_of(found.mtime_ns),
+    }
+    if kind != "directory":
+        fields |= {"size": found.size, "nlink": found.nlink}
+    if node is not None:
+        fields["inode"] = numbers.relation(node, (found.dev, found.ino))
+    return fields
+
+
+def answer_fields(operation: Operation, answer: Answer, node: Node | None, numbers: Numbers) -> dict[str, Any]:
+    """What of an operation's answer is compared: the outcome in a word, and what came with it."""
+    if operation.name == "lseek" and node is not None and node.kind == "directory":
+        return {}
+    said, outcome = judged(operation.name, answer)
+    if outcome is not None:
+        return {"answer": said}
+    fields: dict[str, Any] = {"answer": "success"}
+    if operation.name in ("stat", "lstat", "fstat"):
+        fields |= status_fields(Status(*answer.value), node, numbers)
+    elif not FORMS[operation.name].makes and answer.value is not None:
+        fields["data"] = answer.value
+    return fields
+
+
+def tree_fields(entry: Mapping[str, str]) -> dict[str, Any]:
+    """What of an entry of the agent's manifest is compared."""
+    fields: dict[str, Any] = dict(entry)
+    whole, _, fraction = entry["mtime"].partition(".")
+    fields["mtime"] = time_of(int(whole) * 10**9 + int(fraction))
+    return fields
