@@ -121,7 +121,7 @@ def test_read_only_container_refuses_writes(containers, storage, observe):
     assert live.diff() == {}
 
 
-@check("life/tmpfs-and-shm-bypass", claim="S9", source="Docker documentation, tmpfs mounts")
+@check("life/tmpfs-and-shm-bypass", claim="S9", source="Docker documentation, tmpfs mounts", control=True)
 def test_tmpfs_of_a_container_takes_nothing_from_the_driver(containers, storage, observe):
     """What a container writes to a tmpfs of its own and to /dev/shm takes no space of the data root."""
     fs = containers.process(containers.run(tmpfs={"/tmp": "size=64m"}))

@@ -20,7 +20,12 @@ def test_volume_outlives_its_container(containers, observe):
     assert found == b"kept"
 
 
-@check("volume/shared-two-containers", claim="S10", source="Docker documentation, Share data between machines")
+@check(
+    "volume/shared-two-containers",
+    claim="S10",
+    source="Docker documentation, Share data between machines",
+    control=True,
+)
 def test_two_containers_share_a_volume(containers, observe):
     """What one container writes to a volume, another that has it open reads at once."""
     volume = {containers.volume(): {"bind": "/tmp", "mode": "rw"}}
@@ -49,7 +54,7 @@ def test_what_is_written_to_a_volume_is_not_in_the_layer(containers, storage, ob
     assert 7 * MIB < growth.bytes < 10 * MIB
 
 
-@check("volume/bypass-fstype", claim="S9", source="statfs(2), f_type")
+@check("volume/bypass-fstype", claim="S9", source="statfs(2), f_type", control=True)
 def test_volume_shows_the_file_system_of_the_host(containers, storage, observe):
     """A volume is, for the container, the file system under the data root."""
     fs = containers.process(containers.run(volumes={containers.volume(): {"bind": "/tmp", "mode": "rw"}}))
@@ -103,7 +108,11 @@ def test_new_volume_keeps_times(containers, observe, name):
     assert kept == "kept"
 
 
-@check("volume/nocopy-bind-hides", source="Docker documentation, Bind mounts, Mount into a non-empty directory")
+@check(
+    "volume/nocopy-bind-hides",
+    source="Docker documentation, Bind mounts, Mount into a non-empty directory",
+    control=True,
+)
 @needs(LAYERS)
 def test_bind_mount_hides_the_image_s_files(containers, observe):
     """A bind mount over a directory of the image hides what the image has there, and adds nothing to the mount."""

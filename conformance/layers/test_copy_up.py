@@ -104,7 +104,7 @@ def test_opening_for_writing_on_a_full_file_system(cramped, observe):
 # --- what it keeps
 
 
-@check("copyup/content-intact", claim="S43", source="POSIX.1-2017, write()")
+@check("copyup/content-intact", claim="S43", source="POSIX.1-2017, write()", provenance=("lower", "lower-deep"))
 @lower(big=filled(4 * MIB))
 def test_the_rest_of_a_changed_file_is_intact(fs, observe):
     """Of a file of 4 MiB that is changed in one byte, every other byte stays as it was."""

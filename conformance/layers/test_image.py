@@ -3,10 +3,25 @@
 import os
 import stat
 from os import O_WRONLY
+from zlib import crc32
 
 import pytest
 
-from roadworthy import LAYERS, Device, Directory, Fifo, File, Hardlink, Opaque, Symlink, Whiteout, check, needs
+from roadworthy import (
+    LAYERS,
+    Device,
+    Directory,
+    Fifo,
+    File,
+    Hardlink,
+    Opaque,
+    Symlink,
+    Whiteout,
+    acl,
+    check,
+    file_capability,
+    needs,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -316,3 +331,90 @@ def test_commit_of_a_paused_container(containers, observe):
     observe("in the image", containers.process(containers.run(image)).load("f"))
     assert containers.process(containers.run(image)).load("f") == b"data"
     assert fs.load("f") == b"late"
+
+
+def attribute_of_the_image(containers, name, value):
+    """What a file that got this attribute in a container has of it in the image, committed, saved and loaded."""
+    fs = containers.process(live := containers.run(containers.image({"f": File(b"data", mode=0o755)})))
+    fs.setxattr("f", name, value)
+    live.stop()
+    image = containers.process(containers.run(containers.reload(containers.commit(live))))
+    assert image.load("f") == b"data"
+    return image.getxattr("f", name).hex() if name in image.listxattr("f") else "lost"
+
+
+@check("xattr/build-keeps-user", source="moby/moby issue 20331; OCI image-spec, layer.md, File Attributes")
+@needs(LAYERS)
+def test_user_attribute_is_committed(containers, observe):
+    """A user attribute that a file got in a container is in the image."""
+    observed = attribute_of_the_image(containers, "user.note", b"kept")
+    observe("attribute in the image", observed)
+    assert observed == b"kept".hex()
+
+
+@check("acl/lost-in-image", source="moby/moby issue 20331; OCI image-spec, layer.md, File Attributes")
+@needs(LAYERS)
+def test_access_control_list_is_committed(containers, observe):
+    """An access control list that a file got in a container is in the image."""
+    rules = acl((1, 7, None), (2, 6, 1000), (4, 5, None), (16, 7, None), (32, 5, None))
+    observed = attribute_of_the_image(containers, "system.posix_acl_access", rules)
+    observe("attribute in the image", observed)
+    assert observed == rules.hex()
+
+
+@check("caps/kept-in-image", claim="S19", source="capabilities(7); moby/moby issue 20658")
+@needs(LAYERS)
+def test_file_capability_is_committed(containers, observe):
+    """A capability that a file got in a container is in the image."""
+    capability = file_capability(1 << 13)
+    observed = attribute_of_the_image(containers, "security.capability", capability)
+    observe("attribute in the image", observed)
+    assert observed == capability.hex()
+
+
+@check("special/socket-in-image", source="OCI image-spec, layer.md, File Types", control=True)
+@needs(LAYERS)
+def test_socket_is_not_committed(containers, observe):
+    """A unix socket that a container has is not in its image, whose layers have no form for it."""
+    fs = containers.process(live := containers.run(containers.image({"f": b"data"})))
+    fs.bind("socket")
+    live.stop()
+    names = containers.process(containers.run(containers.commit(live))).listdir()
+    observe("names in the image", " ".join(names))
+    assert names == ["f"]
+
+
+@check("image/commit-while-writing", source="Docker documentation, docker commit --pause")
+@needs(LAYERS)
+def test_commit_while_a_process_writes(containers, observe):
+    """A file to which a process appends while its container is committed has whole records in the image."""
+    fs = containers.process(live := containers.run(containers.image({"f": b""})))
+    record, times = b"r" * 63 + b"\n", 200_000
+    writing = fs.begin("append_often", "f", record, times)
+    image = containers.process(containers.run(containers.commit(live)))
+    writing.answer(100)
+    checksum, size = image.digest("f")
+    observe("records in the image", f"{size // len(record)} of {times}")
+    assert size % len(record) == 0
+    assert checksum == crc32(record * (size // len(record)))
+
+
+@check("conc/parallel-builds", source="moby/moby issue 21555; Docker documentation, docker commit")
+@needs(LAYERS)
+def test_commits_at_the_same_time(containers, observe):
+    """Three containers with the same changes that are committed at once give images that hold what one alone gives."""
+    base = containers.image({"d/old": b"old"})
+    made = [containers.run(base) for _ in range(4)]
+    for container in made:
+        fs = containers.process(container)
+        fs.store("d/new", bytes(MIB))
+        fs.chmod("d/old", 0o600)
+        for path in ("d/new", "d", ".", ".."):
+            fs.utimens(path, WHOLE, WHOLE)
+        container.stop()
+    alone = containers.process(containers.run(containers.commit(made[0]))).manifest()
+    images = []
+    containers.all_at_once(*(lambda live=live: images.append(containers.commit(live)) for live in made[1:]))
+    lost = [alone.differences(containers.process(containers.run(image)).manifest()) for image in images]
+    observe("differences", "; ".join(lost[0] + lost[1] + lost[2]) or f"none in {alone}")
+    assert lost == [[], [], []]

@@ -1,6 +1,8 @@
 """How long names and paths get, how deep images, and what a container, an image and a deletion cost and give back."""
 
-from os import O_RDONLY
+from os import O_CREAT, O_RDONLY, O_WRONLY
+from os.path import basename
+from zlib import crc32
 
 import pytest
 
@@ -50,6 +52,15 @@ def test_longest_name_is_as_reported(fs, observe):
     observe("reported", f"{longest} bytes")
     fs.store("n" * longest, b"")
     assert fs.attempt.store("n" * (longest + 1), b"") == "ENAMETOOLONG"
+
+
+@check("limit/name-too-long-not-missing", source="POSIX.1-2017, chmod(), ENAMETOOLONG; pjdfstest, chmod/02.t")
+def test_longer_name_is_too_long_rather_than_missing(fs, observe):
+    """A name longer than the longest that statfs(2) reports is refused as too long by calls that look for it, too."""
+    _, longest = fs.statfs(".")
+    outcome = fs.attempt.chmod("n" * (longest + 1), 0o600)
+    observe("chmod of a longer name", outcome)
+    assert outcome == "ENAMETOOLONG"
 
 
 @check("limit/max-path-depth", source="POSIX.1-2017, chdir(), PATH_MAX; moby/moby issue 13451")
@@ -272,3 +283,106 @@ def test_hole_is_kept_in_the_image(containers, observe):
     size = image.fstat(image.open("f", O_RDONLY)).blocks * 512
     observe("blocks", f"{size / MIB:.1f} MiB")
     assert size < MIB, f"{size / MIB:.1f} MiB"
+
+
+@pytest.mark.slow
+@check("limit/deep-layer-read", claim="S27", source="moby/moby graphtest, DriverTestDeepLayerRead")
+@needs(LAYERS)
+def test_reading_a_file_under_40_layers(containers, observe):
+    """A file that lies under 40 other layers, beside a file of each, is read as it was made, and copies nothing up."""
+    image = containers.image({"d/f": b"deepest"}, *({f"d/above{number}": b""} for number in range(40)))
+    fs = containers.process(live := containers.run(image))
+    observe("content", fs.load("d/f"))
+    assert fs.load("d/f") == b"deepest"
+    assert len(fs.listdir("d")) == 41
+    assert containers.changes(live) == {}
+
+
+@pytest.mark.slow
+@check("limit/emfile-many-containers", claim="S20", source="aufs.5; moby/moby issue 4036")
+@needs(LAYERS)
+def test_many_containers_of_an_image_of_many_layers(containers, storage, observe):
+    """Eight containers of an image of 20 layers run at the same time, and each reads the lowest and the highest."""
+    image = containers.image(*({f"f{number}": b"%d" % number} for number in range(20)))
+    found = [containers.process(containers.run(image)) for _ in range(8)]
+    observe("containers", len(found))
+    assert [(fs.load("f0"), fs.load("f19")) for fs in found] == [(b"0", b"19")] * 8
+
+
+def names_given(process):
+    """How many further names the file f gets, in directories of a thousand."""
+    process.mkdir("links")
+    total = 0
+    for number in range(66):
+        process.mkdir(f"links/{number}")
+        made = process.begin("repeat", 1000, "link", "f", f"links/{number}/%d").answer(100).get("success", 0)
+        total += made
+        if made < 1000:
+            break
+    return total
+
+
+@pytest.mark.slow
+@check("link/emlink", claim="S47", source="link(2), EMLINK; coreos/bugs issue 285")
+@lower(f=b"data")
+def test_names_of_a_file_of_the_image(fs, other, observe):
+    """A file of the image can have as many names as a new file on a volume, up to 66 000."""
+    other.mkdir(place := f"/volume/{basename(fs.directory)}-links")
+    other.chdir(place)
+    other.store("f", b"data")
+    counts = [names_given(process) for process in (fs, other)]
+    observe("names here and on a volume", f"{counts[0]} and {counts[1]}")
+    assert counts[0] == counts[1]
+    assert fs.stat("f").nlink == counts[0] + 1
+
+
+@pytest.mark.slow
+@check("space/out-of-space-error", claim="S54", source="write(2), ENOSPC; Docker documentation, storage drivers")
+@lower(f=b"image")
+def test_full_file_system_becomes_usable_again(cramped, observe):
+    """Where no space is left, a write is refused for want of it, the container lives on, and a deletion makes room."""
+    fs = cramped.process(cramped.run())
+    filler = fs.open("filler", O_WRONLY | O_CREAT)
+    free = fs.statvfs(".")
+    fs.fallocate(filler, 0, free.f_bavail * free.f_frsize - 4 * MIB)
+    fs.attempt.fallocate(filler, 0, free.f_bfree * free.f_frsize - 4 * MIB)  # what a file system keeps for root
+    written = [fs.attempt.store(f"f{number}", bytes(8 * MIB)) for number in range(4)]
+    observe("four files of 8 MiB", written[-1])
+    assert written[-1] in ("ENOSPC", "EDQUOT")
+    assert fs.load("f") == b"image"
+    fs.close(filler)
+    for path in ("filler", *(f"f{number}" for number in range(4))):
+        fs.attempt.unlink(path)
+    fs.store("again", bytes(8 * MIB))
+    assert fs.digest("again") == (crc32(bytes(8 * MIB)), 8 * MIB)
+
+
+@pytest.mark.slow
+@check("space/inode-exhaustion", claim="S47", source="open(2), ENOSPC; Docker documentation, OverlayFS, inode usage")
+def test_file_system_without_inodes_becomes_usable_again(cramped, observe):
+    """Where statvfs says that no inode is left, a new file is refused, and where some are left again, it is made."""
+    fs, filler = (cramped.process(live, name) for live in [cramped.run()] for name in "AB")
+    counted = fs.statvfs(".").f_files > 0
+    filler.mkdir(place := f"/volume/{basename(fs.directory)}-filler")
+    filler.chdir(place)
+    asked = min(filler.statvfs(".").f_favail, 150_000) + 100
+    filler.begin("repeat", asked, "mkfifo", "%d").answer(300)
+    left = fs.statvfs(".").f_favail
+    outcome = fs.attempt.mkfifo("new")
+    observe("a new file", f"{outcome}, with {'no' if counted and not left else 'some'} inodes left")
+    assert outcome == ("ENOSPC" if counted and not left else "success")
+    filler.begin("repeat", 500, "unlink", "%d").answer(100)
+    assert fs.begin("repeat", 100, "mkfifo", "again%d").answer(100) == {"success": 100}
+
+
+@check("rename/project-quota-boundary", source="openzfs/zfs issue 11570; moby/moby issue 24771; rename(2), EXDEV")
+@needs(SIZE_LIMIT)
+@pytest.mark.slow
+def test_rename_within_a_container_of_a_given_size(own_containers, observe):
+    """In a container that was given a size, files and new directories are renamed from one directory into another."""
+    image = own_containers.image({"a/f": b"data", "b": Directory()})
+    fs = own_containers.process(own_containers.run(image, storage_opt={"size": "64M"}))
+    fs.mkdir("a/d")
+    outcomes = fs.attempt.rename("a/f", "b/f"), fs.attempt.rename("a/d", "b/d"), fs.attempt.rename("b/f", "/tmp/f")
+    observe("renames", " ".join(outcomes))
+    assert outcomes == ("success",) * 3

@@ -1,10 +1,10 @@
 """What the containers of one image have in memory together."""
 
-from os import O_RDONLY
+from os import O_RDONLY, O_RDWR
 
 import pytest
 
-from roadworthy import LAYERS, File, check, lower, needs
+from roadworthy import LAYERS, SHARED_PAGE_CACHE, File, check, lower, needs
 from roadworthy.linux import MAP_SHARED, POSIX_FADV_DONTNEED, PROT_READ
 
 SIZE = 4 << 20
@@ -28,3 +28,24 @@ def test_what_one_container_read_is_cached_for_another(containers, storage, obse
     resident = second.mincore(mapping, SIZE)
     observe("pages cached for the second", f"{before}, then {resident} of {PAGES}")
     assert resident == PAGES
+
+
+@check("pagecache/after-copyup", claim="S46", source="Docker storage driver documentation")
+@needs(SHARED_PAGE_CACHE)
+@pytest.mark.slow
+@lower(foo=File(b"x" * SIZE))
+def test_containers_share_on_after_another_wrote(containers, storage, observe):
+    """A file of the image is cached once for two containers, also after a third one changed its own copy of it."""
+    first, second, writer = (containers.process(containers.run(), name) for name in "ABC")
+    writer.pwrite(writer.open("foo", O_RDWR), b"y" * SIZE, 0)
+    storage.backing.used_bytes()  # writes back what the image's loading left, for only clean pages can be dropped
+    reader = second.open("foo", O_RDONLY)
+    first.fadvise(first.open("foo", O_RDONLY), 0, SIZE, POSIX_FADV_DONTNEED)
+    second.fadvise(reader, 0, SIZE, POSIX_FADV_DONTNEED)
+    mapping = second.mmap(reader, SIZE, PROT_READ, MAP_SHARED)
+    before = second.mincore(mapping, SIZE)
+    first.digest("foo")
+    resident = second.mincore(mapping, SIZE)
+    observe("pages cached for the second", f"{before}, then {resident} of {PAGES}")
+    assert resident == PAGES
+    assert (second.peek(mapping, 1), writer.pread(writer.open("foo", O_RDONLY), 1, 0)) == (b"x", b"y")

@@ -21,7 +21,12 @@ def test_open_read_only_then_read_write_is_one_file(fs, observe):
     assert fs.fstat(reader).identity == fs.fstat(writer).identity
 
 
-@check("identity/ro-fd-sees-rw-write", claim="S48", source="POSIX.1-2017, write()")
+@check(
+    "identity/ro-fd-sees-rw-write",
+    claim="S48",
+    source="POSIX.1-2017, write()",
+    provenance=("lower", "lower-deep", "copied-up", "volume"),
+)
 @lower(foo=b"old")
 def test_descriptor_opened_before_copy_up_sees_new_data(fs, observe):
     """A descriptor opened read-only sees what is written through a later read-write one."""
@@ -32,7 +37,12 @@ def test_descriptor_opened_before_copy_up_sees_new_data(fs, observe):
     assert fs.pread(reader, 3, 0) == b"new"
 
 
-@check("identity/ro-fd-sees-truncate", claim="S48", source="POSIX.1-2017, ftruncate()")
+@check(
+    "identity/ro-fd-sees-truncate",
+    claim="S48",
+    source="POSIX.1-2017, ftruncate()",
+    provenance=("lower", "lower-deep", "copied-up", "volume"),
+)
 @lower(foo=b"a long text")
 def test_descriptor_opened_before_copy_up_sees_truncation(fs, observe):
     """A descriptor opened read-only shows the size that a later read-write one gave the file."""
@@ -45,7 +55,12 @@ def test_descriptor_opened_before_copy_up_sees_truncation(fs, observe):
     assert fs.pread(reader, 100, 0) == b"a l"
 
 
-@check("identity/ro-fd-sees-append-at-eof", claim="S48", source="POSIX.1-2017, read()")
+@check(
+    "identity/ro-fd-sees-append-at-eof",
+    claim="S48",
+    source="POSIX.1-2017, read()",
+    provenance=("lower", "lower-deep", "copied-up", "volume"),
+)
 @lower(log=b"first\n")
 def test_reader_at_the_end_sees_what_is_appended(fs, other, observe):
     """A reader that waits at the end of a file gets what another process appends, as tail -f does."""

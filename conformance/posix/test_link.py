@@ -30,7 +30,7 @@ def test_two_names_are_one_file(fs, observe):
     assert one.nlink == 2
 
 
-@check("link/lower-pair-after-write", claim="S48", source=POSIX, provenance=("lower", "upper"))
+@check("link/lower-pair-after-write", claim="S48", source=POSIX, provenance=("lower", "upper", "volume"))
 @lower(PAIR)
 def test_what_is_written_by_one_name_is_read_by_the_other(fs, observe):
     """What is written to a file under one of its names is read under the other."""
@@ -116,7 +116,7 @@ def test_directory_gets_no_second_name(fs, observe):
     assert outcome == "EPERM"
 
 
-@check("link/over-whiteout", source=POSIX)
+@check("link/over-whiteout", source=POSIX, provenance=("lower", "lower-deep"))
 @lower(old=b"data", gone=b"gone")
 def test_removed_name_becomes_a_link(fs, observe):
     """A removed name can be used for another file's second name."""

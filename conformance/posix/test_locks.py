@@ -12,7 +12,7 @@ from roadworthy.linux import F_GETLEASE, F_OFD_SETLK, F_RDLCK, F_SETLEASE, F_SET
 EVERYWHERE = ("lower", "upper", "copied-up")
 
 
-@check("lock/flock-conflict", source="flock(2)", provenance=EVERYWHERE)
+@check("lock/flock-conflict", source="flock(2)", provenance=(*EVERYWHERE, "volume"))
 @lower(foo=b"data")
 def test_flock_excludes_a_second_process(fs, other, observe):
     """While one process holds an exclusive flock, another does not get it through a descriptor of its own."""
@@ -123,7 +123,7 @@ def test_containers_lock_their_own_file(containers, observe):
     assert observed == "success"
 
 
-@check("lock/across-containers-volume", claim="S10", source="flock(2)", provenance="volume")
+@check("lock/across-containers-volume", claim="S10", source="flock(2)", provenance="volume", control=True)
 @pytest.mark.slow
 @lower(foo=b"data")
 def test_containers_lock_a_file_of_a_volume(containers, observe):

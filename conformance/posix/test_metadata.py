@@ -59,7 +59,7 @@ def test_writing_moves_the_modification_time(fs, observe):
     assert observed == "moved"
 
 
-@check("metadata/ctime-on-chmod", source="POSIX.1-2017, chmod()", provenance="lower")
+@check("metadata/ctime-on-chmod", source="POSIX.1-2017, chmod()", provenance=EVERYWHERE)
 @lower(foo=b"data")
 def test_chmod_moves_the_change_time(fs, observe):
     """Changing a file's mode moves its status change time and leaves its modification time."""
@@ -82,7 +82,7 @@ def test_creating_a_file_moves_the_times_of_its_directory(fs, observe):
     assert observed == "moved"
 
 
-@check("metadata/mtime-dir-on-unlink", source="POSIX.1-2017, unlink()", provenance="lower")
+@check("metadata/mtime-dir-on-unlink", source="POSIX.1-2017, unlink()", provenance=EVERYWHERE)
 @lower({"dir/foo": b""})
 def test_removing_a_file_moves_the_times_of_its_directory(fs, observe):
     """Removing a file moves the modification time of its directory."""

@@ -11,7 +11,7 @@ EVERYWHERE = ("lower", "upper", "copied-up")
 PAGE = 4096
 
 
-@check("mmap/ro-shared-map-sees-write", claim="S48", source="POSIX.1-2017, mmap()", provenance=EVERYWHERE)
+@check("mmap/ro-shared-map-sees-write", claim="S48", source="POSIX.1-2017, mmap()", provenance=(*EVERYWHERE, "volume"))
 @lower(foo=b"old" + bytes(PAGE - 3))
 def test_shared_mapping_of_a_reader_sees_a_write(fs, observe):
     """A shared mapping of a descriptor opened read-only shows what is written through a later read-write one."""
@@ -113,7 +113,7 @@ def test_synced_store_outlives_a_killed_container(containers, observe):
     assert observed == b"new"
 
 
-@check("mmap/shared-write-on-volume", claim="S10", source="POSIX.1-2017, mmap()", provenance="volume")
+@check("mmap/shared-write-on-volume", claim="S10", source="POSIX.1-2017, mmap()", provenance="volume", control=True)
 @pytest.mark.slow
 @lower(foo=b"old" + bytes(PAGE - 3))
 def test_containers_share_a_mapping_of_a_volume(containers, observe):

@@ -22,7 +22,7 @@ from roadworthy.linux import (
 EVERYWHERE = ("lower", "upper", "copied-up")
 
 
-@check("notify/inotify-modify-after-copyup", claim="S48", source="inotify(7)", provenance=EVERYWHERE)
+@check("notify/inotify-modify-after-copyup", claim="S48", source="inotify(7)", provenance=(*EVERYWHERE, "volume"))
 @lower(log=b"old")
 def test_watch_on_a_file_sees_a_write(fs, other, observe):
     """A watch on a file tells of a write by a process that opened it later."""
@@ -60,7 +60,7 @@ def test_watch_on_a_directory_sees_renames_and_deletions(fs, other, observe):
     assert events == [(IN_MOVED_FROM, "a"), (IN_MOVED_TO, "c"), (IN_DELETE, "b"), (IN_CREATE, "d")]
 
 
-@check("notify/inotify-from-other-container", claim="S10", source="inotify(7)", provenance="volume")
+@check("notify/inotify-from-other-container", claim="S10", source="inotify(7)", provenance="volume", control=True)
 @pytest.mark.slow
 @lower(log=b"old")
 def test_watch_on_a_volume_sees_the_write_of_another_container(containers, observe):

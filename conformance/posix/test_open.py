@@ -207,3 +207,13 @@ def test_splice_through_a_pipe(fs, observe):
     moved = fs.splice(reader, target, 512)
     observe("bytes", moved)
     assert fs.load("foo") == b"data" * 128
+
+
+@check("open/dir-with-creat", source="open(2), O_DIRECTORY, EINVAL", provenance=EVERYWHERE)
+@lower({"d": Directory(), "d/f": b"data"})
+def test_directory_is_not_created_by_open(fs, observe):
+    """O_CREAT with O_DIRECTORY neither opens a directory nor makes one: EINVAL, or EISDIR before Linux 6.4."""
+    outcome = fs.attempt.open("d", O_RDONLY | O_DIRECTORY | O_CREAT)
+    observe("open", outcome)
+    assert outcome in ("EINVAL", "EISDIR")
+    assert fs.listdir("d") == ["f"]

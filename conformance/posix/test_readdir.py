@@ -176,3 +176,38 @@ def test_position_outlives_the_removal_of_an_earlier_entry(fs, observe):
     observed = f"{len(set(wanted) - set(found))} lost, {len(set(found) - set(wanted))} repeated"
     observe("entries after the position", observed)
     assert observed == "0 lost, 0 repeated"
+
+
+@check("readdir/seekdir-after-reopen", source="telldir(3)", provenance=("lower", "upper", "copied-up"))
+@lower(MANY)
+def test_position_is_good_for_another_descriptor(fs, observe):
+    """A position in a directory that nobody changes is good for a later reader that opens it anew."""
+    first = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    entries = fs.getdents(first)
+    fs.close(first)
+    directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    fs.lseek(directory, entries[80].position, SEEK_SET)
+    found = [entry.name for entry in fs.getdents(directory)]
+    observe("entries after the position", len(found))
+    assert found == [entry.name for entry in entries[81:]]
+
+
+@check(
+    "readdir/concurrent-mutation", source="POSIX.1-2017, readdir(); xfstests overlay/019", provenance=("lower", "upper")
+)
+@lower(MANY)
+def test_listing_while_another_process_changes_the_directory(fs, other, observe):
+    """A directory that another process makes and removes files in lists all the while each file that stays, once."""
+    changing = other.begin("repeat", 400, "replace_often", "dir", "dir/target", 2)
+    listings = []
+    for _ in range(20):
+        directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+        names = []
+        while entries := fs.getdents(directory, 1024):
+            names += [entry.name for entry in entries if entry.name in NAMES]
+        fs.close(directory)
+        listings.append(sorted(names))
+    assert changing.answer() == {"success": 400}
+    wrong = sum(listing != NAMES for listing in listings)
+    observe("listings that lack a file or repeat one", f"{wrong} of {len(listings)}")
+    assert wrong == 0

@@ -57,7 +57,7 @@ def test_writing_into_a_fifo_of_the_image_copies_nothing(fs, storage, container,
     assert observed == "nothing"
 
 
-@check("special/unix-socket-bind-connect", source="unix(7)", provenance=("lower", "upper"))
+@check("special/unix-socket-bind-connect", source="unix(7)", provenance=("lower", "upper", "volume"))
 @lower(dir=Directory())
 def test_socket_is_reached_by_its_name(fs, other, observe):
     """A process connects to a socket that another bound to a name."""

@@ -117,6 +117,15 @@ class Apt:
             raise AptFailed(f"{package} of {self.suite}: apt-get download left {len(fetched)} new files, expected one")
         return fetched.pop()
 
+    def download_all(self, packages: Sequence[str], into: Path) -> list[Path]:
+        """Fetch several packages, unpacked nowhere. Raises AptFailed."""
+        into.mkdir(parents=True)
+        try:
+            run(["env", f"--chdir={into}", "apt-get", "-c", self._configuration, "-q", "download", *packages], 1800)
+        except ProgramFailed as reason:
+            raise AptFailed(f"packages of {self.suite} cannot be fetched: {reason}") from None
+        return sorted(into.glob("*.deb"))
+
     def acquire_settings(self) -> str:
         """How the host reaches its mirror, as an apt configuration for a program that does not read the host's."""
         kept = re.compile(

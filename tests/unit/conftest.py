@@ -1,8 +1,10 @@
 """Runs of the plugin inside a test: on a stand that is faked, or stopped before anything starts."""
 
+import ast
 import json
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +24,8 @@ class FakeStand:
         self.features = lane.driver.features
         self.lost = None
         self.keep = False
+        self.round = 1
+        self.reference = None
         self.seconds = {"daemon": 0.5}
 
     def facts(self):
@@ -41,6 +45,12 @@ class FakeStand:
 
     def place(self, check):
         return f"/c/{check.slug}"
+
+    def compare_trees(self):
+        """A stand without containers leaves no trees."""
+
+    def begin_round(self, checks, turn):
+        self.round = turn
 
 
 @pytest.fixture
@@ -117,3 +127,14 @@ def without_root():
     # The interpreter may lie in a home that others cannot enter, so the right to search directories stays.
     search = [f"--{kind}=-all,+dac_read_search" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *search, "--"]
+
+
+@pytest.fixture(scope="session")
+def declared_checks():
+    """Every @check of the suite by its id: what it was given besides, as the source says it."""
+    found = {}
+    for path in sorted((Path(session.__file__).parents[1] / "conformance").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "check":
+                found[ast.literal_eval(node.args[0])] = {word.arg: ast.unparse(word.value) for word in node.keywords}
+    return found
