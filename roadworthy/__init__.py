@@ -3,8 +3,18 @@
 What a check imports is here; everything else it gets as a fixture.
 """
 
+from roadworthy.benchmarks import NIGHTLY, SMOKE, WEEKLY, measured
 from roadworthy.checks import capabilities, check, layers, lower, needs
-from roadworthy.features import COPY_UP, DRIVER_SWITCH, LAYERS, SHARED_PAGE_CACHE, SIZE_LIMIT, THIN_POOL, WHITEOUTS
+from roadworthy.features import (
+    CLASSIC_BUILDER,
+    COPY_UP,
+    DRIVER_SWITCH,
+    LAYERS,
+    SHARED_PAGE_CACHE,
+    SIZE_LIMIT,
+    THIN_POOL,
+    WHITEOUTS,
+)
 from roadworthy.layers import (
     Device,
     Directory,
@@ -17,12 +27,23 @@ from roadworthy.layers import (
     Whiteout,
     acl,
     file_capability,
+    stacked,
 )
-from roadworthy.tiny_program import pausing_program
+from roadworthy.specimens import (
+    debian_package,
+    git_repository,
+    installed_package,
+    installed_wheel,
+    sqlite_database,
+    wheel,
+)
+from roadworthy.tiny_program import pausing_program, touching_program
 from roadworthy.vacuity import looked
 
 __all__ = [
-    "COPY_UP", "DRIVER_SWITCH", "LAYERS", "SHARED_PAGE_CACHE", "SIZE_LIMIT", "THIN_POOL", "WHITEOUTS", "Device",
-    "Directory", "Fifo", "File", "Hardlink", "Opaque", "SparseFile", "Symlink", "Whiteout", "acl", "capabilities",
-    "check", "file_capability", "layers", "looked", "lower", "needs", "pausing_program",
+    "CLASSIC_BUILDER", "COPY_UP", "DRIVER_SWITCH", "LAYERS", "NIGHTLY", "SHARED_PAGE_CACHE", "SIZE_LIMIT", "SMOKE",
+    "THIN_POOL", "WEEKLY", "WHITEOUTS", "Device", "Directory", "Fifo", "File", "Hardlink", "Opaque", "SparseFile",
+    "Symlink", "Whiteout", "acl", "capabilities", "check", "debian_package", "file_capability", "git_repository",
+    "installed_package", "installed_wheel", "layers", "looked", "lower", "measured", "needs", "pausing_program",
+    "sqlite_database", "stacked", "touching_program", "wheel",
 ]  # fmt: skip

@@ -19,19 +19,23 @@ from roadworthy.layers import Entry, Tree, beneath, entry
 Function = TypeVar("Function", bound=Callable[..., Any])
 #: Where the object under test comes from. `lower-deep` is an older layer, under one that does not touch it.
 Provenance = Literal["lower", "lower-deep", "upper", "copied-up", "volume"]
+#: What lies above a deep object, so that there is a layer which does not touch it.
+ABOVE: Mapping[str, Entry] = {".above": entry(b"")}
 PROVENANCES: tuple[Provenance, ...] = ("lower", "lower-deep", "upper", "copied-up", "volume")
 
 
 def check(
-    identity: str, *, claim: str = "", source: str = "", provenance: Provenance | tuple[Provenance, ...] = ()
-) -> Callable[[Function], Function]:
+    identity: str, *, claim: str = "", source: str = "", provenance: Provenance | tuple[Provenance, ...] = (),
+    control: bool = False,
+) -> Callable[[Function], Function]:  # fmt: skip
     """Make a test function a check.
 
     `identity` is `family/behaviour`, stable for ever. `claim` names a sentence of the article, `source` where the
     promise is written down. Of several provenances the check runs once each, with the provenance in its id.
+    A `control` asks what no storage driver has a hand in: where it does not pass, the run says nothing of drivers.
     """
     several = (provenance,) if isinstance(provenance, str) else tuple(provenance)
-    return pytest.mark.check(identity, claim=claim, source=source, provenances=several)
+    return pytest.mark.check(identity, claim=claim, source=source, provenances=several, control=control)
 
 
 def lower(tree: Tree | None = None, /, **entries: Entry | bytes) -> Callable[[Function], Function]:
@@ -68,6 +72,7 @@ class Declared:
     trees: tuple[Mapping[str, Entry], ...] = ()
     feature: Feature = Feature.NONE
     capabilities: frozenset[str] = field(default_factory=frozenset)
+    control: bool = False
 
     def volume_trees(self) -> list[dict[str, Entry]]:
         """The same for a place without layers; what a container makes for itself is not among them."""
@@ -82,7 +87,7 @@ class Declared:
             return [beneath(place, {})]
         moved = [beneath(place, tree) for tree in self.trees] or [beneath(place, {})]
         # A deep object lies under a layer that has the same directory and does not touch the object.
-        return [*moved, beneath(place, {".above": b""})] if self.provenance == "lower-deep" else moved
+        return [*moved, beneath(place, ABOVE)] if self.provenance == "lower-deep" else moved
 
 
 def declared(item: pytest.Item) -> Declared | None:
@@ -113,6 +118,7 @@ def declared(item: pytest.Item) -> Declared | None:
         trees=found,
         feature=feature,
         capabilities=frozenset(capability.args if capability else ()),
+        control=mark.kwargs.get("control", False),
     )
 
 
@@ -123,4 +129,17 @@ def case_ids(item: pytest.Item) -> list[str]:
         return []
     lane = callspec.params.get("lane")
     ids = list(callspec._idlist)
-    return [word for word in ids if lane is None or word != lane.id]
+    ours = {lane.id if lane is not None else None, round_name(item)}
+    return [word for word in ids if word not in ours]
+
+
+def round_of(item: pytest.Item) -> int:
+    """Which asking of its check an item is, counted from 1."""
+    callspec = getattr(item, "callspec", None)
+    return int(callspec.params.get("round", 1)) if callspec else 1
+
+
+def round_name(item: pytest.Item) -> str:
+    """The word of an item's id that tells its round, or nothing where checks are asked once."""
+    callspec = getattr(item, "callspec", None)
+    return f"round{callspec.params['round']}" if callspec and "round" in callspec.params else ""

@@ -20,7 +20,7 @@ from reports.page import write_page
 from reports.records import Record
 from roadworthy import reaper
 from roadworthy.lanes import Lane
-from roadworthy.plugin import BUNDLE, SAID
+from roadworthy.plugin import BUNDLE, SAID, SEED, SESSION
 from roadworthy.results import BundleWriter, open_bundle
 from roadworthy.session import check_deviations, terminated
 from roadworthy.summary import summary
@@ -79,6 +79,9 @@ class Conductor:
         """Tell a worker where its bundle goes."""
         if self.bundle is not None:
             node.workerinput[BUNDLE] = str(self._workers / node.gateway.id)
+        seed = self.config.stash[SESSION].order.seed
+        if seed is not None:
+            node.workerinput[SEED] = str(seed)
 
     @property
     def _workers(self) -> Path:
@@ -106,6 +109,8 @@ class Conductor:
                 self._say(f"a worker left no bundle: {reason}")
         for record in joined(found, self.run):
             self.bundle.write(record)
+        if exitstatus == pytest.ExitCode.OK and self.bundle.spoilt():
+            exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self.bundle.end(int(exitstatus))
         if found:
             shutil.rmtree(self._workers)

@@ -20,11 +20,15 @@ from reports import records
 from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
 
-KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review"}
+KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree"}
 NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS}
 ENGINES = ("docker", "podman")
 PROVENANCES = ("lower", "lower-deep", "upper", "copied-up", "volume")
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
+
+
+#: Ids that begin so are of no check: they speak of the tree that any check leaves.
+ANY_TREE = "tree/"
 
 
 class DeviationError(ValueError):
@@ -46,7 +50,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Entry:
-    """One recorded deviation."""
+    """One recorded deviation: of the promise, or with `tree` of what the check leaves behind."""
 
     check: str
     when: Mapping[str, tuple[str, ...]]
@@ -55,10 +59,11 @@ class Entry:
     source: str
     file: str
     line: int
+    tree: bool = False
 
     def applies(self, check: str, facts: Facts) -> bool:
         """Whether it speaks of this check (with or without its case) on a lane with these facts."""
-        if self.check not in (check, check.partition("[")[0]):
+        if self.check not in (check, check.partition("[")[0]) and not self.check.startswith(ANY_TREE):
             return False
         return all(holds(key, values, facts) for key, values in self.when.items())
 
@@ -112,9 +117,13 @@ class Deviations:
 
     entries: tuple[Entry, ...]
 
+    def of_tree(self, check: str, facts: Facts) -> list[Entry]:
+        """The entries that speak of the tree which this check leaves on this lane."""
+        return [entry for entry in self.entries if entry.tree and entry.applies(check, facts)]
+
     def find(self, check: str, facts: Facts) -> Entry | None:
         """The entry that speaks of this check on this lane. Raises DeviationError where two do."""
-        found = [entry for entry in self.entries if entry.applies(check, facts)]
+        found = [entry for entry in self.entries if not entry.tree and entry.applies(check, facts)]
         if len(found) > 1:
             places = " and ".join(f"{entry.file}:{entry.line}" for entry in found)
             raise DeviationError(
@@ -167,7 +176,8 @@ def entry(check: str, row: Any, place: str, known: set[str]) -> Entry:
 
     if not isinstance(row, dict):
         raise refuse("an entry is a table with when, signature, why and source")
-    if known and check not in known and check not in {name.partition("[")[0] for name in known}:
+    any_tree = check.startswith(ANY_TREE)
+    if known and not any_tree and check not in known and check not in {name.partition("[")[0] for name in known}:
         raise refuse(f"no check has this id{nearest(check, known)}")
     for key in row:
         if key not in KEYS:
@@ -188,7 +198,10 @@ def entry(check: str, row: Any, place: str, known: set[str]) -> Entry:
         check_condition(key, values, refuse, nearest)
         conditions[key] = values
     file, _, line = place.rpartition(":")
-    return Entry(check, conditions, row["signature"], row["why"], row["source"], file, int(line))
+    if not isinstance(row.get("tree", False), bool):
+        raise refuse(f"tree is true or false, not {row['tree']!r}")
+    tree = row.get("tree", any_tree)
+    return Entry(check, conditions, row["signature"], row["why"], row["source"], file, int(line), tree)
 
 
 def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any) -> None:

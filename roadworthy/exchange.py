@@ -86,7 +86,7 @@ class Exchange:
         """A new process with its working directory at `directory`; answers its number."""
         self._processes += 1
         number = self._processes
-        answer = self.wait(self.request(number, "spawn", directory), 10.0, "a new process")
+        answer = self.wait(self.request(number, "spawn", directory), 30.0, "a new process")
         if not isinstance(answer.value, int):
             raise AgentFault(f"spawn answered {answer!r}")
         return number

@@ -84,9 +84,7 @@ class MatrixFile:
                     raise self.refusal(section, number, f"tables are expected, written [[{section}]]")
                 yield section, number, row
 
-    def lanes(
-        self, section: str, number: int, block: Mapping[str, Any], installed: str, running: str
-    ) -> list[Lane]:
+    def lanes(self, section: str, number: int, block: Mapping[str, Any], installed: str, running: str) -> list[Lane]:
         """Every combination of one block's axes."""
         said = {axis: self._values(section, number, block, axis) for axis in block}
         if not said.get("driver"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from roadworthy.benchmarks import declared_benchmark
 from roadworthy.checks import PROVENANCES, Declared, declared
 from roadworthy.drivers import DRIVERS
 from roadworthy.engines.roots import ENGINES
@@ -17,11 +18,13 @@ from roadworthy.lanes import LaneError
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.machines.kernels import SERIES
 from roadworthy.process import Process
-from roadworthy.reasons import Unsupported
+from roadworthy.reasons import Precondition, Unsupported
 
 SESSION = pytest.StashKey["Any"]()  # roadworthy.session.Session of this pytest run
 #: Where xdist's `workerinput` has the directory of a worker's own bundle.
 BUNDLE = "roadworthy_bundle"
+#: Where it has the seed of a random order, as text; absent where the order is the written one.
+SEED = "roadworthy_seed"
 #: The user property in which a worker's sentences for a person travel to the terminal.
 SAID = "roadworthy said"
 EVIDENCE = pytest.StashKey[Evidence]()
@@ -72,8 +75,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "`roadworthy lanes` prints what one means. With pytest-xdist's -n, lanes run side by side.",
     )  # fmt: skip
     group.addoption(
+        "--repeat", metavar="N[+M]", default="1",
+        help="Ask every check N times, in rounds; each round has fresh containers. With +M, M rounds more, each on a "
+        "fresh daemon: a new check has to pass --repeat=10+5. A check whose rounds disagree is flaky, and fails the "
+        "run; the summary tells how often checks may be flaky at most.",
+    )  # fmt: skip
+    group.addoption(
+        "--random-order", metavar="SEED", nargs="?", const="",
+        help="Ask the checks of a lane in random order, each round in another one. The seed is printed, and with "
+        "--random-order=SEED the order is the same again.",
+    )  # fmt: skip
+    group.addoption(
+        "--isolate", action="store_true",
+        help="Give every check a container of its own, in place of one for all that need the same capabilities. The "
+        "verdicts have to be the same: `roadworthy agree BUNDLE BUNDLE` compares them.",
+    )  # fmt: skip
+    group.addoption(
+        "--no-reference", dest="reference", action="store_false",
+        help="Do not compare the tree that a check leaves with the reference: what the same calls leave on a file "
+        "system without layers. In a virtual machine it is not compared in any case.",
+    )  # fmt: skip
+    group.addoption(
         "--bundle", metavar="DIR",
         help="Where to write the run bundle (bundle.jsonl) and its page (index.html). Default: bundles/RUN.",
+    )  # fmt: skip
+    group.addoption(
+        "--bench-seconds", type=float, metavar="SECONDS",
+        help="Time for each benchmark, in place of its tier's: rows are taken until the interval is narrow or this is "
+        "over, twelve at least.",
     )  # fmt: skip
     group.addoption(
         "--keep", action="store_true",
@@ -93,6 +122,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "needs(feature): unsupported on drivers without this feature; made by @needs",
         "capabilities(*names): capabilities beyond Docker's default ones; made by @capabilities",
         "slow: asks for daemons, containers or images of its own",
+        "measured(id, tier, strata): one benchmark; made by @measured",
+        "smoke: benchmarks of at most three minutes a driver",
+        "nightly: benchmarks of at most twenty-five minutes a driver; those of smoke are among them",
+        "weekly: all benchmarks",
     ):
         config.addinivalue_line("markers", line)
     from roadworthy.conductor import Conductor, conducts
@@ -110,11 +143,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    strata_of(metafunc)
     if "lane" not in metafunc.fixturenames:
         return
     lanes = metafunc.config.stash[SESSION].lanes
     metafunc.parametrize("lane", lanes, ids=[lane.id for lane in lanes], scope="session")
     mark = metafunc.definition.get_closest_marker("check")
+    rounds = metafunc.config.stash[SESSION].repeats.rounds
+    if mark and rounds > 1:
+        metafunc.fixturenames.append("round")
+        numbers = range(1, rounds + 1)
+        metafunc.parametrize("round", numbers, ids=[f"round{number}" for number in numbers])
     several = mark.kwargs["provenances"] if mark else ()
     unknown = [word for word in several if word not in PROVENANCES]
     if unknown:
@@ -124,6 +163,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if len(several) > 1:
         metafunc.fixturenames.append("provenance")
         metafunc.parametrize("provenance", several, ids=list(several))
+
+
+def strata_of(metafunc: pytest.Metafunc) -> None:
+    """A benchmark of several strata runs once each; a clock of its own takes its numbers to pytest-benchmark."""
+    mark = metafunc.definition.get_closest_marker("measured")
+    if mark is not None and mark.kwargs["strata"]:
+        metafunc.parametrize("stratum", mark.kwargs["strata"], ids=list(mark.kwargs["strata"]))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    from roadworthy.measuring.clock import VirtualClock
+
+    mark = item.get_closest_marker("measured")
+    if mark is not None:
+        item.add_marker(pytest.mark.benchmark(timer=VirtualClock(), group=mark.args[0]))
+        # Copies of the fixture take the numbers, one a side; the fixture itself stays unused.
+        item.add_marker(pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at all"))
 
 
 def declaration(request: pytest.FixtureRequest) -> Declared:
@@ -155,6 +211,7 @@ def declaration_of(request: pytest.FixtureRequest, stand: Any) -> Declared:
 def evidence(request: pytest.FixtureRequest) -> Evidence:
     """The check's transcript and observations."""
     found: Evidence = request.node.stash.setdefault(EVIDENCE, Evidence())
+    found.made = []
     return found
 
 
@@ -165,9 +222,11 @@ def observe(evidence: Evidence) -> Any:
 
 
 @pytest.fixture
-def container(stand: Any, declaration_of: Declared) -> Any:
-    """The container that this check shares with others."""
-    return stand.container(declaration_of.capabilities)
+def container(stand: Any, declaration_of: Declared, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The container that this check shares with others, or with --isolate its own."""
+    yield stand.container(declaration_of.capabilities)
+    if request.config.getoption("isolate"):
+        stand.replace_container(declaration_of.capabilities)
 
 
 @pytest.fixture
@@ -222,6 +281,12 @@ def toolbox(stand: Any) -> Any:
 
 
 @pytest.fixture
+def software(stand: Any, declaration_of: Declared, request: pytest.FixtureRequest) -> Any:
+    """Real software inside containers, from Debian's packages: `fs.run(*software.command("git", "fsck"))`."""
+    return stand.software(request.config.getoption("accept_expired_suites"), request.config.stash[SESSION].stage)
+
+
+@pytest.fixture
 def lane_daemon(stand: Any, declaration_of: Declared, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A second daemon of the same lane for this check alone, to be restarted or killed; it has the lane's image."""
     yield from request.config.stash[SESSION].second_stand(stand, declaration(request))
@@ -253,15 +318,29 @@ def daemons(stand: Any, declaration_of: Declared, request: pytest.FixtureRequest
 
 
 @pytest.fixture
-def paired(stand: Any, request: pytest.FixtureRequest) -> Any:
-    """Measure a workload on the driver against `native`: `paired("randread-4k").report()`."""
-    from roadworthy.benchmarks import Paired, VirtualClock
+def bench(stand: Any, request: pytest.FixtureRequest, benchmark: Any) -> Iterator[Any]:
+    """What a benchmark measures with: `bench.fio("randread-4k", stratum)`, `bench.paired(…)`, `bench.count(…)`."""
+    from roadworthy.measuring.bench import Bench
+    from roadworthy.measuring.lock import measuring_alone
 
-    clock = VirtualClock()
-    request.node.add_marker(pytest.mark.benchmark(timer=clock, group=stand.lane.id))
+    found = declared_benchmark(request.node)
+    if found is None:
+        raise pytest.UsageError(f"{request.node.nodeid} uses the fixture bench without @measured")
+    for feature in found.feature:
+        if feature not in stand.features:
+            pytest.skip(f"[unsupported] {LACKING[feature]}")
     session = request.config.stash[SESSION]
-    benchmark = request.getfixturevalue("benchmark")
-    return Paired(stand, request.node.nodeid, session.bundle, benchmark, clock, session.stage)
+    clock = request.node.get_closest_marker("benchmark").kwargs["timer"]
+    with measuring_alone(session.stage):
+        own = Bench(
+            stand, found, request.node.nodeid, session.bundle, benchmark, clock, session.stage,
+            request.config.getoption("bench_seconds"),
+            lambda: stand.software(request.config.getoption("accept_expired_suites"), session.stage),
+        )  # fmt: skip
+        try:
+            yield own
+        finally:
+            own.close()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -269,12 +348,27 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if item.get_closest_marker("measured") is not None:
+        return reported_benchmark(item, call, report)
     if item.get_closest_marker("check") is None:
         return report
     session = item.config.stash[SESSION]
     judged: pytest.TestReport = session.report(item, call, report)
     judged.user_properties = [*judged.user_properties, *((SAID, text) for text in session.unsaid())]
     return judged
+
+
+def reported_benchmark(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
+    """A benchmark that the driver or this host has no means for is skipped, with the reason."""
+    broken = call.excinfo.value if call.excinfo else None
+    if isinstance(broken, Unsupported | Precondition):
+        path, line, _ = item.location
+        word = "unsupported" if isinstance(broken, Unsupported) else "skipped"
+        report.outcome = "skipped"
+        report.longrepr = (path, (line or 0) + 1, f"Skipped: [{word}] {broken}")
+    if report.when == "call" and report.passed and not item.funcargs["bench"].reported:  # type: ignore[attr-defined]
+        report.outcome, report.longrepr = "failed", f"{item.nodeid} measured nothing"
+    return report
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from reports.records import Benchmark, End, LaneRecord, Record, Result
+from reports.records import Benchmark, End, LaneRecord, Plan, Record, Result
+from reports.repeats import flaky
 
 
 def now() -> str:
@@ -52,6 +53,7 @@ class BundleWriter:
         self.results: list[Result] = []
         self.benchmarks: list[Benchmark] = []
         self.lanes: list[LaneRecord] = []
+        self.controls: set[str] = set()
         self._encoder = msgspec.json.Encoder()
         self.torn: OSError | None = None
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
@@ -64,6 +66,8 @@ class BundleWriter:
             self.benchmarks.append(record)
         if isinstance(record, LaneRecord):
             self.lanes.append(record)
+        if isinstance(record, Plan):
+            self.controls |= {check.id for check in record.checks if check.control}
         line = self._encoded(record) + b"\n"
         if self.torn is not None:
             raise self.torn
@@ -74,6 +78,18 @@ class BundleWriter:
         except OSError as reason:
             self.torn = reason  # nothing is written behind a torn line: up to it the bundle stays readable
             raise
+
+    def void(self) -> list[str]:
+        """Why this run says nothing of drivers: each control that was asked and did not turn out as it has to."""
+        return [
+            f"{found.lane}: {found.check} is {found.verdict}, in which no driver has a hand: {found.reason}"
+            for found in self.results
+            if found.check in self.controls and found.verdict in ("fail", "known", "fixed")
+        ]
+
+    def spoilt(self) -> bool:
+        """Whether the run has failed though each of its checks, for itself, may be as recorded."""
+        return bool(self.void() or flaky(self.results))
 
     def _encoded(self, record: Record) -> bytes:
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from reports.bundle import read_bundle
 from reports.page import write_page
 from reports.records import SCHEMA, Check, LaneRecord, Plan, Record, Result, Verdict
 from roadworthy import reaper
-from roadworthy.checks import Declared, declared
+from roadworthy.checks import Declared, declared, round_name, round_of
 from roadworthy.daemons import Daemons, Outcome
 from roadworthy.deviations import DeviationError, Deviations, load
 from roadworthy.engines import engine_name
@@ -33,19 +34,25 @@ from roadworthy.lanes import Lane, LaneError, expand, machines_named
 from roadworthy.ledger import Ledger
 from roadworthy.ledger import read as read_ledger
 from roadworthy.machines.booting import Wanted, machine
+from roadworthy.machines.guest_host import GuestHost
 from roadworthy.machines.guest_log import GuestKernelLog
 from roadworthy.machines.host import Host
 from roadworthy.matrix import matrix_lanes
-from roadworthy.plugin import BUNDLE, EVIDENCE
+from roadworthy.order import Group, OrderError, order
+from roadworthy.plugin import BUNDLE, EVIDENCE, SEED
 from roadworthy.reasons import MachineLost, Precondition, Unsupported
+from roadworthy.reference import TreeDiffers, judge_tree
+from roadworthy.repeats import RepeatError, repeats
 from roadworthy.results import BundleWriter, now, open_bundle
 from roadworthy.site import Site
-from roadworthy.stand import BACKING_SIZE, Stand, bring_up, refuse_unmet
+from roadworthy.stand import BACKING_SIZE, Stand, bring_up, refuse_unmet, timed
 from roadworthy.summary import header, summary
 from roadworthy.toolbox import fio_version
 from roadworthy.verdicts import Judgement, first_line, judge
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
+#: Of what a tree has otherwise than the reference, so much is an observation.
+DIFFERENCES = 5
 
 
 class Session:
@@ -57,6 +64,11 @@ class Session:
         asked = config.getoption("driver") or config.getoption("matrix")
         self.engine = f"docker{installed_series()}" if asked else ""
         self.lanes = lanes_of(config, self.engine, self.machine.kernel)
+        try:
+            self.repeats = repeats(config.getoption("repeat"))
+            self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption("random_order"))
+        except (RepeatError, OrderError) as reason:
+            raise pytest.UsageError(f"roadworthy: {reason}") from None
         #: What xdist told this process, where it is one of its workers; and what it has to say through its reports.
         self.worker: dict[str, Any] = getattr(config, "workerinput", {})
         self._unsaid: list[str] = []
@@ -75,9 +87,18 @@ class Session:
         self._stands: dict[str, Stand] = {}
         self._stacks: dict[str, contextlib.ExitStack] = {}
         self._tried: dict[Any, Outcome] = {}
+        #: Verdicts of which a round has left its transcript in the bundle.
+        self._transcribed: set[tuple[str, str, Verdict]] = set()
         self.mutant = chosen_mutant(config.getoption("mutant"))
 
     # --- collection and plan
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what shares a lane together, whatever has shuffled before."""
+        if self.lanes:
+            places = {lane.id: place for place, lane in enumerate(self.lanes)}
+            items[:] = self.order.arranged(items, lambda item: group(item, places))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse what cannot be run, all in this hook: pytest calls it even where an earlier one refused."""
@@ -94,13 +115,12 @@ class Session:
                 said = "a check asks a lane: use fs, containers, storage or engine"
                 raise pytest.UsageError(f"roadworthy: {item.nodeid}: {said}")
             self._items.append((item.callspec.params["lane"], found, item))  # type: ignore[attr-defined]
-        repeated = {(lane.id, check.identity): 0 for lane, check, _ in self._items}
-        if len(repeated) < len(self._items):
-            seen: set[tuple[str, str]] = set()
-            for lane, check, item in self._items:
-                if (lane.id, check.identity) in seen:
-                    raise pytest.UsageError(f"roadworthy: {item.nodeid}: a second check with the id {check.identity}")
-                seen.add((lane.id, check.identity))
+        seen: set[tuple[str, str, int]] = set()
+        for lane, check, item in self._items:
+            key = lane.id, check.identity, round_of(item)
+            if key in seen:
+                raise pytest.UsageError(f"roadworthy: {item.nodeid}: a second check with the id {check.identity}")
+            seen.add(key)
         if self._items:
             self.deviations = check_deviations()
         if measured:
@@ -126,13 +146,15 @@ class Session:
         if self._ledger is not None:
             for reaped in reaper.reap():
                 self._say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
-        checks = {check.identity: self._describe(check, item) for _, check, item in self._items}
-        self._write(
-            Plan(
-                schema=SCHEMA, run=run, started=now(), suite=suite_version(self.config.rootpath), argv=sys.argv[1:],
-                lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
-                cells=[(lane.id, check.identity) for lane, check, _ in self._items],
-            )
+        self._write(self._plan(run, self._items))
+
+    def _plan(self, run: str, items: Sequence[tuple[Lane, Declared, pytest.Item]]) -> Plan:
+        checks = {check.identity: self._describe(check, item) for _, check, item in items}
+        return Plan(
+            schema=SCHEMA, run=run, started=now(), suite=suite_version(self.config.rootpath), argv=sys.argv[1:],
+            lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
+            cells=list(dict.fromkeys((lane.id, check.identity) for lane, check, _ in items)),
+            rounds=self.repeats.rounds,
         )  # fmt: skip
 
     def _describe(self, check: Declared, item: pytest.Item) -> Check:
@@ -140,6 +162,7 @@ class Session:
         return Check(
             id=check.identity, family=check.family, promise=check.promise, provenance=check.provenance, file=path,
             line=(line or 0) + 1, source=check.source, claim=check.claim,
+            control=check.control and self.mutant is None,  # a mutant may well have a hand in it
         )  # fmt: skip
 
     # --- stands
@@ -152,7 +175,7 @@ class Session:
         try:
             try:
                 stand = self._brought_up(lane, stack)
-                facts = stand.facts()
+                facts = {**stand.facts(), **self._asking()}
             except BaseException as reason:
                 self._down[lane.id] = reason
                 self._record_lane(lane, reason)
@@ -169,6 +192,8 @@ class Session:
                 log.close()
                 if self.mutant is not None:
                     facts["mutant"] = self.mutant.facts()
+                if stand.reference is not None:
+                    facts["reference"] = stand.reference.facts()
                 self._record_lane(lane, None, facts, stand.seconds)
                 if stand.keep:
                     self._say(
@@ -181,25 +206,62 @@ class Session:
         """The lane's machine and, on it, the lane; both go with `stack`."""
         if lane.source == "host" and not lane.root:
             refuse_unmet(lane, self.machine)  # first of all: what the kernel lacks is seen without root
-        checks = [check for other, check, _ in self._items if other.id == lane.id]
+        checks = self._checks(lane)
         wanted = Wanted(lane.root, lane.source, lane.backing == "zfs", lane.kernel_options)
         expired = self.config.getoption("accept_expired_suites")
         found = stack.enter_context(machine(wanted, self.site(), self.stage, expired))
         stand = stack.enter_context(bring_up(lane, checks, found, self.site(), self.stage))
         self._kernel_logs[lane.id] = found.kernel_log()
+        if self.config.getoption("reference") and self.mutant is None and not isinstance(found, GuestHost):
+            stand.compare_trees()
         return stand
+
+    def _checks(self, lane: Lane) -> list[Declared]:
+        """What is asked on a lane, each check once, however often it is asked."""
+        return list({check.identity: check for other, check, _ in self._items if other.id == lane.id}.values())
+
+    def _asking(self) -> dict[str, Any]:
+        """How checks are asked, for the facts of a lane, where it is not as ever."""
+        found: dict[str, Any] = {}
+        if self.repeats.rounds > 1:
+            found["repeat"] = self.repeats.facts()
+        if self.order.seed is not None:
+            found["random order"] = {"seed": self.order.seed}
+        if self.config.getoption("isolate"):
+            found["isolate"] = True
+        return found
 
     def _revive(self, lane: Lane, stand: Stand) -> None:
         """A machine that was lost in a check is made anew, and the lane with it: a loss costs one verdict."""
         self._say(f"{lane.id}: the machine was lost; it is booted again")
-        lost = self._stacks[lane.id]
-        self._stacks[lane.id] = contextlib.ExitStack()
         try:
-            with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):
-                lost.close()
-            stand.become(self._brought_up(lane, self._stacks[lane.id]))
+            self._remake(lane, stand, stand.round)
         except Exception as reason:
             stand.lost = EngineFailed(f"the machine could not be brought back after a check: {first_line(reason)}")
+
+    def _remake(self, lane: Lane, stand: Stand, turn: int) -> None:
+        """Take the lane down, whatever is left of it, and bring it up anew; `stand` goes on as the new one."""
+        old, compared = self._stacks[lane.id], stand.reference
+        self._stacks[lane.id] = contextlib.ExitStack()
+        with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):
+            old.close()
+        stand.become(self._brought_up(lane, self._stacks[lane.id]))
+        stand.round = turn
+        if stand.reference is not None and compared is not None:
+            stand.reference.go_on_from(compared)
+
+    def _begin_round(self, lane: Lane, stand: Stand, turn: int) -> None:
+        """What the rounds before have left in containers and on the volume is not there in this one."""
+        self._tried.clear()
+        try:
+            if self.repeats.has_fresh_daemon(turn):
+                log = self._kernel_logs[lane.id]
+                self._remake(lane, stand, turn)
+                log.close()
+            else:
+                stand.begin_round(self._checks(lane), turn)
+        except Exception as reason:
+            stand.lost = EngineFailed(f"round {turn} could not begin: {first_line(reason)}")
 
     def second_stand(self, stand: Stand, check: Declared, size: int = BACKING_SIZE) -> Iterator[Stand]:
         with bring_up(stand.lane, [check], stand.machine, self.site(), self.stage, size) as own:
@@ -229,6 +291,25 @@ class Session:
                 LaneRecord(lane=lane.id, at=now(), state=state, reason=said, facts=facts or {}, seconds=rounded)  # type: ignore[arg-type]
             )
 
+    @contextlib.contextmanager
+    def turn(self, name: str, directory: Path, asked: Sequence[pytest.Item]) -> Iterator[None]:
+        """Checks that are asked again while the block runs: their results go to a bundle of their own."""
+        self._tried.clear()
+        whole, self.bundle = self.bundle, BundleWriter(directory)
+        self._write(self._plan(name, [found for found in self._items if found[2] in asked]))
+        try:
+            yield
+        finally:
+            for lane in self.lanes:
+                facts = {} if self.mutant is None else {"mutant": self.mutant.facts()}
+                self._record_lane(lane, self._down.get(lane.id), facts)
+            self.bundle.end(0)
+            self.bundle = whole
+
+    def stand_of(self, lane: Lane) -> Stand | None:
+        """The lane's stand, if it is up."""
+        return self._stands.get(lane.id)
+
     # --- verdicts
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -243,10 +324,29 @@ class Session:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._current = item
+        if self.mutant is not None and (check := declared(item)) is not None:
+            self.mutant.checking = check.slug
         lane = item.callspec.params.get("lane") if hasattr(item, "callspec") else None
         stand = self._stands.get(lane.id) if lane is not None else None
+        if lane is not None and stand is not None and stand.lost is None and stand.round != round_of(item):
+            self._begin_round(lane, stand, round_of(item))
         if stand is not None and stand.lost is not None:
             raise stand.lost
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A check that has passed has also left the tree that its calls leave on a file system without layers."""
+        done = yield
+        check = declared(item)
+        stand = self._stands.get(item.callspec.params["lane"].id) if check and on_lane(item) else None  # type: ignore[attr-defined]
+        evidence = item.stash.get(EVIDENCE, None)
+        if check is None or stand is None or stand.reference is None or evidence is None:
+            return done
+        names = item.fixturenames  # type: ignore[attr-defined]
+        if "fs" in names:
+            with timed(stand.seconds, "reference"), timed(evidence.seconds, "reference"):
+                stand.reference.compare(check, names, stand.container(check.capabilities), evidence)
+        return done
 
     def report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
         """Turn what happened in one phase of a check into its verdict, and the verdict into pytest's outcome."""
@@ -271,7 +371,7 @@ class Session:
         evidence = item.stash.get(EVIDENCE, Evidence())
         log = self._logged(lane)
         stand = self._stands.get(lane.id)
-        recorded = None
+        recorded, of_tree = None, []
         if stand is not None:
             broken = stand.recovered(broken, check.capabilities)
             if isinstance(broken, MachineLost):
@@ -280,14 +380,21 @@ class Session:
                 self._down[lane.id] = stand.lost
                 self._told.add(lane.id)
             try:
-                recorded = self.deviations.find(check.identity, stand.deviation_facts(check.provenance))
+                facts = stand.deviation_facts(check.provenance)
+                recorded = self.deviations.find(check.identity, facts)
+                of_tree = self.deviations.of_tree(check.identity, facts)
             except DeviationError as reason:
                 broken = reason
+        if isinstance(broken, TreeDiffers):
+            evidence.observe("reference", "; ".join(broken.differences[:DIFFERENCES]))
         judgement = judge(broken, recorded if call.when == "call" else None, log)
+        if evidence.compared:
+            judgement = judge_tree(judgement, broken, of_tree)
         if self.mutant is not None and self.mutant.trouble():
             judgement = Judgement("error", self.mutant.trouble())
             report.longrepr = f"[error] {judgement.reason}"
-        self._record(lane, check, item, judgement, evidence, log, call.duration)
+        seconds = max(0.0, call.duration - sum(evidence.seconds.values()))
+        self._record(lane, check, item, judgement, evidence, log, seconds)
         return shaped(report, item, judgement)
 
     def _report_teardown(
@@ -308,6 +415,8 @@ class Session:
             self._record(lane, check, item, judgement, evidence, log, before.seconds if before else 0.0)
             report = shaped(report, item, judgement)
         self._conclude()
+        if EVIDENCE in item.stash:
+            del item.stash[EVIDENCE]  # it is in the bundle; many rounds would fill the memory
         return report
 
     def _record(
@@ -317,16 +426,20 @@ class Session:
         item.user_properties[:] = [("lane", lane.id), ("check", check.identity), ("verdict", judgement.verdict)]
         item.user_properties += [(f"observed: {seen.name}", seen.value) for seen in evidence.observations]
         deviation = judgement.deviation.record() if judgement.deviation else None
+        told = (lane.id, check.identity, judgement.verdict) in self._transcribed
         self._pending = Result(
-            lane=lane.id, check=check.identity, nodeid=item.nodeid, verdict=judgement.verdict, at=now(),
-            seconds=round(seconds, 4), reason=judgement.reason, observations=list(evidence.observations),
-            transcript=list(evidence.transcript), omitted_calls=evidence.omitted, kernel_log=log, deviation=deviation,
+            lane=lane.id, check=check.identity, nodeid=item.nodeid.replace(f"{lane.id}-{round_name(item)}", lane.id),
+            verdict=judgement.verdict, at=now(), seconds=round(seconds, 4), reason=judgement.reason,
+            observations=list(evidence.observations), transcript=[] if told else list(evidence.transcript),
+            omitted_calls=0 if told else evidence.omitted, kernel_log=log, deviation=deviation, round=round_of(item),
         )  # fmt: skip
 
     def _conclude(self) -> None:
         """Write the result of the check that has ended; a check has one."""
         if self._pending is not None:
             self._write(self._pending)
+            if self.repeats.rounds > 1:
+                self._transcribed.add((self._pending.lane, self._pending.check, self._pending.verdict))
         self._pending = self._current = None
 
     def _write(self, record: Record) -> None:
@@ -355,6 +468,8 @@ class Session:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self.mutant is not None and self._site is not None and self.mutant.conclusion():
             exitstatus = session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self.bundle is not None and exitstatus == pytest.ExitCode.OK and self.bundle.spoilt():
+            exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.bundle is not None:
             self.bundle.end(int(exitstatus))
         if self.bundle is not None and not self.worker:
@@ -381,6 +496,7 @@ class Session:
 
     def pytest_report_header(self) -> list[str]:
         lines = header(self.lanes, self.engine, self.machine, fio_version())
+        lines += self.order.header() if self.lanes else []
         return lines if self.mutant is None else [*lines, self.mutant.header()]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -441,6 +557,14 @@ def check_deviations() -> Deviations:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
 
 
+def group(item: pytest.Item, places: dict[str, int]) -> Group | None:
+    """What an item is asked together with: its lane's round. None where it has no lane."""
+    if not on_lane(item):
+        return None
+    lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
+    return places[lane.id], lane.id, round_of(item)
+
+
 def on_lane(item: pytest.Item) -> bool:
     return "lane" in getattr(item, "fixturenames", ())
 
@@ -474,6 +598,9 @@ def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -
     """pytest's outcome for a verdict: known is xfailed, fixed fails, unsupported and skipped skip."""
     report.user_properties = list(item.user_properties)
     match judgement.verdict:
+        case "pass":
+            # Also where the test has raised: its tree differs from the reference's as recorded.
+            report.outcome, report.longrepr = "passed", None
         case "known":
             assert judgement.deviation
             report.outcome = "skipped"
@@ -504,6 +631,7 @@ def skipped(report: pytest.TestReport, item: pytest.Item, reason: str) -> pytest
     return report
 
 
+@functools.cache
 def suite_version(root: Path) -> dict[str, Any]:
     """The suite's version, and its commit where it runs from a checkout."""
     from importlib.metadata import version

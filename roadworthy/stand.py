@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,15 +27,18 @@ from roadworthy.evidence import Evidence
 from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.features import Feature
 from roadworthy.lanes import Lane
-from roadworthy.layers import Directory, Entry, SparseFile, flattened, layer_tar, write_archive
+from roadworthy.layers import Directory, Entry, SparseFile, entry, flattened, layer_tar, write_archive
 from roadworthy.machines.backing import GIB, RECIPES, Backing, fresh
 from roadworthy.machines.guest_host import GuestHost
 from roadworthy.machines.guest_path import GuestPath
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.preparation import lay_out_through
+from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import MachineLost, Precondition, Unsupported
+from roadworthy.reference import Reference
 from roadworthy.site import Site
+from roadworthy.software import Software, software
 from roadworthy.storage import Storage
 from roadworthy.toolbox import Toolbox, fio_version, toolbox
 from roadworthy.trees import lay_out
@@ -90,6 +93,11 @@ class Stand:
     keep: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     shared: dict[frozenset[str], Container] = field(default_factory=dict)
+    programs: Software | None = None
+    #: Compares the trees that checks leave, where that is wanted.
+    reference: Reference | None = None
+    #: Which asking of the checks this is, counted from 1.
+    round: int = 1
     #: Why no further check can be asked, once that is so.
     lost: EngineFailed | None = None
 
@@ -146,6 +154,23 @@ class Stand:
         if gone is not None:
             gone.remove()
 
+    def compare_trees(self) -> None:
+        """From now on, compare the trees that checks leave with the reference's."""
+        self.reference = Reference(self.backing.path("volume"), self.lane.driver.links_layers)
+
+    def begin_round(self, checks: Sequence[Declared], turn: int) -> None:
+        """Ask the checks once more as if for the first time: in fresh containers, with their trees laid out anew."""
+        for container in self.shared.values():
+            container.remove()
+        self.shared.clear()
+        here = self.backing.path("volume")
+        old = self.home.inside(here / f".round{self.round}")
+        self.home.run(["mv", self.home.inside(here / "c"), old])
+        with suppress(ProgramFailed):  # what a check has made immutable stays, out of the way
+            self.home.run(["rm", "-rf", old])
+        lay_out_on_volume(self, sorted_trees(self, checks)[1], here)
+        self.round = turn
+
     def place(self, check: Declared) -> str:
         """The check's directory, as its containers see it."""
         on_volume = self.native or check.provenance == "volume"
@@ -164,6 +189,13 @@ class Stand:
 
     def storage(self, check: Declared) -> Storage:
         return Storage(self.lane.driver, self.backing, self.engine, self.image, self.place(check))
+
+    def software(self, accept_expired: bool, stage: Stage) -> Software:
+        """Real programs for this lane's containers; put onto its volume at the first use."""
+        if self.programs is None:
+            with timed(self.seconds, "software"):
+                self.programs = software(self.container(), accept_expired, stage)
+        return self.programs
 
     @cached_property
     def engine_said(self) -> Mapping[str, Any]:
@@ -250,6 +282,7 @@ def daemon(
         with stage(f"starting {kind.program}"):
             if site.mutant is not None:
                 extra = [*extra, *site.mutant.arm(place)]
+                kind = site.mutant.lying(kind)
             engine = kind(place, backing, driver, [*driver.backing_options(backing), *options], site.cgroup, extra)
         yield place, backing, engine
     finally:
@@ -319,6 +352,13 @@ def bring_up(
 
 def load_trees(stand: Stand, checks: Sequence[Declared]) -> None:
     """Put every check's trees where its containers find them."""
+    in_image, on_volume = sorted_trees(stand, checks)
+    lay_out_on_volume(stand, on_volume, stand.backing.path("volume"))
+    load_image(stand, in_image)
+
+
+def sorted_trees(stand: Stand, checks: Sequence[Declared]) -> tuple[list[dict[str, Entry]], dict[str, Entry]]:
+    """The layers of the lane's image, the lowest first, and what lies on its volume."""
     in_image: list[dict[str, Entry]] = [dict(SKELETON)]
     on_volume: dict[str, Entry] = {"c": Directory()}
     for check in checks:
@@ -330,23 +370,32 @@ def load_trees(stand: Stand, checks: Sequence[Declared]) -> None:
             if depth == len(in_image):
                 in_image.append({})
             in_image[depth].update(tree)
-    root = stand.backing.path("volume")
-    if isinstance(root, GuestPath):
-        assert isinstance(stand.machine, GuestHost)
-        process = stand.machine.process(root)
-        try:
-            lay_out_through(process, on_volume)
-        finally:
-            process.leave()  # its working directory would hold the file system
-    else:
-        lay_out(on_volume, root)
+    return in_image, on_volume
+
+
+def load_image(stand: Stand, in_image: Sequence[dict[str, Entry]]) -> None:
+    """The lane's image, of these layers."""
     archive = io.BytesIO()
     write_archive(archive, stand.image, [layer_tar(tree) for tree in in_image])
     # A guest's network is slow, and what checks put into layers packs well.
-    packed = gzip.compress(archive.getvalue(), 1) if isinstance(root, GuestPath) else archive.getvalue()
-    stand.engine.client.images.load(packed)
+    guest = isinstance(stand.backing.path("volume"), GuestPath)
+    stand.engine.client.images.load(gzip.compress(archive.getvalue(), 1) if guest else archive.getvalue())
     if not stand.native and not stand.lane.driver.sealed_layers:
         dig_holes(stand, in_image)
+
+
+def lay_out_on_volume(stand: Stand, tree: Mapping[str, Any], root: PlacePath) -> None:
+    """Make a tree in a directory of the backing file system, wherever it lies."""
+    values = {path: entry(value) for path, value in tree.items()}
+    if not isinstance(root, GuestPath):
+        lay_out(values, root)
+        return
+    assert isinstance(stand.machine, GuestHost)
+    process = stand.machine.process(root)
+    try:
+        lay_out_through(process, values)
+    finally:
+        process.leave()  # its working directory would hold the file system
 
 
 def dig_holes(stand: Stand, trees: Sequence[dict[str, Entry]]) -> None:

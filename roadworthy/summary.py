@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.records import WORST_FIRST, Verdict
+from reports.records import WORST_FIRST, Result, Verdict
+from reports.repeats import Tally, by_check, upper_bound, worst_of
 from roadworthy.lanes import Lane
 from roadworthy.machines.host import Host
 from roadworthy.results import BundleWriter
@@ -42,7 +43,8 @@ def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Pa
     width = max(len(lane.id) for lane in lanes)
     for lane in lanes:
         mine = [result for result in bundle.results if result.lane == lane.id]
-        counts = Counter(result.verdict for result in mine)
+        rounds = by_check(mine)
+        counts = Counter(worst_of(found).verdict for found in rounds.values())
         reporter.write(f"{lane.id:<{width}}")
         for verdict in WORST_FIRST:
             if counts[verdict]:
@@ -53,15 +55,36 @@ def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Pa
         reporter.write_line("")
         spent = {**(record.seconds if record else {}), "checks": sum(result.seconds for result in mine)}
         reporter.write_line(" " * width + "  " + ", ".join(f"{name} {took:.1f} s" for name, took in spent.items()))
+        for line in stability(rounds):
+            reporter.write_line(line)
     if bundle.results:
         table(reporter, lanes, bundle)
     for found in bundle.benchmarks:
         said = f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}] of {found.baseline.name}"
         why = f" ({found.reason})" if found.reason else ""
         reporter.write_line(f"{found.lane}  {found.benchmark}: {found.verdict}, {found.metric} {said}{why}")
+    for sentence in bundle.void():
+        reporter.write_line(f"void: {sentence}", red=True)
     reporter.write_line(f"bundle: {bundle.path}")
     if page is not None:
         reporter.write_line(f"page:   {page}")
+
+
+def stability(rounds: Mapping[Any, Sequence[Result]]) -> Iterator[str]:
+    """What the rounds of a lane's checks say of flakiness; nothing where each was asked once."""
+    tallies = {check: Tally.of(found) for (_, check), found in rounds.items()}
+    most = max((tally.rounds for tally in tallies.values()), default=0)
+    if most < 2:
+        return
+    odd = sum(tally.odd for tally in tallies.values())
+    asked = sum(tally.rounds for tally in tallies.values())
+    unsteady = {check: tally for check, tally in tallies.items() if tally.flaky}
+    yield (
+        f"{most} rounds of {len(tallies)} checks: {len(unsteady)} flaky; {odd} of {asked} verdicts differ, below "
+        f"{upper_bound(odd, asked):.2g} over all at 95 %, and a check that never did below {upper_bound(0, most):.2g}"
+    )
+    for check, tally in unsteady.items():
+        yield f"  flaky: {check}: {tally}; {tally.sentence()}"
 
 
 def written(reporter: Any, text: str, verdict: Verdict) -> None:

@@ -49,6 +49,8 @@ class Driver:
     info_fields: ClassVar[tuple[str, ...]] = ()
     #: How a deletion looks in the writable layer: `character device 0:0`, `.wh. file` or `nothing`.
     whiteout_form: ClassVar[str] = "nothing"
+    #: Whether a file of an image has a hard link for every layer above its own, which its link count then shows.
+    links_layers: ClassVar[bool] = False
     #: The file system that a container's root shows in the mount table; empty: that of the backing.
     root_file_system: ClassVar[str] = ""
     #: statfs(2)'s f_type inside a container; 0: that of the backing.

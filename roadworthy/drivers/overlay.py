@@ -25,6 +25,7 @@ class Overlay(Driver):
     layout = ("overlay",)
     info_fields = ("Backing Filesystem", "Supports d_type")
     whiteout_form = "character device 0:0"
+    links_layers = True
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
 

@@ -35,6 +35,7 @@ class Zfs(Driver):
     name = "zfs"
     backings = ("zfs",)
     features = LAYERS | SIZE_LIMIT
+    root_file_system = "zfs"
     packages = ("zfsutils-linux",)
     layout = ("zfs/graph",)
     info_fields = ("Zpool", "Zpool Health", "Parent Dataset", "Space Used By Parent", "Space Available",
