@@ -37,7 +37,8 @@ def test_one_byte_takes_a_block(fs, storage, observe):
     with storage.growth() as growth:
         fs.pwrite(fs.open("big", O_WRONLY), b"X", 8 * MIB)
     observe("space taken", growth)
-    assert growth.bytes < MIB, f"one byte took {growth}"
+    # A thin pool gives one block of half a MiB to the byte and another one to the inode.
+    assert growth.bytes < 2 * MIB, f"one byte took {growth}"
 
 
 @check("copyup/second-write-free", claim="S45", source="overlayfs.rst, Non-directories")
