@@ -2,6 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DRIVER ?= overlay2
+TIER ?= smoke
 BUNDLES ?= $(wildcard bundles/*)
 
 # What the suite calls. The Docker package's own service is not started, see `packages`.
@@ -30,8 +31,8 @@ check: .venv/ready ## format, lint, types and unit tests: under a minute, no roo
 	.venv/bin/mypy
 	.venv/bin/pytest tests/unit tests/reports -q
 
-bench: packages .venv/ready ## benchmarks on DRIVER against native
-	.venv/bin/pytest bench --driver=$(DRIVER)
+bench: packages .venv/ready ## benchmarks of TIER (smoke, nightly, weekly) on DRIVER against native
+	.venv/bin/pytest bench --driver=$(DRIVER) -m $(TIER) --benchmark-only
 
 sensitivity: packages .venv/ready ## prove that checks can fail: faulty drivers, and which checks notice them
 	.venv/bin/python -m mutants --driver=$(DRIVER) --kills=build/kills.json

@@ -4,7 +4,8 @@
 
 Runs in the lane's capsule and dies with it, so nothing of it needs a line in the ledger. runc connects to SOCKET at
 each `create` and `exec`, and passes a notification descriptor (OCI runtime-spec, config-linux.md, "listenerPath").
-HITS gets one line for each call whose outcome was changed: the working directory of its process, a tab, the call.
+HITS gets one line for each call whose outcome is changed: the working directory of its process, a tab, the call. A call
+that was interrupted comes again, and has two.
 """
 
 # System calls on descriptors and /proc links, not paths of ours.
@@ -63,8 +64,10 @@ def answer(listener: int, notification: Notification, fault: Fault, hits: Hits) 
         directory = target.directory if decided is not None else ""
         if not isinstance(decided, Descriptor):
             target.close()  # a writer of ours would make the program busy that the caller executes next
-        if deliver(listener, notification.identity, decided) and decided is not None:
+        if decided is not None:
+            # Before the answer: whoever waits for the call may count the hits as soon as it has returned.
             hits.add(directory, name)
+        deliver(listener, notification.identity, decided)
     except OSError:
         pass  # its process died while it was being answered
     finally:
@@ -81,7 +84,7 @@ def decide(call: Call, fault: Fault) -> Answer | None:
 
 
 def deliver(listener: int, identity: int, decided: Answer | None) -> bool:
-    """Send an answer. False if the call was interrupted: it comes again, with a new identity."""
+    """Send an answer. False if the call was interrupted."""
     match decided:
         case None | Proceed():
             return send(listener, identity, proceed=True)

@@ -127,7 +127,9 @@ class Reference:
         finally:
             shutil.rmtree(self.volume / top, ignore_errors=True)
         # Programs write the clock's times, and names of their own choice, into files.
-        besides = CONTENTS if any(one.call == "run" for one in made) else frozenset()
+        besides = CONTENTS if any(one.call == "run" for one in made) else frozenset[str]()
+        if self.links_layers:
+            besides |= {"links"}
         return differing + differences(wanted, tree, {there: here}, besides)
 
     def lay_out(self, check: Declared, here: str, top: str) -> None:

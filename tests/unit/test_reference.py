@@ -179,6 +179,18 @@ def test_what_programs_write_is_not_compared(tmp_path, monkeypatch):
         assert [difference.split()[3] for difference in told.value.differences] == fields
 
 
+def test_counts_of_links_are_not_compared_where_layers_are_linked(tmp_path, monkeypatch):
+    """What the driver does to every file of an image is not told of each; other drivers' counts are compared."""
+    container = SimpleNamespace(exchange=lambda: "talk", process=lambda *_: FakeProcess())
+    monkeypatch.setattr(reference, "Process", lambda *_: Again(getpid=1))
+    monkeypatch.setattr(reference, "walked", lambda *_: next(walks))
+    walks = iter([{"f": {**FILE, "links": "5"}}, {"f": FILE}] * 2)
+    calls = [call("getpid", answer=1)]
+    Reference(tmp_path, links_layers=True).compare(check(), ["fs"], container, Evidence(made=list(calls)))
+    with pytest.raises(TreeDiffers, match="links is 5 against 1"):
+        Reference(tmp_path).compare(check(), ["fs"], container, Evidence(made=list(calls)))
+
+
 def test_what_is_missing_and_what_is_there_is_told():
     """The listings are compared, too."""
     assert differences({"a": FILE}, {"b": FILE}, NAMES) == ["a is missing", "b is there"]
