@@ -174,6 +174,9 @@ def answer(guards: Mapping[str, bool], analysis: Analysis | None, void: str) -> 
     if analysis is None:
         return "invalid", f"not true: {void}" if void else "no row in which all guards held"
     if analysis.twin.verdict in ("slower", "faster"):
-        said = f"the baseline is {analysis.twin.verdict} than itself ({analysis.twin.ratio:.2f}): nothing can be told"
-        return "inconclusive", said
+        # How far the baseline is from itself is the least that a difference has to exceed.
+        itself = max(analysis.twin.high, 1 / analysis.twin.low)
+        if not (analysis.ratio.low > itself or analysis.ratio.high < 1 / itself):
+            said = f"the baseline is {analysis.twin.verdict} than itself ({analysis.twin.ratio:.2f}): nothing can be told"
+            return "inconclusive", said
     return analysis.ratio.verdict, ""

@@ -121,11 +121,13 @@ def test_a_broken_guard_is_the_answer():
 
 
 def test_a_baseline_that_differs_from_itself_decides_nothing():
-    """The A/A arm is asked before the ratio is believed."""
+    """The A/A arm is asked before the ratio is believed: a difference has to exceed the baseline's own."""
     baseline, _, arm = simulated(1.5, 5)
-    verdict, reason = answer({}, analyse(NAMES, baseline, [2 * value for value in baseline], arm), "")
+    again = [2 * value for value in baseline]
+    verdict, reason = answer({}, analyse(NAMES, baseline, again, arm), "")
     assert verdict == "inconclusive"
     assert "than itself" in reason
+    assert answer({}, analyse(NAMES, baseline, again, [400 * value for value in arm]), "") == ("slower", "")
 
 
 def test_a_slope_is_found_and_a_flat_line_is_not_one():
