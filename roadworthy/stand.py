@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from docker.errors import DockerException
@@ -21,7 +21,7 @@ from roadworthy.deviations import Facts, parameters, version
 from roadworthy.drivers import Driver
 from roadworthy.drivers.native import Native
 from roadworthy.engines import engine_kind
-from roadworthy.engines.containers import SKELETON, VOLUME, Container, Containers
+from roadworthy.engines.containers import SKELETON, SOFTWARE, VOLUME, Container, Containers
 from roadworthy.engines.engine import Engine, EngineFailed
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import AgentFault, CallHung
@@ -159,15 +159,18 @@ class Stand:
         self.reference = Reference(self.backing.path("volume"), self.lane.driver.links_layers)
 
     def begin_round(self, checks: Sequence[Declared], turn: int) -> None:
-        """Ask the checks once more as if for the first time: in fresh containers, with their trees laid out anew."""
+        """Ask the checks once more as if for the first time: in fresh containers, with a volume laid out anew."""
         for container in self.shared.values():
             container.remove()
         self.shared.clear()
-        here = self.backing.path("volume")
-        old = self.home.inside(here / f".round{self.round}")
-        self.home.run(["mv", self.home.inside(here / "c"), old])
+        here, old = self.backing.path("volume"), self.backing.path(f"volume.round{self.round}")
+        self.home.run(["mv", self.home.inside(here), self.home.inside(old)])
+        here.mkdir()
+        programs = PurePosixPath(SOFTWARE).relative_to(VOLUME)
+        if (old / programs).is_dir():
+            self.home.run(["mv", self.home.inside(old / programs), self.home.inside(here)])
         with suppress(ProgramFailed):  # what a check has made immutable stays, out of the way
-            self.home.run(["rm", "-rf", old])
+            self.home.run(["rm", "-rf", self.home.inside(old)])
         lay_out_on_volume(self, sorted_trees(self, checks)[1], here)
         self.round = turn
 

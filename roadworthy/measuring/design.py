@@ -6,6 +6,7 @@ another is taken in its place.
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -19,6 +20,7 @@ Side = Literal["baseline", "again", "arm"]
 #: A place on the axis of a sweep, or a phase of what is measured by its name, or both; None where there is neither.
 Point = TypeVar("Point", bound=Hashable)
 SIDES: tuple[Side, ...] = ("baseline", "again", "arm")
+ORDERS = tuple(itertools.permutations(SIDES))
 #: Below this an interval of a median says little.
 LEAST_ROWS = 12
 #: The interval is narrow enough at this half-width.
@@ -67,10 +69,14 @@ def rows(
     dice = random.Random(seed)
     begun = clock()
     samples: dict[Point, list[Sample]] = {}
+    orders: list[tuple[Side, ...]] = []
     number = 0
     while True:
         before()
-        for order, side in enumerate(dice.sample(SIDES, 3)):
+        if not orders:
+            # Each of the six orders once in six rows: who comes first pays for what the row before has left behind.
+            orders = dice.sample(ORDERS, len(ORDERS))
+        for order, side in enumerate(orders.pop()):
             for point, found in measure(side).items():
                 samples.setdefault(point, []).append(
                     Sample(

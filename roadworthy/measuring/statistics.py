@@ -177,6 +177,6 @@ def answer(guards: Mapping[str, bool], analysis: Analysis | None, void: str) -> 
         # How far the baseline is from itself is the least that a difference has to exceed.
         itself = max(analysis.twin.high, 1 / analysis.twin.low)
         if not (analysis.ratio.low > itself or analysis.ratio.high < 1 / itself):
-            said = f"the baseline is {analysis.twin.verdict} than itself ({analysis.twin.ratio:.2f}): nothing can be told"
-            return "inconclusive", said
+            own = f"{analysis.twin.verdict} than itself ({analysis.twin.ratio:.2f})"
+            return "inconclusive", f"the baseline is {own}: nothing can be told"
     return analysis.ratio.verdict, ""

@@ -21,6 +21,7 @@ def test_spoils(fs, container, engine, observe):
     fs.store("f", b"spoiled")
     fs.rmdir("d__dir")
     fs.mkdir("new")
+    fs.mkdir(f"/volume/{fs.directory.rpartition('/')[2]}-beside")
 
 @check("sample/other")
 def test_other(fs, container, observe):

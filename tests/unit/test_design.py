@@ -1,6 +1,7 @@
 """Rows of measurements: three sides in random order, void rows kept, an end that is reached."""
 
 import itertools
+from collections import Counter
 
 from roadworthy.measuring.design import MOST_VOID, Budget, Measured, rows
 from roadworthy.measuring.statistics import whole_rows
@@ -31,6 +32,13 @@ def test_a_row_has_three_sides_in_an_order_that_changes():
     )
     orders = {tuple(s.side for s in sorted(found, key=lambda s: s.order) if s.row == row) for row in range(12)}
     assert len(orders) > 2
+
+
+def test_every_side_has_every_place_as_often():
+    """Six rows have each order once, so that nobody is first, and pays for what was left behind, more often."""
+    found = rows(Budget(0.0), alternating(), clock=Clock(1))[None]
+    places = Counter((sample.side, sample.order) for sample in found if sample.row < 12)
+    assert set(places.values()) == {4}
 
 
 def test_the_same_seed_gives_the_same_order():
