@@ -159,7 +159,10 @@ class Stand:
         self.reference = Reference(self.backing.path("volume"), self.lane.driver.links_layers)
 
     def begin_round(self, checks: Sequence[Declared], turn: int) -> None:
-        """Ask the checks once more as if for the first time: in fresh containers, with a volume laid out anew."""
+        """Ask the checks once more as if for the first time: fresh containers, and image and volume made anew.
+
+        The layers are no more what they were: fuse-overlayfs, say, moves the access times of files in them.
+        """
         for container in self.shared.values():
             container.remove()
         self.shared.clear()
@@ -171,7 +174,8 @@ class Stand:
             self.home.run(["mv", self.home.inside(old / programs), self.home.inside(here)])
         with suppress(ProgramFailed):  # what a check has made immutable stays, out of the way
             self.home.run(["rm", "-rf", self.home.inside(old)])
-        lay_out_on_volume(self, sorted_trees(self, checks)[1], here)
+        self.engine.client.images.remove(self.image, force=True)
+        load_trees(self, checks)
         self.round = turn
 
     def place(self, check: Declared) -> str:

@@ -77,6 +77,25 @@ def test_every_round_finds_its_trees_as_they_were(start, driver):
     assert run.left() == []
 
 
+def test_every_round_has_layers_of_its_own(start):
+    """What a round has done to the image's layers, the next one does not see."""
+    run = start(
+        """
+@check("sample/spoils-its-layer")
+@lower(f=b"lower")
+def test_layer(fs, storage):
+    '''It finds its layer, and spoils it.'''
+    layer = storage.lower("f")
+    assert layer.read_bytes() == b"lower"
+    layer.write_bytes(b"spoiled")
+""",
+        "--repeat=2",
+    )
+    assert run.end() == 0, run.text()[-3000:]
+    assert [result["verdict"] for result in run.results()] == ["pass", "pass"]
+    assert run.left() == []
+
+
 def test_an_isolated_check_has_a_container_of_its_own(start):
     """With --isolate no two checks share a container; the verdicts are what they are without."""
     run = start(SPOILING, "--isolate")
