@@ -1,7 +1,8 @@
 """Recorded deviations: promises that are known to be broken on some lanes, with condition, reason and source.
 
 They lie in `conformance/deviations/*.toml`, one table a check. A break that matches a recorded one is `known`; a break
-with another signature is a `fail`; a recorded break that does not happen is `fixed`, which fails the run.
+with another signature is a `fail`; a recorded break that does not happen is `fixed`, which fails the run, unless it is
+recorded as a race, which some runs lose and some win.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from reports import records
 from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
 
-KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree"}
+KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race"}
 NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS}
 ENGINES = ("docker", "podman")
 PROVENANCES = ("lower", "lower-deep", "upper", "copied-up", "volume")
@@ -50,7 +51,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Entry:
-    """One recorded deviation: of the promise, or with `tree` of what the check leaves behind."""
+    """One recorded deviation: of the promise, or with `tree` of what the check leaves behind.
+
+    With `race` it depends on who comes first: a run in which it does not happen has not shown that it cannot.
+    """
 
     check: str
     when: Mapping[str, tuple[str, ...]]
@@ -60,6 +64,7 @@ class Entry:
     file: str
     line: int
     tree: bool = False
+    race: bool = False
 
     def applies(self, check: str, facts: Facts) -> bool:
         """Whether it speaks of this check (with or without its case) on a lane with these facts."""
@@ -198,10 +203,13 @@ def entry(check: str, row: Any, place: str, known: set[str]) -> Entry:
         check_condition(key, values, refuse, nearest)
         conditions[key] = values
     file, _, line = place.rpartition(":")
-    if not isinstance(row.get("tree", False), bool):
-        raise refuse(f"tree is true or false, not {row['tree']!r}")
-    tree = row.get("tree", any_tree)
-    return Entry(check, conditions, row["signature"], row["why"], row["source"], file, int(line), tree)
+    for key in ("tree", "race"):
+        if not isinstance(row.get(key, False), bool):
+            raise refuse(f"{key} is true or false, not {row[key]!r}")
+    tree, race = row.get("tree", any_tree), row.get("race", False)
+    if tree and race:
+        raise refuse("a tree that a check leaves is compared whole, and no race: say tree or race")
+    return Entry(check, conditions, row["signature"], row["why"], row["source"], file, int(line), tree, race)
 
 
 def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any) -> None:

@@ -34,6 +34,8 @@ def judge(outcome: BaseException | None, recorded: Entry | None, kernel_log: lis
     if outcome is not None and (failing := device_trouble(kernel_log)):
         return Judgement("error", f"a device of this host failed: {failing}")
     match outcome:
+        case None if recorded is not None and recorded.race:
+            return Judgement("known", f"a race, and this time the promise was kept: {recorded.why}", recorded)
         case None if recorded is not None:
             return Judgement("fixed", f"the recorded deviation did not happen: {recorded.why}", recorded)
         case None:

@@ -23,6 +23,18 @@ def test_shared_mapping_of_a_reader_sees_a_write(fs, observe):
     assert observed == "fresh"
 
 
+@check("mmap/ro-shared-map-sees-truncate", source="POSIX.1-2017, truncate(), mmap()", provenance=(*EVERYWHERE, "volume"))
+@lower(foo=b"0123456789" + bytes(PAGE - 10))
+def test_shared_mapping_of_a_reader_sees_a_cut(fs, observe):
+    """A shared mapping of a descriptor opened read-only shows zeroes behind the end that a later truncation by name set."""
+    mapping = fs.mmap(fs.open("foo", O_RDONLY), PAGE, PROT_READ, MAP_SHARED)
+    assert fs.peek(mapping, 10) == b"0123456789"
+    fs.truncate("foo", 3)
+    shown = fs.peek(mapping, 10)
+    observe("mapping shows", shown)
+    assert shown == b"012" + bytes(7)
+
+
 @check("mmap/new-map-from-old-ro-fd", claim="S48", source="POSIX.1-2017, mmap()", provenance=EVERYWHERE)
 @lower(foo=b"old" + bytes(PAGE - 3))
 def test_mapping_made_after_a_write_from_a_descriptor_opened_before(fs, observe):

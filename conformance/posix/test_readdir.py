@@ -192,6 +192,33 @@ def test_position_is_good_for_another_descriptor(fs, observe):
     assert found == [entry.name for entry in entries[81:]]
 
 
+@check("readdir/listing-goes-on", source="POSIX.1-2017, readdir()", provenance=("lower", "upper", "copied-up"))
+@pytest.mark.parametrize("change", ["unlink", "create"])
+@lower(MANY)
+def test_listing_in_pieces_goes_on_while_entries_change(fs, other, observe, change):
+    """A listing in pieces, after each of which another process removes or makes files, has each that stays, once."""
+    other.store("dir/new", b"")
+    assert fs.listdir("dir") == [*NAMES, "new"]
+    directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
+    listed, removed, piece = [], set(), 0
+    while entries := fs.getdents(directory, 1024):
+        found = [entry.name for entry in entries if entry.name in NAMES]
+        listed += found
+        if change == "create":
+            for number in range(10):
+                other.store(f"dir/new-{piece}-{number}", b"")
+        elif found:
+            other.unlink(f"dir/{found[0]}")
+            removed.add(found[0])
+        piece += 1
+    repeated = len(listed) - len(set(listed))
+    lost = len(set(NAMES) - removed - set(listed))
+    observe("pieces", piece)
+    observe("names that stay", f"{lost} lost, {repeated} repeated")
+    assert piece > 2
+    assert f"{lost} lost, {repeated} repeated" == "0 lost, 0 repeated"
+
+
 @check(
     "readdir/concurrent-mutation", source="POSIX.1-2017, readdir(); xfstests overlay/019", provenance=("lower", "upper")
 )

@@ -107,6 +107,20 @@ def test_exchange_of_an_old_and_a_new_directory(fs, observe):
     assert fs.listdir("old") == []
 
 
+@check("rename/exchange-file-with-lower-dir", claim="S49", source="rename(2), RENAME_EXCHANGE")
+@lower({"old/from-image": b"within"})
+def test_exchange_of_a_new_file_and_an_old_directory(fs, observe):
+    """A new file and an old directory can exchange their names, and the directory keeps what is in it."""
+    fs.store("new", b"file")
+    outcome = fs.attempt.renameat2("new", "old", RENAME_EXCHANGE)
+    observe("exchange", outcome)
+    assert outcome == "success"
+    assert fs.load("old") == b"file"
+    observe("listing of the directory", fs.attempt.listdir("new"))
+    assert fs.listdir("new") == ["from-image"]
+    assert fs.load("new/from-image") == b"within"
+
+
 @check("rename/noreplace", source="rename(2), RENAME_NOREPLACE", provenance=("lower", "upper", "copied-up"))
 @lower(target=b"old")
 def test_no_replacement_of_what_exists(fs, observe):

@@ -67,6 +67,7 @@ RULES = (
     Rule("rename/lower-populated-dir", MOVES, ("answer",), ("lower directory", "populated"), "EXDEV"),
     Rule("rename/lower-empty-dir", MOVES, ("answer",), ("lower directory", "empty"), "EXDEV"),
     Rule("rename/exchange-lower-dirs", ("exchange",), ("answer",), ("lower directory",), "EXDEV"),
+    Rule("rename/exchange-file-with-lower-dir", ("exchange",), ("answer",), ("lower directory",), "EXDEV"),
     Rule("rename/directory-over-removed-file", what=("answer", "entry"), state="whiteout", after=("mkdir", "rename")),
     Rule(
         "rename/directory-over-removed-file", what=("answer", "entry"), state="whiteout", after=("mkdir", "noreplace")

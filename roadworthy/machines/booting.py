@@ -16,7 +16,7 @@ from roadworthy.machines.host import Host
 from roadworthy.machines.initramfs import busybox
 from roadworthy.machines.kernels import kernel, modules_image
 from roadworthy.machines.qemu import PACKAGE, PROGRAM, Disk, Hardware
-from roadworthy.machines.room import room
+from roadworthy.machines.room import processors, room
 from roadworthy.machines.rooted import RootedHost
 from roadworthy.machines.toolbox_disk import toolbox_image
 from roadworthy.machines.zfs import with_zfs
@@ -77,7 +77,9 @@ def machine(wanted: Wanted, site: Site, stage: Stage, accept_expired: bool = Fal
         if modules is not None:
             held.enter_context(modules.held())
             disks.append(Disk("modules", modules.path / "modules.ext4"))
-        hardware = Hardware(found, shell, tuple(disks), command_line=wanted.command_line)
+        hardware = Hardware(
+            found, shell, tuple(disks), processors=processors(), command_line=wanted.command_line
+        )
         with stage("waiting for room for another virtual machine"):
             held.enter_context(room(hardware.memory))
         with stage(f"booting Linux {found.release}"):

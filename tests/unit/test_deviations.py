@@ -154,6 +154,8 @@ REFUSED = {
     "bad engine range": (OFF, 'engine = "docker 20.10"', "'20.10' is no version range"),
     "unknown engine": (OFF, 'engine = "docker-20.10"', "unknown engine 'docker-20.10'; did you mean 'docker'"),
     "empty engine": (OFF, 'engine = ""', "unknown engine ''"),
+    "race is no truth": ('source = "a document"', 'source = "a"\nrace = "yes"', "race is true or false, not 'yes'"),
+    "race of a tree": ('source = "a document"', 'source = "a"\nrace = true\ntree = true', "say tree or race"),
     "review is no date": (
         'source = "a document"',
         'source = "a"\nreview = "soon"',

@@ -12,6 +12,7 @@ from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.verdicts import first_line, judge
 
 RECORDED = Entry("rename/d", {"driver": ("overlay2",)}, "EXDEV", "no redirect", "a document", "rename.toml", 3)
+RACE = Entry("readdir/d", {"driver": ("fuse",)}, "EXDEV", "who comes first", "a document", "readdir.toml", 3, race=True)
 BUG = ["eth0: link up", "BUG: kernel NULL pointer dereference, address: 0000000000000008"]
 FAILING = ["I/O error, dev loop0, sector 8 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2"]
 
@@ -20,6 +21,9 @@ TABLE = [
     (None, None, [], "pass", ""),
     (None, None, ["overlayfs: upper fs does not support RENAME_WHITEOUT"], "pass", ""),
     (None, RECORDED, [], "fixed", "the recorded deviation did not happen: no redirect"),
+    (None, RACE, [], "known", "a race, and this time the promise was kept: who comes first"),
+    (Refused("rename('a', 'b')", "EXDEV"), RACE, [], "known", "rename('a', 'b') was refused with EXDEV"),
+    (Refused("rename('a', 'b')", "EIO"), RACE, [], "fail", "another signature: EXDEV"),
     (AssertionError("assert 1 == 2\nmore"), None, [], "fail", "assert 1 == 2"),
     (AssertionError(), None, [], "fail", "AssertionError"),
     (Refused("rename('a', 'b')", "EXDEV"), None, [], "fail", "rename('a', 'b') was refused with EXDEV"),
