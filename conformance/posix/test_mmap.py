@@ -23,10 +23,12 @@ def test_shared_mapping_of_a_reader_sees_a_write(fs, observe):
     assert observed == "fresh"
 
 
-@check("mmap/ro-shared-map-sees-truncate", source="POSIX.1-2017, truncate(), mmap()", provenance=(*EVERYWHERE, "volume"))
+@check(
+    "mmap/ro-shared-map-sees-truncate", source="POSIX.1-2017, truncate(), mmap()", provenance=(*EVERYWHERE, "volume")
+)
 @lower(foo=b"0123456789" + bytes(PAGE - 10))
 def test_shared_mapping_of_a_reader_sees_a_cut(fs, observe):
-    """A shared mapping of a descriptor opened read-only shows zeroes behind the end that a later truncation by name set."""
+    """A shared mapping of a descriptor opened read-only shows zeroes behind the end that a truncation by name set."""
     mapping = fs.mmap(fs.open("foo", O_RDONLY), PAGE, PROT_READ, MAP_SHARED)
     assert fs.peek(mapping, 10) == b"0123456789"
     fs.truncate("foo", 3)

@@ -210,6 +210,7 @@ def test_nested_engine_keeps_its_layers_in_the_container(fs, software, observe):
 def test_nested_engine_writes_to_a_volume(fs, software, observe):
     """An engine in the container can use a directory of the image as a layer, and write to a volume."""
     place = f"/volume/{basename(fs.directory)}-nested"
+    assert fs.run(*software.command("rm", "-rf", place)) == (0, "")  # an earlier round's: the volume outlives it
     for path in (place, f"{place}/upper", f"{place}/work"):
         fs.mkdir(path)
     options = f"lowerdir=lower,upperdir={place}/upper,workdir={place}/work"

@@ -27,6 +27,12 @@ def fsync_of_directory_refused(call: Call) -> Answer | None:
     return Error(errno.EINVAL) if stat.S_ISDIR(os.fstat(call.subject()).st_mode) else None
 
 
+@fault("fsync-fails")
+def fsync_fails(call: Call) -> Answer | None:
+    """A file cannot be written to the device."""
+    return Error(errno.EIO) if stat.S_ISREG(os.fstat(call.subject()).st_mode) else None
+
+
 @fault("msync-does-nothing")
 def msync_does_nothing(_call: Call) -> Answer | None:
     """Success, and nothing reaches the device."""

@@ -22,6 +22,13 @@ def symlink_target_cut(call: Call) -> Answer | None:
     return Value()
 
 
+@fault("link-refused")
+def link_refused(call: Call) -> Answer | None:
+    """There are no hard links, as on file systems that do not know them."""
+    ends = Ends(call)
+    return Error(errno.EPERM) if ends.plain_file and ends.target is None else None
+
+
 @fault("link-copies")
 def link_copies(call: Call) -> Answer | None:
     """A hard link is a copy."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import struct
 
 from mutants.call import Answer, Call, Error, Value, fault
 
 F_SETLEASE = 1024
 F_OFD_SETLK = 37
+SETTING = (fcntl.F_SETLK, F_OFD_SETLK)
 
 
 @fault("flock-granted-twice")
@@ -20,7 +22,16 @@ def flock_granted_twice(call: Call) -> Answer | None:
 @fault("record-lock-granted-twice")
 def record_lock_granted_twice(call: Call) -> Answer | None:
     """fcntl(2) grants every record lock and holds none."""
-    return Value() if call.integer(1) in (fcntl.F_SETLK, F_OFD_SETLK) else None
+    return Value() if call.integer(1) in SETTING else None
+
+
+@fault("record-lock-refused")
+def record_lock_refused(call: Call) -> Answer | None:
+    """fcntl(2) says of each record lock that another process holds one."""
+    if call.integer(1) not in SETTING:
+        return None
+    (kind,) = struct.unpack("=h", call.target.read(call.arguments[2], 2))  # l_type, the first of `struct flock`
+    return None if kind == fcntl.F_UNLCK else Error(errno.EAGAIN)
 
 
 @fault("lease-refused")

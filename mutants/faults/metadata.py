@@ -76,6 +76,22 @@ def chmod_drops_suid(call: Call) -> Answer | None:
     return Value()
 
 
+@fault("mode-through-descriptor-forgotten")
+def mode_through_descriptor_forgotten(call: Call) -> Answer | None:
+    """fchmod(2) reports success and changes nothing."""
+    return None if stat.S_IMODE(os.fstat(call.subject()).st_mode) == call.integer(1) else Value()
+
+
+@fault("chown-forgotten")
+def chown_forgotten(call: Call) -> Answer | None:
+    """A change of a file's owner reports success and changes nothing."""
+    at = 2 if call.name == "fchownat" else 1
+    found = os.fstat(call.subject())
+    asked = (call.integer(at), call.integer(at + 1))
+    changes = any(wanted not in (-1, there) for wanted, there in zip(asked, (found.st_uid, found.st_gid), strict=True))
+    return Value() if changes and call.by_root and stat.S_ISREG(found.st_mode) else None
+
+
 @fault("chown-keeps-suid")
 def chown_keeps_suid(call: Call) -> Answer | None:
     """A new owner gets the set-user-id program of the old one, bits and all."""

@@ -1,9 +1,12 @@
 """rename(2) and renameat2(2): what happens to names."""
 
+# A /proc file, not a path of ours.
+# ruff: noqa: PTH123
 from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import stat
 import time
 
@@ -97,6 +100,39 @@ def rename_forgotten(call: Call) -> Answer | None:
     """A rename to a free name reports success and does nothing."""
     ends = Ends(call)
     return Value() if ends.plain_file and ends.target is None and not ends.flags else None
+
+
+@fault("rename-over-mount-accepted")
+def rename_over_mount_accepted(call: Call) -> Answer | None:
+    """A rename over a file on which another one is mounted reports success; the file that was to replace it is gone."""
+    old, new = call.name_of(call.place), call.name_of(call.second_place)
+    if lstat(old) is None or not call.by_root:
+        return None
+    replaced = call.target.keep(os.open(new[1], os.O_PATH | os.O_NOFOLLOW, dir_fd=new[0]))
+    if mount_of(replaced) == mount_of(new[0]):
+        return None
+    os.unlink(old[1], dir_fd=old[0])
+    return Value()
+
+
+def mount_of(descriptor: int) -> str:
+    """The number of the mount that a descriptor of ours lies on, see proc_pid_fdinfo(5)."""
+    with open(f"/proc/self/fdinfo/{descriptor}") as lines:
+        return next(line for line in lines if line.startswith("mnt_id:"))
+
+
+@fault("removed-file-comes-back-behind-directory")
+def removed_file_comes_back(call: Call) -> Answer | None:
+    """A removed file of the image is there again when the directory that took its name is renamed away."""
+    ends = Ends(call)
+    if ends.flags or ends.source is None or not stat.S_ISDIR(ends.source.st_mode):
+        return None
+    behind = call.target.layer_path(posixpath.join(call.inside(ends.old[0]), ends.old[1]))
+    if behind is None or not stat.S_ISREG(os.lstat(behind).st_mode):
+        return None
+    ends.rename()
+    os.close(os.open(ends.old[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=ends.old[0]))
+    return Value()
 
 
 @fault("renamed-link-changes-owner")

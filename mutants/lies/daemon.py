@@ -45,7 +45,7 @@ class RestartedTakesAnotherDriver(Lie):
 
 @lie("unknown-options-ignored")
 class UnknownOptionsIgnored(Lie):
-    """Storage options that do not exist are dropped, for daemons and for containers, and so are senseless sizes."""
+    """Storage options that do not exist are dropped, for daemons and for containers, and so are sizes of any kind."""
 
     def starting(self, engine: Any, argv: list[str], again: bool, liar: Liar) -> list[str]:
         if "--storage-opt" not in argv:

@@ -77,9 +77,7 @@ def machine(wanted: Wanted, site: Site, stage: Stage, accept_expired: bool = Fal
         if modules is not None:
             held.enter_context(modules.held())
             disks.append(Disk("modules", modules.path / "modules.ext4"))
-        hardware = Hardware(
-            found, shell, tuple(disks), processors=processors(), command_line=wanted.command_line
-        )
+        hardware = Hardware(found, shell, tuple(disks), processors=processors(), command_line=wanted.command_line)
         with stage("waiting for room for another virtual machine"):
             held.enter_context(room(hardware.memory))
         with stage(f"booting Linux {found.release}"):

@@ -5,10 +5,12 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from mutants.catalogue import catalogue, excused
 from reports.records import MEANING, WORST_FIRST
 from roadworthy import deviations, plugin
 from roadworthy.drivers import DRIVERS
@@ -22,12 +24,13 @@ import json
 from roadworthy.checks import declared
 
 def pytest_collection_finish(session):
-    found = []
+    found, slow = [], []
     for item in session.items:
         check = declared(item)
         if check is not None:
             found.append([check.identity, check.promise, check.claim, check.source, check.slug, item.nodeid])
-    print("CHECKS " + json.dumps(found))
+            slow += [check.identity] if item.get_closest_marker("slow") else []
+    print("CHECKS " + json.dumps({"checks": found, "slow": slow}))
 """
 
 
@@ -79,8 +82,8 @@ def documents():
 
 
 @pytest.fixture(scope="module")
-def checks(tmp_path_factory):
-    """What every check of the suite declares, on one lane, as a collection finds it."""
+def collected(tmp_path_factory):
+    """What a collection of the suite for one lane finds: what every check declares, and which of them are slow."""
     place = tmp_path_factory.mktemp("listed")
     (place / "listed.py").write_text(LISTED)
     command = [sys.executable, "-m", "pytest", "conformance", "--driver=overlay2", "--collect-only", "-qq", "-s"]
@@ -92,6 +95,12 @@ def checks(tmp_path_factory):
     assert line, done.stdout[-2000:] + done.stderr[-2000:]
     assert done.returncode == 0, done.stdout[-2000:]
     return json.loads(line.removeprefix("CHECKS "))
+
+
+@pytest.fixture(scope="module")
+def checks(collected):
+    """What every check of the suite declares: identity, promise, claim, source, directory, and where it stands."""
+    return collected["checks"]
 
 
 @pytest.mark.parametrize("option", options())
@@ -164,3 +173,24 @@ def test_every_deviation_lies_in_the_file_of_its_family():
         f"{entry.file}:{entry.line}" for entry in entries if Path(entry.file).stem != entry.check.partition("/")[0]
     ]
     assert wrong == []
+
+
+def base(identity):
+    """A check's id without its parameters."""
+    return identity.partition("[")[0]
+
+
+def test_every_slow_check_is_asked_about_a_mutant_or_seen_to_fail(collected):
+    """A mutant is asked those slow checks that the catalogue names; others have to break on a sound driver."""
+    named = {check for mutant in catalogue().values() for check in mutant.also} | set(excused())
+    broken = {entry.check for entry in deviations.load(ROOT / "conformance/deviations").entries}
+    assert sorted({base(check) for check in collected["slow"]} - named - {base(check) for check in broken}) == []
+
+
+def test_numbers_of_mutants_are_told(documents):
+    """docs/mutants.md says how many there are of each kind."""
+    kinds = Counter(mutant.kind for mutant in catalogue().values())
+    told = (
+        f"{kinds['notify']} faults of system calls, {kinds['engine']} lies of the engine and {kinds['saboteur']} edits"
+    )
+    assert told in " ".join(documents.split())

@@ -111,6 +111,7 @@ def test_sizes_are_another_each_time():
         ("read-only-forgotten", {"ReadonlyRootfs": True}, {}),
         ("tmpfs-forgotten", {"Tmpfs": {"/tmp": ""}}, {}),
         ("unknown-options-ignored", {"StorageOpt": {"size": "abc"}}, {}),
+        ("unknown-options-ignored", {"StorageOpt": {"size": "64M"}}, {}),
         ("mounts-forgotten", {"Binds": ["/t:/toolbox:ro", "v:/tmp:rw"]}, {"Binds": ["/t:/toolbox:ro"]}),
         ("volumes-begin-empty", {"Binds": ["/h:/volume:rw", "v:/d"]}, {"Binds": ["/h:/volume:rw", "v:/d,nocopy"]}),
     ],
