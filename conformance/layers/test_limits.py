@@ -326,13 +326,13 @@ def names_given(process):
 @check("link/emlink", claim="S47", source="link(2), EMLINK; coreos/bugs issue 285")
 @lower(f=b"data")
 def test_names_of_a_file_of_the_image(fs, other, observe):
-    """A file of the image can have as many names as a new file on a volume, up to 66 000."""
+    """A file of the image can have at least as many names as a new file on a volume, up to 66 000."""
     other.mkdir(place := f"/volume/{basename(fs.directory)}-links")
     other.chdir(place)
     other.store("f", b"data")
     counts = [names_given(process) for process in (fs, other)]
     observe("names here and on a volume", f"{counts[0]} and {counts[1]}")
-    assert counts[0] == counts[1]
+    assert counts[0] >= counts[1]  # a driver with file systems of its own may allow more than the one below
     assert fs.stat("f").nlink == counts[0] + 1
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from roadworthy.engines.engine import Engine
     from roadworthy.machines.backing import Backing
 
+#: Less than this, in bytes, is a disk that is meant to be filled.
+SMALL = 1 << 30
 #: The devices of layers before the pool that they lie in; a device is let go a moment after its last mount was.
 REMOVE_DEVICES = """
 for kind in layer pool; do
@@ -77,7 +79,8 @@ class Devicemapper(Driver):
 
     def backing_options(self, backing: Backing) -> list[str]:
         if not backing.pool:
-            return []
+            # Its files are sparse, of 100 GB: on a small disk the file system is full before the pool, and breaks it.
+            return [] if backing.size >= SMALL else [f"dm.loopdatasize={backing.size // 2}"]
         made = backing.pool.startswith("/dev/mapper/")
         return [f"dm.{'thinpooldev' if made else 'directlvm_device'}={backing.pool}"]
 

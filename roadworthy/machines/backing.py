@@ -73,6 +73,7 @@ class Backing:
     def __init__(self, name: str, place: Place, size: int) -> None:
         self.name = name
         self.mountpoint = place.runtime / "m"
+        self.size = size
         self.recipe = RECIPES[name]
         #: Whether the driver keeps file systems in files of it, whose pending writes come before its own.
         self.nested = False
@@ -126,8 +127,18 @@ class Backing:
 
     def used_inodes(self) -> int:
         """Inodes in use; 0 where they are not counted for the files of containers."""
+        return self._inodes() if self.recipe.inodes else 0
+
+    def data_root_inodes(self) -> int:
+        """Inodes in use of the data root's file system alone, also where layers lie on devices beside it.
+
+        0 where it does not count them, or where layers are further file systems of the same kind.
+        """
+        return self._inodes() if self.recipe.inodes or self.recipe.file_system else 0
+
+    def _inodes(self) -> int:
         found = self.path().statvfs()
-        return found.f_files - found.f_ffree if self.recipe.inodes else 0
+        return found.f_files - found.f_ffree
 
     def file_system(self, *parts: str) -> str:
         """The name of the file system that a path of the backing really lies on, from statfs(2)'s f_type."""
@@ -145,6 +156,8 @@ class Backing:
             fields = self._place.path(f"/sys/block/{Path(device).name}/stat").read_text().split()
             names = {"reads": 0, "bytes read": 2, "writes": 4, "bytes written": 6, "flushes": 15}
             for name, at in names.items():
+                if at >= len(fields):
+                    continue  # kernels before 5.5 do not count flushes
                 value = int(fields[at]) * (512 if name.startswith("bytes") else 1)
                 counted[name] = counted.get(name, 0) + value
         return counted

@@ -9,7 +9,7 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.engines.capsule import Capsule
 from roadworthy.engines.dockerd import Dockerd
 from roadworthy.machines import guest_capsule
-from roadworthy.machines.backing import RECIPES, fresh
+from roadworthy.machines.backing import RECIPES, Backing, fresh
 from roadworthy.machines.guest import Guest, GuestFailed
 from roadworthy.machines.guest_capsule import GuestCapsule
 from roadworthy.machines.host import Host
@@ -95,6 +95,11 @@ def test_loop_lvm_is_left_to_the_daemon(tmp_path):
     assert place.left == []
 
 
+def test_the_pool_of_a_small_disk_is_full_before_the_disk(tmp_path):
+    """The daemon's default is a sparse file of 100 GB, whose blocks the disk does not have."""
+    assert options(fresh("loop-lvm", Place(tmp_path), 400 << 20)) == [f"dm.loopdatasize={200 << 20}"]
+
+
 def test_what_the_daemon_leaves_is_named_after_its_data_root(tmp_path):
     """Devices are removed by the prefix that carries the data root's device number, and no others."""
     backing = fresh("loop-lvm", Place(tmp_path), GIB)
@@ -117,6 +122,24 @@ def test_a_pool_of_zfs_has_a_name_of_its_own_and_goes(tmp_path):
 def test_inodes_of_other_file_systems_are_not_counted(tmp_path, name):
     """Files of containers take no inodes of the data root there: none are counted."""
     assert fresh(name, Place(tmp_path, zpool="1"), GIB).used_inodes() == 0
+
+
+@pytest.mark.parametrize(("name", "counted"), [("ext4", 7), ("direct-lvm", 7), ("loop-lvm", 7), ("zfs", 0)])
+def test_the_data_root_s_own_inodes_are_counted_where_layers_are_devices(monkeypatch, tmp_path, name, counted):
+    """That devices spare the host's inodes can be seen only there. Layers of ZFS are file systems beside it."""
+    monkeypatch.setattr(Backing, "_inodes", lambda self: 7)
+    assert fresh(name, Place(tmp_path, zpool="1"), GIB).data_root_inodes() == counted
+
+
+@pytest.mark.parametrize("fields", [11, 15, 17])
+def test_a_kernel_that_does_not_count_flushes_counts_the_rest(tmp_path, fields):
+    """Before 4.18 a device's line has eleven numbers, before 5.5 fifteen."""
+    stat = tmp_path / "sys/block/vdc/stat"
+    stat.parent.mkdir(parents=True)
+    stat.write_text(" ".join(str(number) for number in range(1, fields + 1)))
+    found = fresh("ext4", Place(tmp_path), GIB).device_counters()
+    assert (found["reads"], found["bytes written"]) == (1, 7 * 512)
+    assert ("flushes" in found) is (fields == 17)
 
 
 def test_what_stays_in_the_kernel_is_refused_on_the_host(tmp_path):
