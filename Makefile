@@ -7,7 +7,7 @@ BUNDLES ?= $(wildcard bundles/*)
 
 # What the suite calls. The Docker package's own service is not started, see `packages`.
 PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs util-linux libc-bin \
-	coreutils gzip sed tar findutils grep sqlite3 git python3 python3-venv
+	coreutils gzip sed tar findutils grep sqlite3 strace git python3 python3-venv
 # What its own tests call besides.
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod
 

@@ -12,6 +12,7 @@ import random
 import tarfile
 
 from roadworthy import (
+    LAYERS,
     NIGHTLY,
     SMOKE,
     WEEKLY,
@@ -19,6 +20,7 @@ from roadworthy import (
     debian_package,
     installed_package,
     measured,
+    needs,
     sqlite_database,
 )
 
@@ -173,6 +175,44 @@ def test_walking_and_removing_a_tree_of_the_image(bench):
     bench.phases(
         lambda side: walk_search_remove(bench, fresh.fs, side, count),
         stratum="lower", before=fresh,
+    )  # fmt: skip
+
+
+@measured("apps/replay", NIGHTLY)
+def test_replay_of_a_commit(bench):
+    """What a call costs of those that git once made when it committed changes in a repository of the image."""
+    trace = bench.trace("git-commit")
+    files = {f"tree/{path}": value for path, value in trace.tree(bench.filler).items()}
+    repository = {"tree": Directory(), **files}
+    bench.lay_out("origin", repository)
+
+    def make_again(fs):
+        for side in bench.plain:
+            fs.timed_run(*bench.tool("rm", "-r", "-f", bench.path(side, "tree")), patience=300)
+            fs.timed_run(*bench.tool("cp", "-R", f"{bench.volume}/origin/tree", bench.path(side, "tree")), patience=300)
+
+    fresh = bench.fresh(bench.everywhere(repository), make_again)
+    bench.paired(
+        lambda side: bench.replay(fresh.fs, trace, bench.path(side, "tree")), metric="time per call",
+        stratum="lower", before=fresh, guards=lambda: fresh.copied_up(f"tree/{trace.changed}"),
+        workload={"promise": trace.promise, "recorded": trace.recorded},
+    )  # fmt: skip
+
+
+# --- services
+
+
+@needs(LAYERS)
+@measured("apps/ready", NIGHTLY)
+def test_service_is_ready(bench):
+    """What a container takes from its start to its service's first answer, by what the service reads before."""
+    image, deep = bench.service(1, 40)
+    services = {kind: (image, kind) for kind in bench.service_kinds} | {"below 40 layers": (deep, "alone")}
+    bench.phases(
+        lambda side: {
+            f"time until it answers, {name}": bench.until_answer(side, *service) for name, service in services.items()
+        },
+        unit="ms", before=bench.settle, names=bench.against("the service on a volume"),
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def read_everywhere(bench, names):
             descriptor = fs.open(path, os.O_RDONLY)
             fs.fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             fs.close(descriptor)
-            fs.digest(path)
+            fs.digest(path, patience=300)
 
     return read
 
@@ -71,6 +71,16 @@ def test_first_write_to_a_large_lower_file(bench):
 def test_first_write_to_a_huge_lower_file(bench):
     """What the first write to a file of an image costs that is larger than what is written at once."""
     first_writes(bench, (64 * MIB, 256 * MIB))
+
+
+@measured("copy-up/first-write-gib", WEEKLY)
+def test_first_write_to_a_lower_file_of_a_gib(bench):
+    """What the first write to a file of 1 GiB of an image costs."""
+    fresh = bench.fresh(bench.everywhere_by_job("file", "fill-1g"), read_everywhere(bench, ["file"]))
+    bench.paired(
+        lambda side: first_write(bench, fresh.fs, bench.path(side, "file")), metric="time of a first write",
+        stratum="lower", before=fresh, guards=lambda: fresh.copied_up("file"),
+    )  # fmt: skip
 
 
 @measured("copy-up/by-depth", NIGHTLY)

@@ -94,13 +94,13 @@ def test_inodes(bench):
     """How many inodes an image's layers and its containers take."""
     files = {f"d{directory}/f{number}": b"" for directory in range(100) for number in range(4)}
     base = {f"d{directory}": Directory() for directory in range(100)} | files
-    with bench.storage.inode_growth() as plain:
+    with bench.storage.data_root_growth() as plain:
         bench.lay_out("plain", base)
-    with bench.storage.inode_growth() as first:
+    with bench.storage.data_root_growth() as first:
         bench.containers.image(base)
-    with bench.storage.inode_growth() as further:
+    with bench.storage.data_root_growth() as further:
         image = bench.containers.image(base, *({f"top{number}": b""} for number in range(4)))
-    with bench.storage.inode_growth() as containers:
+    with bench.storage.data_root_growth() as containers:
         for _ in range(3):
             bench.container(image)
     bench.count("inodes of a layer of 100 directories and 400 files", first.inodes, "inodes", plain.inodes)

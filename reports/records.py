@@ -261,7 +261,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     """A number that needs no clock: bytes, inodes, flushes, cached pages, mounts. `baseline` is what `native` took.
 
     A count that changed between two nights is an alert at once; `tolerance` is the share by which it may move, as for
-    the size of a journal.
+    the size of a journal. `parts` is what it is made of, by name, and `baseline_parts` the same of the baseline.
     """
 
     lane: str
@@ -276,6 +276,8 @@ class Count(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     promise: str = ""
     tier: str = ""
     note: str = ""
+    parts: dict[str, float] = {}
+    baseline_parts: dict[str, float] = {}
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, tag="end", tag_field="type"):

@@ -16,6 +16,8 @@ from reports.text import visible
 from reports.units import exact, number
 from roadworthy.commands import Commands, Strict, Usage
 from roadworthy.measuring.reanalysis import differences
+from roadworthy.measuring.recording import record as recorded
+from roadworthy.programs import ProgramFailed
 
 PLACE = click.Path(exists=True, path_type=Path)
 #: Facts of an environment that are named on the terminal; --json has all of them.
@@ -116,6 +118,28 @@ def analyse(bundles: tuple[Path, ...]) -> None:
     analysed = sum(len(bundle.benchmarks) for bundle in read)
     click.echo(f"{analysed} records analysed again, {len(found) or 'no'} differences")
     raise SystemExit(1 if found else 0)
+
+
+@bench.command(
+    cls=Strict, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    short_help="Record what a program does to files, as a trace.",
+)  # fmt: skip
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def record(directory: Path, command: tuple[str, ...]) -> None:
+    """Run COMMAND in DIRECTORY, which it may change, and print a trace of what it and its children do to files there.
+
+    The output is for workloads/traces/NAME.toml, from where a benchmark replays it call by call on an image's files and
+    on a volume's. It holds the tree's names and sizes as they were before, and no contents. Needs strace.
+
+    \b
+    roadworthy bench record REPOSITORY git commit -q -a -m text >workloads/traces/my-commit.toml
+    """
+    try:
+        click.echo(recorded(directory, command), nl=False)
+    except ProgramFailed as reason:
+        _, found, said = str(reason).rpartition(" ended with ")
+        raise click.ClickException(f"{command[0]}{found}{said}") from None
 
 
 def _series(places: Sequence[Path]) -> tuple[tuple[Series, ...], list[Bundle]]:

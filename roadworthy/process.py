@@ -427,9 +427,9 @@ class Process:
         """Read a file whole (open, read, close)."""
         return bytes(self._call("load", path))
 
-    def digest(self, path: str) -> tuple[int, int]:
+    def digest(self, path: str, patience: float = CALL_DEADLINE) -> tuple[int, int]:
         """CRC-32 and size of a file too large to load."""
-        checksum, size = self._call("digest", path)
+        checksum, size = self._begin("digest", f"digest({path!r})", path)(patience)
         return checksum, size
 
     def replace_often(self, target: str, times: int) -> None:
@@ -451,6 +451,22 @@ class Process:
         if code:
             raise AssertionError(f"{shown} ended with {code}: {output.decode(errors='replace').strip()[-500:]}")
         return int(nanoseconds)
+
+    def counted(
+        self, tracer: Sequence[str], rows: Sequence[Sequence[Any]] = (), argv: Sequence[str] = (),
+        patience: float = CALL_DEADLINE,
+    ) -> str:  # fmt: skip
+        """Make calls one after another as `timed` does, or run a program, in a child of the process under a tracer.
+
+        The tracer's words where it could not attach, and nothing was done; else nothing. What fails breaks the promise.
+        """
+        shown = f"counted({' '.join(argv) or f'{len(rows)} calls'})"
+        asked = (list(tracer), [list(row) for row in rows], list(argv), 65536)
+        code, output = self._begin("counted", shown, *asked)(patience)
+        said = output.decode(errors="replace").strip()[-500:]
+        if code:
+            raise AssertionError(f"{shown} ended with {code}: {said}")
+        return said or "nothing" if code is None else ""
 
     def manifest(self, path: str = ".") -> Manifest:
         """All that an image carries of the files under `path` (listdir, lstat, read, readlink, listxattr, getxattr)."""

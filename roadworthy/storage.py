@@ -176,6 +176,18 @@ class Storage:
             yield growth
 
     @contextmanager
+    def data_root_growth(self) -> Iterator[Growth]:
+        """Measure the inodes of the data root's file system that the block takes; `unsupported` as `inode_growth`."""
+        if not self.backing.data_root_inodes():
+            raise Unsupported(f"{self.backing.name} does not count inodes")
+        growth = Growth()
+        self.backing.used_bytes()
+        before = self.backing.data_root_inodes()
+        yield growth
+        self.backing.used_bytes()
+        growth.inodes = self.backing.data_root_inodes() - before
+
+    @contextmanager
     def device_work(self) -> Iterator[dict[str, int]]:
         """What the backing's block device does while the block runs, after everything pending has been written."""
         self.backing.used_bytes()

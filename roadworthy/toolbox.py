@@ -22,10 +22,10 @@ from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 AGENT = Path(__file__).with_name("agent.py")
 #: Where the toolbox is seen inside a container.
 INSIDE = "/toolbox"
-#: Programs that checks run, by the Debian package that has them. fio and sqlite3 may be missing; their users say so.
+#: Programs that checks run, by the Debian package that has them. The last three may be missing; their users say so.
 PROGRAMS = {
     "mv": "coreutils", "cp": "coreutils", "rm": "coreutils", "gzip": "gzip", "sed": "sed", "tar": "tar",
-    "find": "findutils", "grep": "grep", "fio": "fio", "sqlite3": "sqlite3",
+    "find": "findutils", "grep": "grep", "fio": "fio", "sqlite3": "sqlite3", "strace": "strace",
 }  # fmt: skip
 
 

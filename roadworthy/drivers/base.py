@@ -59,6 +59,8 @@ class Driver:
     nested: ClassVar[bool] = False
     #: Why nothing in its image layers can be prepared from outside, holes or file flags; empty where it can.
     sealed_layers: ClassVar[str] = ""
+    #: The name of the process that serves a container's files, where the kernel does not do it by itself.
+    server: ClassVar[str] = ""
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         """What the machine must have; the first that is not met is the lane's reason."""

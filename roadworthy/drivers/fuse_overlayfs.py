@@ -20,6 +20,7 @@ class FuseOverlayfs(Driver):
     whiteout_form = "character device 0:0"
     root_file_system = "fuse.fuse-overlayfs"
     magic = FUSE_SUPER_MAGIC
+    server = "fuse-overlayfs"
 
     def requirements(self, machine: Host) -> Iterator[Requirement]:
         yield machine.filesystem("fuse")

@@ -47,7 +47,10 @@ class Container:
     """One container. Its first process is the idle agent; checks drive processes that are started beside it."""
 
     def __init__(self, engine: Engine, toolbox: Toolbox, volume: Path, image: str, **settings: Any) -> None:
-        """Create, not start. `settings` go to the Engine API's container creation, through the Docker SDK."""
+        """Create, not start. `settings` go to the Engine API's container creation, through the Docker SDK.
+
+        Told a `command`, its first process is that one, and no check can drive anything in it.
+        """
         self._engine = engine
         self._toolbox = toolbox
         tools = engine.place.toolbox(toolbox)
@@ -61,7 +64,8 @@ class Container:
             **engine.container_settings,
         }
         chosen.update(settings)
-        self.id = str(engine.client.containers.create(image, toolbox.agent("--idle"), **chosen).id)
+        command = chosen.pop("command", toolbox.agent("--idle"))
+        self.id = str(engine.client.containers.create(image, command, **chosen).id)
         self._exchange: Exchange | None = None
 
     def start(self) -> Container:
@@ -99,6 +103,17 @@ class Container:
     def process(self, directory: str, evidence: Evidence, name: str = "A") -> Process:
         """A new process inside, working in `directory`."""
         return Process(self.exchange(), directory, evidence, name)
+
+    @contextmanager
+    def attached(self) -> Iterator[ExecPipe]:
+        """The streams of its first process, also before that begins; created with `stdin_open=True`."""
+        client = self._engine.client.api
+        asked = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        pipe = ExecPipe(client.attach_socket(self.id, asked), 30 * self._engine.place.scale)
+        try:
+            yield pipe
+        finally:
+            pipe.close()
 
     def forget_agent(self) -> None:
         """Let go of an agent that is dead or in the way; the next process gets a new one."""

@@ -1,4 +1,4 @@
-"""The stream of one `docker exec`: standard input one way, standard output and error multiplexed the other way.
+"""The stream of a `docker exec` or `docker attach`: standard input one way, output and error multiplexed the other way.
 
 The form is the attach stream of the Engine API: eight bytes of header, of which the first names the stream and the last
 four the length, then that many bytes.
@@ -20,10 +20,10 @@ CHUNK_LIMIT = 1 << 24
 class ExecPipe:
     """An exchange's pipe over a hijacked connection of the Docker SDK."""
 
-    def __init__(self, hijacked: Any) -> None:
+    def __init__(self, hijacked: Any, patience: float = 30.0) -> None:
         self._holder = hijacked  # the SDK closes the connection when this object goes
         self._socket: socket.socket = getattr(hijacked, "_sock", hijacked)
-        self._socket.settimeout(30)
+        self._socket.settimeout(patience)
         self._complaints = b""
         self._waiting = b""
 

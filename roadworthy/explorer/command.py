@@ -11,30 +11,12 @@ from typing import Any
 
 import click
 
+from roadworthy.commands import Strict, Usage
 from roadworthy.engines.dockerd import installed_series
 from roadworthy.explorer.operations import PROCESSES, Sequence, sequence_from_json
 from roadworthy.lanes import Lane, LaneError, expand, machines_named
 from roadworthy.machines.apt import ACCEPT_EXPIRED
 from roadworthy.machines.host import Host
-
-#: The exit status of a mistake on the command line, as pytest has it.
-USAGE = 4
-
-
-class Usage(click.UsageError):
-    """A mistake on the command line."""
-
-    exit_code = USAGE
-
-
-class Strict(click.Command):
-    """A command whose usage errors end with the status that pytest gives to them."""
-
-    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
-        try:
-            return super().make_context(*arguments, **settings)
-        except click.UsageError as reason:
-            raise Usage(reason.format_message(), reason.ctx) from None
 
 
 def axis(name: str, metavar: str, said: str) -> Callable[[Any], Any]:

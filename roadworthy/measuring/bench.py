@@ -6,6 +6,7 @@ import gzip
 import os
 import statistics
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -27,11 +28,12 @@ from roadworthy.machines.place import PlacePath
 from roadworthy.measuring import guards as rules
 from roadworthy.measuring.clock import VirtualClock, hand_on
 from roadworthy.measuring.counters import Meter, Work, buffered_loops
-from roadworthy.measuring.design import LEAST_ROWS, SIDES, TIERS, Budget, Measured, Side
+from roadworthy.measuring.design import SIDES, Measured, Point, Side, budget_of
 from roadworthy.measuring.design import rows as take_rows
-from roadworthy.measuring.fio import Block, FioFailed, parsed, run_beside, run_block, run_together
+from roadworthy.measuring.fio import Block, FioFailed, parsed, run_beside, run_block, run_together, words_beside
 from roadworthy.measuring.holdings import Holdings
 from roadworthy.measuring.life import ByTar, Life, Stopwatch
+from roadworthy.measuring.services import KINDS, service_command, service_tree
 from roadworthy.measuring.statistics import (
     METHOD,
     SEED,
@@ -44,6 +46,8 @@ from roadworthy.measuring.statistics import (
     unvoided,
     whole_rows,
 )
+from roadworthy.measuring.system_calls import ENGINE, NotCounted, SystemCalls, metric_of, of_fio, total
+from roadworthy.measuring.traces import MOST_BYTES, Trace, load_trace
 from roadworthy.measuring.workloads import Workload, load
 from roadworthy.process import Process
 from roadworthy.reasons import Precondition, Unsupported
@@ -56,6 +60,9 @@ from roadworthy.toolbox import PROGRAMS
 Guards = Mapping[str, bool]
 #: What of a second one of a unit is.
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+#: By what share a count of system calls may move: of a program, of a daemon that has other things to do besides, and of
+#: a driver's server, which lets files go when it finds the time.
+TOLERANCES, SERVED = {"": 0.02, ENGINE: 0.1}, 0.5
 #: Quantiles of single operations; the last needs ten thousand of them.
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
@@ -79,16 +86,19 @@ class Bench:
         self._clock = clock
         self._stage = stage
         self._software = software or (lambda: stand.software(False, stage))
-        self._budget = TIERS[declaration.tier] if seconds is None else Budget(seconds)
+        self._budget = budget_of(declaration.tier, seconds, timed=not self.unpublished)
         #: The benchmark's directory in the image, and on the volume.
         self.place = f"/c/{declaration.slug}"
         self.volume = f"{VOLUME}/b/{declaration.slug}"
         #: Own containers and images.
         self.containers = Containers(stand.engine, stand.toolbox, stand.volume, stand.image, Evidence(), self.place)
         self.storage = Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, self.place)
-        self.meter = Meter(stand.home, stand.backing)
+        self.meter = Meter(stand.home, stand.backing, timed=not self.unpublished)
         #: Timed requests to the engine, and what containers, images and files hold of the machine.
-        self.life = Life(stand.engine, self.containers, Stopwatch(self.meter))
+        self.system_calls = SystemCalls(
+            stand.home, stand.toolbox, f"{self.volume}/calls", stand.engine.daemon_pid, stand.lane.driver.server
+        )
+        self.life = Life(stand.engine, self.containers, Stopwatch(self.meter, self.system_calls))
         self.holdings = Holdings(stand.engine, stand.backing)
         self._raws = 0
         self.reported = 0
@@ -136,13 +146,52 @@ class Bench:
         """A file's content that no file system stores as a hole or compresses to nothing."""
         return filler(size)
 
+    def service(self, *depths: int) -> list[str]:
+        """Images with a service (see services.py) in the lowest of so many layers, and the same one on the volume."""
+        tree = service_tree(self.stand.toolbox, filler(32 << 20), filler(8 << 20))
+        self.everywhere(tree)
+        return [self.containers.image(tree, *({f"layer{at}": b"x"} for at in range(1, depth))) for depth in depths]
+
+    def until_answer(self, side: Side, image: str, kind: str) -> Measured:
+        """What a container of the image takes from its start to its service's first answer.
+
+        The service lies in the image, or on the volume; `kind` is what it does first, one of `service_kinds`.
+        """
+        command = service_command(self.stand.toolbox, self.path(side, "").rstrip("/"), self.service_kinds[kind])
+        container = self.containers.create(image, command=command, stdin_open=True, stop_signal="SIGKILL")
+        measured = self.life.until_answer(container, b"hello\n")
+        container.remove()
+        self.containers.forget(container)
+        return measured
+
+    #: What a service does before it answers.
+    service_kinds = KINDS
+
     def fill(self, fs: Process, path: str, size: int) -> None:
         """Write such a file through a process, on the device when this returns."""
         fill(fs, path, size)
 
-    def job(self, fs: Process, name: str, path: str) -> Block:
+    def job(self, fs: Process, name: str, path: str) -> None:
         """Run a workload on a file for its effect, and not to be timed."""
-        return run_block(fs, self.stand.toolbox, load(name), path, f"{self.volume}/report.json")
+        fs.timed_run(*self.tool("fio", *load(name).arguments(path, f"{self.volume}/report.json")), patience=600)
+
+    def everywhere_by_job(self, name: str, workload: str) -> str:
+        """What `everywhere` does, of one file that a workload writes, as one too large for an archive; the image."""
+        image = self.everywhere({})
+        container = self.container(image)
+        fs = self.process(container)
+        for side in SIDES:
+            fs.store(self.path(side, name), b"")
+            fs.truncate(self.path(side, name), load(workload).size)
+            self.job(fs, workload, self.path(side, name))
+        fs.leave()
+        self.settle()
+        if not self.stand.native:
+            with self.engine.patience(600):
+                image = self.containers.commit(container)
+        container.remove()
+        self.containers.forget(container)
+        return image
 
     def beside(self, container: Container, side: Side, name: str) -> PlacePath:
         """The file of a side that a container has written, as the machine reaches it."""
@@ -230,6 +279,10 @@ class Bench:
         reports = [f"{self.volume}/{workload.name}.json" for workload in workloads.values()]
 
         def measure(side: Side) -> dict[str, Measured]:
+            if self.system_calls.counting:  # one after another: who waits for whom is not what is counted
+                return {metric: self._counted_block(fs, workload.shortened(), file, report)[0]
+                        for (metric, workload), fs, file, report
+                        in zip(workloads.items(), processes, files[side], reports, strict=True)}  # fmt: skip
             begun = time.monotonic()
             with self.meter.counting() as work:
                 blocks = run_together(self.stand.toolbox, processes, list(workloads.values()), files[side], reports)
@@ -271,10 +324,19 @@ class Bench:
             fs.truncate(file, 0)
             fs.truncate(file, workload.size)
             self.settle()
+        report = f"{self.volume}/report.json"
+        if self.system_calls.counting:
+            return self._counted_block(fs, workload.shortened(), file, report)
         begun = time.monotonic()
         with self.meter.counting() as work:
-            block = run_block(fs, self.stand.toolbox, workload, file, f"{self.volume}/report.json")
+            block = run_block(fs, self.stand.toolbox, workload, file, report)
         return self._judged(workload, block, work, time.monotonic() - begun), block
+
+    def _counted_block(self, fs: Process, workload: Workload, file: str, report: str) -> tuple[Measured, Block]:
+        """One block under a tracer."""
+        calls = self.system_calls.of_process(fs, argv=self.tool("fio", *workload.arguments(file, report)))
+        block = parsed(fs.load(report), workload)
+        return Measured(0.0, block.operations, block.bytes, calls=of_fio(calls)), block
 
     def fio_beside(self, name: str) -> Benchmark:
         """The volume seen from a container against the same file on the machine itself: what a container costs."""
@@ -284,15 +346,25 @@ class Bench:
         inside, outside = self.path("baseline", "file"), self._outside / "baseline" / "file"
         self.lay_out("baseline", {"file": filler(workload.size)})
 
+        report = self._outside / "beside.json"
+
         def measure(side: Side) -> Measured:
+            if self.system_calls.counting:
+                return count(side, workload.shortened())
             begun = time.monotonic()
             with self.meter.counting() as work:
                 if side == "arm":
                     block = run_block(fs, self.stand.toolbox, workload, inside, f"{self.volume}/report.json")
                 else:
-                    report = self._outside / "beside.json"
                     block = run_beside(self.stand.home, self.stand.toolbox, workload, outside, report)
             return self._judged(workload, block, work, time.monotonic() - begun)
+
+        def count(side: Side, short: Workload) -> Measured:
+            if side == "arm":
+                return self._counted_block(fs, short, inside, f"{self.volume}/report.json")[0]
+            home, tools = self.stand.home, self.stand.toolbox
+            calls = self.system_calls.beside(words_beside(home, tools, short, outside, report))
+            return Measured(0.0, parsed(report.read_bytes(), short).operations, calls=of_fio(calls))
 
         record = self.paired(
             measure, metric="time per I/O", unit="ns", names=("host", "native"),
@@ -390,6 +462,9 @@ class Bench:
         `operations` is how many they amount to, where that is not one each. With `settled` the device's work until
         nothing is pending is counted, too, under a name of its own. `cold` are the bytes that the device has to read.
         """
+        if self.system_calls.counting:
+            calls = self.system_calls.of_process(fs, rows)
+            return Measured(0.0, operations or len(rows[each]), calls=calls)
         begun = time.monotonic()
         with self.meter.counting() as whole:
             with self.meter.counting() as work:
@@ -405,6 +480,14 @@ class Bench:
         void = rules.first_broken([reached, *rules.environment(work, seconds)])
         return Measured(sum(taken) / operations, operations, 0, counters, void)
 
+    def trace(self, name: str) -> Trace:
+        """What a program once did to a tree of files, see workloads/traces."""
+        return load_trace(name)
+
+    def replay(self, fs: Process, trace: Trace, place: str) -> Measured:
+        """What one of a trace's calls took on the tree at `place`."""
+        return self.calls(fs, trace.rows(place, filler(MOST_BYTES).content), settled=True)
+
     def tool(self, program: str, *arguments: str) -> list[str]:
         """What runs a program of the toolbox in a container. Raises Precondition where it is missing."""
         if program not in self.stand.toolbox.programs:
@@ -417,6 +500,8 @@ class Bench:
 
     def program(self, fs: Process, *argv: str, operations: int = 1) -> Measured:
         """A program run to its end: what one of its `operations` took, its start included."""
+        if self.system_calls.counting:
+            return Measured(0.0, operations, calls=self.system_calls.of_process(fs, argv=argv))
         begun = time.monotonic()
         with self.meter.counting() as work:
             taken = fs.timed_run(*argv, patience=300)
@@ -437,7 +522,7 @@ class Bench:
         names: tuple[str, str] | None = None,
         workload: Mapping[str, Any] | None = None,
         bins: Mapping[Side, Counter[float]] | None = None,
-        rows: int = LEAST_ROWS,
+        rows: int | None = None,
         waits: bool = False,
     ) -> Benchmark:
         """Take rows of one measurement and report it. `guards` are looked at once, after the last row.
@@ -445,9 +530,12 @@ class Bench:
         Of what `waits` for something besides its work, the 5th percentile and the mean are published too.
         """
         with self._stage(f"measuring {self._declaration.identity} {stratum}".rstrip()):
-            budget = replace(self._budget, rows=rows)
+            budget = self._budget if rows is None or self.unpublished else replace(self._budget, rows=rows)
             samples = take_rows(budget, lambda side: {None: measure(side)}, before)[None]
-        return self._report(samples, metric, unit, stratum, None, "", guards(), names, workload, bins, waits)
+        record = self._report(samples, metric, unit, stratum, None, "", guards(), names, workload, bins, waits)
+        for counted, calls in self._count_calls(lambda side: {metric: measure(side)}, before, stratum).items():
+            self._report_calls(counted, calls, stratum)
+        return record
 
     def sweep(
         self,
@@ -499,6 +587,8 @@ class Bench:
                 if name == metric
             }
             trends[metric] = self._trend(records, axis, axis_unit)
+        for (metric, point), calls in self._count_calls(measure, before, stratum).items():
+            self._report_calls(metric, calls, stratum, point, axis_unit)
         return trends
 
     def phases(
@@ -516,10 +606,51 @@ class Bench:
         with self._stage(f"measuring {self._declaration.identity} {stratum}".rstrip()):
             found = take_rows(self._budget, measure, before)
         holding = guards()
-        return {
+        records = {
             metric: self._report(samples, metric, unit, stratum, None, "", holding, names, workload, None)
             for metric, samples in found.items()
         }
+        for metric, calls in self._count_calls(measure, before, stratum).items():
+            self._report_calls(metric, calls, stratum)
+        return records
+
+    # --- system calls
+
+    def _count_calls(
+        self, measure: Callable[[Side], Mapping[Point, Measured]], before: Callable[[], None], stratum: str
+    ) -> dict[Point, dict[str, Measured]]:
+        """Do once more what a row does, for the baseline and for the driver, and count system calls instead of time.
+
+        Where they cannot be counted, nothing is answered, and a warning says why.
+        """
+        sides: tuple[Side, ...] = ("baseline", "arm")
+        found: dict[Point, dict[str, Measured]] = {}
+        try:
+            with (
+                self._stage(f"counting calls of {self._declaration.identity} {stratum}".rstrip()),
+                self.system_calls.instead_of_time(),
+            ):
+                before()
+                for side in sides:
+                    for point, measured in measure(side).items():
+                        found.setdefault(point, {})[side] = measured
+        except NotCounted as reason:
+            warnings.warn(f"system calls were not counted: {reason}", stacklevel=2)
+            return {}
+        return found
+
+    def _report_calls(
+        self, metric: str, found: Mapping[str, Measured], stratum: str, point: float | None = None, axis_unit: str = ""
+    ) -> None:
+        baseline, arm = found["baseline"], found["arm"]
+        for whose, calls in arm.calls.items():
+            plain = baseline.calls.get(whose)
+            self.count(
+                metric_of(metric, whose), total(calls) / max(1, arm.operations), "calls",
+                None if plain is None else total(plain) / max(1, baseline.operations),
+                TOLERANCES.get(whose, SERVED), f"of {max(1, arm.operations)} once more, untimed", stratum, point,
+                axis_unit, calls, plain or {},
+            )  # fmt: skip
 
     def _report(
         self, samples: Sequence[Sample], metric: str, unit: str, stratum: str, point: float | None, axis_unit: str,
@@ -582,15 +713,17 @@ class Bench:
 
     def count(
         self, metric: str, value: float, unit: str, baseline: float | None = None, tolerance: float = 0.0,
-        note: str = "", stratum: str = "",
+        note: str = "", stratum: str = "", point: float | None = None, axis_unit: str = "",
+        parts: Mapping[str, float] | None = None, baseline_parts: Mapping[str, float] | None = None,
     ) -> None:  # fmt: skip
         """Report a number that needs no clock."""
         self._write(
             Count(
-                lane=self.stand.lane.id, benchmark=named(self._declaration.identity, stratum, None, ""),
+                lane=self.stand.lane.id, benchmark=named(self._declaration.identity, stratum, point, axis_unit),
                 nodeid=self._nodeid, at=now(), metric=metric, unit=unit, value=float(value),
                 baseline=None if baseline is None else float(baseline), tolerance=tolerance,
-                promise=self._declaration.promise, tier=self.tier, note=note,
+                promise=self._declaration.promise, tier=self.tier, note=note, parts=dict(parts or {}),
+                baseline_parts=dict(baseline_parts or {}),
             )
         )  # fmt: skip
 

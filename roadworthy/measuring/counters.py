@@ -23,9 +23,11 @@ class Work:
 class Meter:
     """Counts what a lane's machine does while blocks run."""
 
-    def __init__(self, place: Place, backing: Backing) -> None:
+    def __init__(self, place: Place, backing: Backing, timed: bool = True) -> None:
+        """Where times mean nothing, who else was at the processors does not matter: `timed` is whether it does."""
         self._place = place
         self._backing = backing
+        self._timed = timed
 
     @contextmanager
     def counting(self) -> Iterator[Work]:
@@ -33,6 +35,8 @@ class Meter:
         device, ticks, stalls = self._backing.device_counters(), self._ticks(), self._stalls()
         yield work
         work.device = {name: float(value - device[name]) for name, value in self._backing.device_counters().items()}
+        if not self._timed:
+            return
         passed = [after - before for before, after in zip(ticks, self._ticks(), strict=True)]
         work.stolen = passed[7] / max(1, sum(passed[:8]))
         work.pressure = {name: max(0.0, after - stalls[name]) for name, after in self._stalls().items()}

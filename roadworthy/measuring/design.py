@@ -31,7 +31,10 @@ MOST_VOID = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """One measurement: its cost in the metric's unit, and what proves that it happened. `void` names a broken guard."""
+    """One measurement: its cost in the metric's unit, and what proves that it happened. `void` names a broken guard.
+
+    One that counts system calls has no cost; `calls` are those by name, by whose they are.
+    """
 
     cost: float
     operations: int = 0
@@ -39,6 +42,7 @@ class Measured:
     counters: Mapping[str, float] = field(default_factory=dict)
     void: str = ""
     raw: str = ""
+    calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,17 @@ class Budget:
     narrow: float = NARROW
 
 
+#: Where times are not published: as few rows as show whether the counters of each are the same.
+UNTIMED = Budget(0.0, rows=3)
 #: Seconds for one benchmark, by tier. A night has twenty-five minutes for a driver, a smoke test three.
 TIERS = {"smoke": Budget(6.0), "nightly": Budget(20.0), "weekly": Budget(90.0)}
+
+
+def budget_of(tier: str, seconds: float | None, timed: bool) -> Budget:
+    """How long one benchmark takes rows: its tier's time, or what the user gave, or as few as counters need."""
+    if not timed:
+        return UNTIMED
+    return TIERS[tier] if seconds is None else Budget(seconds)
 
 
 def rows(

@@ -67,12 +67,19 @@ def run_together(
 
 def run_beside(place: Place, toolbox: Toolbox, workload: Workload, file: PlacePath, report: PlacePath) -> Block:
     """The same on the machine itself, with the same binary and without a container: the host's own baseline."""
+    place.run(words_beside(place, toolbox, workload, file, report), 60 + workload.runtime_ms / 1000)
+    return parsed(report.read_bytes(), workload)
+
+
+def words_beside(
+    place: Place, toolbox: Toolbox, workload: Workload, file: PlacePath, report: PlacePath
+) -> list[str]:  # fmt: skip
+    """The argument list that runs it."""
     refuse_without(toolbox)
     tools = place.toolbox(toolbox)
     words = workload.arguments(place.inside(file), place.inside(report))
     loader = [f"{tools}/lib/{toolbox.loader}", "--library-path", f"{tools}/lib"]
-    place.run([*loader, f"{tools}/bin/fio", *words], 60 + workload.runtime_ms / 1000)
-    return parsed(report.read_bytes(), workload)
+    return [*loader, f"{tools}/bin/fio", *words]
 
 
 def refuse_without(toolbox: Toolbox) -> None:

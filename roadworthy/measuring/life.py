@@ -11,6 +11,8 @@ import statistics
 import tarfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from roadworthy.deadline import let_pass
@@ -23,20 +25,31 @@ from roadworthy.measuring import guards as rules
 from roadworthy.measuring.counters import Meter
 from roadworthy.measuring.design import Measured
 from roadworthy.measuring.statistics import SEED
+from roadworthy.measuring.system_calls import SystemCalls
 
 Answer = TypeVar("Answer")
 #: Round trips of which the floor is the median.
 PINGS = 25
 
 
+class ServiceFailed(Exception):
+    """A service did not answer, or not what it should have; the text has its last words. No number comes of it."""
+
+
 class Stopwatch:
     """Times of whole operations, in milliseconds, with what the device did and the guards of the machine."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, calls: SystemCalls | None = None) -> None:
+        """`calls` counts the engine's system calls where it is told to count instead."""
         self._meter = meter
+        self._calls = calls
 
     def clocked(self, operation: Callable[[], Answer], crowded: bool = False) -> tuple[Answer, Measured]:
         """What `operation` answers, and what it took. One that is `crowded` keeps all processors busy by itself."""
+        if self._calls is not None and self._calls.counting:
+            with self._calls.of_engine() as calls:
+                answer = operation()
+            return answer, Measured(0.0, 1, calls=calls)
         with self._meter.counting() as work:
             begun = time.monotonic()
             answer = operation()
@@ -80,6 +93,25 @@ class Life:
     def start(self, container: Container) -> Measured:
         return self._clocked(lambda: self._api.start(container.id))[1]
 
+    def until_answer(self, container: Container, asked: bytes) -> Measured:
+        """From the request to start a container until its first process repeats the line that it is told."""
+        with container.attached() as pipe:
+
+            def wait() -> None:
+                self._api.start(container.id)
+                pipe.send(asked)
+                said = b""
+                while not said.endswith(b"\n"):
+                    with suppress(BlockingIOError):  # what has come is no whole piece yet
+                        piece = pipe.receive()
+                        if not piece:
+                            raise ServiceFailed(f"it ended before it answered: {pipe.complaints().strip()[-500:]}")
+                        said += piece
+                if said != asked:
+                    raise ServiceFailed(f"asked {asked!r}, it answered {said!r}")
+
+            return self._clocked(wait)[1]
+
     def stop(self, container: Container) -> Measured:
         return self._clocked(lambda: self._api.stop(container.id, timeout=10))[1]
 
@@ -99,7 +131,7 @@ class Life:
 
         operations = [lambda share=share: start(share) for share in shares]
         _, measured = self._clocked(lambda: self._containers.all_at_once(*operations), crowded=True)
-        return Measured(measured.cost / len(containers), len(containers), 0, measured.counters, measured.void)
+        return replace(measured, cost=measured.cost / len(containers), operations=len(containers))
 
     def changes(self, container: Container) -> Measured:
         """`docker diff`."""
@@ -118,7 +150,7 @@ class Life:
     def save(self, image: str) -> Measured:
         """`docker save` to a client that throws it away."""
         size, measured = self._clocked(lambda: sum(len(piece) for piece in self._api.get_image(image)))
-        return Measured(measured.cost, 1, size, measured.counters, measured.void)
+        return replace(measured, bytes=size)
 
     def remove_image(self, image: str) -> Measured:
         return self._clocked(lambda: self._api.remove_image(image, force=True))[1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ PATTERNS = ("read", "write", "randread", "randwrite", "rw", "randrw")
 ENGINES = ("psync", "libaio", "null", "mmap")
 #: What a job claims to measure: the device, the page cache, or neither; counters hold it to that.
 REACHES = ("device", "cache", "none")
+#: I/Os of a job that is shortened.
+SHORT = 256
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -63,6 +65,10 @@ class Workload:
         if self.reads:
             return ("read",)
         return ("read", "written") if self.rw in ("rw", "randrw") else ("written",)
+
+    def shortened(self) -> Workload:
+        """So much of it as tells which calls it makes: a few I/Os, as many in every run."""
+        return replace(self, size=min(self.size, SHORT * self.bs), runtime_ms=0)
 
     def arguments(self, file: str, report: str) -> list[str]:
         """fio's arguments for one block on `file`, its answer going to `report`. See fio(1)."""

@@ -46,7 +46,8 @@ def test_sample(bench, stratum):
 """
     run, found = measured(start, text, "--benchmark-only", f"--benchmark-json={tmp_path / 'b.json'}", "-m", "smoke")
     assert [record.benchmark for record in found.benchmarks] == ["data/sample/lower", "data/sample/upper"]
-    assert [count.benchmark for count in found.counts] == ["data/sample/lower", "data/sample/upper"]
+    counts = [count.benchmark for count in found.counts if count.metric == "files"]
+    assert counts == ["data/sample/lower", "data/sample/upper"]
     for record in found.benchmarks:
         assert record.twin is not None
         assert record.promise == "Reads."
@@ -110,6 +111,86 @@ def test_sample(bench):
     (record,) = found.benchmarks
     assert record.verdict == "invalid"
     assert guards.REACHED in record.reason
+
+
+def test_system_calls_are_counted_apart_from_all_times(start):
+    """Of a job, of calls and of a request to the engine, for the baseline and for the driver; vfs copies every file."""
+    if not shutil.which("strace", path=ENVIRONMENT["PATH"]):
+        pytest.skip("needs strace: apt-get install strace")
+    text = """
+@measured("data/counted", SMOKE)
+def test_job(bench):
+    '''Reads.'''
+    bench.fio(SHORT, "lower")
+
+@measured("names/counted", SMOKE)
+def test_calls(bench):
+    '''Looks.'''
+    fs = bench.process(bench.container(bench.everywhere({"f": b"x"})))
+    bench.paired(
+        lambda side: bench.calls(fs, [["stat", bench.path(side, "f")]] * 5), metric="time per stat", stratum="lower"
+    )
+
+@measured("life/counted", SMOKE)
+def test_request(bench):
+    '''Creates.'''
+    empty, full = (bench.containers.image({str(at): b"x" for at in range(files)}) for files in (0, 200))
+
+    def create(side):
+        container, cost = bench.life.create(full if side == "arm" else empty)
+        container.remove()
+        bench.containers.forget(container)
+        return cost
+
+    bench.paired(create, metric="time to create", unit="ms", names=bench.against("an empty image"))
+"""
+    _, found = measured(start, text, driver="vfs")
+    counts = {count.metric: count for count in found.counts}
+    assert set(counts) == {"system calls per I/O", "system calls per stat", "system calls to create, the engine"}
+    job, calls, request = (counts[name] for name in sorted(counts))
+    assert (calls.value, calls.baseline, set(calls.parts)) == (1.0, 1.0, {"newfstatat"})
+    assert 1.0 <= job.value == job.baseline < 1.1
+    assert job.parts["pread64"] >= 256
+    assert request.value > request.baseline + 200
+    assert request.parts["openat"] > request.baseline_parts["openat"] + 200
+    assert all(sample.value > 0 for record in found.benchmarks for sample in record.samples)
+
+
+def test_a_service_s_first_answer_is_waited_for(start):
+    """The container's own program answers, from files of its image and from those of the volume."""
+    text = """
+@measured("apps/sample", SMOKE)
+def test_ready(bench):
+    '''Answers.'''
+    (image,) = bench.service(2)
+    bench.paired(
+        lambda side: bench.until_answer(side, image, "a state of 8 MiB"), metric="time until it answers", unit="ms"
+    )
+"""
+    _, found = measured(start, text)
+    (record,) = found.benchmarks
+    assert all(sample.value > 10 for sample in record.samples)
+
+
+def test_a_file_too_large_for_an_archive_is_the_image_s(start):
+    """A job writes it, a commit puts it into a layer, and the first change copies it up."""
+    text = """
+@measured("copy-up/sample", SMOKE)
+def test_large(bench):
+    '''Copies.'''
+    fresh = bench.fresh(bench.everywhere_by_job("file", "scatter-4k"))
+    rows = lambda side: [["open", bench.path(side, "file"), 1], ["close", [0]]]
+    bench.paired(
+        lambda side: bench.calls(fresh.fs, rows(side), settled=True), metric="time to open", before=fresh,
+        guards=lambda: fresh.copied_up("file"),
+    )
+    assert len({fresh.fs.stat(bench.path(side, "file")).size for side in ("baseline", "again", "arm")}) == 1
+"""
+    _, found = measured(start, text)
+    (record,) = found.benchmarks
+    assert record.guards[guards.COPIED_UP]
+    written = [sample.counters["device bytes written, settled"] for sample in record.samples if sample.side == "arm"]
+    assert min(written) >= 32 << 20
 
 
 def test_a_benchmark_that_measures_nothing_fails(start):

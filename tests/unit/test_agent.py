@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -15,6 +16,7 @@ from roadworthy.deadline import wait_until
 from roadworthy.evidence import Evidence
 from roadworthy.exchange import AgentFault, CallHung, Exchange
 from roadworthy.linux import MAP_SHARED, PROT_READ, PROT_WRITE, RENAME_NOREPLACE
+from roadworthy.measuring.system_calls import parsed, total
 from roadworthy.process import Died, Process, Refused
 from roadworthy.reaper import start_time
 from roadworthy.toolbox import AGENT
@@ -382,3 +384,35 @@ def test_a_program_is_timed_and_has_to_succeed(fs):
     assert fs.timed_run("/bin/sh", "-c", "exec sleep 0.05") >= 50_000_000
     with pytest.raises(AssertionError, match=r"ended with 3: no such thing"):
         fs.timed_run("/bin/sh", "-c", "echo no such thing; exit 3")
+
+
+def strace(report):
+    if not shutil.which("strace"):
+        pytest.skip("needs strace: apt-get install strace")
+    return [shutil.which("strace"), "-f", "-c", "-o", str(report)]
+
+
+def test_calls_under_a_tracer_are_counted_to_the_call(fs, tmp_path):
+    """No call of the agent itself is among them, and what they do is done."""
+    rows = [["open", "f", O_WRONLY | O_CREAT], ["write", [0], b"data"], ["close", [0]], *[["stat", "f"]] * 20]
+    assert fs.counted(strace(tmp_path / "table"), rows) == ""
+    assert (tmp_path / "f").read_bytes() == b"data"
+    assert total(parsed((tmp_path / "table").read_text())) == 23
+
+
+def test_a_program_under_a_tracer_is_counted_with_its_children(fs, tmp_path):
+    """Its end and its words are as without one."""
+    tracer = strace(tmp_path / "table")
+    assert fs.counted(tracer, argv=["/bin/sh", "-c", "/bin/true; exec /bin/true"]) == ""
+    assert parsed((tmp_path / "table").read_text())["execve"] == 3
+    with pytest.raises(AssertionError, match=r"ended with 3: no such thing"):
+        fs.counted(tracer, argv=["/bin/sh", "-c", "echo no such thing; exit 3"])
+    with pytest.raises(AssertionError, match="FileNotFoundError"):
+        fs.counted(tracer, [["stat", "missing"]])
+
+
+def test_a_tracer_that_cannot_attach_leaves_everything_undone(fs, tmp_path):
+    """Its words are the answer."""
+    assert fs.counted(["/bin/sh", "-c", "echo not permitted; exit 1"], [["mkdir", "d"]]) == "not permitted"
+    assert "No such file" in fs.counted(["/nowhere/strace"], [["mkdir", "d"]])
+    assert not (tmp_path / "d").exists()

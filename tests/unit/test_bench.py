@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reports.records import Benchmark, Trend
+from reports.records import Benchmark, Count, Trend
 from roadworthy.benchmarks import Declaration
 from roadworthy.features import Feature
 from roadworthy.measuring import bench as module
@@ -13,6 +13,7 @@ from roadworthy.measuring import guards
 from roadworthy.measuring.bench import Bench, Fresh
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.design import Budget, Measured
+from roadworthy.measuring.system_calls import SystemCalls
 from roadworthy.reasons import Precondition
 from roadworthy.toolbox import Toolbox
 
@@ -31,6 +32,16 @@ class FakeMeter:
         yield work
         self.flushes += 1
         work.device = {"flushes": self.flushes - before}
+
+
+class FakeCalls(SystemCalls):
+    """What a tracer would have seen: a stat for each row, and one for each word of a program."""
+
+    def __init__(self, *programs):
+        super().__init__(None, Toolbox(None, "ld.so", frozenset(programs)), "report", lambda: 1)
+
+    def of_process(self, process, rows=(), argv=()):
+        return {"": {"newfstatat": len(rows) or len(argv), "brk": 7}, "server": {"read": 1}}
 
 
 class FakeProcess:
@@ -57,6 +68,7 @@ def bench(monkeypatch, tmp_path):
     made._budget, made._stage, made._nodeid, made.reported = Budget(0.0), lambda _: nullcontext(), "node", 0
     made.records = []
     made._bundle = SimpleNamespace(write=made.records.append)
+    made.system_calls = FakeCalls("strace")
     monkeypatch.setattr(Bench, "_hand_on", lambda *_: None)
     monkeypatch.setattr(Bench, "settle", lambda self: setattr(self.meter, "flushes", self.meter.flushes + 10))
     return made
@@ -162,3 +174,47 @@ def test_sides_on_the_volume(bench, native, sides):
     """Where there are no layers, the arm's files lie there, too."""
     bench.stand.native = native
     assert bench.plain == sides
+
+
+def counts(bench):
+    return {(record.benchmark, record.metric): record for record in bench.records if isinstance(record, Count)}
+
+
+def test_what_was_timed_is_done_once_more_and_its_system_calls_are_counted(bench):
+    """For the baseline and the driver, per operation; what is no work on files is in the parts and not in the total."""
+    turns = []
+    rows = {"baseline": [["stat", "a"]] * 4, "again": [["stat", "a"]] * 4, "arm": [["stat", "a"]] * 6}
+    bench.paired(
+        lambda side: bench.calls(FakeProcess(), rows[side], operations=2), metric="time per stat", stratum="upper",
+        before=lambda: turns.append(bench.system_calls.counting),
+    )  # fmt: skip
+    found = counts(bench)
+    count = found["block/work/upper", "system calls per stat"]
+    assert (count.value, count.baseline, count.unit) == (3.0, 2.0, "calls")
+    assert (count.parts, count.baseline_parts) == ({"newfstatat": 6, "brk": 7}, {"newfstatat": 4, "brk": 7})
+    assert found["block/work/upper", "system calls per stat, server"].value == 0.5
+    assert turns == [False] * 12 + [True], "the row that counts is a further one"
+    assert all(sample.value > 0 for sample in bench.records[0].samples), "no sample is of a traced call"
+
+
+def test_every_point_and_phase_has_its_system_calls(bench):
+    """By the names of their benchmarks, so that both can be held against each other."""
+    bench.sweep(
+        lambda side: {depth: bench.calls(FakeProcess(), [["stat", "a"]] * depth) for depth in (1, 2)},
+        axis="depth", axis_unit="layers", metric="time per stat",
+    )  # fmt: skip
+    bench.phases(lambda side: {"time per file": bench.program(FakeProcess(), "tar", "-x", operations=2)})
+    mine = {key: record.value for key, record in counts(bench).items() if "server" not in key[1]}
+    assert mine == {
+        ("block/work@1", "system calls per stat"): 1.0, ("block/work@2", "system calls per stat"): 1.0,
+        ("block/work", "system calls per file"): 1.0,
+    }  # fmt: skip
+
+
+def test_without_a_tracer_there_are_times_only(bench):
+    """A warning says what to install; nothing else changes."""
+    bench.system_calls = FakeCalls()
+    with pytest.warns(UserWarning, match="not counted: needs strace: apt-get install strace"):
+        record = bench.paired(lambda side: bench.calls(FakeProcess(), [["stat", "a"]]), metric="time per stat")
+    assert record.verdict != "invalid"
+    assert counts(bench) == {}

@@ -4,7 +4,7 @@ import itertools
 import random
 from collections import Counter
 
-from roadworthy.measuring.design import MOST_VOID, Budget, Measured, rows
+from roadworthy.measuring.design import MOST_VOID, TIERS, UNTIMED, Budget, Measured, budget_of, rows
 from roadworthy.measuring.statistics import whole_rows
 
 
@@ -90,3 +90,12 @@ def test_each_row_is_set_up():
     made = []
     rows(Budget(0.0), lambda side: {None: Measured(5.0)}, before=lambda: made.append(1), clock=Clock(1))
     assert len(made) == 12
+
+
+def test_a_machine_whose_times_mean_nothing_takes_few_rows():
+    """Counters are the same in each row; under emulation a dozen would take an hour and tell no more."""
+    assert budget_of("smoke", None, timed=True) == TIERS["smoke"]
+    assert budget_of("smoke", 60.0, timed=True) == Budget(60.0)
+    assert budget_of("weekly", 60.0, timed=False) == UNTIMED
+    found = rows(UNTIMED, alternating(), clock=Clock(1))[None]
+    assert len(whole_rows(found)) == 3

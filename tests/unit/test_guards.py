@@ -1,9 +1,12 @@
 """Guards: what proves that a number is about what it claims to be about."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from roadworthy.measuring import guards
-from roadworthy.measuring.counters import Work
+from roadworthy.measuring.counters import Meter, Work
 from roadworthy.measuring.workloads import load
 
 READ = load("randread-4k")
@@ -59,3 +62,17 @@ def test_the_first_broken_guard_is_named():
     """Guards that do not apply are none."""
     assert guards.first_broken([None, ("a", True), ("b", False), ("c", False)]) == "b"
     assert guards.first_broken([None, ("a", True)]) == ""
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_where_times_mean_nothing_others_at_the_processors_void_no_row(monkeypatch, timed):
+    """Counters of the device are as exact beside others as alone."""
+    lines = iter(["cpu 1 0 0 0 0 0 0 0", "cpu 2 0 0 0 0 0 0 99"])
+    flushes = iter([3, 5])
+    monkeypatch.setattr(Meter, "_stalls", lambda self: {})
+    monkeypatch.setattr(Meter, "_ticks", lambda self: [int(word) for word in next(lines).split()[1:]])
+    backing = SimpleNamespace(device_counters=lambda: {"flushes": next(flushes)})
+    with Meter(SimpleNamespace(path=Path), backing, timed).counting() as work:
+        pass
+    assert work.device == {"flushes": 2.0}
+    assert (guards.first_broken(guards.environment(work, 1.0)) == guards.UNSTOLEN) is timed

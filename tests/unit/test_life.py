@@ -17,7 +17,7 @@ from roadworthy.measuring import guards
 from roadworthy.measuring.bench import with_work_and_wait
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.design import Measured
-from roadworthy.measuring.life import ByTar, Life, Stopwatch, build_context
+from roadworthy.measuring.life import ByTar, Life, ServiceFailed, Stopwatch, build_context
 
 
 class FakeMeter:
@@ -135,3 +135,68 @@ def test_work_and_wait_are_told_apart():
     found = with_work_and_wait(record).arm.quantiles
     assert 40 <= found["work (p5)"] <= 42
     assert found["wait (mean)"] == pytest.approx(sum(samples) / len(samples))
+
+
+class Answering:
+    """A container whose first process says these pieces, one after another, and the engine that starts it."""
+
+    id = "container"
+
+    def __init__(self, *pieces):
+        self.pieces, self.told = list(pieces), []
+        self.client = self.api = self
+
+    def start(self, identity):
+        self.told.append(identity)
+
+    @contextmanager
+    def attached(self):
+        assert not self.told, "its streams are there before it begins"
+        yield self
+
+    def send(self, data):
+        self.told.append(data)
+
+    def receive(self):
+        let_pass(0.01)
+        piece = self.pieces.pop(0)
+        if piece is None:
+            raise BlockingIOError
+        return piece
+
+    def complaints(self):
+        return "no such file"
+
+
+def test_a_service_is_ready_with_its_first_answer():
+    """However many pieces that comes in, and the wait for each is in the time."""
+    service = Answering(None, b"hel", None, b"lo\n")
+    cost = Life(service, None, Stopwatch(FakeMeter())).until_answer(service, b"hello\n")
+    assert service.told == ["container", b"hello\n"]
+    assert 40 <= cost.cost < 2000
+
+
+@pytest.mark.parametrize(("pieces", "said"), [((b"",), "no such file"), ((b"help\n",), "it answered b'help")])
+def test_a_service_that_does_not_answer_makes_no_number(pieces, said):
+    """Its last words are told."""
+    service = Answering(*pieces)
+    with pytest.raises(ServiceFailed, match=said):
+        Life(service, None, Stopwatch(FakeMeter())).until_answer(service, b"hello\n")
+
+
+class Counting:
+    """Tells that the engine made a call for each block that it watches."""
+
+    counting = True
+
+    @contextmanager
+    def of_engine(self):
+        yield {"the engine": {"openat": 1}}
+
+
+def test_requests_are_counted_instead_of_timed_where_that_is_asked_for():
+    """What was done for several containers is divided among them, in counts as in times."""
+    watch = Stopwatch(FakeMeter(), Counting())
+    answer, found = watch.clocked(lambda: "answer")
+    assert (answer, found.cost, dict(found.calls)) == ("answer", 0.0, {"the engine": {"openat": 1}})
+    assert Stopwatch(FakeMeter()).clocked(lambda: None)[1].calls == {}
