@@ -44,6 +44,8 @@ REFERENCE_TURNS, REFERENCE_SECONDS = 60_000, 0.02
 #: The guest's init beats once a second. Silence of so many seconds (and as many again for each unit of scale beyond
 #: one) is a stop; emulation on a busy host skips some beats.
 PULSE_LIMIT, PULSE_LIMIT_PER_SCALE = 10.0, 5.0
+#: Tells the kernel of a block device that it has no partitions any more; see partx(8).
+FORGET_PARTITIONS = 'for made in /sys/block/"$1"/"$1"*; do test -e "$made" && exec partx --delete "/dev/$1"; done; true'
 #: Settings of the guest's kernel: a task that hangs says so before the check that waits for it gives up.
 SYSCTL = {"kernel/hung_task_timeout_secs": "60", "kernel/hung_task_warnings": "-1", "kernel/watchdog_thresh": "60",
           "kernel/panic_on_oops": "1", "vm/overcommit_memory": "1"}  # fmt: skip
@@ -255,6 +257,8 @@ class Guest:
         if not self._free:
             raise GuestFailed("all disks of the guest are in use: more daemons at once than it has disks")
         serial = self._free.pop(0)
+        # The kernel goes by a table of partitions until it is told, also when the disk has become too small for them.
+        self.run(["sh", "-c", FORGET_PARTITIONS, "sh", PurePath(self.device(serial)).name])
         for wanted in (0, size):
             self._resize(serial, wanted)
         return serial
