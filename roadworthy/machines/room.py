@@ -27,7 +27,7 @@ def processors(at_once: int | None = None) -> int:
     """How many processors a guest gets: two, and one where as many guests as there are cores run `at_once`.
 
     An emulated processor that waits for a core holds up the others of its guest: on two cores two guests of one
-    processor each do half as much again in the same time as two of two. `at_once`: the workers of pytest-xdist by default.
+    processor each do half as much again in the same time as two of two. `at_once`: by default pytest-xdist's workers.
     """
     at_once = at_once or int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return max(1, min(2, (os.cpu_count() or 1) // at_once))
