@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from roadworthy.deadline import wait_until
@@ -145,7 +146,8 @@ class Capsule:
         if self._outer.stdin:
             self._outer.stdin.close()
         if start_time(self.pid) is not None and self._outer.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ends by itself when its input does, and may have done so by now
+                os.kill(self.pid, signal.SIGKILL)
         wait_until(lambda: self._outer.poll() is not None, 20, f"capsule {self.pid} to end")
         for stream in (self._outer.stdout, self._outer.stderr):
             if stream:
