@@ -35,6 +35,7 @@ LIMIT = 16 * 1024 * 1024
 AT_FDCWD = -100
 AT_SYMLINK_FOLLOW = 0x400
 AT_EMPTY_PATH = 0x1000
+CLOCK_REALTIME_COARSE = 5  # <linux/time.h>; the time module does not name it
 # System call numbers by machine; only calls that neither os nor libc of Debian 12 wraps.
 NUMBERS = {"x86_64": {"renameat2": 316, "statx": 332}, "aarch64": {"renameat2": 276, "statx": 291}}
 
@@ -395,6 +396,28 @@ def call_repeat(times, call, *arguments):
     return outcomes
 
 
+def call_row(rows):
+    """Make calls in order, each with the errnos that do not matter: [turn, errno] of the first that is refused."""
+    for turn, (tolerated, name, *arguments) in enumerate(rows):
+        try:
+            CALLS[name](*arguments)
+        except OSError as refused:
+            if errno.errorcode.get(refused.errno) not in tolerated:
+                return [turn, refused.errno or errno.EIO]
+    return None
+
+
+def call_tick():
+    """Wait until the clock that stamps files is past now, see clock_getres(2), CLOCK_REALTIME_COARSE.
+
+    It has to be past the fine clock: from Linux 6.13 a stamp is of that one where the one before it was looked at,
+    see Documentation/filesystems/multigrain-ts.rst.
+    """
+    begun = time.time_ns()
+    while time.clock_gettime_ns(CLOCK_REALTIME_COARSE) <= begun:
+        time.sleep(0.0002)
+
+
 def call_timed(rows):
     """Make calls one after another; the nanoseconds of each. An argument [n] stands for the answer of row n."""
     taken, answers = [], []
@@ -564,7 +587,7 @@ CALLS = {
     "kill": os.kill, "getpid": os.getpid, "become": call_become, "store": call_store, "load": call_load,
     "digest": call_digest, "replace_often": call_replace_often, "look_often": call_look_often,
     "repeat": call_repeat, "timed": call_timed, "timed_run": call_timed_run, "manifest": call_manifest,
-    "counted": call_counted,
+    "counted": call_counted, "row": call_row, "tick": call_tick,
     "append_often": call_append_often, "pread_aligned": call_pread_aligned, "pwrite_aligned": call_pwrite_aligned,
     "open_by_handle": call_open_by_handle, "fanotify_mark": call_fanotify_mark, "fanotify_read": call_fanotify_read,
     "fanotify_init": lambda flags: checked(libc.fanotify_init(flags, os.O_RDONLY)),

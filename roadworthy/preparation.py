@@ -2,102 +2,128 @@
 
 from __future__ import annotations
 
-import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from roadworthy.checks import Declared
-from roadworthy.deadline import let_pass
 from roadworthy.evidence import Evidence
 from roadworthy.layers import Device, Directory, Entry, Fifo, File, Hardlink, SparseFile, Symlink
-from roadworthy.process import Process
+from roadworthy.process import Process, Step
 
-#: What one request to an agent carries of a file; it has to stay below the exchange's limit.
+#: What one request to an agent carries of files; it has to stay below the exchange's limit.
 PIECE = 4 << 20
-#: Seconds of the coarsest clock that stamps files, see CONFIG_HZ and clock_getres(2), CLOCK_REALTIME_COARSE.
-TICK = 0.01
+#: What one request carries of calls: slow machines are to answer within a call's deadline.
+CALLS = 200
 
 
 def prepared(process: Process, check: Declared) -> None:
     """Make the check's trees in the container (`upper`), or make the driver copy them up (`copied-up`)."""
-    if check.provenance not in ("upper", "copied-up"):
+    steps = list(preparing(check))
+    if not steps:
         return
     record, process.evidence = process.evidence, Evidence()
-    for tree in check.trees:
-        for path in sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), name)):
-            if check.provenance == "upper":
-                for parent in reversed(PurePosixPath(path).parents[:-1]):
-                    if str(parent) not in tree and process.attempt.lstat(str(parent)) == "ENOENT":
-                        process.mkdir(str(parent))
-                make(process, path, tree[path])
-            elif not isinstance(tree[path], Symlink | Hardlink):
-                process.chmod(path, tree[path].mode)
-                if isinstance(tree[path], File | SparseFile):
-                    # A change of metadata alone leaves the data below where overlayfs has metacopy on.
-                    process.close(process.open(path, os.O_WRONLY))
-        if check.provenance == "upper":
-            # Making what lies in a directory has moved its time, by less than a tick of the clock perhaps.
-            for path in sorted(tree, reverse=True):
-                if isinstance(tree[path], Directory):
-                    process.utimens(path, tree[path].mtime_ns, tree[path].mtime_ns)
-    # Files are stamped by a clock that ticks a hundred times a second or more often: what follows is to be later.
-    let_pass(TICK)
+    # Files are stamped by a clock that ticks some hundred times a second: what follows is to be later.
+    send(process, [*steps, Step("tick", ())])
     process.evidence = record
 
 
 def lay_out_through(process: Process, tree: Mapping[str, Entry]) -> None:
     """Make every entry of `tree` in the process's directory: what trees.lay_out does where the files are not ours."""
+    steps: list[Step] = []
     order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), PurePosixPath(name).parts))
     for path in order:
-        make(process, path, tree[path])
+        steps += making(path, tree[path])
     # Times last and deepest first: making a child moves its parent's.
     for path in reversed(order):
-        if not isinstance(tree[path], Hardlink):
-            process.utimens(path, tree[path].mtime_ns, tree[path].mtime_ns, follow=False)
+        value = tree[path]
+        if not isinstance(value, Hardlink):
+            steps.append(dating(path, value))
+    send(process, steps)
 
 
-def append(process: Process, path: str, content: bytes) -> None:
-    """Write `content` behind a file's end, in pieces."""
-    descriptor = process.open(path, os.O_WRONLY | os.O_APPEND)
-    for begin in range(0, len(content), PIECE):
-        process.write(descriptor, content[begin : begin + PIECE])
-    process.close(descriptor)
+def send(process: Process, steps: Iterable[Step]) -> None:
+    """Make the calls, in as few requests as may be."""
+    row: list[Step] = []
+    carried = 0
+    for step in steps:
+        content = sum(len(value) for value in step.arguments if isinstance(value, bytes))
+        if row and (len(row) == CALLS or carried + content > PIECE):
+            process.row(row)
+            row, carried = [], 0
+        row.append(step)
+        carried += content
+    if row:
+        process.row(row)
 
 
-def make(process: Process, path: str, value: Entry) -> None:
+def preparing(check: Declared) -> Iterator[Step]:
+    """The calls that give a check's trees the provenance it asks for; none where they lie in the image."""
+    for tree in check.trees:
+        order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), name))
+        if check.provenance == "upper":
+            for path in order:
+                for parent in reversed(PurePosixPath(path).parents[:-1]):
+                    if str(parent) not in tree:
+                        yield Step("mkdir", (str(parent), 0o755), ("EEXIST",))
+                yield from making(path, tree[path])
+            # Making what lies in a directory has moved its time, by less than a tick of the clock perhaps.
+            for path in sorted(tree, reverse=True):
+                if isinstance(tree[path], Directory):
+                    yield dating(path, tree[path])
+        elif check.provenance == "copied-up":
+            for path in order:
+                value = tree[path]
+                if isinstance(value, Symlink | Hardlink):
+                    continue
+                yield Step("chmod", (path, value.mode))
+                if isinstance(value, File | SparseFile):
+                    # A change of metadata alone leaves the data below where overlayfs has metacopy on; to open the file
+                    # for writing does not.
+                    yield from appending(path, b"")
+
+
+def appending(path: str, content: bytes) -> Iterator[Step]:
+    """Write `content` behind a file's end, in pieces; open it for that even if there is nothing to write."""
+    for begin in range(0, max(len(content), 1), PIECE):
+        yield Step("append_often", (path, content[begin : begin + PIECE], 1 if content else 0))
+
+
+def dating(path: str, value: Any) -> Step:
+    """Give an entry its time."""
+    return Step("utimens", (path, value.mtime_ns, value.mtime_ns, False))
+
+
+def making(path: str, value: Entry) -> Iterator[Step]:
+    """Make one entry as its layer has it."""
     match value:
         case File():
-            process.store(path, value.content[:PIECE])
+            yield Step("store", (path, value.content[:PIECE], 0o644))
             if len(value.content) > PIECE:
-                append(process, path, value.content[PIECE:])
+                yield from appending(path, value.content[PIECE:])
         case SparseFile():
-            process.store(path, b"")
-            process.truncate(path, value.size - len(value.tail))
-            append(process, path, value.tail)
+            yield Step("store", (path, b"", 0o644))
+            yield Step("truncate", (path, value.size - len(value.tail)))
+            yield from appending(path, value.tail)
         case Directory():
-            process.mkdir(path)
+            yield Step("mkdir", (path, 0o755))
         case Symlink():
-            process.symlink(value.target, path)
+            yield Step("symlink", (value.target, path))
         case Hardlink():
-            process.link(value.target, path)
+            yield Step("link", (value.target, path))
+            return
         case Fifo():
-            process.mkfifo(path)
+            yield Step("mkfifo", (path, 0o644))
         case Device():
             kind = stat.S_IFBLK if value.block else stat.S_IFCHR
-            process.mknod(path, kind | value.mode, value.major << 8 | value.minor)
+            yield Step("mknod", (path, kind | value.mode, value.major << 8 | value.minor))
         case _:
             raise ValueError(f"{path}: a container cannot make a {type(value).__name__.lower()}")
-    if isinstance(value, Hardlink):
-        return
-    if isinstance(value, Symlink):
-        process.lchown(path, value.uid, value.gid)
-        process.utimens(path, value.mtime_ns, value.mtime_ns, follow=False)
-        return
-    process.chown(path, value.uid, value.gid)
-    process.chmod(path, value.mode)
-    for name, raw in value.xattrs.items():
-        # What a file system cannot store is left out, as the engine leaves it out of a layer; checks then miss it.
-        if process.attempt.setxattr(path, name, raw) not in ("success", "ENOTSUP"):
-            process.setxattr(path, name, raw)
-    process.utimens(path, value.mtime_ns, value.mtime_ns)
+    yield Step("lchown", (path, value.uid, value.gid))
+    if not isinstance(value, Symlink):
+        yield Step("chmod", (path, value.mode))
+        for name, raw in value.xattrs.items():
+            # What a file system cannot store is left out, as the engine leaves it out of a layer; checks then miss it.
+            yield Step("setxattr", (path, name, raw, True), ("ENOTSUP",))
+    yield dating(path, value)

@@ -89,6 +89,18 @@ class Entry:
     name: str
 
 
+@dataclass(frozen=True)
+class Step:
+    """One of several calls that go to the agent together, and the errnos that it may end with besides success."""
+
+    call: str
+    arguments: tuple[Any, ...]
+    tolerated: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.call}({', '.join(map(repr, self.arguments))})"
+
+
 class Pending:
     """A call that was sent and not waited for, as one that may block."""
 
@@ -422,6 +434,16 @@ class Process:
     def store(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Write a file whole (open with O_CREAT and O_TRUNC, write, close)."""
         self._call("store", path, data, mode)
+
+    def row(self, steps: Sequence[Step]) -> None:
+        """Make calls one after another in one message. Raises as the first would that is refused against its step."""
+        rows = [[step.tolerated, step.call, *step.arguments] for step in steps]
+        refused = self._call("row", rows, shown=f"{len(rows)} calls in a row")
+        if refused is not None:
+            turn, code = refused
+            _, outcome = judged(str(steps[turn]), Answer(errno=code))
+            assert outcome is not None
+            raise outcome
 
     def load(self, path: str) -> bytes:
         """Read a file whole (open, read, close)."""
