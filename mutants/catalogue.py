@@ -26,7 +26,9 @@ class Mutant:
     ones that are right, with the reason: a check's id, without its parameters, or a whole family as `family/*`.
     `number` is the fault's in the research catalogue, empty where it has none. `calls` are the system calls that it
     intercepts. `also` names slow checks that the sensitivity run asks besides the quick ones. `seen_by` is one quick
-    check that must see it in the twin as well. `equivalent` is the reason why nothing can see it.
+    check that must see it in the twin as well. `equivalent` is the reason why nothing can see it. One that `spoils`
+    leaves images, disks or mounts behind that are not as they were: the next mutant of a series gets a daemon and a
+    disk of its own, as after every saboteur.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Mutant:
     also: tuple[str, ...] = ()
     seen_by: str = ""
     equivalent: str = ""
+    spoils: bool = False
     reviewed: Mapping[str, str] = field(default_factory=dict)
 
     @property

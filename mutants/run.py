@@ -80,6 +80,7 @@ class MutantRun:
     def become(self, name: str) -> None:
         """Take another mutant's place. The containers of the one before have to be gone."""
         self.mutant = find(name)
+        self.standing = False
         self._trouble = ""
         self._counted.clear()
         for supervisor in self._supervisors:

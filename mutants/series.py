@@ -3,8 +3,9 @@
     pytest -p mutants.series --series=FILE --mutant=identity ...
 
 FILE is JSON: the directory for the bundles, and the turns, each a mutant with the checks that it is asked. Between two
-turns the lane's containers are thrown away and its runtime becomes the next mutant's; where the last one spoiled the
-image, that is loaded anew. Processes that are given the same file share its turns: each takes what no other has begun.
+turns the lane's containers are thrown away and its runtime becomes the next mutant's; where the last one has spoiled
+more than its containers, the lane comes up anew. Processes that are given the same file share its turns: each takes
+what no other has begun.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import pytest
 
 from mutants.catalogue import find
 from mutants.selection import Wanted, keep
-from roadworthy.checks import Declared, declared
+from roadworthy.checks import declared
 from roadworthy.layers import flattened
 from roadworthy.plugin import EVIDENCE, SESSION
-from roadworthy.stand import Stand, load_image, sorted_trees
+from roadworthy.stand import Stand
 from roadworthy.trees import lay_out
 
 #: In a turn's directory: what it took.
@@ -111,17 +112,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtestloop(session: pytest.Session) -> bool:
     series = Series.read(Path(session.config.getoption("series")))
     run = session.config.stash[SESSION]
-    whole = [found for item in session.items if (found := declared(item)) is not None]
     spoiled = False
     for turn in series.mine():
         items = [item for item in session.items if turn.wanted.asks(item)]
         if not items:
             continue  # it stays begun and not ended: whoever reads the results says so
         begun = time.monotonic()
-        changes_hands(run, turn.mutant, whole, items, spoiled)
+        changes_hands(run, turn.mutant, items, spoiled)
         with run.turn(turn.mutant, series.directory / turn.mutant, items):
             ask(session, items)
-        spoiled = find(turn.mutant).kind == "saboteur"
+        mutant = find(turn.mutant)
+        spoiled = mutant.spoils or mutant.kind == "saboteur"
         series.note(turn.mutant, time.monotonic() - begun)
         if session.shouldstop or stand_of(run, items[0]) is None:
             break  # the lane has gone for good: another process takes what is left
@@ -134,11 +135,12 @@ def stand_of(run: Any, item: pytest.Item) -> Stand | None:
     return found
 
 
-def changes_hands(
-    run: Any, mutant: str, whole: Sequence[Declared], items: Sequence[pytest.Item], spoiled: bool
-) -> None:
+def changes_hands(run: Any, mutant: str, items: Sequence[pytest.Item], spoiled: bool) -> None:
     """The lane becomes the next mutant's, as if it had just come up: new containers, a sound image and volumes."""
     stand = stand_of(run, items[0])
+    if stand is not None and spoiled and hasattr(stand, "backing"):
+        run.renew(stand, lambda: run.mutant.become(mutant))
+        return  # it has come up as this mutant's
     if stand is not None:
         for container in stand.shared.values():
             container.remove()
@@ -146,10 +148,6 @@ def changes_hands(
     run.mutant.become(mutant)
     if stand is None or not hasattr(stand, "backing"):
         return  # it comes up as this mutant's, or is a twin, which has begun anew
-    if spoiled:
-        in_image, _ = sorted_trees(stand, whole)
-        stand.engine.client.images.remove(stand.image, force=True)
-        load_image(stand, in_image)
     for item in items:
         check = declared(item)
         if check is not None and check.provenance == "volume":

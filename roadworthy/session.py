@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -235,16 +235,24 @@ class Session:
         """A machine that was lost in a check is made anew, and the lane with it: a loss costs one verdict."""
         self._say(f"{lane.id}: the machine was lost; it is booted again")
         try:
-            self._remake(lane, stand, stand.round)
+            self._remake(stand, stand.round)
         except Exception as reason:
             stand.lost = EngineFailed(f"the machine could not be brought back after a check: {first_line(reason)}")
 
-    def _remake(self, lane: Lane, stand: Stand, turn: int) -> None:
+    def renew(self, stand: Stand, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """A new daemon on a new disk for a lane that is up; `meanwhile` is done while it is down."""
+        log = self._kernel_logs[stand.lane.id]
+        self._remake(stand, stand.round, meanwhile)
+        log.close()
+
+    def _remake(self, stand: Stand, turn: int, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Take the lane down, whatever is left of it, and bring it up anew; `stand` goes on as the new one."""
+        lane = stand.lane
         old, compared = self._stacks[lane.id], stand.reference
         self._stacks[lane.id] = contextlib.ExitStack()
         with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):
             old.close()
+        meanwhile()
         stand.become(self._brought_up(lane, self._stacks[lane.id]))
         stand.round = turn
         if stand.reference is not None and compared is not None:
@@ -255,9 +263,8 @@ class Session:
         self._tried.clear()
         try:
             if self.repeats.has_fresh_daemon(turn):
-                log = self._kernel_logs[lane.id]
-                self._remake(lane, stand, turn)
-                log.close()
+                stand.round = turn
+                self.renew(stand)
             else:
                 stand.begin_round(self._checks(lane), turn)
         except Exception as reason:

@@ -336,6 +336,20 @@ def test_names_of_a_file_of_the_image(fs, other, observe):
     assert fs.stat("f").nlink == counts[0] + 1
 
 
+@check(
+    "space/fallocate-allocates", source="POSIX.1-2017, posix_fallocate()", provenance=("lower", "upper", "copied-up")
+)
+@lower(foo=b"data")
+def test_fallocate_allocates(fs, observe):
+    """posix_fallocate() behind a file's end makes the file that long, and gives it the blocks for it."""
+    descriptor = fs.open("foo", O_WRONLY)
+    fs.fallocate(descriptor, 0, MIB)
+    found = fs.fstat(descriptor)
+    observe("size and blocks", f"{found.size} bytes, {found.blocks * 512} bytes")
+    assert found.size == MIB
+    assert found.blocks * 512 >= MIB, "the file has not the blocks for its size"
+
+
 @pytest.mark.slow
 @check("space/out-of-space-error", claim="S54", source="write(2), ENOSPC; Docker documentation, storage drivers")
 @lower(f=b"image")
@@ -357,7 +371,7 @@ def test_full_file_system_becomes_usable_again(cramped, observe):
     fs.close(filler)
     for path in ("filler", *(f"f{number}" for number in range(len(written)))):
         fs.attempt.unlink(path)
-    fs.store("again", bytes(8 * MIB))
+    assert fs.attempt.store("again", bytes(8 * MIB)) == "success"
     assert fs.digest("again") == (crc32(bytes(8 * MIB)), 8 * MIB)
 
 

@@ -7,12 +7,13 @@ said by `conformance/deviations/*.toml` alone: without an entry that applies, th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roadworthy.checks import PROVENANCES
 from roadworthy.deviations import Deviations, Entry, Facts
 from roadworthy.explorer.divergence import Divergence
+from roadworthy.explorer.operations import Operation
 
 #: Fields that tell of a file's content, and of what is known about it.
 CONTENT = ("data", "size", "checksum", "entry")
@@ -38,6 +39,8 @@ class Rule:
     #: The layer state, and operations that its name must have seen before.
     state: str = ""
     after: tuple[str, ...] = ()
+    #: An operation that the sequence must have made, of whatever names.
+    made: str = ""
 
     def fits(self, found: Divergence) -> bool:
         return (
@@ -48,13 +51,18 @@ class Rule:
             and (not self.disarmed or disarmed(found.driver, found.reference))
             and (not self.state or found.state == self.state)
             and set(self.after) <= before(found)
+            and (not self.made or self.made in {operation.name for operation in made(found)})
         )
 
 
+def made(found: Divergence) -> Sequence[Operation]:
+    """The operations of the sequence until the difference showed."""
+    return found.sequence.operations[: found.position + 1]
+
+
 def before(found: Divergence) -> set[str]:
-    """The operations that the sequence made of the name until then."""
-    made = found.sequence.operations[: found.position + 1]
-    return {operation.name for operation in made if operation.paths and operation.paths[0] == found.path}
+    """Those of them that were made of the name."""
+    return {operation.name for operation in made(found) if operation.paths and operation.paths[0] == found.path}
 
 
 def disarmed(driver: str, reference: str) -> bool:
@@ -72,6 +80,8 @@ RULES = (
     Rule(
         "rename/directory-over-removed-file", what=("answer", "entry"), state="whiteout", after=("mkdir", "noreplace")
     ),
+    # The directory is exchanged without what the image has in it: a name is missing, or a listing finds a file's name.
+    Rule("rename/exchange-file-with-lower-dir", what=("answer", "entry"), made="exchange"),
     # The name that a descriptor was opened by is gone, and the file has another: to a driver without an index the same.
     Rule("unlink/fchmod-on-unlinked-lower", HELD, ("answer",), ("links below",), "EEXIST"),
     Rule("unlink/futimens-on-unlinked-lower", ("futimens",), ("answer",), ("links below",), "EEXIST"),
@@ -87,9 +97,11 @@ RULES = (
     # What is mapped is the file that the descriptor was opened on, and after copy-up that is the old one.
     Rule("mmap/ro-shared-map-sees-write", ("peek",), traits=("early map", "copied")),
     Rule("mmap/new-map-from-old-ro-fd", ("peek",), traits=("early map", "copied")),
+    Rule("mmap/ro-shared-map-sees-truncate", ("peek",), traits=("early map", "copied")),
     # A copy that is not dressed like the file.
     Rule("copyup/preserves-owner-mode-times", what=("mode",), traits=("copied",), disarmed=True),
     Rule("copyup/symlink-keeps-owner", what=("mtime", "owner"), traits=("symlink", "copied")),
+    Rule("tree/mtime-of-the-directory-of-a-copy", what=("mtime",), traits=("lower directory",)),
     # A lower file without a name cannot be copied up.
     Rule("unlink/fchmod-on-unlinked-lower", HELD, ("answer",), ("unlinked lower",)),
     Rule("unlink/futimens-on-unlinked-lower", ("futimens",), ("answer",), ("unlinked lower",)),
@@ -119,5 +131,5 @@ class Recorded:
 
 
 def agrees(signature: str, found: Divergence) -> bool:
-    """Whether the driver's answer is the one that the entry tells; only a signature that is an errno can be asked."""
-    return found.what != "answer" or not re.fullmatch(r"E[A-Z]+", signature) or found.driver == signature
+    """Whether the difference is what the entry tells, where its signature is an errno: this answer, no other."""
+    return not re.fullmatch(r"E[A-Z]+", signature) or (found.what == "answer" and found.driver == signature)

@@ -436,12 +436,22 @@ def test_a_removed_name_that_comes_back_is_told_by_what_was_done_to_it():
         assert recorded.find(Divergence(**{**vars(MOVED), **back, **shown})) is wanted
 
 
+def test_what_an_exchange_loses_is_told_by_the_exchange():
+    """A name that is missing is the broken exchange's only after one, and where that is recorded as a loss."""
+    lost = {"path": "low/k", "look": True, "what": "entry", "driver": "missing", "reference": "there"}
+    exchanged = sequence(Operation(0, "exchange", ("low", "deepdir")))
+    for signature, done, wanted in (("[]", exchanged, True), ("[]", MOVE, False), ("EXDEV", exchanged, False)):
+        entry = Entry("rename/exchange-file-with-lower-dir", {"driver": ("x",)}, signature, "why", "x", "y", 1)
+        found = Divergence(**{**vars(MOVED), **lost, "sequence": done, "operation": done.operations[0]})
+        assert (Recorded(Deviations((entry,)), facts("x")).find(found) is entry) == wanted
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: "-".join((rule.check, *rule.traits, *rule.after)))
 def test_every_rule_is_about_something(rule):
     """A rule asks for operations that there are, and for more than any difference of any file."""
     assert set(rule.names) <= {*FORMS, "tree", "look"}
-    assert rule.traits or rule.names or rule.state
-    assert set(rule.after) <= set(FORMS)
+    assert rule.traits or rule.names or rule.state or rule.made
+    assert {*rule.after, *filter(None, [rule.made])} <= set(FORMS)
     assert not rule.fits(Divergence(MOVE, 0, None, "low", False, "mode", "0644", "0600", "lower"))
 
 

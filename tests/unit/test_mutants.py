@@ -25,7 +25,7 @@ from mutants.matrix import Matrix, Ran, disagreements, row
 from mutants.run import Armed, MutantRun, Supervisor, check_of
 from mutants.sabotage import SABOTEURS
 from mutants.selection import Wanted, wanted
-from mutants.series import Series, Turn
+from mutants.series import Series, Turn, changes_hands
 from reports.kills import read_kills
 from roadworthy.reaper import start_time
 
@@ -286,6 +286,27 @@ def test_turn_that_did_not_end_is_given_back(tmp_path):
     assert shared.release() == ["begun"]
     assert not (tmp_path / "begun").exists()
     assert [turn.mutant for turn in shared.mine()] == ["begun"]
+
+
+@pytest.mark.parametrize("spoiled", [True, False])
+def test_a_lane_comes_up_anew_after_a_mutant_that_spoils(spoiled):
+    """A spoiled daemon goes before the next mutant takes its place; of a sound one only the containers go."""
+    done = []
+    stand = SimpleNamespace(shared={"": SimpleNamespace(remove=lambda: done.append("container removed"))}, backing="")
+    run = SimpleNamespace(
+        stand_of=lambda _: stand,
+        renew=lambda _, meanwhile: [done.append("down"), meanwhile(), done.append("up")],
+        mutant=SimpleNamespace(become=lambda name: done.append(name), sabotage=lambda _: done.append("edited")),
+    )
+    item = SimpleNamespace(callspec=SimpleNamespace(params={"lane": None}), get_closest_marker=lambda _: None)
+    changes_hands(run, "next", [item], spoiled)
+    assert done == (["down", "next", "up"] if spoiled else ["container removed", "next", "edited"])
+
+
+def test_what_reaches_images_spoils():
+    """Mutants that write to the image, fill the disk or leave mounts behind say so."""
+    spoiling = {mutant.name for mutant in catalogue().values() if mutant.spoils}
+    assert {"write-reaches-image", "removed-layer-stays", "mount-left-behind"} <= spoiling
 
 
 # --- the twin's filter
