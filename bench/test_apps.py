@@ -93,7 +93,7 @@ def test_sqlite_transactions_on_a_database_of_the_image(bench):
 @measured("apps/database", NIGHTLY)
 def test_database_like_files(bench):
     """What a commit to a log costs while pages of tables are read and written, and what those cost."""
-    bench.fio_together(
+    bench.fio.together(
         {"time per commit": "database-log-8k", "time per page": "database-data-8k"}, stratum="upper",
     )  # fmt: skip
 

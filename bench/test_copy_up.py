@@ -76,7 +76,7 @@ def test_first_write_to_a_huge_lower_file(bench):
 @measured("copy-up/first-write-gib", WEEKLY)
 def test_first_write_to_a_lower_file_of_a_gib(bench):
     """What the first write to a file of 1 GiB of an image costs."""
-    fresh = bench.fresh(bench.everywhere_by_job("file", "fill-1g"), read_everywhere(bench, ["file"]))
+    fresh = bench.fresh(bench.fio.everywhere("file", "fill-1g"), read_everywhere(bench, ["file"]))
     bench.paired(
         lambda side: first_write(bench, fresh.fs, bench.path(side, "file")), metric="time of a first write",
         stratum="lower", before=fresh, guards=lambda: fresh.copied_up("file"),

@@ -10,7 +10,7 @@ from roadworthy import NIGHTLY, SMOKE, measured
 @measured("data/aa", SMOKE)
 def test_a_volume_against_the_machine_itself(bench):
     """What a 4 KiB random read costs on a volume inside a container, against the same file outside of it."""
-    bench.fio_beside("randread-4k")
+    bench.fio.beside("randread-4k")
 
 
 @measured("data/seqread-128k", SMOKE, strata=("lower",))
@@ -94,4 +94,4 @@ def test_first_reads(bench, stratum):
 @measured("data/scale", NIGHTLY, strata=("lower", "upper"))
 def test_reads_side_by_side(bench, stratum):
     """What a 4 KiB random read past the page cache costs while one, two or four jobs read the same file."""
-    bench.fio_scale("randread-4k", stratum, jobs=(1, 2, 4))
+    bench.fio.scale("randread-4k", stratum, jobs=(1, 2, 4))

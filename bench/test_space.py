@@ -228,7 +228,7 @@ def test_fragmentation(bench):
     for side in ("baseline", "arm"):
         for name in names:
             bench.fill(fs, bench.path(side, name), size)
-        bench.job(fs, "scatter-4k", bench.path(side, "scattered"))
+        bench.fio.job(fs, "scatter-4k", bench.path(side, "scattered"))
     bench.settle()
     for name, metric in zip(names, ("written from end to end", "written in random order"), strict=True):
         plain, mine = (bench.holdings.extents(bench.beside(container, side, name)) for side in ("baseline", "arm"))

@@ -9,4 +9,4 @@ from roadworthy import NIGHTLY, measured
 @measured("suite/wrapper", NIGHTLY)
 def test_a_job_through_the_suite(bench, workload):
     """What fio measures when the suite starts it, against `docker exec` of the same job typed by hand."""
-    bench.by_hand(workload, rows=40)
+    bench.fio.by_hand(workload, rows=40)

@@ -366,7 +366,7 @@ def reported_benchmark(item: pytest.Item, call: pytest.CallInfo[None], report: p
         word = "unsupported" if isinstance(broken, Unsupported) else "skipped"
         report.outcome = "skipped"
         report.longrepr = (path, (line or 0) + 1, f"Skipped: [{word}] {broken}")
-    if report.when == "call" and report.passed and not item.funcargs["bench"].reported:  # type: ignore[attr-defined]
+    if report.when == "call" and report.passed and not item.funcargs["bench"].reporter.reported:  # type: ignore[attr-defined]
         report.outcome, report.longrepr = "failed", f"{item.nodeid} measured nothing"
     return report
 

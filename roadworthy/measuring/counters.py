@@ -19,6 +19,10 @@ class Work:
     stolen: float = 0.0
     pressure: dict[str, float] = field(default_factory=dict)
 
+    def counters(self) -> dict[str, float]:
+        """The device's work, as a sample names it."""
+        return {f"device {name}": value for name, value in self.device.items()}
+
 
 class Meter:
     """Counts what a lane's machine does while blocks run."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.workloads import Workload
 
+#: Whether each held, by its sentence.
+Guards = Mapping[str, bool]
 #: The share of the requested bytes that the device has to have seen, for a job that claims to reach it.
 DEVICE_SHARE = 0.9
 #: The share that it may have seen, for a job that claims to be served by the page cache.

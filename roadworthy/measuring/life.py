@@ -56,8 +56,7 @@ class Stopwatch:
             seconds = time.monotonic() - begun
         guards = rules.environment(work, seconds)
         void = rules.first_broken([guard for guard in guards if not crowded or guard[0] != rules.UNCROWDED])
-        counters = {f"device {name}": value for name, value in work.device.items()}
-        return answer, Measured(seconds * 1e3, 1, 0, counters, void)
+        return answer, Measured(seconds * 1e3, 1, 0, work.counters(), void)
 
 
 class Life:

@@ -178,7 +178,7 @@ def test_a_file_too_large_for_an_archive_is_the_image_s(start):
 @measured("copy-up/sample", SMOKE)
 def test_large(bench):
     '''Copies.'''
-    fresh = bench.fresh(bench.everywhere_by_job("file", "scatter-4k"))
+    fresh = bench.fresh(bench.fio.everywhere("file", "scatter-4k"))
     rows = lambda side: [["open", bench.path(side, "file"), 1], ["close", [0]]]
     bench.paired(
         lambda side: bench.calls(fresh.fs, rows(side), settled=True), metric="time to open", before=fresh,

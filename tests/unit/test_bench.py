@@ -1,23 +1,21 @@
-"""What a benchmark measures with, on a stand that is faked: rows become records, calls become costs."""
+"""What a benchmark measures with, on a stand that is faked: calls become costs, and what was timed is counted."""
 
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import pytest
 
-from reports.records import Benchmark, Count, Trend
+from reports.records import Count
 from roadworthy.benchmarks import Declaration
 from roadworthy.features import Feature
-from roadworthy.measuring import bench as module
-from roadworthy.measuring import guards
 from roadworthy.measuring.bench import Bench, Fresh
 from roadworthy.measuring.counters import Work
-from roadworthy.measuring.design import Budget, Measured
+from roadworthy.measuring.design import SIDES, Budget
+from roadworthy.measuring.reporting import Reporter
+from roadworthy.measuring.rows import Rows
 from roadworthy.measuring.system_calls import SystemCalls
 from roadworthy.reasons import Precondition
 from roadworthy.toolbox import Toolbox
-
-COSTS = {"baseline": 1.0, "again": 1.0, "arm": 2.0}
 
 
 class FakeMeter:
@@ -59,64 +57,21 @@ def bench(monkeypatch, tmp_path):
     """A bench that writes its records into a list."""
     made = object.__new__(Bench)
     driver = SimpleNamespace(name="overlay2")
+    made.records = []
+    declaration = Declaration("block/work", "Works.", "smoke", Feature.NONE)
+    reporter = Reporter(
+        SimpleNamespace(id="lane", driver=driver), declaration, "node",
+        SimpleNamespace(write=made.records.append), None, None,
+    )  # fmt: skip
+    Rows.__init__(made, reporter, FakeCalls("strace"), Budget(0.0), lambda _: nullcontext())
     made.stand = SimpleNamespace(
         lane=SimpleNamespace(id="lane", driver=driver), machine=None, native=False,
         toolbox=Toolbox(tmp_path, "ld.so", frozenset({"tar"})),
     )  # fmt: skip
-    made.features, made.tier, made.meter = Feature.NONE, "smoke", FakeMeter()
-    made._declaration = Declaration("block/work", "Works.", "smoke", Feature.NONE)
-    made._budget, made._stage, made._nodeid, made.reported = Budget(0.0), lambda _: nullcontext(), "node", 0
-    made.records = []
-    made._bundle = SimpleNamespace(write=made.records.append)
-    made.system_calls = FakeCalls("strace")
-    monkeypatch.setattr(Bench, "_hand_on", lambda *_: None)
+    made.features, made.meter = Feature.NONE, FakeMeter()
+    monkeypatch.setattr(Reporter, "_hand_on", lambda *_: None)
     monkeypatch.setattr(Bench, "settle", lambda self: setattr(self.meter, "flushes", self.meter.flushes + 10))
     return made
-
-
-def test_phases_are_a_record_each(bench):
-    """What a row measures one after another is reported under its metric, and all of it under the benchmark's id."""
-    found = bench.phases(
-        lambda side: {"time per open": Measured(COSTS[side]), "time per stat": Measured(3 * COSTS[side])},
-        stratum="upper",
-    )
-    assert list(found) == ["time per open", "time per stat"]
-    assert [record.benchmark for record in bench.records] == ["block/work/upper"] * 2
-    assert found["time per stat"].arm.median == 6.0
-    assert all(record.verdict == "slower" for record in found.values())
-
-
-def test_a_void_phase_leaves_the_others(bench):
-    """A guard that never holds makes its own metric invalid, with its sentence."""
-    found = bench.phases(lambda side: {"a": Measured(1.0), "b": Measured(1.0, void=guards.REACHED)})
-    assert found["b"].verdict == "invalid"
-    assert guards.REACHED in found["b"].reason
-    assert found["a"].verdict != "invalid"
-
-
-def test_sweeps_have_a_trend_for_each_metric(bench):
-    """Points are records, and what grows along the axis is told for each metric by itself."""
-    trends = bench.sweeps(
-        lambda side: {(metric, depth): Measured(COSTS[side] * (depth if metric == "grows" else 8 - depth))
-                      for metric in ("grows", "falls") for depth in (1, 2, 4)},
-        axis="depth", axis_unit="layers",
-    )  # fmt: skip
-    assert [record.benchmark for record in bench.records if isinstance(record, Benchmark)] == [
-        f"block/work@{depth}" for depth in (1, 2, 4)
-    ] * 2
-    assert {trend.metric for trend in bench.records if isinstance(trend, Trend)} == {"grows", "falls"}
-    assert trends["grows"].arm.slope == 2.0
-    assert trends["falls"].arm.slope == -2.0
-
-
-def test_a_sweep_of_one_metric_is_one_of_several(bench):
-    """The axis, its unit and the metric arrive in the trend."""
-    trend = bench.sweep(
-        lambda side: {size: Measured(COSTS[side] * size) for size in (1024, 2048)},
-        axis="size", axis_unit="B", metric="time of a first write",
-    )  # fmt: skip
-    assert (trend.metric, trend.axis, trend.axis_unit) == ("time of a first write", "size", "B")
-    assert bench.records[0].benchmark == "block/work@1KiB"
 
 
 def test_the_cost_of_calls_is_that_of_the_chosen_ones(bench):
@@ -169,7 +124,7 @@ def test_every_row_has_a_fresh_container(bench, monkeypatch):
     assert bench.meter.flushes == 20.0
 
 
-@pytest.mark.parametrize(("native", "sides"), [(False, ("baseline", "again")), (True, module.SIDES)])
+@pytest.mark.parametrize(("native", "sides"), [(False, ("baseline", "again")), (True, SIDES)])
 def test_sides_on_the_volume(bench, native, sides):
     """Where there are no layers, the arm's files lie there, too."""
     bench.stand.native = native

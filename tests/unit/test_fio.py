@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from roadworthy.measuring.bench import job_file
 from roadworthy.measuring.fio import FioFailed, parsed
+from roadworthy.measuring.fio_rows import job_file
 from roadworthy.measuring.workloads import load
 
 READ = load("randread-4k")

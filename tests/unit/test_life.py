@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.records import Arm, Benchmark
 from roadworthy import touching_program
 from roadworthy.deadline import let_pass
 from roadworthy.engines.containers import Containers
 from roadworthy.layers import File, layer_tar, write_archive
 from roadworthy.measuring import guards
-from roadworthy.measuring.bench import with_work_and_wait
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.design import Measured
 from roadworthy.measuring.life import ByTar, Life, ServiceFailed, Stopwatch, build_context
@@ -122,19 +120,6 @@ def test_a_tiny_program_touches_its_file(tmp_path):
     target.write_bytes(b"full")
     subprocess.run([program], check=True)
     assert target.read_bytes() == b""
-
-
-def test_work_and_wait_are_told_apart():
-    """Of commits that mostly wait, the shortest tell the work and the mean tells the wait."""
-    samples = [40.0, 42.0, *map(float, range(100, 1000, 50))]
-    arm = Arm(name="x", samples=samples, median=1.0, low=1.0, high=1.0)
-    record = Benchmark(
-        lane="l", benchmark="b", nodeid="n", at="", metric="m", unit="ms", baseline=arm, arm=arm, ratio=1.0,
-        ratio_low=1.0, ratio_high=1.0, verdict="equivalent",
-    )  # fmt: skip
-    found = with_work_and_wait(record).arm.quantiles
-    assert 40 <= found["work (p5)"] <= 42
-    assert found["wait (mean)"] == pytest.approx(sum(samples) / len(samples))
 
 
 class Answering:

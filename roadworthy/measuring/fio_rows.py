@@ -1,0 +1,270 @@
+"""Rows of fio jobs: the file of a workload on each side, its blocks, and the guards of both."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reports.records import Benchmark, Trend
+from roadworthy.engines.containers import Container
+from roadworthy.engines.dockerd import Dockerd
+from roadworthy.layers import Tree
+from roadworthy.measuring import guards as rules
+from roadworthy.measuring.counters import Work, buffered_loops
+from roadworthy.measuring.design import SIDES, Measured, Side
+from roadworthy.measuring.filler import fill, filler
+from roadworthy.measuring.fio import Block, FioFailed, parsed, run_beside, run_block, run_together, words_beside
+from roadworthy.measuring.guards import Guards
+from roadworthy.measuring.system_calls import of_fio
+from roadworthy.measuring.workloads import Workload, load
+from roadworthy.process import Process
+from roadworthy.reasons import Unsupported
+
+if TYPE_CHECKING:
+    from roadworthy.measuring.bench import Bench
+
+
+class FioRows:
+    """fio jobs of a benchmark, on files of its own. Called, it measures one workload; what else there is has a name."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._home = bench.stand.home
+        self._tools = bench.stand.toolbox
+        self._meter = bench.meter
+        self._calls = bench.system_calls
+        #: Where fio in a container leaves its answer, unless several run at once.
+        self._report = f"{bench.volume}/report.json"
+
+    def __call__(self, named: str | Workload, stratum: str) -> Benchmark:
+        """Measure a workload on a file of the stratum against a file of the volume, in one container."""
+        workload = load(named) if isinstance(named, str) else named
+        container, fs, places = self._ground(workload, stratum)
+        bins: dict[Side, Counter[float]] = {"baseline": Counter(), "again": Counter(), "arm": Counter()}
+
+        def measure(side: Side) -> Measured:
+            measured, block = self._block(fs, workload, places[side])
+            bins[side].update(block.bins)
+            return measured
+
+        record = self._bench.paired(
+            measure, metric="time per I/O", unit="ns", stratum=stratum,
+            guards=lambda: self._guards_of(container, stratum, workload, "file"),
+            workload={"promise": workload.promise, "arguments": workload.arguments("FILE", "REPORT")},
+            bins=bins,
+        )  # fmt: skip
+        fs.leave()
+        return record
+
+    def scale(self, name: str, stratum: str, jobs: Sequence[int]) -> Trend | None:
+        """The same workload by several jobs at once: what one I/O costs when so many are at it."""
+        workload = load(name)
+        container, fs, places = self._ground(workload, stratum)
+        trend = self._bench.sweep(
+            lambda side: {count: self._block(fs, replace(workload, jobs=count), places[side])[0] for count in jobs},
+            axis="jobs", axis_unit="jobs", metric="time per I/O", stratum=stratum,
+            guards=lambda: self._guards_of(container, stratum, workload, "file"),
+            workload={"promise": workload.promise, "arguments": workload.arguments("FILE", "REPORT")},
+        )  # fmt: skip
+        fs.leave()
+        return trend
+
+    def together(self, metrics: Mapping[str, str], stratum: str) -> dict[str, Benchmark]:
+        """Workloads that run at the same time, each on a file of its own; `metrics` names the workload of each."""
+        workloads = {metric: load(name) for metric, name in metrics.items()}
+        container = self._bench.container(self._bench.everywhere({}))
+        processes = [self._bench.process(container) for _ in workloads]
+        files = {side: [self._bench.path(side, workload.name) for workload in workloads.values()] for side in SIDES}
+        self._bench.lay_out("baseline", {workload.name: filler(workload.size) for workload in workloads.values()})
+        for side in SIDES[1:]:
+            for source, file in zip(files["baseline"], files[side], strict=True):
+                self._copy(processes[0], source, file)
+        self._bench.settle()
+        reports = [f"{self._bench.volume}/{workload.name}.json" for workload in workloads.values()]
+
+        def measure(side: Side) -> dict[str, Measured]:
+            if self._calls.counting:  # one after another: who waits for whom is not what is counted
+                return {metric: self._counted_block(fs, workload.shortened(), file, report)[0]
+                        for (metric, workload), fs, file, report
+                        in zip(workloads.items(), processes, files[side], reports, strict=True)}  # fmt: skip
+            begun = time.monotonic()
+            with self._meter.counting() as work:
+                blocks = run_together(self._tools, processes, list(workloads.values()), files[side], reports)
+            seconds = time.monotonic() - begun
+            return {metric: self._judged(workload, block, work, seconds)
+                    for (metric, workload), block in zip(workloads.items(), blocks, strict=True)}  # fmt: skip
+
+        first = next(iter(workloads.values()))
+        records = self._bench.phases(
+            measure, stratum=stratum, guards=lambda: self._guards_of(container, stratum, first, ""),
+            workload={workload.name: workload.arguments("FILE", "REPORT") for workload in workloads.values()},
+        )  # fmt: skip
+        for fs in processes:
+            fs.leave()
+        return records
+
+    def beside(self, name: str) -> Benchmark:
+        """The volume seen from a container against the same file on the machine itself: what a container costs."""
+        workload = load(name)
+        container = self._bench.container(self._bench.everywhere({}))
+        fs = self._bench.process(container)
+        inside, outside = self._bench.path("baseline", "file"), self._bench.outside / "baseline" / "file"
+        self._bench.lay_out("baseline", {"file": filler(workload.size)})
+
+        report = self._bench.outside / "beside.json"
+
+        def measure(side: Side) -> Measured:
+            if self._calls.counting:
+                return count(side, workload.shortened())
+            begun = time.monotonic()
+            with self._meter.counting() as work:
+                if side == "arm":
+                    block = run_block(fs, self._tools, workload, inside, self._report)
+                else:
+                    block = run_beside(self._home, self._tools, workload, outside, report)
+            return self._judged(workload, block, work, time.monotonic() - begun)
+
+        def count(side: Side, short: Workload) -> Measured:
+            if side == "arm":
+                return self._counted_block(fs, short, inside, self._report)[0]
+            calls = self._calls.beside(words_beside(self._home, self._tools, short, outside, report))
+            return Measured(0.0, parsed(report.read_bytes(), short).operations, calls=of_fio(calls))
+
+        record = self._bench.paired(
+            measure, metric="time per I/O", unit="ns", names=("host", "native"),
+            guards=lambda: self._guards_of(container, "", workload, ""),
+            workload={"promise": workload.promise, "arguments": workload.arguments("FILE", "REPORT")},
+        )  # fmt: skip
+        fs.leave()
+        return record
+
+    def by_hand(self, name: str, rows: int) -> Benchmark:
+        """A job through the suite against the same job from a file, by the engine's own command line.
+
+        Raises Precondition where the engine has no command line.
+        """
+        workload = load(name)
+        container = self._bench.container(self._bench.everywhere({}))
+        fs = self._bench.process(container)
+        file, job = f"{self._bench.volume}/file", f"{self._bench.volume}/job.fio"
+        fill(fs, file, workload.size)
+        fs.store(job, job_file(workload, file))
+        self._bench.settle()
+
+        def measure(side: Side) -> Measured:
+            begun = time.monotonic()
+            with self._meter.counting() as work:
+                if side == "arm":
+                    block = run_block(fs, self._tools, workload, file, self._report)
+                else:
+                    block = self._typed(container, job, workload)
+            return self._judged(workload, block, work, time.monotonic() - begun)
+
+        record = self._bench.paired(
+            measure, metric="time per I/O", unit="ns", stratum=name, names=("by hand", "suite"), rows=rows,
+            workload={"promise": workload.promise, "arguments": workload.arguments("FILE", "REPORT")},
+        )  # fmt: skip
+        fs.leave()
+        return record
+
+    def everywhere(self, name: str, workload: str) -> str:
+        """What the bench's own does, of one file that a workload writes, as one too large for an archive; the image."""
+        image = self._bench.everywhere({})
+        container = self._bench.container(image)
+        fs = self._bench.process(container)
+        for side in SIDES:
+            fs.store(self._bench.path(side, name), b"")
+            fs.truncate(self._bench.path(side, name), load(workload).size)
+            self.job(fs, workload, self._bench.path(side, name))
+        fs.leave()
+        self._bench.settle()
+        if not self._bench.stand.native:
+            with self._bench.engine.patience(600):
+                image = self._bench.containers.commit(container)
+        container.remove()
+        self._bench.containers.forget(container)
+        return image
+
+    def job(self, fs: Process, name: str, path: str) -> None:
+        """Run a workload on a file for its effect, and not to be timed."""
+        fs.timed_run(*self._bench.tool("fio", *load(name).arguments(path, self._report)), patience=600)
+
+    def _ground(self, workload: Workload, stratum: str) -> tuple[Container, Process, dict[Side, str]]:
+        """A container, a process in it, and the workload's file on each side, on the device or in the cache."""
+        tree: Tree = {"file": filler(workload.size)}
+        container = self._bench.container(self._bench.everywhere(tree if stratum == "lower" else {}))
+        fs = self._bench.process(container)
+        baseline, arm = self._bench.path("baseline", "file"), self._bench.path("arm", "file")
+        if stratum == "upper":
+            self._bench.lay_out("baseline", tree)
+            self._copy(fs, baseline, arm)
+        self._bench.settle()
+        for place in (baseline, arm):
+            if workload.reach == "cache":
+                fs.digest(place)
+        return container, fs, {"baseline": baseline, "again": baseline, "arm": arm}
+
+    def _copy(self, fs: Process, source: str, target: str) -> None:
+        """A file of the container's own with blocks of its own."""
+        fs.timed_run(*self._bench.tool("cp", "--reflink=never", "--sparse=never", source, target), patience=300)
+
+    def _block(self, fs: Process, workload: Workload, file: str) -> tuple[Measured, Block]:
+        """One block in a container, judged."""
+        if workload.fresh:
+            fs.truncate(file, 0)
+            fs.truncate(file, workload.size)
+            self._bench.settle()
+        if self._calls.counting:
+            return self._counted_block(fs, workload.shortened(), file, self._report)
+        begun = time.monotonic()
+        with self._meter.counting() as work:
+            block = run_block(fs, self._tools, workload, file, self._report)
+        return self._judged(workload, block, work, time.monotonic() - begun), block
+
+    def _counted_block(self, fs: Process, workload: Workload, file: str, report: str) -> tuple[Measured, Block]:
+        """One block under a tracer."""
+        calls = self._calls.of_process(fs, argv=self._bench.tool("fio", *workload.arguments(file, report)))
+        block = parsed(fs.load(report), workload)
+        return Measured(0.0, block.operations, block.bytes, calls=of_fio(calls)), block
+
+    def _typed(self, container: Container, job: str, workload: Workload) -> Block:
+        """`docker exec CONTAINER fio --output=… job.fio`."""
+        if not isinstance(self._bench.engine, Dockerd):
+            raise Unsupported("typing a job by hand is done with the docker command, which this engine has not")
+        only = ["--readonly"] if workload.reads else []
+        fio = self._tools.command("fio", f"--output={job}.json", "--output-format=json+", *only, job)
+        said = self._bench.engine.command("exec", container.id, *fio)
+        report = self._bench.outside / "job.fio.json"
+        if not report.exists():
+            raise FioFailed(f"fio by hand wrote no report: {said.strip()[-500:]}")
+        return parsed(report.read_bytes(), workload)
+
+    def _judged(self, workload: Workload, block: Block, work: Work, seconds: float) -> Measured:
+        """A block's cost, void where one of its guards does not hold."""
+        void = rules.first_broken(
+            [rules.reached(workload, work, block.bytes), rules.deep(workload, block.levels),
+             *rules.environment(work, seconds)]
+        )  # fmt: skip
+        alone = workload.iodepth == 1 and workload.jobs == 1
+        flushes = workload.fsync or workload.fdatasync or workload.end_fsync
+        cost = block.latency_ns if alone and not flushes else block.seconds * 1e9 / block.operations
+        raw = self._bench.reporter.keep(block.answer)
+        return Measured(cost, block.operations, block.bytes, work.counters(), void, raw)
+
+    def _guards_of(self, container: Container, stratum: str, workload: Workload, name: str) -> Guards:
+        found: dict[str, bool] = {}
+        if workload.reach == "device":
+            found[rules.DIRECT_LOOP] = not buffered_loops(self._home, self._bench.stand.backing.devices)
+        if stratum == "lower" and workload.reads and self._bench.copies_up:
+            found[rules.LEFT_BELOW] = not self._bench.storage.upper(container, name).exists()
+        return found
+
+
+def job_file(workload: Workload, file: str) -> bytes:
+    """The workload as a user would write it into a job file."""
+    options = [word.removeprefix("--") for word in workload.arguments(file, "")]
+    mine = [word for word in options if word.partition("=")[0] not in ("name", "output", "output-format", "readonly")]
+    return f"[{workload.name}]\n{chr(10).join(mine)}\n".encode()

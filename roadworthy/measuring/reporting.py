@@ -1,0 +1,231 @@
+"""How what a benchmark measured is told: records made of samples, in the bundle and in pytest-benchmark's table."""
+
+from __future__ import annotations
+
+import gzip
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from reports.records import Benchmark, Count, Sample, Trend
+from roadworthy.benchmarks import Declaration
+from roadworthy.lanes import Lane
+from roadworthy.machines.host import Host
+from roadworthy.measuring.clock import VirtualClock, hand_on
+from roadworthy.measuring.design import Measured, Side
+from roadworthy.measuring.guards import Guards
+from roadworthy.measuring.statistics import (
+    METHOD,
+    SEED,
+    Analysis,
+    answer,
+    curve,
+    of_samples,
+    quantiles,
+    trend_verdict,
+    unvoided,
+    whole_rows,
+)
+from roadworthy.measuring.system_calls import ENGINE, metric_of, total
+from roadworthy.results import BundleWriter, now
+
+#: What of a second one of a unit is.
+SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+#: By what share a count of system calls may move: of a program, of a daemon that has other things to do besides, and of
+#: a driver's server, which lets files go when it finds the time.
+TOLERANCES, SERVED = {"": 0.02, ENGINE: 0.1}, 0.5
+#: Quantiles of single operations; the last needs ten thousand of them.
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+
+
+class Reporter:
+    """Makes records of what one benchmark measures on one lane, and hands them on."""
+
+    def __init__(
+        self, lane: Lane, declaration: Declaration, nodeid: str, bundle: BundleWriter | None, benchmark: Any,
+        clock: VirtualClock, unpublished: str = "",
+    ) -> None:  # fmt: skip
+        self.declaration = declaration
+        #: Why times of this machine mean nothing to others, or an empty string.
+        self.unpublished = unpublished
+        #: How many records there are.
+        self.reported = 0
+        self._lane = lane
+        self._nodeid = nodeid
+        self._bundle = bundle
+        self._benchmark = benchmark
+        self._clock = clock
+        self._raws = 0
+
+    def cost(
+        self, samples: Sequence[Sample], metric: str, unit: str, stratum: str, point: float | None, axis_unit: str,
+        holding: Guards, names: tuple[str, str] | None, workload: Mapping[str, Any] | None,
+        bins: Mapping[Side, Counter[float]] | None = None, waits: bool = False,
+    ) -> Benchmark:  # fmt: skip
+        """Report what rows of one metric amount to."""
+        names = names or ("native", self._lane.driver.name)
+        whole = whole_rows(samples)
+        analysis = of_samples(names, samples) if whole else None
+        # A record has numbers also where they show nothing; the verdict says so.
+        shown = analysis or of_samples(names, [unvoided(sample) for sample in samples])
+        voids = Counter(sample.void for sample in samples if sample.void)
+        all_guards = {**holding, **{sentence: bool(whole) for sentence in voids}}
+        verdict, reason = answer(all_guards, analysis, next(iter(voids), ""))
+        record = Benchmark(
+            lane=self._lane.id, benchmark=named(self.declaration.identity, stratum, point, axis_unit),
+            nodeid=self._nodeid, at=now(), metric=metric, unit=unit, baseline=shown.baseline, arm=shown.arm,
+            ratio=shown.ratio.ratio, ratio_low=shown.ratio.low, ratio_high=shown.ratio.high, verdict=verdict,
+            reason=reason, counters=per_operation(samples), guards=all_guards, workload=dict(workload or {}),
+            promise=self.declaration.promise, stratum=stratum, tier=self.declaration.tier, point=point,
+            twin=shown.twin_record(), samples=list(samples), unpublished=self.unpublished,
+            method={"version": METHOD, "seed": SEED, "rows": len(whole), "void rows": len(samples) // 3 - len(whole)},
+        )  # fmt: skip
+        if bins is not None:
+            record = with_quantiles(record, bins)
+        if waits:
+            record = with_work_and_wait(record)
+        self._write(record)
+        self._hand_on(record, shown)
+        return record
+
+    def trend(self, records: Mapping[float, Benchmark], axis: str, axis_unit: str) -> Trend | None:
+        """Report how a cost grows along an axis, of the records of its points; None where too few of them are valid."""
+        valid = {point: record for point, record in records.items() if record.verdict != "invalid"}
+        if len(valid) < 2:
+            return None
+        some = next(iter(valid.values()))
+        baseline, arm = (
+            curve(side.name, {point: getattr(record, which).samples for point, record in valid.items()})
+            for which, side in (("baseline", some.baseline), ("arm", some.arm))
+        )
+        trend = Trend(
+            lane=some.lane, benchmark=some.benchmark.partition("@")[0], nodeid=self._nodeid, at=now(), axis=axis,
+            axis_unit=axis_unit, metric=some.metric, unit=some.unit, baseline=baseline, arm=arm,
+            verdict=trend_verdict(baseline, arm), promise=some.promise, stratum=some.stratum,
+            tier=self.declaration.tier,
+            reason="" if len(valid) == len(records) else f"{len(records) - len(valid)} points are invalid",
+            unpublished=self.unpublished,
+        )  # fmt: skip
+        self._write(trend)
+        return trend
+
+    def calls(
+        self, metric: str, found: Mapping[str, Measured], stratum: str, point: float | None = None, axis_unit: str = ""
+    ) -> None:
+        """Report the system calls of the row that counted them, per operation, by whose they are."""
+        baseline, arm = found["baseline"], found["arm"]
+        for whose, calls in arm.calls.items():
+            plain = baseline.calls.get(whose)
+            self.count(
+                metric_of(metric, whose), total(calls) / max(1, arm.operations), "calls",
+                None if plain is None else total(plain) / max(1, baseline.operations),
+                TOLERANCES.get(whose, SERVED), f"of {max(1, arm.operations)} once more, untimed", stratum, point,
+                axis_unit, calls, plain or {},
+            )  # fmt: skip
+
+    def count(
+        self, metric: str, value: float, unit: str, baseline: float | None = None, tolerance: float = 0.0,
+        note: str = "", stratum: str = "", point: float | None = None, axis_unit: str = "",
+        parts: Mapping[str, float] | None = None, baseline_parts: Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
+        """Report a number that needs no clock."""
+        self._write(
+            Count(
+                lane=self._lane.id, benchmark=named(self.declaration.identity, stratum, point, axis_unit),
+                nodeid=self._nodeid, at=now(), metric=metric, unit=unit, value=float(value),
+                baseline=None if baseline is None else float(baseline), tolerance=tolerance,
+                promise=self.declaration.promise, tier=self.declaration.tier, note=note, parts=dict(parts or {}),
+                baseline_parts=dict(baseline_parts or {}),
+            )
+        )  # fmt: skip
+
+    def keep(self, answer: bytes) -> str:
+        """Store a program's own answer beside the bundle; where, below the bundle's directory."""
+        if self._bundle is None or not answer:
+            return ""
+        self._raws += 1
+        lane = self._lane.id.replace("/", "_").replace(":", "_")
+        path = f"raw/{lane}/{self.declaration.slug}-{self._raws:04}.json.gz"
+        target = self._bundle.directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(gzip.compress(answer, 6, mtime=0))
+        return path
+
+    def _write(self, record: Benchmark | Trend | Count) -> None:
+        self.reported += 1
+        if self._bundle is not None:
+            self._bundle.write(record)
+
+    def _hand_on(self, record: Benchmark, analysis: Analysis) -> None:
+        """Both sides into pytest-benchmark's table."""
+        scale = SECONDS[record.unit]
+        extra = {"lane": record.lane, "benchmark": record.benchmark, "metric": record.metric, "verdict": record.verdict,
+                 "ratio": record.ratio, "interval": [record.ratio_low, record.ratio_high]}  # fmt: skip
+        label = f"{record.benchmark.removeprefix(self.declaration.identity).strip('/@')} {record.metric}"
+        for arm in (analysis.baseline, analysis.arm):
+            name = " ".join(f"{arm.name} {label}".split())
+            hand_on(self._benchmark, self._clock, name, [value * scale for value in arm.samples], extra)
+
+
+def unpublished(machine: Host) -> str:
+    """Why times of a machine mean nothing to others, or an empty string."""
+    accelerator = getattr(getattr(machine, "guest", None), "accelerator", None)
+    if accelerator is not None and accelerator.name == "tcg":
+        return "measured under emulation: counters are exact, times are not those of any machine"
+    return ""
+
+
+def named(identity: str, stratum: str, point: float | None, unit: str) -> str:
+    """`block/workload/stratum@point`; a size in bytes is written in KiB or MiB."""
+    name = f"{identity}/{stratum}" if stratum else identity
+    if point is None:
+        return name
+    whole = int(point)
+    if unit == "B" and whole >= 1 << 20 and whole % (1 << 20) == 0:
+        return f"{name}@{whole >> 20}MiB"
+    if unit == "B" and whole >= 1 << 10 and whole % (1 << 10) == 0:
+        return f"{name}@{whole >> 10}KiB"
+    return f"{name}@{point:g}"
+
+
+def per_operation(samples: Sequence[Sample]) -> dict[str, float]:
+    """What the arm's whole rows took of each counter, for one operation where operations are counted."""
+    mine = [row["arm"] for row in whole_rows(samples)]
+    operations = sum(sample.operations for sample in mine)
+    names = {name for sample in mine for name in sample.counters}
+    found = {}
+    for name in sorted(names):
+        total = sum(sample.counters.get(name, 0.0) for sample in mine)
+        found[f"{name} per operation" if operations else name] = total / (operations or 1)
+    return found
+
+
+def with_quantiles(record: Benchmark, bins: Mapping[Side, Counter[float]]) -> Benchmark:
+    both = bins["baseline"] + bins["again"]
+    sides = {"baseline": (record.baseline, both), "arm": (record.arm, bins["arm"])}
+    replaced = {
+        name: msgspec.structs.replace(side, quantiles=quantiles(found, wanted(found)))
+        for name, (side, found) in sides.items()
+    }
+    return msgspec.structs.replace(record, **replaced)
+
+
+def with_work_and_wait(record: Benchmark) -> Benchmark:
+    """Of what is done and then waits, as for the next full second: the work alone, and what a user waits on average."""
+    sides = {
+        name: msgspec.structs.replace(side, quantiles={
+            "work (p5)": statistics.quantiles(side.samples, n=20, method="inclusive")[0],
+            "wait (mean)": statistics.fmean(side.samples),
+        })
+        for name, side in (("baseline", record.baseline), ("arm", record.arm))
+    }  # fmt: skip
+    return msgspec.structs.replace(record, **sides)
+
+
+def wanted(bins: Mapping[float, int]) -> dict[str, float]:
+    """The quantiles that so many operations can tell."""
+    total = sum(bins.values())
+    return {name: share for name, share in QUANTILES.items() if total * (1 - share) >= 10}
