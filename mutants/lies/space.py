@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,11 @@ COPIES = "copies"
 
 
 def copied(layers: list[Path], target: Path) -> None:
-    """What the layers hold of checks' files, the lowest first, into one new directory."""
-    for layer in layers:
+    """What the layers hold of checks' files, each in a directory of its own; devices stay devices."""
+    for depth, layer in enumerate(layers):
         if (layer / "c").is_dir():
-            shutil.copytree(layer / "c", target, symlinks=True, ignore=special, dirs_exist_ok=True)
-
-
-def special(directory: str, names: list[str]) -> list[str]:
-    """What is no file, directory or symbolic link: to copy a device is to read all of it."""
-    copied_as_they_are = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
-    return [name for name in names if stat.S_IFMT(os.lstat(f"{directory}/{name}").st_mode) not in copied_as_they_are]
+            target.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["cp", "-a", layer / "c", target / str(depth)], check=True)
 
 
 @lie("layers-copy-what-is-below")
