@@ -238,7 +238,7 @@ def commit(bench, container):
 
 
 @needs(LAYERS)
-@measured("life/commit", SMOKE)
+@measured("life/commit", NIGHTLY)
 def test_commit(bench):
     """What committing one changed file takes in an image of a thousand files, the wait for the next second included."""
     empty, full = (changed(bench, bench.containers.image(tree)) for tree in ({}, tree_of(1000)))
