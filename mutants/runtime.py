@@ -64,8 +64,12 @@ def copy_root(bundle: str) -> None:
     with open(path) as file:
         config = json.load(file)
     copy = os.path.join(bundle, "copy")
-    # Its status is not asked: some images have a mark in the lowest layer, which is listed and cannot be found.
-    subprocess.run(["cp", "-a", os.path.join(bundle, config["root"]["path"]), copy], check=False)
+    words = ["cp", "-a", os.path.join(bundle, config["root"]["path"]), copy]
+    done = subprocess.run(words, stderr=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}, timeout=120, check=False)
+    # Some images have a mark in the lowest layer, which is listed and cannot be found; all else has to be copied.
+    for line in done.stderr.decode(errors="replace").splitlines():
+        if not line.endswith(": No such file or directory"):
+            raise SystemExit(line)
     config["root"]["path"] = copy
     with open(path, "w") as file:
         json.dump(config, file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
 from roadworthy.checks import Declared
 from roadworthy.evidence import Evidence
@@ -31,16 +30,7 @@ def prepared(process: Process, check: Declared) -> None:
 
 def lay_out_through(process: Process, tree: Mapping[str, Entry]) -> None:
     """Make every entry of `tree` in the process's directory: what trees.lay_out does where the files are not ours."""
-    steps: list[Step] = []
-    order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), PurePosixPath(name).parts))
-    for path in order:
-        steps += making(path, tree[path])
-    # Times last and deepest first: making a child moves its parent's.
-    for path in reversed(order):
-        value = tree[path]
-        if not isinstance(value, Hardlink):
-            steps.append(dating(path, value))
-    send(process, steps)
+    send(process, laying_out(tree))
 
 
 def send(process: Process, steps: Iterable[Step]) -> None:
@@ -61,20 +51,10 @@ def send(process: Process, steps: Iterable[Step]) -> None:
 def preparing(check: Declared) -> Iterator[Step]:
     """The calls that give a check's trees the provenance it asks for; none where they lie in the image."""
     for tree in check.trees:
-        order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), name))
         if check.provenance == "upper":
-            for path in order:
-                for parent in reversed(PurePosixPath(path).parents[:-1]):
-                    if str(parent) not in tree:
-                        yield Step("mkdir", (str(parent), 0o755), ("EEXIST",))
-                yield from making(path, tree[path])
-            # Making what lies in a directory has moved its time, by less than a tick of the clock perhaps.
-            for path in sorted(tree, reverse=True):
-                if isinstance(tree[path], Directory):
-                    yield dating(path, tree[path])
+            yield from laying_out(tree)
         elif check.provenance == "copied-up":
-            for path in order:
-                value = tree[path]
+            for path, value in sorted(tree.items()):
                 if isinstance(value, Symlink | Hardlink):
                     continue
                 yield Step("chmod", (path, value.mode))
@@ -84,19 +64,29 @@ def preparing(check: Declared) -> Iterator[Step]:
                     yield from appending(path, b"")
 
 
+def laying_out(tree: Mapping[str, Entry]) -> Iterator[Step]:
+    """The calls that make every entry, and the directories on the way that the tree does not name."""
+    order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), PurePosixPath(name).parts))
+    for path in order:
+        for parent in reversed(PurePosixPath(path).parents[:-1]):
+            if str(parent) not in tree:
+                yield Step("mkdir", (str(parent), 0o755), ("EEXIST",))
+        yield from making(path, tree[path])
+    # Times last and deepest first: making what lies in a directory moves its time.
+    for path in reversed(order):
+        value = tree[path]
+        if not isinstance(value, Hardlink):
+            yield Step("utimens", (path, value.mtime_ns, value.mtime_ns, False))
+
+
 def appending(path: str, content: bytes) -> Iterator[Step]:
     """Write `content` behind a file's end, in pieces; open it for that even if there is nothing to write."""
     for begin in range(0, max(len(content), 1), PIECE):
         yield Step("append_often", (path, content[begin : begin + PIECE], 1 if content else 0))
 
 
-def dating(path: str, value: Any) -> Step:
-    """Give an entry its time."""
-    return Step("utimens", (path, value.mtime_ns, value.mtime_ns, False))
-
-
 def making(path: str, value: Entry) -> Iterator[Step]:
-    """Make one entry as its layer has it."""
+    """Make one entry as its layer has it, its times excepted."""
     match value:
         case File():
             yield Step("store", (path, value.content[:PIECE], 0o644))
@@ -126,4 +116,3 @@ def making(path: str, value: Entry) -> Iterator[Step]:
         for name, raw in value.xattrs.items():
             # What a file system cannot store is left out, as the engine leaves it out of a layer; checks then miss it.
             yield Step("setxattr", (path, name, raw, True), ("ENOTSUP",))
-    yield dating(path, value)

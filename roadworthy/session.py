@@ -235,19 +235,19 @@ class Session:
         """A machine that was lost in a check is made anew, and the lane with it: a loss costs one verdict."""
         self._say(f"{lane.id}: the machine was lost; it is booted again")
         try:
-            self._remake(stand, stand.round)
+            self._remake(stand)
         except Exception as reason:
             stand.lost = EngineFailed(f"the machine could not be brought back after a check: {first_line(reason)}")
 
     def renew(self, stand: Stand, meanwhile: Callable[[], None] = lambda: None) -> None:
         """A new daemon on a new disk for a lane that is up; `meanwhile` is done while it is down."""
         log = self._kernel_logs[stand.lane.id]
-        self._remake(stand, stand.round, meanwhile)
+        self._remake(stand, meanwhile)
         log.close()
 
-    def _remake(self, stand: Stand, turn: int, meanwhile: Callable[[], None] = lambda: None) -> None:
+    def _remake(self, stand: Stand, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Take the lane down, whatever is left of it, and bring it up anew; `stand` goes on as the new one."""
-        lane = stand.lane
+        lane, turn = stand.lane, stand.round
         old, compared = self._stacks[lane.id], stand.reference
         self._stacks[lane.id] = contextlib.ExitStack()
         with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):

@@ -18,7 +18,7 @@ def copied(layers: list[Path], target: Path) -> None:
     for depth, layer in enumerate(layers):
         if (layer / "c").is_dir():
             target.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["cp", "-a", layer / "c", target / str(depth)], check=True)
+            subprocess.run(["cp", "-a", layer / "c", target / str(depth)], timeout=120, check=True)
 
 
 @lie("layers-copy-what-is-below")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports.records import Benchmark, Trend
 from roadworthy.engines.containers import Container
@@ -53,7 +53,7 @@ class FioRows:
         record = self._bench.paired(
             measure, metric="time per I/O", unit="ns", stratum=stratum,
             guards=lambda: self._guards_of(container, stratum, workload, "file"),
-            workload={"promise": workload.promise, "arguments": workload.arguments("FILE", "REPORT")},
+            workload=described(workload),
             bins=bins,
         )  # fmt: skip
         fs.leave()
@@ -67,7 +67,7 @@ class FioRows:
             lambda side: {count: self._block(fs, replace(workload, jobs=count), places[side])[0] for count in jobs},
             axis="jobs", axis_unit="jobs", metric="time per I/O", stratum=stratum,
             guards=lambda: self._guards_of(container, stratum, workload, "file"),
-            workload={"promise": workload.promise, "arguments": workload.arguments("FILE", "REPORT")},
+            workload=described(workload),
         )  # fmt: skip
         fs.leave()
         return trend
@@ -119,13 +119,9 @@ class FioRows:
         def measure(side: Side) -> Measured:
             if self._calls.counting:
                 return count(side, workload.shortened())
-            begun = time.monotonic()
-            with self._meter.counting() as work:
-                if side == "arm":
-                    block = run_block(fs, self._tools, workload, inside, self._report)
-                else:
-                    block = run_beside(self._home, self._tools, workload, outside, report)
-            return self._judged(workload, block, work, time.monotonic() - begun)
+            if side == "arm":
+                return self._timed(workload, lambda: run_block(fs, self._tools, workload, inside, self._report))[0]
+            return self._timed(workload, lambda: run_beside(self._home, self._tools, workload, outside, report))[0]
 
         def count(side: Side, short: Workload) -> Measured:
             if side == "arm":
@@ -136,7 +132,7 @@ class FioRows:
         record = self._bench.paired(
             measure, metric="time per I/O", unit="ns", names=("host", "native"),
             guards=lambda: self._guards_of(container, "", workload, ""),
-            workload={"promise": workload.promise, "arguments": workload.arguments("FILE", "REPORT")},
+            workload=described(workload),
         )  # fmt: skip
         fs.leave()
         return record
@@ -155,17 +151,13 @@ class FioRows:
         self._bench.settle()
 
         def measure(side: Side) -> Measured:
-            begun = time.monotonic()
-            with self._meter.counting() as work:
-                if side == "arm":
-                    block = run_block(fs, self._tools, workload, file, self._report)
-                else:
-                    block = self._typed(container, job, workload)
-            return self._judged(workload, block, work, time.monotonic() - begun)
+            if side == "arm":
+                return self._timed(workload, lambda: run_block(fs, self._tools, workload, file, self._report))[0]
+            return self._timed(workload, lambda: self._typed(container, job, workload))[0]
 
         record = self._bench.paired(
             measure, metric="time per I/O", unit="ns", stratum=name, names=("by hand", "suite"), rows=rows,
-            workload={"promise": workload.promise, "arguments": workload.arguments("FILE", "REPORT")},
+            workload=described(workload),
         )  # fmt: skip
         fs.leave()
         return record
@@ -219,9 +211,13 @@ class FioRows:
             self._bench.settle()
         if self._calls.counting:
             return self._counted_block(fs, workload.shortened(), file, self._report)
+        return self._timed(workload, lambda: run_block(fs, self._tools, workload, file, self._report))
+
+    def _timed(self, workload: Workload, run: Callable[[], Block]) -> tuple[Measured, Block]:
+        """One block that nothing but `run` does, judged."""
         begun = time.monotonic()
         with self._meter.counting() as work:
-            block = run_block(fs, self._tools, workload, file, self._report)
+            block = run()
         return self._judged(workload, block, work, time.monotonic() - begun), block
 
     def _counted_block(self, fs: Process, workload: Workload, file: str, report: str) -> tuple[Measured, Block]:
@@ -261,6 +257,11 @@ class FioRows:
         if stratum == "lower" and workload.reads and self._bench.copies_up:
             found[rules.LEFT_BELOW] = not self._bench.storage.upper(container, name).exists()
         return found
+
+
+def described(workload: Workload) -> dict[str, Any]:
+    """The workload as a record shows it."""
+    return {"promise": workload.promise, "arguments": workload.arguments("FILE", "REPORT")}
 
 
 def job_file(workload: Workload, file: str) -> bytes:

@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from reports.records import Benchmark, Trend
 from roadworthy.measuring.design import Budget, Measured, Point, Side
@@ -15,6 +15,26 @@ from roadworthy.measuring.guards import Guards
 from roadworthy.measuring.reporting import Reporter
 from roadworthy.measuring.system_calls import NotCounted, SystemCalls
 from roadworthy.stand import Stage
+
+#: A point of an axis, or None where there is no axis.
+At = TypeVar("At", float, None)
+
+
+class Setting(TypedDict, total=False):
+    """What all rows may be told besides what is measured.
+
+    `unit` is the metric's, `ns` by default. `before` sets a row up. `guards` are looked at once, after the last row.
+    `names` are those of the two sides, where they are not `native` and the driver. Of what `waits` for something
+    besides its work, the 5th percentile and the mean are published too.
+    """
+
+    unit: str
+    stratum: str
+    before: Callable[[], None]
+    guards: Callable[[], Guards]
+    names: tuple[str, str] | None
+    workload: Mapping[str, Any] | None
+    waits: bool
 
 
 class Rows:
@@ -27,107 +47,65 @@ class Rows:
         self._stage = stage
 
     def paired(
-        self,
-        measure: Callable[[Side], Measured],
-        *,
-        metric: str,
-        unit: str = "ns",
-        stratum: str = "",
-        before: Callable[[], None] = lambda: None,
-        guards: Callable[[], Guards] = dict,
-        names: tuple[str, str] | None = None,
-        workload: Mapping[str, Any] | None = None,
-        bins: Mapping[Side, Counter[float]] | None = None,
-        rows: int | None = None,
-        waits: bool = False,
-    ) -> Benchmark:
-        """Take rows of one measurement and report it. `guards` are looked at once, after the last row.
+        self, measure: Callable[[Side], Measured], *, metric: str, bins: Mapping[Side, Counter[float]] | None = None,
+        rows: int | None = None, **setting: Unpack[Setting],
+    ) -> Benchmark:  # fmt: skip
+        """Take rows of one measurement and report it. `bins` are the single operations of each side, by what they took.
 
-        Of what `waits` for something besides its work, the 5th percentile and the mean are published too.
+        At least `rows` are taken, where the benchmark's tier does not say how many.
         """
-        with self._stage(f"measuring {self.reporter.declaration.identity} {stratum}".rstrip()):
-            budget = self._budget if rows is None or self.reporter.unpublished else replace(self._budget, rows=rows)
-            samples = take_rows(budget, lambda side: {None: measure(side)}, before)[None]
-        record = self.reporter.cost(samples, metric, unit, stratum, None, "", guards(), names, workload, bins, waits)
-        for counted, calls in self._count_calls(lambda side: {metric: measure(side)}, before, stratum).items():
-            self.reporter.calls(counted, calls, stratum)
-        return record
+        return self._reported(lambda side: {(metric, None): measure(side)}, bins, rows, **setting)[metric, None]
+
+    def phases(
+        self, measure: Callable[[Side], Mapping[str, Measured]], **setting: Unpack[Setting]
+    ) -> dict[str, Benchmark]:
+        """Take rows of several metrics, as of the phases of a job; report each by its name."""
+        found = self._reported(lambda side: {(metric, None): cost for metric, cost in measure(side).items()}, **setting)
+        return {metric: record for (metric, _), record in found.items()}
 
     def sweep(
-        self,
-        measure: Callable[[Side], Mapping[float, Measured]],
-        *,
-        axis: str,
-        axis_unit: str,
-        metric: str,
-        unit: str = "ns",
-        stratum: str = "",
-        before: Callable[[], None] = lambda: None,
-        guards: Callable[[], Guards] = dict,
-        names: tuple[str, str] | None = None,
-        workload: Mapping[str, Any] | None = None,
-        waits: bool = False,
-    ) -> Trend | None:
+        self, measure: Callable[[Side], Mapping[float, Measured]], *, axis: str, axis_unit: str, metric: str,
+        **setting: Unpack[Setting],
+    ) -> Trend | None:  # fmt: skip
         """Take rows that measure every point of an axis; report each point, and how the cost grows along the axis."""
         return self.sweeps(
             lambda side: {(metric, point): found for point, found in measure(side).items()}, axis=axis,
-            axis_unit=axis_unit, unit=unit, stratum=stratum, before=before, guards=guards, names=names,
-            workload=workload, waits=waits,
+            axis_unit=axis_unit, **setting,
         )[metric]  # fmt: skip
 
     def sweeps(
-        self,
-        measure: Callable[[Side], Mapping[tuple[str, float], Measured]],
-        *,
-        axis: str,
-        axis_unit: str,
-        unit: str = "ns",
-        stratum: str = "",
-        before: Callable[[], None] = lambda: None,
-        guards: Callable[[], Guards] = dict,
-        names: tuple[str, str] | None = None,
-        workload: Mapping[str, Any] | None = None,
-        waits: bool = False,
-    ) -> dict[str, Trend | None]:
+        self, measure: Callable[[Side], Mapping[tuple[str, float], Measured]], *, axis: str, axis_unit: str,
+        **setting: Unpack[Setting],
+    ) -> dict[str, Trend | None]:  # fmt: skip
         """The same of several metrics: rows of each at every point of the axis."""
-        with self._stage(f"measuring {self.reporter.declaration.identity} {stratum}".rstrip()):
-            found = take_rows(self._budget, measure, before)
-        holding = guards()
-        trends = {}
-        for metric in dict.fromkeys(metric for metric, _ in found):
-            records = {
-                point: self.reporter.cost(
-                    samples, metric, unit, stratum, point, axis_unit, holding, names, workload, waits=waits
-                )
-                for (name, point), samples in sorted(found.items())
-                if name == metric
-            }
-            trends[metric] = self.reporter.trend(records, axis, axis_unit)
-        for (metric, point), calls in self._count_calls(measure, before, stratum).items():
-            self.reporter.calls(metric, calls, stratum, point, axis_unit)
-        return trends
+        found = self._reported(measure, axis_unit=axis_unit, **setting)
+        return {
+            metric: self.reporter.trend(
+                {point: found[name, point] for name, point in sorted(found) if name == metric}, axis, axis_unit
+            )
+            for metric in dict.fromkeys(metric for metric, _ in found)
+        }
 
-    def phases(
-        self,
-        measure: Callable[[Side], Mapping[str, Measured]],
-        *,
-        unit: str = "ns",
-        stratum: str = "",
-        before: Callable[[], None] = lambda: None,
-        guards: Callable[[], Guards] = dict,
-        names: tuple[str, str] | None = None,
-        workload: Mapping[str, Any] | None = None,
-    ) -> dict[str, Benchmark]:
-        """Take rows of several metrics, as of the phases of a job; report each by its name."""
+    def _reported(
+        self, measure: Callable[[Side], Mapping[tuple[str, At], Measured]],
+        bins: Mapping[Side, Counter[float]] | None = None, rows: int | None = None, *, axis_unit: str = "",
+        unit: str = "ns", stratum: str = "", before: Callable[[], None] = lambda: None,
+        guards: Callable[[], Guards] = dict, names: tuple[str, str] | None = None,
+        workload: Mapping[str, Any] | None = None, waits: bool = False,
+    ) -> dict[tuple[str, At], Benchmark]:  # fmt: skip
+        """Take rows, and report cost and system calls of each metric, at each point of an axis if there is one."""
         with self._stage(f"measuring {self.reporter.declaration.identity} {stratum}".rstrip()):
-            found = take_rows(self._budget, measure, before)
+            budget = self._budget if rows is None or self.reporter.unpublished else replace(self._budget, rows=rows)
+            found = take_rows(budget, measure, before)
         holding = guards()
         records = {
-            metric: self.reporter.cost(samples, metric, unit, stratum, None, "", holding, names, workload, None)
-            for metric, samples in found.items()
+            (metric, point): self.reporter.cost(
+                samples, metric, unit, stratum, point, axis_unit, holding, names, workload, bins, waits
+            )
+            for (metric, point), samples in found.items()
         }
-        for metric, calls in self._count_calls(measure, before, stratum).items():
-            self.reporter.calls(metric, calls, stratum)
+        for (metric, point), calls in self._count_calls(measure, before, stratum).items():
+            self.reporter.calls(metric, calls, stratum, point, axis_unit)
         return records
 
     def _count_calls(
