@@ -15,6 +15,8 @@ that output which is not ours cannot be taken for an answer. Bytes travel as {"b
               {"n": nonce, "i": number, "p": process, "e": errno}          the kernel refused
               {"n": nonce, "i": number, "p": process, "x": text}           the agent itself is at fault
     notice    {"n": nonce, "p": process, "d": wait status}                 the worker is dead
+
+`spawn`, with a directory, makes a worker, and `end` kills one; neither is answered.
 """
 
 import binascii
@@ -696,7 +698,6 @@ class Relay:
         theirs.close()
         self.workers[number] = (pid, ours)
         self.poll.register(ours.fileno(), select.POLLIN)
-        return pid
 
     def end(self, number):
         if number in self.workers:
@@ -734,8 +735,7 @@ class Relay:
             return
         number = request["p"]
         if request["c"] == "spawn":
-            reply = {"n": self.nonce, "i": request["i"], "p": number, "r": self.spawn(number, *request["a"])}
-            send(1, pack(reply))
+            self.spawn(number, *request["a"])
         elif request["c"] == "end":
             self.end(number)
         elif number in self.workers:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import functools
 import operator
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +68,8 @@ class Entry:
     tree: bool = False
     race: bool = False
 
-    def applies(self, check: str, facts: Facts) -> bool:
-        """Whether it speaks of this check (with or without its case) on a lane with these facts."""
-        if self.check not in (check, check.partition("[")[0]) and not self.check.startswith(ANY_TREE):
-            return False
+    def applies(self, facts: Facts) -> bool:
+        """Whether it speaks of a lane with these facts."""
         return all(holds(key, values, facts) for key, values in self.when.items())
 
     def record(self) -> records.Deviation:
@@ -122,13 +122,25 @@ class Deviations:
 
     entries: tuple[Entry, ...]
 
+    @functools.cached_property
+    def _by_check(self) -> Mapping[str, list[Entry]]:
+        """The entries by the id that they name, with or without its case; those of any check's tree by ANY_TREE."""
+        found: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            found[ANY_TREE if entry.check.startswith(ANY_TREE) else entry.check].append(entry)
+        return found
+
+    def _of(self, check: str, facts: Facts) -> list[Entry]:
+        names = dict.fromkeys((check, check.partition("[")[0], ANY_TREE))
+        return [entry for name in names for entry in self._by_check.get(name, ()) if entry.applies(facts)]
+
     def of_tree(self, check: str, facts: Facts) -> list[Entry]:
         """The entries that speak of the tree which this check leaves on this lane."""
-        return [entry for entry in self.entries if entry.tree and entry.applies(check, facts)]
+        return [entry for entry in self._of(check, facts) if entry.tree]
 
     def find(self, check: str, facts: Facts) -> Entry | None:
         """The entry that speaks of this check on this lane. Raises DeviationError where two do."""
-        found = [entry for entry in self.entries if not entry.tree and entry.applies(check, facts)]
+        found = [entry for entry in self._of(check, facts) if not entry.tree]
         if len(found) > 1:
             places = " and ".join(f"{entry.file}:{entry.line}" for entry in found)
             raise DeviationError(

@@ -136,10 +136,12 @@ def beneath(prefix: str, tree: Tree) -> dict[str, Entry]:
         found = entry(value)
         if isinstance(found, Hardlink):
             found = replace(found, target=f"{prefix}/{found.target}")
-        whole = PurePosixPath(prefix, path)
-        for parent in reversed(whole.parents[:-1]):
-            moved.setdefault(str(parent), Directory())
-        moved[str(whole)] = found
+        whole = str(PurePosixPath(prefix, path))
+        at = whole.find("/")
+        while at > 0:
+            moved.setdefault(whole[:at], Directory())
+            at = whole.find("/", at + 1)
+        moved[whole] = found
     moved.setdefault(prefix, Directory())
     return moved
 

@@ -23,8 +23,8 @@ from roadworthy.engines.containers import SOFTWARE, VOLUME, Container
 from roadworthy.evidence import Evidence, Made
 from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.layers import Directory, beneath, flattened
-from roadworthy.preparation import prepared
-from roadworthy.process import Died, HostTrouble, Process, Refused
+from roadworthy.preparation import preparing, send
+from roadworthy.process import Died, HostTrouble, Pending, Process, Refused
 from roadworthy.toolbox import INSIDE
 from roadworthy.trees import lay_out
 from roadworthy.verdicts import Judgement
@@ -33,6 +33,8 @@ from roadworthy.verdicts import Judgement
 PLACE = "r"
 #: Content is compared of files up to so many bytes; of larger ones, the size.
 CONTENT = 4 << 20
+#: How many calls, and bytes of them, are sent before their answers are taken: what waits must fit into the pipes.
+AHEAD, CARRIED = 50, 16 << 10
 #: What is left out because it would cost more than it tells: entries of a tree, calls, seconds that they took.
 ENTRIES, CALLS, SECONDS = 500, 400, 1.0
 #: A time of modification within these nanoseconds of now is "new"; trees of images are of 2001.
@@ -112,18 +114,18 @@ class Reference:
         self._number += 1
         top = f"{PLACE}/{self._number}"
         here, there = processes[0].directory, f"{VOLUME}/{top}"
-        self.lay_out(check, here, top)
+        (self.volume / top).mkdir(parents=True)
+        again = {process: Process(container.exchange(), there, Evidence(), process.name) for process in processes}
         try:
-            again = {process: Process(container.exchange(), there, Evidence(), process.name) for process in processes}
             try:
+                self.lay_out(check, here, top)
                 if check.provenance == "upper":
-                    prepared(next(iter(again.values())), check)
+                    send(next(iter(again.values())), preparing(check))
                 differing = replayed(made, again, here, there)
             finally:
                 for process in again.values():
                     process.leave()
-            walker = self._walker(container)
-            tree, wanted = (walked(walker, place) for place in (here, there))
+            tree, wanted = walked(self._walker(container), here, there)
         finally:
             shutil.rmtree(self.volume / top, ignore_errors=True)
         # Programs write the clock's times, and names of their own choice, into files.
@@ -140,7 +142,6 @@ class Reference:
         whole = flattened([beneath(top, tree) for tree in layers])
         if len(whole) > ENTRIES:
             raise NotCompared("the tree has many entries")
-        (self.volume / PLACE).mkdir(exist_ok=True)
         try:
             lay_out({PLACE: Directory(), **whole}, self.volume)
         except (OSError, ValueError):
@@ -197,28 +198,69 @@ def outside(word: str, here: str, moved: bool) -> bool:
     return not moved and PurePosixPath(posixpath.normpath(word)).parts[:1] == ("..",)
 
 
-def replayed(made: Sequence[Made], again: Mapping[Process, Process], here: str, there: str) -> list[str]:
-    """Make the calls again; a sentence for each that ended otherwise."""
-    differing = []
-    mapped: list[tuple[int, int, int]] = []  # address then, length, address now
-    for one in made:
-        arguments = [moved(value, here, there) for value in one.arguments]
+class Replay:
+    """Makes a check's calls again, by the processes of `again`, in the directory `there`.
+
+    Calls of one process go out one after another without waiting, as long as none needs what another one answers.
+    """
+
+    def __init__(self, again: Mapping[Process, Process], here: str, there: str) -> None:
+        self.differing: list[str] = []
+        self._again = again
+        self._here, self._there = here, there
+        self._mapped: list[tuple[int, int, int]] = []  # address then, length, address now
+        self._sent: list[tuple[Made, Pending]] = []
+        self._carried = 0
+
+    def make(self, one: Made) -> None:
+        weight = carried(one)
+        if self._sent and (
+            self._sent[-1][0].process is not one.process or one.call in ADDRESSED
+            or len(self._sent) == AHEAD or self._carried + weight > CARRIED
+        ):  # fmt: skip
+            self.finish()
+        arguments = [moved(value, self._here, self._there) for value in one.arguments]
         if one.call in ADDRESSED:
-            arguments[0] = address(arguments[0], mapped)
+            arguments[0] = address(arguments[0], self._mapped)
+        self._sent.append((one, self._again[one.process].begin(one.call, *arguments)))
+        self._carried += weight
+
+    def finish(self) -> None:
+        """Take the answers that are still to come."""
+        sent, self._sent, self._carried = self._sent, [], 0
+        for one, pending in sent:
+            self._compare(one, pending)
+
+    def _compare(self, one: Made, pending: Pending) -> None:
         try:
-            answer = again[one.process].begin(one.call, *arguments).answer()
+            answer = pending.answer()
             outcome = ""
         except (Refused, Died) as refusal:
             answer, outcome = None, refusal.code
         except HostTrouble:
             raise NotCompared("the host is full") from None
         if outcome != one.outcome:
-            differing.append(f"{one.call}{one.arguments!r}: {one.outcome or 'success'} against {outcome or 'success'}")
+            self.differing.append(
+                f"{one.call}{one.arguments!r}: {one.outcome or 'success'} against {outcome or 'success'}"
+            )
         elif one.call in ("open", "pipe", "bind", "inotify_init", "fanotify_init") and answer != one.answer:
             raise NotCompared("its descriptors have other numbers")
         elif one.call == "mmap" and not outcome:
-            mapped.append((one.answer, one.arguments[1], answer))
-    return differing
+            self._mapped.append((one.answer, one.arguments[1], answer))
+
+
+def replayed(made: Sequence[Made], again: Mapping[Process, Process], here: str, there: str) -> list[str]:
+    """Make the calls again; a sentence for each that ended otherwise."""
+    replay = Replay(again, here, there)
+    for one in made:
+        replay.make(one)
+    replay.finish()
+    return replay.differing
+
+
+def carried(one: Made) -> int:
+    """About how many bytes a call and its answer are on their way."""
+    return sum(len(value) for value in (*one.arguments, one.answer) if isinstance(value, bytes | str))
 
 
 def moved(value: Any, here: str, there: str) -> Any:
@@ -236,13 +278,13 @@ def address(value: int, mapped: Sequence[tuple[int, int, int]]) -> int:
     raise NotCompared("it uses memory that it has not mapped")
 
 
-def walked(process: Process, top: str) -> Tree:
-    """All that is compared of the files under `top`."""
+def walked(process: Process, *tops: str) -> list[Tree]:
+    """All that is compared of the files under each of `tops`."""
+    walks = [process.begin("manifest", top, CONTENT) for top in tops]
     try:
-        found: Tree = process.begin("manifest", top, CONTENT).answer()
+        return [walk.answer() for walk in walks]
     except Refused as refusal:
         raise NotCompared(f"its tree cannot be walked: {refusal.code}") from None
-    return found
 
 
 def differences(

@@ -12,16 +12,16 @@ from roadworthy.layers import Device, Directory, Entry, Fifo, File, Hardlink, Sp
 
 def lay_out(tree: Mapping[str, Entry], root: Path) -> None:
     """Make every entry of `tree` under `root`, which exists. Needs root for owners, devices and trusted attributes."""
-    order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), Path(name).parts))
-    for path in order:
-        make(tree[path], root / path, root)
-    for path in order:
-        if not isinstance(tree[path], Hardlink):
-            dress(tree[path], root / path)
+    order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), name.split("/")))
+    places = [(tree[name], root / name) for name in order]
+    for value, place in places:
+        make(value, place, root)
+    own = [(value, place) for value, place in places if not isinstance(value, Hardlink)]
+    for value, place in own:
+        dress(value, place)
     # Times last and deepest first: making a child moves its parent's.
-    for path in reversed(order):
-        if not isinstance(tree[path], Hardlink):
-            os.utime(root / path, ns=(tree[path].mtime_ns, tree[path].mtime_ns), follow_symlinks=False)
+    for value, place in reversed(own):
+        os.utime(place, ns=(value.mtime_ns, value.mtime_ns), follow_symlinks=False)
 
 
 def make(value: Entry, place: Path, root: Path) -> None:

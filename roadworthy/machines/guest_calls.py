@@ -18,13 +18,13 @@ class GuestCalls:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        #: Numbers of an exchange's own workers begin at one.
         self._process = 0
         self._lock = threading.Lock()
 
     def begin(self, directory: str = "/") -> int:
-        """Ask for the worker, before the agent may even run; answers the request's number for `began`."""
-        return self.exchange.request(self._process, "spawn", directory)
+        """Ask for the worker, before the agent may even run; answers the number of its first call, for `began`."""
+        self._process = self.exchange.spawn(directory)
+        return self.exchange.request(self._process, "getpid")
 
     def began(self, number: int, seconds: float) -> bool:
         """Wait for the worker: whether it is there. Raises AgentFault when the connection is lost."""

@@ -336,12 +336,6 @@ def test_what_has_no_form_is_not_sent(talk):
 
 def test_a_process_is_made_with_its_directory(talk):
     """Processes are numbered from one, and each is told its directory."""
-    exchange = talk(answer(1, process=1, r=100), answer(2, process=2, r=101))
+    exchange = talk()
     assert [exchange.spawn("/a"), exchange.spawn("/b")] == [1, 2]
     assert [message["a"] for message in exchange.pipe.sent] == [["/a"], ["/b"]]
-
-
-def test_a_process_that_cannot_be_made_is_a_fault(talk):
-    """A spawn that is refused is a fault."""
-    with pytest.raises(AgentFault, match="spawn answered"):
-        talk(answer(1, process=1, e=11)).spawn("/a")

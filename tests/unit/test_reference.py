@@ -14,6 +14,8 @@ from roadworthy.evidence import Evidence, Made
 from roadworthy.layers import File, SparseFile
 from roadworthy.process import Refused
 from roadworthy.reference import (
+    AHEAD,
+    CARRIED,
     FOREIGN,
     NotCompared,
     Reference,
@@ -54,7 +56,7 @@ def call(name, *arguments, of=None, **more):
     return Made(of or A, name, arguments, more.pop("beside", False), **{"outcome": "", **more})
 
 
-A = FakeProcess()
+A, B = FakeProcess(), FakeProcess()
 CONTAINER = SimpleNamespace(exchange=lambda: "talk")
 
 
@@ -140,6 +142,41 @@ def test_a_call_that_ends_otherwise_is_told():
     ]  # fmt: skip
 
 
+class Slow(Again):
+    """A process of which the calls that are under way are counted, and how many there were at most."""
+
+    under_way = most = 0
+
+    def begin(self, name, *arguments):
+        Slow.under_way += 1
+        Slow.most = max(Slow.most, Slow.under_way)
+        pending = super().begin(name, *arguments)
+
+        def finish():
+            Slow.under_way -= 1
+            return pending.answer()
+
+        return SimpleNamespace(answer=finish)
+
+
+@pytest.mark.parametrize(
+    ("made", "most"),
+    [
+        ([call("getpid")] * 20, 20),
+        ([call("getpid")] * 120, AHEAD),
+        ([call("getpid"), call("getpid", of=B)] * 10, 1),
+        ([call("mmap", 3, 4096, 3, 1, answer=0x1000), call("poke", 0x1010, b"x"), call("poke", 0x1020, b"x")], 1),
+        ([call("write", 3, bytes(CARRIED // 2 - 1))] * 9, 2),
+        ([call("pread", 3, CARRIED, 0, answer=bytes(CARRIED + 1))] * 9, 1),
+    ],
+)
+def test_calls_go_ahead_of_answers_that_they_do_not_need(made, most):
+    """One process's calls do not wait for each other; another process, memory, and full pipes do."""
+    Slow.under_way = Slow.most = 0
+    assert replayed(made, {A: Slow(mmap=0x9000), B: Slow()}, HERE, THERE) == []
+    assert (Slow.most, Slow.under_way) == (most, 0)
+
+
 def test_memory_is_found_where_the_new_mapping_lies():
     """A store into a mapping goes to the same place of the new one."""
     again = Again(mmap=0x9000)
@@ -168,10 +205,10 @@ def test_every_field_is_compared(name):
 
 def test_what_programs_write_is_not_compared(tmp_path, monkeypatch):
     """A program may write the clock's time into a file; its content has no reference, its mode has."""
-    walks = iter([{"f": {**FILE, "checksum": "8", "mode": "0600"}}, {"f": FILE}] * 2)
+    walks = [{"f": {**FILE, "checksum": "8", "mode": "0600"}}, {"f": FILE}]
     container = SimpleNamespace(exchange=lambda: "talk", process=lambda *_: FakeProcess())
     monkeypatch.setattr(reference, "Process", lambda *_: Again(run=[0, b""], getpid=1))
-    monkeypatch.setattr(reference, "walked", lambda *_: next(walks))
+    monkeypatch.setattr(reference, "walked", lambda *_: walks)
     for made, fields in ((call("run", ["/toolbox/bin/tar"], answer=[0, b""]), ["mode"]),
                          (call("getpid", answer=1), ["checksum", "mode"])):  # fmt: skip
         with pytest.raises(TreeDiffers) as told:
@@ -183,8 +220,7 @@ def test_counts_of_links_are_not_compared_where_layers_are_linked(tmp_path, monk
     """What the driver does to every file of an image is not told of each; other drivers' counts are compared."""
     container = SimpleNamespace(exchange=lambda: "talk", process=lambda *_: FakeProcess())
     monkeypatch.setattr(reference, "Process", lambda *_: Again(getpid=1))
-    monkeypatch.setattr(reference, "walked", lambda *_: next(walks))
-    walks = iter([{"f": {**FILE, "links": "5"}}, {"f": FILE}] * 2)
+    monkeypatch.setattr(reference, "walked", lambda *_: [{"f": {**FILE, "links": "5"}}, {"f": FILE}])
     calls = [call("getpid", answer=1)]
     Reference(tmp_path, links_layers=True).compare(check(), ["fs"], container, Evidence(made=list(calls)))
     with pytest.raises(TreeDiffers, match="links is 5 against 1"):
