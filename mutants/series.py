@@ -131,7 +131,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
 
 def stand_of(run: Any, item: pytest.Item) -> Stand | None:
     """The stand of the item's lane, if it is up."""
-    found: Stand | None = run.stand_of(item.callspec.params["lane"])  # type: ignore[attr-defined]
+    found: Stand | None = run.stands.of(item.callspec.params["lane"])  # type: ignore[attr-defined]
     return found
 
 
@@ -139,7 +139,7 @@ def changes_hands(run: Any, mutant: str, items: Sequence[pytest.Item], spoiled: 
     """The lane becomes the next mutant's, as if it had just come up: new containers, a sound image and volumes."""
     stand = stand_of(run, items[0])
     if stand is not None and spoiled and hasattr(stand, "backing"):
-        run.renew(stand, lambda: run.mutant.become(mutant))
+        run.stands.renew(stand, lambda: run.mutant.become(mutant))
         return  # it has come up as this mutant's
     if stand is not None:
         for container in stand.shared.values():

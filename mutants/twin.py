@@ -234,12 +234,11 @@ def pytest_configure(config: pytest.Config) -> None:
         session.mutant = TwinRun(session.mutant.mutant.name)
 
     def brought_up(lane: Any, stack: contextlib.ExitStack) -> TwinStand:
-        checks = [check for other, check, _ in session._items if other.id == lane.id]
         mutant = session.mutant
-        stand = TwinStand(lane, checks, stack, mutant.mutant if mutant else None)
+        stand = TwinStand(lane, session.checks(lane), stack, mutant.mutant if mutant else None)
         if mutant is not None:
             mutant.stand = stand
-        session._kernel_logs[lane.id] = KernelLog()
+        session.stands.watch(lane, KernelLog())
         return stand
 
-    session._brought_up = brought_up
+    session.stands.brought_up = brought_up

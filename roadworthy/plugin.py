@@ -193,7 +193,7 @@ def declaration(request: pytest.FixtureRequest) -> Declared:
 @pytest.fixture(scope="session")
 def stand(lane: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """The lane, running: its daemon, image and containers. Started at the first check that needs it."""
-    yield from request.config.stash[SESSION].stand(lane)
+    yield from request.config.stash[SESSION].stands.up(lane)
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def software(stand: Any, declaration_of: Declared, request: pytest.FixtureReques
 @pytest.fixture
 def lane_daemon(stand: Any, declaration_of: Declared, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A second daemon of the same lane for this check alone, to be restarted or killed; it has the lane's image."""
-    yield from request.config.stash[SESSION].second_stand(stand, declaration(request))
+    yield from request.config.stash[SESSION].stands.second(stand, declaration(request))
 
 
 @pytest.fixture
@@ -301,7 +301,7 @@ def own_containers(lane_daemon: Any, declaration_of: Declared, evidence: Evidenc
 @pytest.fixture
 def cramped(stand: Any, request: pytest.FixtureRequest, declaration_of: Declared, evidence: Evidence) -> Iterator[Any]:
     """Own containers of a second daemon of the same lane, whose backing has 400 MiB and may be filled."""
-    daemon = request.config.stash[SESSION].second_stand(stand, declaration_of, 400 << 20)
+    daemon = request.config.stash[SESSION].stands.second(stand, declaration_of, 400 << 20)
     yield from (own.containers(declaration_of, evidence) for own in daemon)
 
 
@@ -314,7 +314,7 @@ def own_storage(lane_daemon: Any, declaration_of: Declared) -> Any:
 @pytest.fixture
 def daemons(stand: Any, declaration_of: Declared, request: pytest.FixtureRequest) -> Any:
     """Daemons with any driver on any backing: `daemons.attempt(driver, "btrfs")`, `with daemons("vfs", "xfs") as …`."""
-    return request.config.stash[SESSION].daemons(stand)
+    return request.config.stash[SESSION].stands.daemons(stand)
 
 
 @pytest.fixture

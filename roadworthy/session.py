@@ -10,42 +10,35 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from docker.errors import DockerException
 
 from reports.bundle import read_bundle
 from reports.page import write_page
 from reports.records import SCHEMA, Check, LaneRecord, Plan, Record, Result, Verdict
 from roadworthy import reaper
 from roadworthy.checks import Declared, declared, round_name, round_of
-from roadworthy.daemons import Daemons, Outcome
 from roadworthy.deviations import DeviationError, Deviations, load
-from roadworthy.engines import engine_name
 from roadworthy.engines.dockerd import installed_series
-from roadworthy.engines.engine import EngineFailed
 from roadworthy.evidence import Evidence
-from roadworthy.exchange import AgentFault, CallHung
-from roadworthy.kernel_log import KernelLog
 from roadworthy.lanes import Lane, LaneError, expand, machines_named
 from roadworthy.ledger import Ledger
 from roadworthy.ledger import read as read_ledger
-from roadworthy.machines.booting import Wanted, machine
-from roadworthy.machines.guest_host import GuestHost
-from roadworthy.machines.guest_log import GuestKernelLog
 from roadworthy.machines.host import Host
 from roadworthy.matrix import matrix_lanes
 from roadworthy.order import Group, OrderError, order
+from roadworthy.outcomes import shaped, skipped
 from roadworthy.plugin import BUNDLE, EVIDENCE, SEED
 from roadworthy.reasons import MachineLost, Precondition, Unsupported
 from roadworthy.reference import TreeDiffers, judge_tree
 from roadworthy.repeats import RepeatError, repeats
 from roadworthy.results import BundleWriter, now, open_bundle
 from roadworthy.site import Site
-from roadworthy.stand import BACKING_SIZE, Stand, bring_up, refuse_unmet, timed
+from roadworthy.stand import timed
+from roadworthy.stands import Stands
 from roadworthy.summary import header, summary
 from roadworthy.toolbox import fio_version
 from roadworthy.verdicts import Judgement, first_line, judge
@@ -78,18 +71,13 @@ class Session:
         self._items: list[tuple[Lane, Declared, pytest.Item]] = []
         self._site: Site | None = None
         self._ledger: Ledger | None = None
-        self._down: dict[str, BaseException] = {}
         self._told: set[str] = set()
         self._current: pytest.Item | None = None
         self._pending: Result | None = None
-        self._kernel_logs: dict[str, KernelLog | GuestKernelLog] = {}
-        self._last_logged: dict[str, list[str]] = {}
-        self._stands: dict[str, Stand] = {}
-        self._stacks: dict[str, contextlib.ExitStack] = {}
-        self._tried: dict[Any, Outcome] = {}
         #: Verdicts of which a round has left its transcript in the bundle.
         self._transcribed: set[tuple[str, str, Verdict]] = set()
         self.mutant = chosen_mutant(config.getoption("mutant"))
+        self.stands = Stands(self)
 
     # --- collection and plan
 
@@ -145,7 +133,7 @@ class Session:
             signal.signal(signal.SIGTERM, terminated)
         if self._ledger is not None:
             for reaped in reaper.reap():
-                self._say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
+                self.say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
         self._write(self._plan(run, self._items))
 
     def _plan(self, run: str, items: Sequence[tuple[Lane, Declared, pytest.Item]]) -> Plan:
@@ -165,62 +153,16 @@ class Session:
             control=check.control and self.mutant is None,  # a mutant may well have a hand in it
         )  # fmt: skip
 
-    # --- stands
+    # --- what lanes need, see stands.Run
 
-    def stand(self, lane: Lane) -> Iterator[Stand]:
-        """Bring the lane up for as long as its checks run; a lane that failed once is not tried again."""
-        if lane.id in self._down:
-            raise self._down[lane.id]
-        stack = self._stacks[lane.id] = contextlib.ExitStack()
-        try:
-            try:
-                stand = self._brought_up(lane, stack)
-                facts = {**stand.facts(), **self._asking()}
-            except BaseException as reason:
-                self._down[lane.id] = reason
-                self._record_lane(lane, reason)
-                raise
-            self._stands[lane.id] = stand
-            self._say(ready_line(lane, facts))
-            try:
-                yield stand
-            finally:
-                self._stands.pop(lane.id, None)
-                # The lane goes down within its last check's clean-up, whose report is still to be made.
-                log = self._kernel_logs.pop(lane.id)
-                self._last_logged[lane.id] = log.lines()
-                log.close()
-                if self.mutant is not None:
-                    facts["mutant"] = self.mutant.facts()
-                if stand.reference is not None:
-                    facts["reference"] = stand.reference.facts()
-                self._record_lane(lane, None, facts, stand.seconds)
-                if stand.keep:
-                    self._say(
-                        f"kept: docker --host unix://{stand.engine.socket} ps -a; roadworthy reap --kept removes it"
-                    )
-        finally:
-            self._stacks.pop(lane.id).close()
-
-    def _brought_up(self, lane: Lane, stack: contextlib.ExitStack) -> Stand:
-        """The lane's machine and, on it, the lane; both go with `stack`."""
-        if lane.source == "host" and not lane.root:
-            refuse_unmet(lane, self.machine)  # first of all: what the kernel lacks is seen without root
-        checks = self._checks(lane)
-        wanted = Wanted(lane.root, lane.source, lane.backing == "zfs", lane.kernel_options)
-        expired = self.config.getoption("accept_expired_suites")
-        found = stack.enter_context(machine(wanted, self.site(), self.stage, expired))
-        stand = stack.enter_context(bring_up(lane, checks, found, self.site(), self.stage))
-        self._kernel_logs[lane.id] = found.kernel_log()
-        if self.config.getoption("reference") and self.mutant is None and not isinstance(found, GuestHost):
-            stand.compare_trees()
-        return stand
-
-    def _checks(self, lane: Lane) -> list[Declared]:
+    def checks(self, lane: Lane) -> list[Declared]:
         """What is asked on a lane, each check once, however often it is asked."""
         return list({check.identity: check for other, check, _ in self._items if other.id == lane.id}.values())
 
-    def _asking(self) -> dict[str, Any]:
+    def option(self, name: str) -> Any:
+        return self.config.getoption(name)
+
+    def facts(self) -> dict[str, Any]:
         """How checks are asked, for the facts of a lane, where it is not as ever."""
         found: dict[str, Any] = {}
         if self.repeats.rounds > 1:
@@ -231,52 +173,6 @@ class Session:
             found["isolate"] = True
         return found
 
-    def _revive(self, lane: Lane, stand: Stand) -> None:
-        """A machine that was lost in a check is made anew, and the lane with it: a loss costs one verdict."""
-        self._say(f"{lane.id}: the machine was lost; it is booted again")
-        try:
-            self._remake(stand)
-        except Exception as reason:
-            stand.lost = EngineFailed(f"the machine could not be brought back after a check: {first_line(reason)}")
-
-    def renew(self, stand: Stand, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """A new daemon on a new disk for a lane that is up; `meanwhile` is done while it is down."""
-        log = self._kernel_logs[stand.lane.id]
-        self._remake(stand, meanwhile)
-        log.close()
-
-    def _remake(self, stand: Stand, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Take the lane down, whatever is left of it, and bring it up anew; `stand` goes on as the new one."""
-        lane, turn = stand.lane, stand.round
-        old, compared = self._stacks[lane.id], stand.reference
-        self._stacks[lane.id] = contextlib.ExitStack()
-        with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):
-            old.close()
-        meanwhile()
-        stand.become(self._brought_up(lane, self._stacks[lane.id]))
-        stand.round = turn
-        if stand.reference is not None and compared is not None:
-            stand.reference.go_on_from(compared)
-
-    def _begin_round(self, lane: Lane, stand: Stand, turn: int) -> None:
-        """What the rounds before have left in containers and on the volume is not there in this one."""
-        self._tried.clear()
-        try:
-            if self.repeats.has_fresh_daemon(turn):
-                stand.round = turn
-                self.renew(stand)
-            else:
-                stand.begin_round(self._checks(lane), turn)
-        except Exception as reason:
-            stand.lost = EngineFailed(f"round {turn} could not begin: {first_line(reason)}")
-
-    def second_stand(self, stand: Stand, check: Declared, size: int = BACKING_SIZE) -> Iterator[Stand]:
-        with bring_up(stand.lane, [check], stand.machine, self.site(), self.stage, size) as own:
-            yield own
-
-    def daemons(self, stand: Stand) -> Daemons:
-        return Daemons(self.site, stand.lane, stand.machine, self._tried)
-
     def site(self) -> Site:
         """This run's directories. Made at the first lane that gets as far as making anything."""
         if self._site is None:
@@ -285,23 +181,22 @@ class Session:
             self._site = Site(self._ledger, self.config.getoption("keep"), self.mutant)
         return self._site
 
-    def _record_lane(
-        self, lane: Lane, reason: BaseException | None, facts: dict[str, Any] | None = None,
-        seconds: dict[str, float] | None = None,
-    ) -> None:  # fmt: skip
+    def record_lane(
+        self, lane: Lane, reason: BaseException | None, facts: Mapping[str, Any], seconds: Mapping[str, float]
+    ) -> None:
         states = {Unsupported: "unsupported", Precondition: "skipped", type(None): "ready"}
         state = states.get(type(reason), "error")
         said = "" if reason is None else first_line(reason)
         if self.bundle:
-            rounded = {name: round(value, 3) for name, value in (seconds or {}).items()}
+            rounded = {name: round(value, 3) for name, value in seconds.items()}
             self._write(
-                LaneRecord(lane=lane.id, at=now(), state=state, reason=said, facts=facts or {}, seconds=rounded)  # type: ignore[arg-type]
+                LaneRecord(lane=lane.id, at=now(), state=state, reason=said, facts=dict(facts), seconds=rounded)  # type: ignore[arg-type]
             )
 
     @contextlib.contextmanager
     def turn(self, name: str, directory: Path, asked: Sequence[pytest.Item]) -> Iterator[None]:
         """Checks that are asked again while the block runs: their results go to a bundle of their own."""
-        self._tried.clear()
+        self.stands.forget_tries()
         whole, self.bundle = self.bundle, BundleWriter(directory)
         self._write(self._plan(name, [found for found in self._items if found[2] in asked]))
         try:
@@ -309,34 +204,23 @@ class Session:
         finally:
             for lane in self.lanes:
                 facts = {} if self.mutant is None else {"mutant": self.mutant.facts()}
-                self._record_lane(lane, self._down.get(lane.id), facts)
+                self.record_lane(lane, self.stands.down.get(lane.id), facts, {})
             self.bundle.end(0)
             self.bundle = whole
-
-    def stand_of(self, lane: Lane) -> Stand | None:
-        """The lane's stand, if it is up."""
-        return self._stands.get(lane.id)
 
     # --- verdicts
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        for log in self._kernel_logs.values():
-            log.lines()
-
-    def _logged(self, lane: Lane) -> list[str]:
-        """What the kernel under the lane has logged since the last look."""
-        if lane.id in self._kernel_logs:
-            return self._kernel_logs[lane.id].lines()
-        return self._last_logged.pop(lane.id, [])
+        self.stands.skip_logged()
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._current = item
         if self.mutant is not None and (check := declared(item)) is not None:
             self.mutant.checking = check.slug
         lane = item.callspec.params.get("lane") if hasattr(item, "callspec") else None
-        stand = self._stands.get(lane.id) if lane is not None else None
-        if lane is not None and stand is not None and stand.lost is None and stand.round != round_of(item):
-            self._begin_round(lane, stand, round_of(item))
+        stand = self.stands.of(lane) if lane is not None else None
+        if stand is not None and stand.lost is None and stand.round != round_of(item):
+            self.stands.begin_round(stand, round_of(item))
         if stand is not None and stand.lost is not None:
             raise stand.lost
 
@@ -345,7 +229,7 @@ class Session:
         """A check that has passed has also left the tree that its calls leave on a file system without layers."""
         done = yield
         check = declared(item)
-        stand = self._stands.get(item.callspec.params["lane"].id) if check and on_lane(item) else None  # type: ignore[attr-defined]
+        stand = self.stands.of(item.callspec.params["lane"]) if check and on_lane(item) else None  # type: ignore[attr-defined]
         evidence = item.stash.get(EVIDENCE, None)
         if check is None or stand is None or stand.reference is None or evidence is None:
             return done
@@ -367,7 +251,7 @@ class Session:
             return self._report_teardown(lane, check, item, broken, report)
         if (
             broken is not None
-            and broken is self._down.get(lane.id)
+            and broken is self.stands.down.get(lane.id)
             and not isinstance(broken, Unsupported | Precondition)
         ):
             # The lane's first check carries the cause; the others were never asked, and their cells are `missing`.
@@ -376,15 +260,15 @@ class Session:
                 return skipped(report, item, f"[missing] the lane did not come up: {first_line(broken)}")
             self._told.add(lane.id)
         evidence = item.stash.get(EVIDENCE, Evidence())
-        log = self._logged(lane)
-        stand = self._stands.get(lane.id)
+        log = self.stands.logged(lane)
+        stand = self.stands.of(lane)
         recorded, of_tree = None, []
         if stand is not None:
             broken = stand.recovered(broken, check.capabilities)
             if isinstance(broken, MachineLost):
-                self._revive(lane, stand)
+                self.stands.revive(stand)
             if stand.lost is not None:
-                self._down[lane.id] = stand.lost
+                self.stands.down[lane.id] = stand.lost
                 self._told.add(lane.id)
             try:
                 facts = stand.deviation_facts(check.provenance)
@@ -408,7 +292,7 @@ class Session:
         self, lane: Lane, check: Declared, item: pytest.Item, broken: BaseException | None, report: pytest.TestReport
     ) -> pytest.TestReport:
         """Write the check's one result. Trouble while cleaning up spoils a good verdict, and is added to a bad one."""
-        log = self._logged(lane)
+        log = self.stands.logged(lane)
         judgement = judge(broken, None, log)
         before = self._pending
         if judgement.verdict != "pass":
@@ -485,7 +369,7 @@ class Session:
                 write_page([read_bundle(self.bundle.directory)], page)
                 self.page = page
             except OSError as reason:
-                self._say(f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes it from the bundle")
+                self.say(f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes it from the bundle")
 
     def pytest_unconfigure(self) -> None:
         if self._ledger is None:
@@ -497,7 +381,7 @@ class Session:
         with reaper.owned(path) as ours:
             if ours:
                 for sentence in reaper.undo(read_ledger(path)).left:
-                    self._say(f"left behind, `roadworthy reap` tries again: {sentence}")
+                    self.say(f"left behind, `roadworthy reap` tries again: {sentence}")
 
     # --- what a person sees
 
@@ -517,7 +401,7 @@ class Session:
         told, self._unsaid = self._unsaid, []
         return told
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
         if self.worker:
             self._unsaid.append(text)
             return
@@ -532,7 +416,7 @@ class Session:
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Say what is going on once it takes longer than two seconds."""
-        timer = threading.Timer(2.0, self._say, [f"{name} …"])
+        timer = threading.Timer(2.0, self.say, [f"{name} …"])
         timer.daemon = True
         timer.start()
         try:
@@ -592,50 +476,6 @@ def chosen_mutant(name: str | None) -> Any:
 def terminated(number: int, _: Any) -> None:
     """End the run as an interrupt does, with the exit status that a shell gives to this signal."""
     pytest.exit("terminated", returncode=128 + number)
-
-
-def ready_line(lane: Lane, facts: dict[str, Any]) -> str:
-    engine, driver = facts["engine"], facts["driver"]
-    backing = driver["status"].get("Backing Filesystem", lane.backing)
-    name = engine_name(lane.engine)
-    return f"{lane.id}: {name} {engine['version']}, API {engine['api']}, {driver['name']} on {backing}"
-
-
-def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -> pytest.TestReport:
-    """pytest's outcome for a verdict: known is xfailed, fixed fails, unsupported and skipped skip."""
-    report.user_properties = list(item.user_properties)
-    match judgement.verdict:
-        case "pass":
-            # Also where the test has raised: its tree differs from the reference's as recorded.
-            report.outcome, report.longrepr = "passed", None
-        case "known":
-            assert judgement.deviation
-            report.outcome = "skipped"
-            report.wasxfail = f"{judgement.deviation.why} [{judgement.deviation.source}]"
-        case "fixed":
-            report.outcome = "failed"
-            assert judgement.deviation
-            place = f"{judgement.deviation.file}:{judgement.deviation.line}"
-            report.longrepr = f"[fixed] {judgement.reason}; remove {place}"
-        case "unsupported" | "skipped":
-            return skipped(report, item, f"[{judgement.verdict}] {judgement.reason}")
-        case "crash" | "hang":
-            report.outcome = "failed"
-            report.longrepr = f"[{judgement.verdict}] {judgement.reason}\n\n{report.longrepr or ''}"
-        case "error":
-            # pytest tells an error from a failure by the phase: a check that could not be asked is an error.
-            report.outcome = "failed"
-            if report.when == "call":
-                report.when = "setup"
-    return report
-
-
-def skipped(report: pytest.TestReport, item: pytest.Item, reason: str) -> pytest.TestReport:
-    path, line, _domain = item.location
-    report.user_properties = list(item.user_properties)
-    report.outcome = "skipped"
-    report.longrepr = (path, (line or 0) + 1, f"Skipped: {reason}")
-    return report
 
 
 @functools.cache

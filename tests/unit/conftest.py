@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from roadworthy import session
+from roadworthy import session, stands
 from roadworthy.deviations import Facts
 from roadworthy.kernel_log import KernelLog
 from roadworthy.ledger import Ledger
@@ -71,8 +71,8 @@ def fake_stand(monkeypatch, unrooted):
     def bring_up(lane, *_):
         yield FakeStand(lane)
 
-    monkeypatch.setattr(session, "refuse_unmet", lambda lane, machine: None)
-    monkeypatch.setattr(session, "bring_up", bring_up)
+    monkeypatch.setattr(stands, "refuse_unmet", lambda lane, machine: None)
+    monkeypatch.setattr(stands, "bring_up", bring_up)
     monkeypatch.setattr(session.Session, "site", lambda self: None)
     return FakeStand
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from roadworthy import session
+from roadworthy import session, stands
 from roadworthy.drivers import DRIVERS
 
 CHECK = """
@@ -26,7 +26,7 @@ def nothing_starts(monkeypatch, unrooted):
         raise AssertionError("something was started")
 
     monkeypatch.setattr(session, "Ledger", started)
-    monkeypatch.setattr(session, "bring_up", started)
+    monkeypatch.setattr(stands, "bring_up", started)
     monkeypatch.setattr(session.reaper, "reap", started)
 
 

@@ -294,8 +294,9 @@ def test_a_lane_comes_up_anew_after_a_mutant_that_spoils(spoiled):
     done = []
     stand = SimpleNamespace(shared={"": SimpleNamespace(remove=lambda: done.append("container removed"))}, backing="")
     run = SimpleNamespace(
-        stand_of=lambda _: stand,
-        renew=lambda _, meanwhile: [done.append("down"), meanwhile(), done.append("up")],
+        stands=SimpleNamespace(
+            of=lambda _: stand, renew=lambda _, meanwhile: [done.append("down"), meanwhile(), done.append("up")]
+        ),
         mutant=SimpleNamespace(become=lambda name: done.append(name), sabotage=lambda _: done.append("edited")),
     )
     item = SimpleNamespace(callspec=SimpleNamespace(params={"lane": None}), get_closest_marker=lambda _: None)
