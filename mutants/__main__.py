@@ -26,6 +26,7 @@ from mutants.selection import Wanted
 from mutants.series import Series, Turn
 from reports.bundle import BundleRefused
 from reports.kills import KILLS_PAGE, read_kills, write_kills
+from roadworthy.explorer.command import lane_named
 
 ROOT = Path(__file__).parents[1]
 #: Seconds after which a process counts as hung.
@@ -119,6 +120,8 @@ def main(
     chosen = [mutant for mutant in chosen if mutant.kind != "identity" and (mutant.twin or not twin)]
     if not chosen:
         raise click.UsageError("the twin has no engine: it takes none of these mutants" if twin else "no faulty mutant")
+    if not twin:
+        lane_named({"driver": (driver,), "backing": (backing,) if backing else ()})
     if out is not None and out.exists() and any(out.iterdir()):
         raise click.UsageError(f"--out: {out} holds something already; name a new directory")
     directory = out or Path(tempfile.mkdtemp(prefix="roadworthy-sensitivity-"))
@@ -187,5 +190,4 @@ def tell(series: Series, running: Sequence[Future[None]]) -> None:
 
 
 if __name__ == "__main__":
-    click.UsageError.exit_code = 4  # as pytest's: 2 says that nothing can be said
     main()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from roadworthy.nearest import hint
+
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 Kind = Literal["identity", "notify", "saboteur", "engine"]
 
 
 class UnknownMutant(Exception):
-    """No mutant has that name. The text names the nearest one and lists all."""
+    """No mutant has that name. The text names the nearest one."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,5 @@ def find(name: str) -> Mutant:
     """The mutant of that name. Raises UnknownMutant."""
     known = catalogue()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1, 0.4)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UnknownMutant(f"no mutant is called {name!r}{hint} Known: {', '.join(known)}")
+        raise UnknownMutant(f"no mutant is called {name!r}{hint(name, list(known))}; see python -m mutants --list")
     return known[name]

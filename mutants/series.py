@@ -82,7 +82,8 @@ class Series:
         return float(said) if said.endswith("\n") else None
 
     def note(self, mutant: str, seconds: float) -> None:
-        """A turn has ended."""
+        """A turn has ended, also one that came to no bundle."""
+        (self.directory / mutant).mkdir(exist_ok=True)
         (self.directory / mutant / ENDED).write_text(f"{seconds:.1f}\n")
 
     def finished(self) -> list[str]:

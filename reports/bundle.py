@@ -75,10 +75,11 @@ def read_bundle(path: Path, limits: Limits | None = None) -> Bundle:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if file != path else 0))
     except OSError as error:
         raise BundleRefused(str(file), 0, f"expected a readable run bundle: {error.strerror}") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)  # a directory cannot even be made a stream
+        raise BundleRefused(str(file), 0, "expected a regular file")
     with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise BundleRefused(str(file), 0, "expected a regular file")
         if status.st_size > limits.size:
             raise BundleRefused(str(file), 0, f"expected at most {limits.size:,} bytes, found {status.st_size:,}")
         reading = _Reading(str(file))

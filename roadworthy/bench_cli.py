@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from reports import breaks, changes
-from reports.bundle import Bundle, BundleRefused, read_bundle
-from reports.series import Night, Series, bundle_paths, series
-from reports.text import visible
+from reports.bundle import Bundle
+from reports.series import Night, Series, series
+from reports.text import counted, visible
 from reports.units import exact, number
-from roadworthy.commands import Commands, Strict, Usage
+from roadworthy.commands import Commands, bundles_in
 from roadworthy.measuring.reanalysis import differences
 from roadworthy.measuring.recording import record as recorded
 from roadworthy.programs import ProgramFailed
@@ -29,7 +29,7 @@ def bench() -> None:
     """Compare benchmarks of several runs. The runs themselves are pytest's: pytest bench --driver=overlay2"""
 
 
-@bench.command(cls=Strict)
+@bench.command()
 @click.argument("before", type=PLACE)
 @click.argument("after", type=PLACE)
 @click.option("--all", "everything", is_flag=True, help="Also list what did not change.")
@@ -49,8 +49,7 @@ def compare(before: Path, after: Path, everything: bool, as_json: bool) -> None:
         click.echo(json.dumps([_change(change) for change in found], indent=2))
         raise SystemExit(1 if alerts else 0)
     if not found:
-        click.echo("neither run has benchmarks")
-        return
+        raise click.UsageError("neither run has benchmarks: nothing was compared")
     shown = [change for change in found if everything or change.outcome != "unchanged"]
     rows = [
         (change.outcome, change.series.benchmark, change.series.metric, change.series.lane,
@@ -65,7 +64,7 @@ def compare(before: Path, after: Path, everything: bool, as_json: bool) -> None:
     raise SystemExit(1 if alerts else 0)
 
 
-@bench.command(name="series", cls=Strict)
+@bench.command(name="series")
 @click.argument("bundles", nargs=-1, required=True, type=PLACE)
 @click.option(
     "--news", metavar="NIGHTS", type=click.IntRange(min=1), default=7, show_default=True,
@@ -88,9 +87,9 @@ def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
         click.echo(json.dumps([_break(one) for one in broken], indent=2))
         raise SystemExit(1 if alerts else 0)
     short = sum(breaks.too_short(one) for one in found)
-    click.echo(f"{len(found)} series of {len(read)} runs, {read[0].plan.started} to {read[-1].plan.started}")
+    click.echo(f"{len(found)} series of {counted(len(read), 'run')}, {read[0].plan.started} to {read[-1].plan.started}")
     if short:
-        click.echo(f"{short} of times are too short for change points: they take {breaks.LEAST_NIGHTS} nights")
+        click.echo(f"too short for change points, which take {breaks.LEAST_NIGHTS} nights: {short} series of times")
     rows = [
         (one.what, one.night.started, one.series.benchmark, one.series.metric, one.series.lane,
          _value(one.series, one.before), _value(one.series, one.after),
@@ -103,7 +102,7 @@ def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
     raise SystemExit(1 if alerts else 0)
 
 
-@bench.command(cls=Strict)
+@bench.command()
 @click.argument("bundles", nargs=-1, required=True, type=PLACE)
 def analyse(bundles: tuple[Path, ...]) -> None:
     """Analyse the stored samples of BUNDLES again, or of directories that hold some, and compare with what was stored.
@@ -116,12 +115,14 @@ def analyse(bundles: tuple[Path, ...]) -> None:
     for sentence in found:
         click.echo(visible(sentence, 400))
     analysed = sum(len(bundle.benchmarks) for bundle in read)
-    click.echo(f"{analysed} records analysed again, {len(found) or 'no'} differences")
+    if not analysed:
+        raise click.UsageError("these runs have no benchmarks: nothing was analysed")
+    click.echo(f"{counted(analysed, 'record')} analysed again, {len(found) or 'no'} differences")
     raise SystemExit(1 if found else 0)
 
 
 @bench.command(
-    cls=Strict, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     short_help="Record what a program does to files, as a trace.",
 )  # fmt: skip
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -144,13 +145,7 @@ def record(directory: Path, command: tuple[str, ...]) -> None:
 
 def _series(places: Sequence[Path]) -> tuple[tuple[Series, ...], list[Bundle]]:
     """The series of all bundles in these places, and the bundles, the oldest first."""
-    try:
-        read = [read_bundle(path) for path in bundle_paths(places)]
-    except BundleRefused as reason:
-        raise Usage(str(reason)) from None
-    for bundle in read:
-        for trouble in bundle.troubles:
-            click.echo(f"{visible(bundle.file)}: {visible(trouble)}", err=True)
+    read = bundles_in(places)
     return series(read), sorted(read, key=lambda bundle: bundle.started)
 
 

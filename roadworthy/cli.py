@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Callable
@@ -12,25 +11,27 @@ from typing import Any
 import click
 
 from reports.agreement import agreement
-from reports.bundle import BundleRefused, read_bundle
 from reports.claims import Answered, answers
 from reports.claims import load as load_claims
 from reports.kills import KILLS_PAGE, KillsRefused, read_kills, write_kills
 from reports.matrix import build
 from reports.page import write_page
-from reports.text import visible
+from reports.text import counted, visible
 from roadworthy import reaper, shelf
 from roadworthy.bench_cli import bench
 from roadworthy.cache import Cache
-from roadworthy.commands import Commands
+from roadworthy.commands import Amount, Commands, bundles_in
 from roadworthy.drivers import DRIVERS
+from roadworthy.engines import engine_name
 from roadworthy.engines.dockerd import installed_series
+from roadworthy.engines.roots import ENGINES
 from roadworthy.explorer.command import explore
-from roadworthy.lanes import Lane, LaneError, expand, machines_named
+from roadworthy.lanes import Lane, LaneError, expand, machines_named, series_word, words
 from roadworthy.ledger import LEDGERS
 from roadworthy.machines.apt import ACCEPT_EXPIRED
 from roadworthy.machines.host import Host
 from roadworthy.matrix import matrix_lanes
+from roadworthy.nearest import hint
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,19 +58,21 @@ main.add_command(explore)
     help="A kill matrix, as `make sensitivity` writes it: becomes kills.html beside the page, which links to it.",
 )  # fmt: skip
 def site(bundles: tuple[Path, ...], output: Path, kills: Path | None) -> None:
-    """Write one page from one or more run BUNDLES (directories that hold a bundle.jsonl)."""
+    """Write one page from one or more run BUNDLES: directories with a bundle.jsonl, or directories of such."""
+    read = bundles_in(bundles)
     try:
-        read = [read_bundle(bundle) for bundle in bundles]
         matrix = read_kills(kills) if kills else None
         output.parent.mkdir(parents=True, exist_ok=True)
         if matrix:
             write_kills(matrix, output.with_name(KILLS_PAGE))
         write_page(read, output, KILLS_PAGE if matrix else "")
-    except (BundleRefused, KillsRefused) as reason:
-        raise click.ClickException(str(reason)) from None
+    except KillsRefused as reason:
+        raise click.UsageError(str(reason)) from None
     except ValueError as reason:
-        raise click.ClickException(f"these bundles do not go together: {reason}") from None
-    click.echo(f"{output}: {len(read)} bundle{'s' * (len(read) > 1)}")
+        raise click.UsageError(f"these bundles do not go together: {reason}") from None
+    except OSError as reason:
+        raise click.UsageError(f"--output: {output} cannot be written: {reason.strerror}") from None
+    click.echo(f"{output}: {counted(len(read), 'bundle')}")
 
 
 @main.command()
@@ -80,11 +83,11 @@ def claims(bundles: tuple[Path, ...]) -> None:
     A claim as a whole holds, holds with conditions, or never held on the lanes that could tell; or it is undecided, as
     intervals are too wide, or was not measured by these runs.
     """
+    said = load_claims()
     try:
-        matrix = build([read_bundle(bundle) for bundle in bundles]) if bundles else None
-        said = load_claims()
-    except (BundleRefused, ValueError) as reason:
-        raise click.ClickException(str(reason)) from None
+        matrix = build(bundles_in(bundles)) if bundles else None
+    except ValueError as reason:
+        raise click.UsageError(f"these bundles do not go together: {reason}") from None
     for found in answers(said, matrix) if matrix else [Answered(claim, ()) for claim in said]:
         click.echo(f"{found.claim.name}  {found.claim.says}")
         if found.claim.note:
@@ -112,21 +115,17 @@ def agree(first: Path, second: Path) -> None:
     For runs that must not differ, as one with --isolate and one without, or two random orders. Exit status 1 where a
     verdict of a check that both asked on one lane differs, or where a run is incomplete.
     """
-    try:
-        read = [read_bundle(bundle) for bundle in (first, second)]
-        found = agreement(*(build([bundle]) for bundle in read))
-    except BundleRefused as reason:
-        raise click.ClickException(str(reason)) from None
+    read = [one for place in (first, second) for one in bundles_in([place])]
+    if len(read) != 2:
+        raise click.UsageError(f"two runs are compared, and these are {len(read)}: name the bundle of each")
+    found = agreement(*(build([bundle]) for bundle in read))
     if not found.common:
         raise click.UsageError(f"{first} and {second} have no check on a common lane: name runs of the same lanes")
     for lane, check, before, after, why in found.apart:
         click.echo(f"{lane}  {check}: {before} and {after}" + (f" ({why.splitlines()[0]})" if why else ""))
     alone = found.first_alone + found.second_alone
     click.echo(f"{found.common} common cells, {len(found.apart)} differ" + (f"; {alone} in one run only" * bool(alone)))
-    troubles = [f"{bundle.file}: {trouble}" for bundle in read for trouble in bundle.troubles]
-    for line in troubles:
-        click.echo(line)
-    if found.apart or troubles:
+    if found.apart or any(bundle.troubles for bundle in read):
         raise click.exceptions.Exit(1)
 
 
@@ -163,18 +162,22 @@ def reap(dry_run: bool, kept: bool) -> None:
 @main.command()
 def drivers() -> None:
     """List the storage drivers, the backings they take, and what this host lacks for them."""
-    from roadworthy.stand import requirements
+    from roadworthy.stand import lacking, requirements
 
-    host = Host()
+    host, installed = Host(), f"docker{installed_series()}"
+    width = max(map(len, DRIVERS))
     for driver in DRIVERS.values():
-        lane = Lane(driver, driver.backings[0], driver.engines[0], host.kernel)
-        needs, said = requirements(lane, host), "runs here"
-        if driver.default_engine:  # an engine root brings all programs
+        roots = [driver.default_engine] if driver.default_engine else ["", *ENGINES]
+        lanes = [Lane(driver, driver.backings[0], series_word(root) if root else installed, host.kernel, root=root)
+                 for root in roots]  # fmt: skip
+        lane = next(lane for lane in lanes if engine_name(lane.engine) in driver.engines and not lacking(lane))
+        needs, said, root = requirements(lane, host), "runs here", lane.root
+        if root:  # an engine root brings all programs
             needs = iter([*driver.requirements(host), host.privilege(), host.command("mmdebstrap", "mmdebstrap")])
-            said = f"runs here, with the engine root {driver.default_engine}"
-        lacking = next((need.reason for need in needs if not need.met), "")
-        click.echo(f"{driver.name:<15} {', '.join(driver.backings):<24} {lacking or said}")
-        click.echo(f"{'':<15} {(driver.__doc__ or '').strip().splitlines()[0]}")
+            said = f"runs here, with --engine={root}"
+        unmet = next((need.reason for need in needs if not need.met), "")
+        click.echo(f"{driver.name:<{width}}  {', '.join(driver.backings):<24} {unmet or said}")
+        click.echo(f"{'':<{width}}  {(driver.__doc__ or '').strip().splitlines()[0]}")
 
 
 def several(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
@@ -196,7 +199,7 @@ def lanes(matrix: str | None, as_json: bool, **axes: tuple[str, ...]) -> None:
     given = next((name.replace("_", "-") for name, value in axes.items() if value), None)
     if matrix and given:
         raise click.UsageError(f"--matrix names the lanes; leave out --{given}")
-    if not matrix and not axes["driver"]:
+    if not matrix and not words(axes["driver"]):
         raise click.UsageError("name a storage driver, as in --driver=overlay2, or a file with --matrix")
     try:
         if matrix:
@@ -239,7 +242,7 @@ def engines(make: tuple[str, ...], accept_expired: bool) -> None:
         click.echo(line)
 
 
-@main.group(cls=Commands)
+@main.group()
 def cache() -> None:
     """What is kept outside the checkout because it takes long to make: engine roots, kernels, their images."""
 
@@ -252,7 +255,7 @@ def list_cache() -> None:
 
 
 @cache.command()
-@click.option("--older-than", metavar="DAYS", type=click.FloatRange(min=0), help="What was not used for so many days.")
+@click.option("--older-than", metavar="DAYS", type=Amount(min=0), help="What was not used for so many days.")
 @click.option("--all", "everything", is_flag=True, help="Everything that is not in use.")
 @click.argument("kind", required=False)
 def prune(older_than: float | None, everything: bool, kind: str | None) -> None:
@@ -261,9 +264,8 @@ def prune(older_than: float | None, everything: bool, kind: str | None) -> None:
     if everything and older_than is not None:
         raise click.UsageError("--all and --older-than exclude each other")
     if kind is not None and kind not in store.kinds():
-        near = difflib.get_close_matches(kind, store.kinds(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise click.UsageError(f"no kind {kind!r} in the cache{hint} There is: {', '.join(store.kinds()) or 'nothing'}")
+        others = hint(kind, store.kinds()) if store.kinds() else ", which is empty"
+        raise click.UsageError(f"no kind {kind!r} in the cache{others}")
     kept = 0
     freed = 0
     for pruned in store.prune(kind, 0.0 if everything else older_than * 86400 if older_than is not None else None):

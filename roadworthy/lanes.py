@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from roadworthy.engines import engine_name
 from roadworthy.engines.roots import ENGINES
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.machines.kernels import SERIES, KernelUnknown, kernel
+from roadworthy.nearest import hint
 
 #: Parameters of the overlay module that decide verdicts, see the kernel's Documentation/filesystems/overlayfs.rst.
 OVERLAY_PARAMETERS = ("redirect_dir", "redirect_always_follow", "redirect_max", "index", "metacopy", "xino_auto",
@@ -72,9 +72,7 @@ def known(kind: str, word: str, names: Sequence[str]) -> str:
     """`word`, if it is one of `names`. Raises LaneError with the nearest name and all of them."""
     if word in names:
         return word
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise LaneError(f"unknown {kind} {word!r}{hint} Known: {', '.join(names)}")
+    raise LaneError(f"unknown {kind} {word!r}{hint(word, names)}")
 
 
 def drivers_named(values: Iterable[str]) -> list[Driver]:

@@ -38,6 +38,8 @@ def make(one: Callable[[str, bool], None], names: Sequence[str], accept_expired:
     for name in names:
         try:
             one(name, accept_expired)
+        except (kernels.KernelUnknown, roots.UnknownEngine) as reason:
+            raise click.UsageError(str(reason)) from None
         except TROUBLE as reason:
             raise click.ClickException(str(reason)) from None
 

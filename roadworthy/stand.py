@@ -64,14 +64,20 @@ def requirements(lane: Lane, machine: Host) -> Iterator[Requirement]:
         yield machine.command(recipe.mkfs[0], recipe.package)
 
 
+def lacking(lane: Lane) -> str:
+    """Why the lane's engine has not its driver, or nothing where it has."""
+    removed, first = lane.driver.removed_in, lane.driver.first_in
+    if removed and version(lane.engine.removeprefix("docker")) >= version(removed):
+        return f"{lane.driver.name} is not shipped by this engine: removed in Docker {removed}"
+    if first and version(lane.engine.removeprefix("docker")) < version(first):
+        return f"{lane.driver.name} is not in this engine: it came with Docker {first}"
+    return ""
+
+
 def refuse_unmet(lane: Lane, machine: Host) -> None:
     """Raise Unsupported for what this kernel or engine has not, Precondition for what the user can mend."""
-    removed = lane.driver.removed_in
-    if removed and version(lane.engine.removeprefix("docker")) >= version(removed):
-        raise Unsupported(f"{lane.driver.name} is not shipped by this engine: removed in Docker {removed}")
-    first = lane.driver.first_in
-    if first and version(lane.engine.removeprefix("docker")) < version(first):
-        raise Unsupported(f"{lane.driver.name} is not in this engine: it came with Docker {first}")
+    if sentence := lacking(lane):
+        raise Unsupported(sentence)
     # Of a driver that the engine has not, nobody wants to know what else it would take.
     for need in requirements(lane, machine):
         if not need.met:

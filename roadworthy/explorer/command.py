@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from roadworthy.commands import Strict, Usage
+from roadworthy.commands import Amount
 from roadworthy.engines.dockerd import installed_series
 from roadworthy.explorer.operations import PROCESSES, Sequence, sequence_from_json
 from roadworthy.lanes import Lane, LaneError, expand, machines_named
@@ -23,7 +24,7 @@ def axis(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
     return click.option(name, multiple=True, metavar=metavar, help=said)
 
 
-@click.command(cls=Strict)
+@click.command()
 @axis("--driver", "NAME", "The storage driver; this and the next options mean what they mean to pytest.")
 @axis("--backing", "NAME", "The file system under the data root.")
 @axis("--engine", "NAME", "The engine.")
@@ -34,7 +35,7 @@ def axis(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
     ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."
 )
 @click.option(
-    "--minutes", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, help="How long to search."
+    "--minutes", type=Amount(min=0, min_open=True), default=5.0, show_default=True, help="How long to search."
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), help="The number to draw from; the same one draws the same sequences."
@@ -70,7 +71,7 @@ def explore(
     lane = lane_named(axes)
     replayed = sequences_of(replay) if replay else []
     if bundle is not None and bundle.is_dir() and any(bundle.iterdir()):
-        raise Usage(f"--bundle: {bundle} is not empty; name a new directory")
+        raise click.UsageError(f"--bundle: {bundle} is not empty; name a new directory")
     from roadworthy.explorer.search import searched  # hypothesis takes its time to be imported
 
     directory = bundle or Path("bundles") / f"explore-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -80,19 +81,21 @@ def explore(
         raise SystemExit(code)
 
 
-def lane_named(axes: dict[str, tuple[str, ...]]) -> Lane:
+def lane_named(axes: Mapping[str, tuple[str, ...]]) -> Lane:
     """The one lane that the options name. Raises UsageError."""
+    axes = defaultdict(tuple, axes)
     if not axes["driver"]:
-        raise Usage("name a storage driver, as in --driver=overlay2")
+        raise click.UsageError("name a storage driver, as in --driver=overlay2")
     try:
         machines = machines_named(
             axes["engine"], axes["kernel"], f"docker{installed_series()}", Host().kernel, axes["kernel_opt"]
         )
         lanes = expand(axes["driver"], axes["backing"], axes["driver_opt"], machines)
     except LaneError as reason:
-        raise Usage(str(reason)) from None
+        raise click.UsageError(str(reason)) from None
     if len(lanes) != 1:
-        raise Usage(f"a search is on one lane, and these are {len(lanes)}: {', '.join(x.id for x in lanes)}")
+        named = ", ".join(lane.id for lane in lanes)
+        raise click.UsageError(f"this is done on one lane, and these are {len(lanes)}: {named}")
     return lanes[0]
 
 
@@ -105,7 +108,7 @@ def sequences_of(path: Path) -> list[Sequence]:
             if isinstance(record, dict) and "sequence" in record:
                 found.append(sequence_from_json(record["sequence"]))
         except ValueError as reason:
-            raise Usage(f"--replay: {path}:{number}: {reason}") from None
+            raise click.UsageError(f"--replay: {path}:{number}: {reason}") from None
     if not found:
-        raise Usage(f"--replay: {path} holds no sequence; an explorer.jsonl of a search with findings does")
+        raise click.UsageError(f"--replay: {path} holds no sequence; an explorer.jsonl of a search with findings does")
     return found

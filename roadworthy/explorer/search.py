@@ -163,6 +163,8 @@ class Search:
             calls=statistics.calls, containers=self.ground.containers, new=len(findings.new), crash=crash,
             coverage=sorted([name, state, times] for (name, state), times in statistics.coverage.items()),
         )  # fmt: skip
+        if not statistics.steps:
+            raise EngineFailed(f"nothing was searched in {took:.1f} s: name more --minutes")
         return NEW if findings.new or findings.unsteady or crash else 0
 
     def replay(self, sequences: list[Sequence]) -> int:

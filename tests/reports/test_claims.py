@@ -268,4 +268,4 @@ def test_the_command_prints_claims_and_their_answers(tmp_path):
     assert "space/page-cache, pages for five readers: 81,920 pages, 5 times" in answered.output
     assert "not measured" in answered.output
     (tmp_path / "empty").mkdir()
-    assert CliRunner().invoke(main, ["claims", str(tmp_path / "empty")]).exit_code == 1
+    assert CliRunner().invoke(main, ["claims", str(tmp_path / "empty")]).exit_code == 4

@@ -31,11 +31,13 @@ def explore(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--driver=overlay3"], "did you mean 'overlay'"),
+        (["--driver=overlay3"], "did you mean 'overlay2'"),
         (["--driver=overlay2", "--backing=ext5"], "ext4"),
-        (["--driver=vfs,btrfs"], "on one lane, and these are 2"),
+        (["--driver=vfs,btrfs"], "done on one lane, and these are 2"),
         ([], "name a storage driver"),
         (["--driver=vfs", "--minutes=0"], "--minutes"),
+        (["--driver=vfs", "--minutes=nan"], "'nan' is no amount"),
+        (["--driver=vfs", "--minutes=inf"], "'inf' is no amount"),
         (["--driver=vfs", "--processes=4"], "1<=x<=3"),
         (["--driver=vfs", "--replay=/nowhere"], "--replay"),
         (["--driver=vfs", "--sed=1"], "--seed"),

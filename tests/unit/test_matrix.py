@@ -117,7 +117,7 @@ def test_lanes_as_a_matrix_of_a_ci_system():
     ids=["nothing", "misspelt", "both", "no value"],
 )
 def test_wrong_words_for_lanes_are_usage_errors(words, said):
-    """The command ends with 2 and says what it expected."""
+    """The command ends with 4 and says what it expected."""
     done = CliRunner().invoke(main, ["lanes", *words])
-    assert done.exit_code == 2
+    assert done.exit_code == 4
     assert said in done.output

@@ -204,10 +204,17 @@ def test_names_of_arguments_are_of_known_calls():
     assert set(SUBJECT) | set(SECOND) <= set(NUMBERS)
 
 
-def test_unknown_name_tells_the_nearest_and_all():
-    with pytest.raises(UnknownMutant, match="did you mean append-overwrites") as refused:
+def test_unknown_name_tells_the_nearest_and_where_all_are_listed():
+    with pytest.raises(UnknownMutant, match="did you mean 'append-overwrites'") as refused:
         find("apend-overwrites")
-    assert "whiteout-removed" in str(refused.value)
+    assert "python -m mutants --list" in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+def test_a_turn_without_a_bundle_ends_too(tmp_path):
+    series = Series(tmp_path, [])
+    series.note("plain", 1.5)
+    assert series.seconds("plain") == 1.5
 
 
 @pytest.mark.parametrize(
@@ -457,4 +464,4 @@ def test_dead_supervisor_stays_noticed(tmp_path):
 def test_unknown_mutant_is_refused_before_anything_starts(run):
     done = run("def test_nothing(): pass", "--mutant=apend-overwrites")
     assert (done.code, done.records) == (4, [])
-    assert "did you mean append-overwrites?" in done.text
+    assert "did you mean 'append-overwrites'?" in done.text

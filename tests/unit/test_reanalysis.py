@@ -65,7 +65,7 @@ def test_the_command_says_what_differs(tmp_path):
     for name, records in {"good": [good], "bad": [good, bad]}.items():
         with_bundle(tmp_path / name, records)
     kept = CliRunner().invoke(main, ["bench", "analyse", str(tmp_path / "good")])
-    assert (kept.exit_code, kept.output) == (0, "1 records analysed again, no differences\n")
+    assert (kept.exit_code, kept.output) == (0, "1 record analysed again, no differences\n")
     changed = CliRunner().invoke(main, ["bench", "analyse", str(tmp_path / "bad")])
     assert changed.exit_code == 1
     assert "l data/y: the ratio is" in changed.output
