@@ -163,5 +163,5 @@ def joined(bundles: Sequence[Bundle], run: str) -> list[Record]:
     plan = msgspec.structs.replace(bundles[0].plan, run=run, argv=sys.argv[1:])
     found: list[Record] = [plan]
     for bundle in bundles:
-        found += [*bundle.lanes, *bundle.results, *bundle.benchmarks]
+        found += [*bundle.lanes, *bundle.results, *bundle.benchmarks, *bundle.trends, *bundle.counts]
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import math
 import sys
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -100,7 +102,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Where to write the run bundle (bundle.jsonl) and its page (index.html). Default: bundles/RUN.",
     )  # fmt: skip
     group.addoption(
-        "--bench-seconds", type=float, metavar="SECONDS",
+        "--bench-seconds", type=seconds, metavar="SECONDS",
         help="Time for each benchmark, in place of its tier's: rows are taken until the interval is narrow or this is "
         "over, twelve at least.",
     )  # fmt: skip
@@ -113,6 +115,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--mutant", metavar="NAME",
         help="Run on a faulty driver from the mutants' catalogue (mutants/catalogue.toml), to see its checks fail.",
     )  # fmt: skip
+
+
+def seconds(word: str) -> float:
+    """The value of an option that is a time. Raises ArgumentTypeError."""
+    try:
+        found = float(word)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number of seconds, as 60 or 2.5 is")
+    return found
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -175,8 +188,12 @@ def strata_of(metafunc: pytest.Metafunc) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     from roadworthy.measuring.clock import VirtualClock
 
+    check = declared(item) if item.config.stash[SESSION].lanes else None
+    if check is not None:
+        item.extra_keyword_matches.add(check.identity)  # so that -k takes an id as the page shows it
     mark = item.get_closest_marker("measured")
     if mark is not None:
+        item.extra_keyword_matches.add(mark.args[0])
         item.add_marker(pytest.mark.benchmark(timer=VirtualClock(), group=mark.args[0]))
         # Copies of the fixture take the numbers, one a side; the fixture itself stays unused.
         item.add_marker(pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at all"))

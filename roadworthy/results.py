@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reports.records import Benchmark, End, LaneRecord, Plan, Record, Result
+from reports.records import Benchmark, Count, End, LaneRecord, Plan, Record, Result
 from reports.repeats import flaky
 
 
@@ -52,6 +52,7 @@ class BundleWriter:
         self.path = directory / "bundle.jsonl"
         self.results: list[Result] = []
         self.benchmarks: list[Benchmark] = []
+        self.counts: list[Count] = []
         self.lanes: list[LaneRecord] = []
         self.controls: set[str] = set()
         self._encoder = msgspec.json.Encoder()
@@ -64,6 +65,8 @@ class BundleWriter:
             self.results.append(record)
         if isinstance(record, Benchmark):
             self.benchmarks.append(record)
+        if isinstance(record, Count):
+            self.counts.append(record)
         if isinstance(record, LaneRecord):
             self.lanes.append(record)
         if isinstance(record, Plan):

@@ -23,6 +23,7 @@ from roadworthy import reaper
 from roadworthy.checks import Declared, declared, round_name, round_of
 from roadworthy.deviations import DeviationError, Deviations, load
 from roadworthy.engines.dockerd import installed_series
+from roadworthy.engines.engine import EngineFailed
 from roadworthy.evidence import Evidence
 from roadworthy.lanes import Lane, LaneError, expand, machines_named
 from roadworthy.ledger import Ledger
@@ -114,8 +115,13 @@ class Session:
         if measured:
             asked = {item.callspec.params["lane"].id for item in session.items if on_lane(item)}  # type: ignore[attr-defined]
             self.lanes = [lane for lane in self.lanes if lane.id in asked]
-        if measured and not self.config.option.collectonly:
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Begin once all is collected: what pytest refuses before leaves no bundle."""
+        if any(on_lane(item) for item in session.items) and not self.config.option.collectonly:
             self._begin()
+        return (yield)
 
     def _begin(self) -> None:
         """Open the bundle, write the plan, and reap what dead runs left."""
@@ -281,6 +287,8 @@ class Session:
         judgement = judge(broken, recorded if call.when == "call" else None, log)
         if evidence.compared:
             judgement = judge_tree(judgement, broken, of_tree)
+        if isinstance(broken, EngineFailed):
+            report.longrepr = f"[error] {broken}"  # the engine's own words; where we asked it is of no use
         if self.mutant is not None and self.mutant.trouble():
             judgement = Judgement("error", self.mutant.trouble())
             report.longrepr = f"[error] {judgement.reason}"
@@ -319,7 +327,7 @@ class Session:
         deviation = judgement.deviation.record() if judgement.deviation else None
         told = (lane.id, check.identity, judgement.verdict) in self._transcribed
         self._pending = Result(
-            lane=lane.id, check=check.identity, nodeid=item.nodeid.replace(f"{lane.id}-{round_name(item)}", lane.id),
+            lane=lane.id, check=check.identity, nodeid=without_round(item),
             verdict=judgement.verdict, at=now(), seconds=round(seconds, 4), reason=judgement.reason,
             observations=list(evidence.observations), transcript=[] if told else list(evidence.transcript),
             omitted_calls=0 if told else evidence.omitted, kernel_log=log, deviation=deviation, round=round_of(item),
@@ -446,6 +454,12 @@ def check_deviations() -> Deviations:
         return load(CONFORMANCE / "deviations")
     except DeviationError as reason:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
+
+
+def without_round(item: pytest.Item) -> str:
+    """The id by which pytest finds the check in a run without --repeat."""
+    name = round_name(item)
+    return item.nodeid.replace(f"-{name}", "", 1) if name else item.nodeid
 
 
 def group(item: pytest.Item, places: dict[str, int]) -> Group | None:

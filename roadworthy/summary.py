@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.records import WORST_FIRST, Result, Verdict
+from reports.records import WORST_FIRST, Benchmark, Count, Result, Verdict
 from reports.repeats import Tally, by_check, upper_bound, worst_of
+from reports.units import exact
 from roadworthy.lanes import Lane
 from roadworthy.machines.host import Host
 from roadworthy.results import BundleWriter
 
+#: The unit of counted system calls.
+CALLS = "calls"
 COLOURS = {
     "error": "red",
     "crash": "red",
@@ -53,21 +56,39 @@ def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Pa
         if record is not None and record.state != "ready":
             reporter.write(f"  {record.state}: {record.reason}")
         reporter.write_line("")
-        spent = {**(record.seconds if record else {}), "checks": sum(result.seconds for result in mine)}
+        spent = dict(record.seconds) if record else {}
+        if mine:
+            spent["checks"] = sum(result.seconds for result in mine)
         reporter.write_line(" " * width + "  " + ", ".join(f"{name} {took:.1f} s" for name, took in spent.items()))
         for line in stability(rounds):
             reporter.write_line(line)
     if bundle.results:
         table(reporter, lanes, bundle)
     for found in bundle.benchmarks:
-        said = f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}] of {found.baseline.name}"
-        why = f" ({found.reason})" if found.reason else ""
-        reporter.write_line(f"{found.lane}  {found.benchmark}: {found.verdict}, {found.metric} {said}{why}")
+        reporter.write_line(f"{found.lane}  {found.benchmark}: {cost(found)}")
+    for count in bundle.counts:
+        if count.unit != CALLS:  # as many as there are times, and of use beside them: on the page
+            reporter.write_line(f"{count.lane}  {count.benchmark}: {counting(count)}")
     for sentence in bundle.void():
         reporter.write_line(f"void: {sentence}", red=True)
     reporter.write_line(f"bundle: {bundle.path}")
     if page is not None:
         reporter.write_line(f"page:   {page}")
+
+
+def cost(found: Benchmark) -> str:
+    """What a benchmark says; where its number would be of something else, only why."""
+    if found.verdict == "invalid":
+        return f"invalid, {found.metric}: {found.reason}"
+    said = f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}] of {found.baseline.name}"
+    why = found.unpublished or found.reason
+    return f"{found.verdict}, {found.metric} {said}" + (f" ({why})" if why else "")
+
+
+def counting(found: Count) -> str:
+    """What was counted, beside the baseline's where there is one."""
+    against = "" if found.baseline is None else f", {exact(found.baseline, found.unit)} without the driver"
+    return f"{found.metric} {exact(found.value, found.unit)}{against}"
 
 
 def stability(rounds: Mapping[Any, Sequence[Result]]) -> Iterator[str]:

@@ -20,12 +20,15 @@ class VirtualClock:
         self._seconds += seconds
 
 
-def hand_on(benchmark: Any, clock: VirtualClock, name: str, seconds: Sequence[float], extra: dict[str, Any]) -> None:
-    """One row of pytest-benchmark's table, called after the fixture's test and `name`.
+def hand_on(
+    benchmark: Any, clock: VirtualClock, name: str, group: str, seconds: Sequence[float], extra: dict[str, Any]
+) -> None:
+    """One row of pytest-benchmark's table for `group`, called after the fixture's test and `name`.
 
     A fixture measures once; each row is a copy of the unused one.
     """
     twin = copy.copy(benchmark)
+    twin.group = group
     twin.name, twin.fullname = f"{benchmark.name}[{name}]", f"{benchmark.fullname}[{name}]"
     twin.extra_info = dict(extra)
     samples = iter(seconds)

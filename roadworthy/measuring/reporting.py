@@ -167,7 +167,8 @@ class Reporter:
         label = f"{record.benchmark.removeprefix(self.declaration.identity).strip('/@')} {record.metric}"
         for arm in (analysis.baseline, analysis.arm):
             name = " ".join(f"{arm.name} {label}".split())
-            hand_on(self._benchmark, self._clock, name, [value * scale for value in arm.samples], extra)
+            group = f"{self.declaration.identity}: {record.metric}"
+            hand_on(self._benchmark, self._clock, name, group, [value * scale for value in arm.samples], extra)
 
 
 def unpublished(machine: Host) -> str:

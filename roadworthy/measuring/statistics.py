@@ -152,11 +152,13 @@ def curve(name: str, points: Mapping[float, Sequence[float]]) -> Curve:
 
     xs = [x for x, samples in points.items() for _ in samples]
     ys = [y for samples in points.values() for y in samples]
+    medians = [(x, statistics.median(samples)) for x, samples in sorted(points.items())]
+    if len(set(ys)) == 1:  # nothing to estimate, and too many ties for scipy's variance
+        return Curve(name=name, points=medians, slope=0.0, slope_low=0.0, slope_high=0.0, intercept=ys[0])
     line = stats.theilslopes(ys, xs, alpha=0.95)
     return Curve(
-        name=name, points=[(x, statistics.median(samples)) for x, samples in sorted(points.items())],
-        slope=float(line.slope), slope_low=float(line.low_slope), slope_high=float(line.high_slope),
-        intercept=float(line.intercept),
+        name=name, points=medians, slope=float(line.slope), slope_low=float(line.low_slope),
+        slope_high=float(line.high_slope), intercept=float(line.intercept),
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def test_sample(bench, stratum):
     assert list(differences(found)) == []
     rows = json.loads((tmp_path / "b.json").read_text())["benchmarks"]
     assert len(rows) == 4
-    assert {row["group"] for row in rows} == {"data/sample"}
+    assert {row["group"] for row in rows} == {"data/sample: time per I/O"}
     stored = {record.benchmark: record.arm.median for record in found.benchmarks}
     driver = [row for row in rows if "][overlay2 " in row["name"]]
     assert len(driver) == 2

@@ -29,5 +29,7 @@ def test_bundles_of_workers_become_one(tmp_path):
     found = read_bundle(tmp_path)
     plan, *records = joined([found], "this-run")
     assert (plan.run, plan.cells) == ("this-run", found.plan.cells)
-    assert len(records) == len(found.lanes) + len(found.results) + len(found.benchmarks)
+    everything = (found.lanes, found.results, found.benchmarks, found.trends, found.counts)
+    assert len(records) == sum(map(len, everything))
+    assert all(everything)
     assert joined([], "this-run") == []

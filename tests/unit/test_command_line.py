@@ -47,8 +47,23 @@ def test_a_misspelt_driver_is_a_usage_error(run, nothing_starts):
         (["--driver-opt=size"], "a driver option is KEY=VALUE, as in overlay2.size=1G; got 'size'"),
         (["--driver=btrfs", "--backing=ext4"], "btrfs does not run on ext4; it takes btrfs"),
         (["--mutant=no-such-mutant"], "--mutant"),
+        (["--bench-seconds=nan"], "'nan' is no number of seconds"),
+        (["--bench-seconds=inf"], "'inf' is no number of seconds"),
+        (["--bench-seconds=-1"], "'-1' is no number of seconds"),
+        (["--bench-seconds=x"], "'x' is no number of seconds"),
+        (["-k", "pass and"], "Wrong expression passed to '-k'"),
     ],
-    ids=["backing", "driver option", "backing of another driver", "mutant"],
+    ids=[
+        "backing",
+        "driver option",
+        "backing of another driver",
+        "mutant",
+        "not a number",
+        "endless",
+        "negative",
+        "no number",
+        "expression",
+    ],
 )
 def test_a_word_that_means_nothing_is_a_usage_error(run, nothing_starts, options, said):
     """Every option says what it expected, and nothing is started."""

@@ -55,6 +55,27 @@ test_skipped = sample("skipped", Precondition("needs fio: apt-get install fio"))
 test_unsupported = needs(SIZE_LIMIT)(sample("unsupported"))
 """
 
+SEVERAL = """
+@check("sample/several", provenances=("lower", "upper"))
+def test_several(declaration_of):
+    '''It holds.'''
+"""
+
+
+def test_a_result_has_the_id_by_which_pytest_finds_its_check(run, fake_stand):
+    """What a bundle and a page name can be asked again; rounds are told apart by their number alone."""
+    done = run(SEVERAL)
+    asked = [line["nodeid"] for line in done.records if line["type"] == "result"]
+    assert run(SEVERAL, "--collect-only", "-q").lines[: len(asked)] == asked
+    repeated = run(SEVERAL, "--repeat=2", f"--bundle={done.bundle}-repeated")
+    assert {line["nodeid"] for line in repeated.records if line["type"] == "result"} <= set(asked)
+
+
+def test_an_id_picks_its_check(run, fake_stand):
+    """-k takes the id that the page shows, with its case or without."""
+    assert set(run(EVERY, "-k", "sample/pass").verdicts) == {"sample/pass"}
+
+
 OBSERVING = """
 @check("sample/seen")
 def test_seen(declaration_of, observe):

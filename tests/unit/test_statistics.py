@@ -162,6 +162,13 @@ def test_a_slope_is_found_and_a_flat_line_is_not_one():
     assert 2.5 < steep.slope < 3.5
 
 
+def test_a_cost_that_is_always_the_same_is_flat():
+    """Equal samples have a slope of nothing, without an interval."""
+    found = curve("native", {1.0: [5.0] * 3, 2.0: [5.0] * 3})
+    assert (found.slope, found.slope_low, found.slope_high, found.intercept) == (0.0, 0.0, 0.0, 5.0)
+    assert trend_verdict(found, found) == "flat"
+
+
 def test_quantiles_are_of_the_whole_histogram():
     """Bins of several blocks are added up first."""
     assert quantiles({100.0: 90, 1000.0: 9, 5000.0: 1}, {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}) == {
