@@ -23,7 +23,7 @@ from reports.comparisons import Comparison, Source
 from reports.evidence import evidence
 from reports.matrix import Matrix, build, differs
 from reports.records import MEANING, Benchmark, Count, Trend
-from reports.text import anchor, cleaned, island, visible, with_links
+from reports.text import anchor, cleaned, counted, island, visible, with_links
 from reports.units import amount, brief, exact, number, per
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -104,7 +104,7 @@ def environment() -> Environment:
     environment.globals.update(anchor=anchor, differs=differs, axis=intervals.axis, plot=intervals.plot)
     environment.globals.update(chart=curves.chart, key=curves.key, raw_link=_raw_link, samples_limit=SAMPLES_LIMIT)
     environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=number, short=_short)
-    environment.filters.update(amount=amount, brief=brief, exact=exact, per=per)
+    environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per)
     environment.filters.update(command=shlex.join, query=_query)
     return environment
 

@@ -173,7 +173,8 @@ def drivers() -> None:
         lane = next(lane for lane in lanes if engine_name(lane.engine) in driver.engines and not lacking(lane))
         needs, said, root = requirements(lane, host), "runs here", lane.root
         if root:  # an engine root brings all programs
-            needs = iter([*driver.requirements(host), host.privilege(), host.command("mmdebstrap", "mmdebstrap")])
+            kernel = [need for need in driver.requirements(host) if not need.host]
+            needs = iter([*kernel, host.privilege(), host.command("mmdebstrap", "mmdebstrap")])
             said = f"runs here, with --engine={root}"
         unmet = next((need.reason for need in needs if not need.met), "")
         click.echo(f"{driver.name:<{width}}  {', '.join(driver.backings):<24} {unmet or said}")

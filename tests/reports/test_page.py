@@ -16,7 +16,7 @@ import sample
 
 from reports.bundle import Bundle, read_bundle
 from reports.page import TEMPLATES, page_text, write_page
-from reports.records import MEANING, WORST_FIRST, Call
+from reports.records import MEANING, WORST_FIRST, Call, Result
 
 
 class Elements(HTMLParser):
@@ -352,3 +352,14 @@ def test_contrast_is_sufficient(theme):
             assert contrast(tokens[ink], tokens[ground]) >= 4.5, (ink, ground)
     for tint in (name for name in tokens if name.endswith("-tint")):
         assert contrast(tokens["soft"], tokens[tint]) >= 4.5, tint
+
+
+def test_a_page_of_benchmarks_alone_shows_no_empty_matrix(tmp_path: Path):
+    """Without checks there is nothing to filter; the sections that the script needs are there and not shown."""
+    plan = msgspec.structs.replace(sample.plan(), checks=[], cells=[])
+    records = [record for record in sample.records(plan) if not isinstance(record, Result)]
+    page = page_text([read_bundle(sample.write(tmp_path, records))])
+    hidden = {element["id"] for element in Elements(page).all("section") if "hidden" in element}
+    assert hidden == {"families", "matrix"}
+    assert 'href="#matrix"' not in page
+    assert "0 checks" not in page

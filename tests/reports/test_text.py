@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reports.text import anchor, island, visible, web_link, with_links
+from reports.text import anchor, counted, island, visible, web_link, with_links
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,9 @@ def test_island_cannot_end_its_element():
     assert text.isascii()
     assert not set("<>&") & set(text)
     assert json.loads(text) == value
+
+
+def test_a_number_goes_with_its_noun():
+    """One run, two runs; some nouns have a plural of their own."""
+    assert [counted(number, "run") for number in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
+    assert counted(3, "family", "families") == "3 families"
