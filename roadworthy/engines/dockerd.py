@@ -56,7 +56,7 @@ class Dockerd(Engine):
         self.place.path(configuration).write_text(json.dumps(dict(driver.configuration)) + "\n")
         self._plugins = driver.containerd_plugins(self.place, self.data_root)
         return [
-            "dockerd", "--config-file", str(configuration), "--data-root", str(self.data_root),
+            *self._temporary(), "dockerd", "--config-file", str(configuration), "--data-root", str(self.data_root),
             "--exec-root", str(runtime / "x"), "--pidfile", str(runtime / "pid"), "--host", f"unix://{runtime / 's'}",
             "--group", "root", "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false",
             "--storage-driver", driver.daemon_name,
@@ -64,6 +64,14 @@ class Dockerd(Engine):
             *(["--containerd", self.containerd] if self._plugins else []),
             *(["--cgroup-parent", f"/{cgroup}"] if cgroup else []), *extra,
         ]  # fmt: skip
+
+    def _temporary(self) -> list[str]:
+        """What goes before a command so that its temporary files go with the run.
+
+        A shim writes a file for every process that it starts in a container (go-runc, `runc-process…`), and one that is
+        killed meanwhile leaves it.
+        """
+        return ["env", f"TMPDIR={self._runtime}"]
 
     def start(self) -> None:
         if self._plugins and self._containerd is None:
@@ -82,7 +90,8 @@ class Dockerd(Engine):
         """
         configuration = self._runtime / "containerd.toml"
         self.place.path(configuration).write_text(self._containerd_configuration())
-        self._containerd = self.place.start(["containerd", "--config", str(configuration)], self._runtime / "log")
+        words = [*self._temporary(), "containerd", "--config", str(configuration)]
+        self._containerd = self.place.start(words, self._runtime / "log")
         socket = self.place.path(self.containerd)
 
         def ready() -> bool:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from roadworthy.drivers import DRIVERS
 from roadworthy.engines.dockerd import STARTS, Dockerd
 from roadworthy.engines.engine import Engine, EngineFailed
 
@@ -72,3 +73,13 @@ def test_patience_ends_with_its_block():
         refused()
     assert seen == [310]
     assert daemon.client.api.timeout == 60
+
+
+def test_temporary_files_go_with_the_run(tmp_path):
+    """What dockerd and those that it starts leave when they are killed lies where the reaper removes it."""
+    engine = object.__new__(Dockerd)
+    engine.data_root, engine._runtime = tmp_path / "data", tmp_path / "run"
+    engine._runtime.mkdir()
+    engine.place = SimpleNamespace(path=lambda path: path)
+    words = engine._command_line(DRIVERS["overlay2"], [], "", [])
+    assert words[:3] == ["env", f"TMPDIR={engine._runtime}", "dockerd"]
