@@ -22,11 +22,9 @@ from roadworthy.bench_cli import bench
 from roadworthy.cache import Cache
 from roadworthy.commands import Amount, Commands, bundles_in
 from roadworthy.drivers import DRIVERS
-from roadworthy.engines import engine_name
 from roadworthy.engines.dockerd import installed_series
-from roadworthy.engines.roots import ENGINES
 from roadworthy.explorer.command import explore
-from roadworthy.lanes import Lane, LaneError, expand, machines_named, series_word, words
+from roadworthy.lanes import LaneError, default_lanes, expand, machines_named, words
 from roadworthy.ledger import LEDGERS
 from roadworthy.machines.apt import ACCEPT_EXPIRED
 from roadworthy.machines.host import Host
@@ -167,15 +165,13 @@ def drivers() -> None:
     host, installed = Host(), f"docker{installed_series()}"
     width = max(map(len, DRIVERS))
     for driver in DRIVERS.values():
-        roots = [driver.default_engine] if driver.default_engine else ["", *ENGINES]
-        lanes = [Lane(driver, driver.backings[0], series_word(root) if root else installed, host.kernel, root=root)
-                 for root in roots]  # fmt: skip
-        lane = next(lane for lane in lanes if engine_name(lane.engine) in driver.engines and not lacking(lane))
-        needs, said, root = requirements(lane, host), "runs here", lane.root
-        if root:  # an engine root brings all programs
+        with_engines = default_lanes(driver, installed, host.kernel)
+        lane = next(lane for lane in with_engines if not lacking(lane))
+        needs, said = requirements(lane, host), "runs here"
+        if lane.root:  # an engine root brings all programs
             kernel = [need for need in driver.requirements(host) if not need.host]
             needs = iter([*kernel, host.privilege(), host.command("mmdebstrap", "mmdebstrap")])
-            said = f"runs here, with --engine={root}"
+            said = f"runs here, with --engine={lane.root}"
         unmet = next((need.reason for need in needs if not need.met), "")
         click.echo(f"{driver.name:<{width}}  {', '.join(driver.backings):<24} {unmet or said}")
         click.echo(f"{'':<{width}}  {(driver.__doc__ or '').strip().splitlines()[0]}")

@@ -167,6 +167,14 @@ def machines_for(driver: Driver, machines: Iterable[Machine], every: bool = Fals
     raise LaneError(f"{driver.name} is no storage driver of {named}; it goes with {roots}")
 
 
+def default_lanes(driver: Driver, installed: str, running: str) -> list[Lane]:
+    """A driver on its default backing and the running kernel with each engine of its kind, the installed one first."""
+    roots = [driver.default_engine] if driver.default_engine else ["", *ENGINES]
+    engines = [(root, series_word(root) if root else installed) for root in roots]
+    return [Lane(driver, driver.backings[0], engine, running, root=root) for root, engine in engines
+            if engine_name(engine) in driver.engines]  # fmt: skip
+
+
 def default_root(installed: str) -> str:
     """The engine root like the installed engine, or Debian 12's."""
     name = installed.replace("docker", "docker-", 1)
