@@ -52,7 +52,8 @@ class Bench(Rows):
         super().__init__(
             Reporter(stand.lane, declaration, nodeid, bundle, benchmark, clock, withheld),
             SystemCalls(
-                stand.home, stand.toolbox, f"{self.volume}/calls", stand.engine.daemon_pid, stand.lane.driver.server
+                stand.home, stand.toolbox, f"{self.volume}/calls", stand.engine.daemon_pid, stand.lane.driver.server,
+                timed=not withheld,
             ),
             budget_of(declaration.tier, seconds, timed=not withheld), stage,
         )  # fmt: skip

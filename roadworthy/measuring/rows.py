@@ -13,7 +13,7 @@ from roadworthy.measuring.design import Budget, Measured, Point, Side
 from roadworthy.measuring.design import rows as take_rows
 from roadworthy.measuring.guards import Guards
 from roadworthy.measuring.reporting import Reporter
-from roadworthy.measuring.system_calls import NotCounted, SystemCalls
+from roadworthy.measuring.system_calls import NotAsked, NotCounted, SystemCalls
 from roadworthy.stand import Stage
 
 #: A point of an axis, or None where there is no axis.
@@ -113,7 +113,7 @@ class Rows:
     ) -> dict[Point, dict[str, Measured]]:
         """Do once more what a row does, for the baseline and for the driver, and count system calls instead of time.
 
-        Where they cannot be counted, nothing is answered, and a warning says why.
+        Where they cannot be counted, nothing is answered, and a warning says why; nothing, too, where nobody asks.
         """
         sides: tuple[Side, ...] = ("baseline", "arm")
         found: dict[Point, dict[str, Measured]] = {}
@@ -126,6 +126,8 @@ class Rows:
                 for side in sides:
                     for point, measured in measure(side).items():
                         found.setdefault(point, {})[side] = measured
+        except NotAsked:
+            return {}
         except NotCounted as reason:
             warnings.warn(f"system calls were not counted: {reason}", stacklevel=2)
             return {}

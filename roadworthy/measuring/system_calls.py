@@ -42,15 +42,22 @@ class NotCounted(Exception):
     """No tracer could be had; the text says why."""
 
 
+class NotAsked(Exception):
+    """What would be counted is nobody's question here."""
+
+
 class SystemCalls:
     """Counts while it is told to; `counting` is whether it is. Counts are by the name of whose they are."""
 
     def __init__(
-        self, place: Place, toolbox: Toolbox, report: str, daemon: Callable[[], int], server: str = ""
+        self, place: Place, toolbox: Toolbox, report: str, daemon: Callable[[], int], server: str = "",
+        timed: bool = True,
     ) -> None:  # fmt: skip
         """`report` is a file that processes in containers may write, `daemon` answers the engine's process id.
 
-        `server` is what the driver's processes are called, where it has some of its own.
+        `server` is what the driver's processes are called, where it has some of its own. Calls of a process show that
+        a ratio of times compares like with like: where there is none, as times are not `timed`, they are not counted,
+        for under emulation a tracer takes several times as long as all that is measured.
         """
         self.counting = False
         self._place = place
@@ -58,6 +65,7 @@ class SystemCalls:
         self._report = report
         self._daemon = daemon
         self._server = server
+        self._processes = timed or bool(server)
         self._busy = False
 
     @contextmanager
@@ -74,7 +82,11 @@ class SystemCalls:
     def of_process(
         self, process: Process, rows: Sequence[Sequence[object]] = (), argv: Sequence[str] = ()
     ) -> dict[str, dict[str, int]]:
-        """Make calls or run a program in a container: the calls of the process, and those of the driver's server."""
+        """Make calls or run a program in a container: the calls of the process, and those of the driver's server.
+
+        Raises NotAsked where neither tells anything.
+        """
+        self._expect_asked()
         with self._of(self._named(self._server) if self._server else []) as served:
             tracer = self._toolbox.command("strace", *WORDS, self._report)
             refusal = process.counted(tracer, rows, argv, TRACED)
@@ -84,7 +96,8 @@ class SystemCalls:
         return {**found, self._server: served} if self._server else found
 
     def beside(self, argv: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Run a program on the machine itself."""
+        """Run a program on the machine itself. Raises NotAsked as `of_process` does."""
+        self._expect_asked()
         report = self._place.runtime / "calls"
         self._place.run([*self._tracer(), *WORDS, str(report), *argv], TRACED)
         return {"": parsed(self._place.path(report).read_text())}
@@ -99,6 +112,10 @@ class SystemCalls:
         with self._of([str(self._daemon()), *self._named("containerd")]) as calls:
             yield found
         found[ENGINE] = calls
+
+    def _expect_asked(self) -> None:
+        if not self._processes:
+            raise NotAsked
 
     def _tracer(self) -> list[str]:
         tools = self._place.toolbox(self._toolbox)

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from roadworthy.measuring.system_calls import ENGINE, NotCounted, SystemCalls, metric_of, of_fio, parsed, total
+from roadworthy.measuring.system_calls import (
+    ENGINE,
+    NotAsked,
+    NotCounted,
+    SystemCalls,
+    metric_of,
+    of_fio,
+    parsed,
+    total,
+)
 from roadworthy.programs import run
 from roadworthy.toolbox import Toolbox
 
@@ -158,3 +167,14 @@ def test_a_toolbox_without_a_tracer_says_what_to_install(monkeypatch, tools):
     with pytest.raises(NotCounted, match="apt-get install strace"), calls.instead_of_time():
         pass
     assert not calls.counting
+
+
+def test_where_no_ratio_is_told_processes_are_not_traced(tools, strace):
+    """Their calls say that a ratio compares like with like; a driver's server, which has a cost, is still watched."""
+    place, toolbox = Here(tools, tools), Toolbox(tools, "ld.so", frozenset({"strace"}))
+    calls = SystemCalls(place, toolbox, "report", lambda: 1, timed=False)
+    with pytest.raises(NotAsked):
+        calls.of_process(None)
+    with pytest.raises(NotAsked):
+        calls.beside(["true"])
+    assert SystemCalls(place, toolbox, "report", lambda: 1, "server", timed=False).beside(["true"])[""]
