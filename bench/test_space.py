@@ -170,6 +170,7 @@ def test_thin_pool(bench):
 
     bench.count("size of a block", bench.holdings.pool().block, "B")
     bench.count("blocks of 32 scattered writes", taken(write), "blocks", tolerance=0.1)
+    bench.count("blocks of the same writes again", taken(write), "blocks")
     bench.count("blocks after the file's deletion", taken(lambda: fs.unlink(bench.path("arm", "file"))), "blocks")
     refused = []
     trimmed = taken(lambda: refused.append(bench.holdings.trim(container.inspect()["State"]["Pid"])))

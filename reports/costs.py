@@ -8,23 +8,26 @@ trend                      the cost along the benchmark's axis does one of these
 value_most, value_least    a count is at most, or at least, so much
 share_most, share_least    a count is at most, or at least, so many times what the baseline took
 less_than                  the ratio, or else the count, is below that of each of these other drivers
+
+With `counter`, as `bytes written`, a count is what block devices did for one operation of a benchmark that is timed: it
+is exact where times are not, as under emulation.
 """
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reports.comparisons import workload
 from reports.matrix import Column, Matrix
-from reports.records import Benchmark, Count, Lane, Trend
+from reports.records import Benchmark, Count, Lane, Sample, Trend
 from reports.units import amount, number, per
 
 #: Which conditions a lane has to meet before it is asked, and which numbers answer.
-CHOICES = ("benchmark", "stratum", "metric", "drivers", "backing")
+CHOICES = ("benchmark", "stratum", "metric", "counter", "drivers", "backing")
 TESTS = {
     "verdict": "verdict", "ratio_most": "ratio at most", "ratio_least": "ratio at least", "trend": "trend",
     "value_most": "count at most", "value_least": "count at least", "less_than": "less than",
@@ -38,7 +41,10 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """One condition. `benchmark` is an id without stratum and point; `metric` a pattern, as in "time per *"."""
+    """One condition. `benchmark` is an id without stratum and point; `metric` a pattern, as in "time per *".
+
+    `counter` is one of the device's, as `flushes, settled`; empty where times or counts answer.
+    """
 
     benchmark: str
     test: str
@@ -47,6 +53,7 @@ class Cost:
     metric: str = "*"
     drivers: tuple[str, ...] = ()
     backing: str = ""
+    counter: str = ""
 
     def asks(self, record: Benchmark | Trend | Count) -> bool:
         """Whether this record is among those that answer."""
@@ -62,7 +69,7 @@ class Cost:
     def words(self) -> str:
         """The condition as a reader sees it: `data/fsync: verdict slower`."""
         limit = ", ".join(self.limit) if isinstance(self.limit, tuple) else number(self.limit)
-        narrowed = [self.stratum, self.metric if self.metric != "*" else "", self.backing]
+        narrowed = [self.stratum, self.metric if self.metric != "*" else "", self.counter, self.backing]
         name = ", ".join(word for word in (self.benchmark, *narrowed) if word)
         return f"{name}: {TESTS[self.test]} {limit}"
 
@@ -94,9 +101,11 @@ def cost(row: Any) -> Cost:
                 raise ValueError(f"{row['benchmark']}: {test} {word!r} is none of {', '.join(_WORDS[test])}")
     elif not isinstance(limit, int | float) or isinstance(limit, bool):
         raise ValueError(f"{row['benchmark']}: {test} is a number, not {limit!r}")
-    drivers = tuple(row.get("drivers", ()))
+    drivers, counter = tuple(row.get("drivers", ())), row.get("counter", "")
+    if counter and not test.startswith(("value", "share")):
+        raise ValueError(f"{row['benchmark']}: a counter is asked by value or share, not by {test}")
     return Cost(row["benchmark"], test, limit, row.get("stratum", ""), row.get("metric", "*"), drivers,
-                row.get("backing", ""))  # fmt: skip
+                row.get("backing", ""), counter)  # fmt: skip
 
 
 def findings(asked: Cost, column: Column, matrix: Matrix) -> list[Finding]:
@@ -104,6 +113,9 @@ def findings(asked: Cost, column: Column, matrix: Matrix) -> list[Finding]:
     lane = column.lane
     if not asked.speaks_of(lane):
         return []
+    if asked.counter:
+        every = (_of_counter(asked, record) for record in _times(asked, matrix, lane.id))
+        return [found for found in every if found]
     if asked.test in ("verdict", "ratio_most", "ratio_least"):
         return [_of_time(asked, record) for record in _times(asked, matrix, lane.id)]
     if asked.test == "trend":
@@ -164,13 +176,36 @@ def _of_trend(asked: Cost, trend: Trend) -> Finding:
 
 def _of_count(asked: Cost, count: Count) -> Finding | None:
     """What a count says; None for a share without a baseline."""
-    said = f"{count.benchmark}, {count.metric}: {amount(count.value, count.unit)}"
-    if asked.test.startswith("value"):
-        return Finding(_bounded(asked, count.value, count.value), said)
-    if not count.baseline:
+    return _of_number(asked, f"{count.benchmark}, {count.metric}", count.value, count.unit, count.baseline)
+
+
+def _of_counter(asked: Cost, record: Benchmark) -> Finding | None:
+    """What the device did for one operation; None where it does not count that."""
+    if record.verdict == "invalid":
+        return Finding(None, _withheld(record))
+    mine, plain = (_per_operation(record.samples, asked.counter, sides) for sides in (("arm",), ("baseline", "again")))
+    if mine is None:
         return None
-    share = count.value / count.baseline
-    said += f", {number(share)} times the {amount(count.baseline, count.unit)} of the baseline"
+    unit = "B" if asked.counter.startswith("bytes") else ""
+    return _of_number(asked, f"{record.benchmark}, {asked.counter} per operation", mine, unit, plain)
+
+
+def _per_operation(samples: Sequence[Sample], counter: str, sides: tuple[str, ...]) -> float | None:
+    """A counter of the device, for one operation of these sides' samples in rows that are not void."""
+    void = {sample.row for sample in samples if sample.void}
+    name = f"device {counter}"
+    mine = [one for one in samples if one.side in sides and one.row not in void and name in one.counters]
+    return sum(one.counters[name] for one in mine) / (sum(one.operations for one in mine) or 1) if mine else None
+
+
+def _of_number(asked: Cost, name: str, value: float, unit: str, baseline: float | None) -> Finding | None:
+    said = f"{name}: {amount(value, unit)}"
+    if asked.test.startswith("value"):
+        return Finding(_bounded(asked, value, value), said)
+    if not baseline:
+        return None
+    share = value / baseline
+    said += f", {number(share)} times the {amount(baseline, unit)} of the baseline"
     return Finding(_bounded(asked, share, share), said)
 
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from reports.claims import KEPT, ClaimError, answer, answers, load
 from reports.costs import cost, findings
 from reports.matrix import build
+from reports.records import Sample
 from roadworthy.cli import main
 from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
@@ -136,6 +137,32 @@ def test_trends_and_counts_answer(measured):
     assert said(benchmark="space/page-cache", value_most=1000, backing="xfs") == []
     assert said(benchmark="space/page-cache", value_most=1000, drivers=["btrfs"]) == []
     assert len(said(benchmark="copy-up/first-write", ratio_least=1)) == len(sample.SIZES)
+
+
+def test_what_the_device_did_answers_where_times_do_not(measured):
+    """Of whole rows, for one operation; the baseline is both of its sides. What is void counts on neither."""
+    sides = {"baseline": 4096.0, "again": 8192.0, "arm": 65536.0}
+    samples = [
+        Sample(row=row, order=0, side=side, value=1.0, operations=2, counters={"device bytes written": each * 2},
+               void="" if row else "cold")
+        for row, each_side in ((0, dict.fromkeys(sides, 1e9)), (1, sides)) for side, each in each_side.items()
+    ]  # fmt: skip
+    matrix = measured(time_of(OVERLAY, 2.0, unpublished=sample.EMULATED, samples=samples))
+
+    def said(**row):
+        return findings(cost({"benchmark": "data/fsync", **row}), matrix.columns[1], matrix)
+
+    (found,) = said(counter="bytes written", share_most=8)
+    assert found.holds is False
+    assert found.because.endswith("bytes written per operation: 64 KiB, 10.7 times the 6 KiB of the baseline")
+    assert [one.holds for one in said(counter="bytes written", value_most=65536)] == [True]
+    assert said(counter="flushes", value_most=0) == []
+    invalid = measured(time_of(OVERLAY, 2.0, "invalid", samples=samples))
+    (found,) = findings(cost({"benchmark": "data/fsync", "counter": "bytes written", "value_most": 1}),
+                        invalid.columns[1], invalid)  # fmt: skip
+    assert (found.holds, "invalid" in found.because) == (None, True)
+    with pytest.raises(ValueError, match="asked by value or share, not by verdict"):
+        cost({"benchmark": "data/fsync", "counter": "flushes", "verdict": "slower"})
 
 
 def test_lanes_are_compared_with_those_of_other_drivers(measured):
