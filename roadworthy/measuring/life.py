@@ -50,6 +50,8 @@ class Stopwatch:
             with self._calls.of_engine() as calls:
                 answer = operation()
             return answer, Measured(0.0, 1, calls=calls)
+        if self._calls is not None:
+            self._calls.engine_works = True
         with self._meter.counting() as work:
             begun = time.monotonic()
             answer = operation()

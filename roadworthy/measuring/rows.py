@@ -119,8 +119,8 @@ class Rows:
         found: dict[Point, dict[str, Measured]] = {}
         try:
             with (
-                self._stage(f"counting calls of {self.reporter.declaration.identity} {stratum}".rstrip()),
                 self.system_calls.instead_of_time(),
+                self._stage(f"counting calls of {self.reporter.declaration.identity} {stratum}".rstrip()),
             ):
                 before()
                 for side in sides:

@@ -60,6 +60,8 @@ class SystemCalls:
         for under emulation a tracer takes several times as long as all that is measured.
         """
         self.counting = False
+        #: Whether the engine is among those whose work is measured.
+        self.engine_works = False
         self._place = place
         self._toolbox = toolbox
         self._report = report
@@ -70,7 +72,12 @@ class SystemCalls:
 
     @contextmanager
     def instead_of_time(self) -> Iterator[None]:
-        """While the block runs, what would be timed is counted. Raises NotCounted where strace is missing."""
+        """While the block runs, what would be timed is counted.
+
+        Raises NotCounted where strace is missing, and NotAsked where no call of those that work tells anything.
+        """
+        if not self._processes and not self.engine_works:
+            raise NotAsked
         if "strace" not in self._toolbox.programs:
             raise NotCounted(f"needs strace: apt-get install {PROGRAMS['strace']}")
         self.counting = True
@@ -82,11 +89,7 @@ class SystemCalls:
     def of_process(
         self, process: Process, rows: Sequence[Sequence[object]] = (), argv: Sequence[str] = ()
     ) -> dict[str, dict[str, int]]:
-        """Make calls or run a program in a container: the calls of the process, and those of the driver's server.
-
-        Raises NotAsked where neither tells anything.
-        """
-        self._expect_asked()
+        """Make calls or run a program in a container: the calls of the process, and those of the driver's server."""
         with self._of(self._named(self._server) if self._server else []) as served:
             tracer = self._toolbox.command("strace", *WORDS, self._report)
             refusal = process.counted(tracer, rows, argv, TRACED)
@@ -96,8 +99,7 @@ class SystemCalls:
         return {**found, self._server: served} if self._server else found
 
     def beside(self, argv: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Run a program on the machine itself. Raises NotAsked as `of_process` does."""
-        self._expect_asked()
+        """Run a program on the machine itself."""
         report = self._place.runtime / "calls"
         self._place.run([*self._tracer(), *WORDS, str(report), *argv], TRACED)
         return {"": parsed(self._place.path(report).read_text())}
@@ -112,10 +114,6 @@ class SystemCalls:
         with self._of([str(self._daemon()), *self._named("containerd")]) as calls:
             yield found
         found[ENGINE] = calls
-
-    def _expect_asked(self) -> None:
-        if not self._processes:
-            raise NotAsked
 
     def _tracer(self) -> list[str]:
         tools = self._place.toolbox(self._toolbox)

@@ -12,7 +12,7 @@ from roadworthy.measuring import guards
 from roadworthy.measuring.design import Budget, Measured
 from roadworthy.measuring.reporting import Reporter
 from roadworthy.measuring.rows import Rows
-from roadworthy.measuring.system_calls import NotAsked, SystemCalls
+from roadworthy.measuring.system_calls import SystemCalls
 from roadworthy.toolbox import Toolbox
 
 COSTS = {"baseline": 1.0, "again": 1.0, "arm": 2.0}
@@ -82,14 +82,11 @@ def test_a_sweep_of_one_metric_is_one_of_several(rows, records):
     assert records[0].benchmark == "block/work@1KiB"
 
 
-def test_calls_that_nobody_asks_for_are_not_reported(rows, records, recwarn):
-    """The row is not taken to its end, and there is nothing to warn of."""
-
-    def measure(side):
-        if rows.system_calls.counting:
-            raise NotAsked
-        return Measured(COSTS[side])
-
-    rows.paired(measure, metric="time per call")
+def test_calls_that_nobody_asks_for_are_not_counted(rows, records, recwarn, monkeypatch):
+    """No further row is set up or measured, and there is nothing to warn of."""
+    monkeypatch.setattr(rows.system_calls, "_processes", False)
+    begun = []
+    rows.paired(lambda side: Measured(COSTS[side]), metric="time per call", before=lambda: begun.append(None))
     assert [type(record) for record in records] == [Benchmark]
+    assert len(begun) == records[0].method["rows"]
     assert list(recwarn) == []

@@ -169,12 +169,18 @@ def test_a_toolbox_without_a_tracer_says_what_to_install(monkeypatch, tools):
     assert not calls.counting
 
 
-def test_where_no_ratio_is_told_processes_are_not_traced(tools, strace):
-    """Their calls say that a ratio compares like with like; a driver's server, which has a cost, is still watched."""
-    place, toolbox = Here(tools, tools), Toolbox(tools, "ld.so", frozenset({"strace"}))
-    calls = SystemCalls(place, toolbox, "report", lambda: 1, timed=False)
-    with pytest.raises(NotAsked):
-        calls.of_process(None)
-    with pytest.raises(NotAsked):
-        calls.beside(["true"])
-    assert SystemCalls(place, toolbox, "report", lambda: 1, "server", timed=False).beside(["true"])[""]
+def test_where_no_ratio_is_told_processes_are_not_traced(tools):
+    """Their calls say that a ratio compares like with like; the engine's, and a server's, are the driver's cost."""
+
+    def counting(server=""):
+        toolbox = Toolbox(tools, "ld.so", frozenset({"strace"}))
+        return SystemCalls(Here(tools, tools), toolbox, "report", lambda: 1, server, timed=False)
+
+    with pytest.raises(NotAsked), counting().instead_of_time():
+        pass
+    with counting("fuse-overlayfs").instead_of_time():
+        pass
+    engine = counting()
+    engine.engine_works = True
+    with engine.instead_of_time():
+        assert engine.counting
