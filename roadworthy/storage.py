@@ -181,16 +181,16 @@ class Storage:
         if not self.backing.data_root_inodes():
             raise Unsupported(f"{self.backing.name} does not count inodes")
         growth = Growth()
-        self.backing.used_bytes()
+        self.backing.settle()
         before = self.backing.data_root_inodes()
         yield growth
-        self.backing.used_bytes()
+        self.backing.settle()
         growth.inodes = self.backing.data_root_inodes() - before
 
     @contextmanager
     def device_work(self) -> Iterator[dict[str, int]]:
         """What the backing's block device does while the block runs, after everything pending has been written."""
-        self.backing.used_bytes()
+        self.backing.settle()
         before = self.backing.device_counters()
         if not before:
             raise Unsupported(f"{self.backing.name} has no block device whose work could be counted")

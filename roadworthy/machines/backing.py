@@ -116,12 +116,16 @@ class Backing:
         """A path in the backing file system, as the controller reaches it."""
         return self._place.path(self.mountpoint.joinpath(*parts))
 
-    def used_bytes(self) -> int:
-        """Bytes in use, after everything pending has been written. Counts data and the file system's own blocks."""
+    def settle(self) -> None:
+        """Everything that is pending is on the device when this returns."""
         if self.nested:
             self._place.run(["sync"], 120)
         for words in (("sync", "--file-system"), *self.recipe.settle):
             self._place.run([*words, str(self.mountpoint)])
+
+    def used_bytes(self) -> int:
+        """Bytes in use, after everything pending has been written. Counts data and the file system's own blocks."""
+        self.settle()
         found = self.path().statvfs()
         return (found.f_blocks - found.f_bfree) * found.f_frsize
 
@@ -197,12 +201,11 @@ sync
 class Devices(Backing):
     """A data root beside which the layers' devices lie, with file systems of their own."""
 
-    def used_bytes(self) -> int:
+    def settle(self) -> None:
         # A sync leaves metadata in XFS's log that is written to its place, and takes blocks there, at some later time;
         # only a frozen file system has nothing left to write, see xfs_log_quiesce(). The second sync is for loop
         # devices.
         self._place.run(["sh", "-ec", SETTLE, "sh", str(self.mountpoint)], 120)
-        return super().used_bytes()
 
 
 class LoopLvm(Devices):
@@ -249,6 +252,10 @@ class DirectLvm(Devices):
         return int(status[5].partition("/")[0]) * int(table[5]) * 512
 
 
+#: The blocks of a deletion are free for use two transactions later, and counted as allocated until then.
+SETTLE_POOL = 'zpool sync "$1"; zpool wait -t free "$1"; for _ in 1 2 3; do zpool sync "$1"; done'
+
+
 class Zpool(Backing):
     """A pool of its own, whose file system is the data root's; the driver makes its file systems beside that one."""
 
@@ -263,10 +270,11 @@ class Zpool(Backing):
     def pool(self) -> str:
         return self._pool
 
+    def settle(self) -> None:
+        self._place.run(["sh", "-ec", SETTLE_POOL, "sh", self._pool], 120)
+
     def used_bytes(self) -> int:
-        # The blocks of a deletion are free for use two transactions later, and counted as allocated until then.
-        for words in (["sync", self._pool], ["wait", "-t", "free", self._pool], *[["sync", self._pool]] * 3):
-            self._place.run(["zpool", *words], 120)
+        self.settle()
         return int(self._place.run(["zpool", "list", "-Hpo", "allocated", self._pool]))
 
 

@@ -101,7 +101,7 @@ class Bench(Rows):
 
     def settle(self) -> None:
         """Everything that is pending is on the device."""
-        self.stand.backing.used_bytes()
+        self.stand.backing.settle()
 
     @property
     def plain(self) -> tuple[Side, ...]:

@@ -36,7 +36,8 @@ class Meter:
     @contextmanager
     def counting(self) -> Iterator[Work]:
         work = Work()
-        device, ticks, stalls = self._backing.device_counters(), self._ticks(), self._stalls()
+        device = self._backing.device_counters()
+        ticks, stalls = (self._ticks(), self._stalls()) if self._timed else ([], {})
         yield work
         work.device = {name: float(value - device[name]) for name, value in self._backing.device_counters().items()}
         if not self._timed:

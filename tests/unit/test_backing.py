@@ -119,6 +119,16 @@ def test_a_pool_of_zfs_has_a_name_of_its_own_and_goes(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["direct-lvm", "loop-lvm", "zfs"])
+def test_pools_settle_in_one_program_and_ask_for_no_number(tmp_path, name):
+    """In a guest every program costs; what is pending is written without a look at how much there is."""
+    place = Place(tmp_path)
+    backing = fresh(name, place, GIB)
+    place.ran.clear()
+    backing.settle()
+    assert place.programs() == ["sh"]
+
+
+@pytest.mark.parametrize("name", ["direct-lvm", "loop-lvm", "zfs"])
 def test_inodes_of_other_file_systems_are_not_counted(tmp_path, name):
     """Files of containers take no inodes of the data root there: none are counted."""
     assert fresh(name, Place(tmp_path, zpool="1"), GIB).used_inodes() == 0

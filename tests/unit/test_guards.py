@@ -66,7 +66,7 @@ def test_the_first_broken_guard_is_named():
 
 @pytest.mark.parametrize("timed", [True, False])
 def test_where_times_mean_nothing_others_at_the_processors_void_no_row(monkeypatch, timed):
-    """Counters of the device are as exact beside others as alone."""
+    """Counters of the device are as exact beside others as alone; the processors are then not even looked at."""
     lines = iter(["cpu 1 0 0 0 0 0 0 0", "cpu 2 0 0 0 0 0 0 99"])
     flushes = iter([3, 5])
     monkeypatch.setattr(Meter, "_stalls", lambda self: {})
@@ -76,3 +76,4 @@ def test_where_times_mean_nothing_others_at_the_processors_void_no_row(monkeypat
         pass
     assert work.device == {"flushes": 2.0}
     assert (guards.first_broken(guards.environment(work, 1.0)) == guards.UNSTOLEN) is timed
+    assert len(list(lines)) == (0 if timed else 2)
