@@ -142,6 +142,8 @@ class Process:
         self.evidence = evidence
         self._exchange = exchange
         self._number = exchange.spawn(directory)
+        #: Whether it has answered: nobody waits for a process to be made.
+        self._there = False
         self.attempt = Attempt(self)
 
     # --- files and descriptors
@@ -495,7 +497,17 @@ class Process:
         return Manifest(self._call("manifest", path))
 
     def begin(self, call: str, *arguments: Any) -> Pending:
-        """Send a call of the agent and do not wait: `process.begin("look_often", "target", 1.0)`."""
+        """Send a call of the agent and do not wait: `process.begin("look_often", "target", 1.0)`.
+
+        The process is there when this returns, so that what two processes begin runs at the same time.
+        """
+        if not self._there:
+            self._exchange.wait(self._exchange.request(self._number, "getpid"), CALL_DEADLINE, "a new process")
+            self._there = True
+        return self.ahead(call, *arguments)
+
+    def ahead(self, call: str, *arguments: Any) -> Pending:
+        """The same for one of a row of calls, of which none runs beside another: the process may be on its way."""
         return Pending(self._begin(call, f"{call}({', '.join(map(repr, arguments))})", *arguments))
 
     def leave(self) -> None:
@@ -525,6 +537,7 @@ class Process:
             except Exception as trouble:
                 self.evidence.record(self.name, text, str(trouble), True, time.monotonic() - begun)
                 raise
+            self._there = True
             said, outcome = judged(text, answer)
             evidence.answered(made, answer.value, said if outcome else "", time.monotonic() - begun)
             self.evidence.record(self.name, text, said, outcome is not None, time.monotonic() - begun)

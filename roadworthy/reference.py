@@ -222,7 +222,7 @@ class Replay:
         arguments = [moved(value, self._here, self._there) for value in one.arguments]
         if one.call in ADDRESSED:
             arguments[0] = address(arguments[0], self._mapped)
-        self._sent.append((one, self._again[one.process].begin(one.call, *arguments)))
+        self._sent.append((one, self._again[one.process].ahead(one.call, *arguments)))
         self._carried += weight
 
     def finish(self) -> None:
@@ -280,7 +280,7 @@ def address(value: int, mapped: Sequence[tuple[int, int, int]]) -> int:
 
 def walked(process: Process, *tops: str) -> list[Tree]:
     """All that is compared of the files under each of `tops`."""
-    walks = [process.begin("manifest", top, CONTENT) for top in tops]
+    walks = [process.ahead("manifest", top, CONTENT) for top in tops]
     try:
         return [walk.answer() for walk in walks]
     except Refused as refusal:

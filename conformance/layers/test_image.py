@@ -390,7 +390,9 @@ def test_commit_while_a_process_writes(containers, observe):
     """A file to which a process appends while its container is committed has whole records in the image."""
     fs = containers.process(live := containers.run(containers.image({"f": b""})))
     record, times = b"r" * 63 + b"\n", 200_000
+    looking = containers.process(live, "B")
     writing = fs.begin("append_often", "f", record, times)
+    assert any(looking.stat("f").size for _ in range(10_000))
     image = containers.process(containers.run(containers.commit(live)))
     writing.answer(100)
     checksum, size = image.digest("f")

@@ -203,6 +203,14 @@ def test_a_call_that_blocks_leaves_the_second_process_free(fs, other):
     assert fs.read(reader, 4) == b"data"
 
 
+def test_what_is_begun_in_a_new_process_runs_at_once(talk, tmp_path, evidence):
+    """A process is there when a call has begun in it, and the look for it is no call of the check's."""
+    processes = [Process(talk, str(tmp_path), evidence, name) for name in "AB"]
+    begun = [process.begin("getpid") for process in processes]
+    assert all(os.path.exists(f"/proc/{one.answer()}") for one in begun)
+    assert [call.call for call in evidence.transcript] == ["getpid()", "getpid()"]
+
+
 def test_ending_a_process_takes_it_away_while_it_blocks(talk, fs, other):
     """A process that waits inside the kernel can be let go."""
     fs.mkfifo("p")

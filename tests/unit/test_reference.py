@@ -111,7 +111,7 @@ class Again:
     def leave(self):
         """Nothing is running."""
 
-    def begin(self, name, *arguments):
+    def ahead(self, name, *arguments):
         self.asked.append((name, *arguments))
         answer = self.answers.get(name)
 
@@ -147,10 +147,10 @@ class Slow(Again):
 
     under_way = most = 0
 
-    def begin(self, name, *arguments):
+    def ahead(self, name, *arguments):
         Slow.under_way += 1
         Slow.most = max(Slow.most, Slow.under_way)
-        pending = super().begin(name, *arguments)
+        pending = super().ahead(name, *arguments)
 
         def finish():
             Slow.under_way -= 1
