@@ -14,6 +14,23 @@ from roadworthy.reasons import Unsupported
 #: Proportional set sizes of all processes there are, in KiB; a process may end while it is looked at.
 PROPORTIONAL = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '$1 == \"Pss:\" { sum += $2 } END { print sum + 0 }'"
 ARC = "/proc/spl/kstat/zfs/arcstats"
+#: ZFS has a cache of its own, which lets a block go when it is read in a file system that is told to keep none there.
+EVICT_FROM_ARC = """
+system=$(df --output=source "$1" | tail -n 1)
+zfs set primarycache=metadata "$system"
+cat "$1" >/dev/null
+zfs inherit primarycache "$system"
+"""
+#: The debugger reads the disk through the cache of its device, where ZFS itself has never put what it wrote. A name
+#: without a slash would be the pool's, whose objects are others than those of its first file system.
+SHOW_BLOCKS = """
+file=$1
+shift
+blockdev --flushbufs $(lsblk --noheadings --raw --paths --output=NAME "$@")
+zdb -ddddd "$(df --output=source "$file" | tail -n 1)/" "$(stat --format=%i "$file")"
+"""
+#: A block of data in what zdb(8) shows of a file: its place in the file, level 0, then device, offset and bytes there.
+BLOCK = re.compile(r"^ *[0-9a-f]+ +L0 +([0-9a-f]+):([0-9a-f]+):([0-9a-f]+) ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,10 @@ class Holdings:
 
     def evict(self, path: PlacePath) -> None:
         """Drop what is cached of a file and needs no writing (dd(1), iflag=nocache)."""
-        self._place.run(["dd", f"if={self._place.inside(path)}", "iflag=nocache", "count=0", "status=none"])
+        inside = self._place.inside(path)
+        self._place.run(["dd", f"if={inside}", "iflag=nocache", "count=0", "status=none"])
+        if self._backing.file_system_name == "zfs":
+            self._place.run(["sh", "-ec", EVICT_FROM_ARC, "sh", inside], 120)
 
     def cached(self, path: PlacePath) -> int | None:
         """Bytes of a file that are in the page cache; None on a machine without fincore(1)."""
@@ -58,9 +78,15 @@ class Holdings:
         return int(said)
 
     def extents(self, path: PlacePath) -> int:
-        """Pieces that a file lies in. Raises Unsupported where the file system does not tell (FS_IOC_FIEMAP)."""
+        """Pieces that a file lies in on the device. Raises Unsupported where the file system does not tell.
+
+        ZFS has no FS_IOC_FIEMAP; there its debugger reads the file's block pointers out of the pool, see zdb(8).
+        """
+        inside = self._place.inside(path)
+        if self._backing.file_system_name == "zfs":
+            return pieces(self._place.run(["sh", "-ec", SHOW_BLOCKS, "sh", inside, *self._backing.devices], 120))
         try:
-            said = self._place.run(["filefrag", self._place.inside(path)])
+            said = self._place.run(["filefrag", inside])
         except ProgramFailed as refusal:
             raise Unsupported(f"the file system does not say where a file lies: {refusal}") from None
         return int(said.rpartition(": ")[2].split()[0])
@@ -86,3 +112,15 @@ class Holdings:
             raise Unsupported("the data root does not lie on ZFS")
         lines = [line.split() for line in self._place.path(ARC).read_text().splitlines()[2:]]
         return {line[0]: int(line[2]) for line in lines}
+
+    def deduplicating(self) -> int:
+        """How many file systems of the lane's ZFS pool look for blocks that they have already (zfsprops(7), dedup)."""
+        said = self._place.run(["zfs", "get", "-Hro", "value", "-t", "filesystem", "dedup", self._backing.pool])
+        return sum(value != "off" for value in said.split())
+
+
+def pieces(shown: str) -> int:
+    """How many pieces the blocks lie in that zdb(8) shows of a file: one ends where the next block is elsewhere."""
+    blocks = [[int(word, 16) for word in words] for words in BLOCK.findall(shown)]
+    ends = [(-1, -1), *((device, offset + size) for device, offset, size in blocks)]
+    return sum((device, offset) != end for (device, offset, _), end in zip(blocks, ends, strict=False))
