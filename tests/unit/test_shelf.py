@@ -66,7 +66,7 @@ def test_prune_says_what_it_keeps(command, cache):
     ("words", "said"),
     [
         (["cache", "prnue"], "no command 'prnue'; did you mean 'prune'?"),
-        (["cache", "prune", "kernal"], "no kind 'kernal' in the cache; did you mean 'kernel'? There is: kernel"),
+        (["cache", "prune", "kernal"], "no kind 'kernal' in the cache; did you mean 'kernel'? Known: kernel"),
         (["cache", "prune", "--all", "--older-than", "3"], "--all and --older-than exclude each other"),
         (["cache", "prune", "--older-than", "-1"], "not in the range"),
         (["kernels", "--make", "6.11"], "no kernel 6.11; did you mean 6.1?"),
