@@ -170,8 +170,10 @@ def test_thin_pool(bench):
 
     bench.count("size of a block", bench.holdings.pool().block, "B")
     bench.count("blocks of 32 scattered writes", taken(write), "blocks", tolerance=0.1)
-    bench.count("blocks of the same writes again", taken(write), "blocks")
-    bench.count("blocks after the file's deletion", taken(lambda: fs.unlink(bench.path("arm", "file"))), "blocks")
+    # The log of the container's file system goes round in blocks of its own, and may come to one that is still shared.
+    bench.count("blocks of the same writes again", taken(write), "blocks", tolerance=1)
+    deletion = taken(lambda: fs.unlink(bench.path("arm", "file")))
+    bench.count("blocks after the file's deletion", deletion, "blocks", tolerance=1)
     refused = []
     trimmed = taken(lambda: refused.append(bench.holdings.trim(container.inspect()["State"]["Pid"])))
     bench.count("blocks after trimming", trimmed, "blocks", tolerance=0.1, note=refused[0])
