@@ -19,6 +19,7 @@ from roadworthy.features import LACKING
 from roadworthy.lanes import LaneError
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.machines.kernels import SERIES
+from roadworthy.outcomes import skipped
 from roadworthy.process import Process
 from roadworthy.reasons import Precondition, Unsupported
 
@@ -379,10 +380,8 @@ def reported_benchmark(item: pytest.Item, call: pytest.CallInfo[None], report: p
     """A benchmark that the driver or this host has no means for is skipped, with the reason."""
     broken = call.excinfo.value if call.excinfo else None
     if isinstance(broken, Unsupported | Precondition):
-        path, line, _ = item.location
         word = "unsupported" if isinstance(broken, Unsupported) else "skipped"
-        report.outcome = "skipped"
-        report.longrepr = (path, (line or 0) + 1, f"Skipped: [{word}] {broken}")
+        return skipped(report, item, f"[{word}] {broken}")
     if report.when == "call" and report.passed and not item.funcargs["bench"].reporter.reported:  # type: ignore[attr-defined]
         report.outcome, report.longrepr = "failed", f"{item.nodeid} measured nothing"
     return report

@@ -88,7 +88,8 @@ class Reporter:
         if waits:
             record = with_work_and_wait(record)
         self._write(record)
-        self._hand_on(record, shown)
+        if verdict != "invalid":  # the table would rank what shows nothing
+            self._hand_on(record, shown)
         return record
 
     def trend(self, records: Mapping[float, Benchmark], axis: str, axis_unit: str) -> Trend | None:

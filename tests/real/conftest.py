@@ -134,6 +134,7 @@ def start(tmp_path):
         (tmp_path / "conftest.py").write_text(conftest)
         (tmp_path / "pytest.ini").write_text("[pytest]\n")
         command = [
+            "env", "--default-signal=INT",  # a shell's background jobs ignore it, and so would all below them
             *before, sys.executable, "-B", "-m", "pytest", f"--driver={driver}", f"--bundle={tmp_path / 'bundle'}",
             "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *options,
         ]  # fmt: skip

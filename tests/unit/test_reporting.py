@@ -1,9 +1,14 @@
 """What a record says of the samples that it is made of."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from reports.records import Arm, Benchmark, Sample
-from roadworthy.measuring.reporting import named, per_operation, with_work_and_wait
+from roadworthy.benchmarks import Declaration
+from roadworthy.features import Feature
+from roadworthy.measuring.clock import VirtualClock
+from roadworthy.measuring.reporting import Reporter, named, per_operation, with_work_and_wait
 
 
 @pytest.mark.parametrize(
@@ -45,3 +50,38 @@ def test_work_and_wait_are_told_apart():
     found = with_work_and_wait(record).arm.quantiles
     assert 40 <= found["work (p5)"] <= 42
     assert found["wait (mean)"] == pytest.approx(sum(samples) / len(samples))
+
+
+class FakeBenchmark:
+    """pytest-benchmark's fixture, which takes rounds by the clock."""
+
+    name = fullname = "test"
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.table = []
+
+    def pedantic(self, function, rounds, iterations):
+        begun = self.clock()
+        for _ in range(rounds * iterations):
+            function()
+        self.table.append((self.name, self.clock() - begun))
+
+
+@pytest.mark.parametrize(
+    ("void", "rows"), [("", {"test[native t]": 24.0, "test[overlay2 t]": 12.0}), ("read too little", {})]
+)
+def test_what_is_invalid_is_not_ranked(void, rows):
+    """pytest-benchmark's table gets both sides of what was measured, and nothing of what a guard has voided."""
+    clock = VirtualClock()
+    fake = FakeBenchmark(clock)
+    lane = SimpleNamespace(id="lane", driver=SimpleNamespace(name="overlay2"))
+    reporter = Reporter(lane, Declaration("a/b", "Works.", "smoke", Feature.NONE), "node", None, fake, clock)
+    samples = [
+        Sample(row=row, order=0, side=side, value=1e9, void=void)
+        for row in range(12)
+        for side in ("baseline", "again", "arm")
+    ]
+    record = reporter.cost(samples, "t", "ns", "", None, "", {}, None, None)
+    assert (record.verdict == "invalid") == bool(void)
+    assert dict(fake.table) == rows
