@@ -14,7 +14,7 @@ READS, PAGE = 100, 4096
 @measured("suite/wrapper", NIGHTLY)
 def test_a_job_through_the_suite(bench, workload):
     """What fio measures when the suite starts it, against `docker exec` of the same job typed by hand."""
-    bench.fio.by_hand(workload, rows=40)
+    bench.fio.by_hand(workload)
 
 
 def work_and_more(bench, stratum, more, arm):

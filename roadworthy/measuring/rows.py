@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from reports.records import Benchmark, Trend
@@ -48,13 +47,13 @@ class Rows:
 
     def paired(
         self, measure: Callable[[Side], Measured], *, metric: str, bins: Mapping[Side, Counter[float]] | None = None,
-        rows: int | None = None, **setting: Unpack[Setting],
+        budget: Budget | None = None, **setting: Unpack[Setting],
     ) -> Benchmark:  # fmt: skip
         """Take rows of one measurement and report it. `bins` are the single operations of each side, by what they took.
 
-        At least `rows` are taken, where the benchmark's tier does not say how many.
+        `budget` is given where the one of the benchmark's tier does not do.
         """
-        return self._reported(lambda side: {(metric, None): measure(side)}, bins, rows, **setting)[metric, None]
+        return self._reported(lambda side: {(metric, None): measure(side)}, bins, budget, **setting)[metric, None]
 
     def phases(
         self, measure: Callable[[Side], Mapping[str, Measured]], **setting: Unpack[Setting]
@@ -88,15 +87,14 @@ class Rows:
 
     def _reported(
         self, measure: Callable[[Side], Mapping[tuple[str, At], Measured]],
-        bins: Mapping[Side, Counter[float]] | None = None, rows: int | None = None, *, axis_unit: str = "",
+        bins: Mapping[Side, Counter[float]] | None = None, own: Budget | None = None, *, axis_unit: str = "",
         unit: str = "ns", stratum: str = "", before: Callable[[], None] = lambda: None,
         guards: Callable[[], Guards] = dict, names: tuple[str, str] | None = None,
         workload: Mapping[str, Any] | None = None, waits: bool = False,
     ) -> dict[tuple[str, At], Benchmark]:  # fmt: skip
         """Take rows, and report cost and system calls of each metric, at each point of an axis if there is one."""
         with self._stage(f"measuring {self.reporter.declaration.identity} {stratum}".rstrip()):
-            budget = self._budget if rows is None or self.reporter.unpublished else replace(self._budget, rows=rows)
-            found = take_rows(budget, measure, before)
+            found = take_rows(self._budget if own is None or self.reporter.unpublished else own, measure, before)
         holding = guards()
         records = {
             (metric, point): self.reporter.cost(
