@@ -150,13 +150,15 @@ def compared(suite: Suite, driver: str, turns: Sequence[Turn], partial: bool, jo
     with ThreadPoolExecutor(jobs) as pool:
         running: list[Future[None]] = [pool.submit(suite.plain, whole)]
         running += [pool.submit(suite.take, series, f"process-{number}") for number in range(jobs)]
-        tell(series, running)
+        told: set[str] = set()
+        tell(series, running, told)
         for attempt in range(1, ROUNDS):
             left = series.release()
             if not left:
                 break
             click.echo(f"asked again, as their process ended early: {', '.join(left)}")
-            tell(series, [pool.submit(suite.take, series, f"process-{attempt}-{number}") for number in range(jobs)])
+            again = [pool.submit(suite.take, series, f"process-{attempt}-{number}") for number in range(jobs)]
+            tell(series, again, told)
     ran = {name: suite.read(name) for name in (PLAIN, BASE, "identity")}
     unstable: dict[str, str] = {}
     for name, found in ran.items():
@@ -177,9 +179,8 @@ def union(asked: Sequence[Wanted]) -> Wanted:
     return Wanted(tuple(only), tuple({word: None for wanted in asked for word in wanted.slow_too}))
 
 
-def tell(series: Series, running: Sequence[Future[None]]) -> None:
-    """A line for each turn that ends, until all processes have."""
-    told: set[str] = set()
+def tell(series: Series, running: Sequence[Future[None]], told: set[str]) -> None:
+    """A line for each turn that ends and is not in `told`, until all processes have ended."""
     while wait(running, timeout=2).not_done or not told.issuperset(series.finished()):
         for mutant in series.finished():
             if mutant not in told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import shutil
@@ -84,8 +85,9 @@ class MutantRun:
         self._trouble = ""
         self._counted.clear()
         for supervisor in self._supervisors:
-            if not supervisor.died and supervisor.process.poll() is None:
-                dismiss(str(supervisor.runtime / "n"))
+            if supervisor.process.poll() is None:
+                with contextlib.suppress(ConnectionError, FileNotFoundError):  # it is ending with its capsule
+                    dismiss(str(supervisor.runtime / "n"))
                 wait_until(lambda ended=supervisor: ended.process.poll() is not None, 20, "a supervisor to end")  # type: ignore[misc]
         self._supervisors.clear()
         self._armed = [armed for armed in self._armed if armed.stands]

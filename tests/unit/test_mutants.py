@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -312,9 +313,9 @@ def test_a_lane_comes_up_anew_after_a_mutant_that_spoils(spoiled):
 
 
 def test_what_reaches_images_spoils():
-    """Mutants that write to the image, fill the disk or leave mounts behind say so."""
+    """Mutants that write to the image or hand it out, fill the disk or leave mounts behind say so."""
     spoiling = {mutant.name for mutant in catalogue().values() if mutant.spoils}
-    assert {"write-reaches-image", "removed-layer-stays", "mount-left-behind"} <= spoiling
+    assert {"write-reaches-image", "reader-goes-stale", "removed-layer-stays", "mount-left-behind"} <= spoiling
 
 
 # --- the twin's filter
@@ -444,6 +445,18 @@ def test_supervisor_may_end_with_its_capsule(tmp_path):
     made, _ = armed(tmp_path, ended=True)
     made._supervisors = [Supervisor(made._supervisors[0].process, Armed(made._armed[0].capsule, 1), tmp_path)]
     assert made.trouble() == ""
+
+
+def test_supervisor_that_ends_with_its_capsule_needs_no_dismissal(tmp_path):
+    """Nobody listens any more, and the process is not yet gone, when the next mutant takes its place."""
+    made, process = armed(tmp_path, ended=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as closed:
+        closed.bind(str(tmp_path / "n"))
+    made._armed.clear()
+    process.terminate()
+    made.become("identity")
+    assert made.mutant.name == "identity"
+    assert process.poll() is not None
 
 
 @pytest.mark.parametrize(
