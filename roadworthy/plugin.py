@@ -371,7 +371,7 @@ def pytest_runtest_makereport(
     if item.get_closest_marker("check") is None:
         return report
     session = item.config.stash[SESSION]
-    judged: pytest.TestReport = session.report(item, call, report)
+    judged: pytest.TestReport = session.recorder.report(item, call, report)
     judged.user_properties = [*judged.user_properties, *((SAID, text) for text in session.unsaid())]
     return judged
 

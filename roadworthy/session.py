@@ -18,23 +18,20 @@ import pytest
 
 from reports.bundle import read_bundle
 from reports.page import write_page
-from reports.records import SCHEMA, Check, LaneRecord, Plan, Record, Result, Verdict
+from reports.records import SCHEMA, Check, LaneRecord, Plan, Record
 from roadworthy import reaper
-from roadworthy.checks import Declared, declared, round_name, round_of
+from roadworthy.checks import Declared, declared, round_of
 from roadworthy.deviations import DeviationError, Deviations, load
 from roadworthy.engines.dockerd import installed_series
-from roadworthy.engines.engine import EngineFailed
-from roadworthy.evidence import Evidence
 from roadworthy.lanes import Lane, LaneError, expand, machines_named
 from roadworthy.ledger import Ledger
 from roadworthy.ledger import read as read_ledger
 from roadworthy.machines.host import Host
 from roadworthy.matrix import matrix_lanes
 from roadworthy.order import Group, OrderError, order
-from roadworthy.outcomes import shaped, skipped
 from roadworthy.plugin import BUNDLE, EVIDENCE, SEED
-from roadworthy.reasons import MachineLost, Precondition, Unsupported
-from roadworthy.reference import TreeDiffers, judge_tree
+from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.recorder import Recorder
 from roadworthy.repeats import RepeatError, repeats
 from roadworthy.results import BundleWriter, now, open_bundle
 from roadworthy.site import Site
@@ -42,11 +39,9 @@ from roadworthy.stand import timed
 from roadworthy.stands import Stands
 from roadworthy.summary import header, summary
 from roadworthy.toolbox import fio_version
-from roadworthy.verdicts import Judgement, first_line, judge
+from roadworthy.verdicts import first_line
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
-#: Of what a tree has otherwise than the reference, so much is an observation.
-DIFFERENCES = 5
 
 
 class Session:
@@ -66,19 +61,14 @@ class Session:
         #: What xdist told this process, where it is one of its workers; and what it has to say through its reports.
         self.worker: dict[str, Any] = getattr(config, "workerinput", {})
         self._unsaid: list[str] = []
-        self.deviations = Deviations(())
         self.bundle: BundleWriter | None = None
         self.page: Path | None = None
         self._items: list[tuple[Lane, Declared, pytest.Item]] = []
         self._site: Site | None = None
         self._ledger: Ledger | None = None
-        self._told: set[str] = set()
-        self._current: pytest.Item | None = None
-        self._pending: Result | None = None
-        #: Verdicts of which a round has left its transcript in the bundle.
-        self._transcribed: set[tuple[str, str, Verdict]] = set()
         self.mutant = chosen_mutant(config.getoption("mutant"))
         self.stands = Stands(self)
+        self.recorder = Recorder(self.stands, self.mutant, self.repeats.rounds, self._write)
 
     # --- collection and plan
 
@@ -111,7 +101,7 @@ class Session:
                 raise pytest.UsageError(f"roadworthy: {item.nodeid}: a second check with the id {check.identity}")
             seen.add(key)
         if self._items:
-            self.deviations = check_deviations()
+            self.recorder.deviations = check_deviations()
         if measured:
             asked = {item.callspec.params["lane"].id for item in session.items if on_lane(item)}  # type: ignore[attr-defined]
             self.lanes = [lane for lane in self.lanes if lane.id in asked]
@@ -220,7 +210,7 @@ class Session:
         self.stands.skip_logged()
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self._current = item
+        self.recorder.current = item
         if self.mutant is not None and (check := declared(item)) is not None:
             self.mutant.checking = check.slug
         lane = item.callspec.params.get("lane") if hasattr(item, "callspec") else None
@@ -245,102 +235,6 @@ class Session:
                 stand.reference.compare(check, names, stand.container(check.capabilities), evidence)
         return done
 
-    def report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
-        """Turn what happened in one phase of a check into its verdict, and the verdict into pytest's outcome."""
-        check = declared(item)
-        assert check is not None
-        lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
-        broken = call.excinfo.value if call.excinfo else None
-        if call.when == "setup" and broken is None:
-            return report
-        if call.when == "teardown":
-            return self._report_teardown(lane, check, item, broken, report)
-        if (
-            broken is not None
-            and broken is self.stands.down.get(lane.id)
-            and not isinstance(broken, Unsupported | Precondition)
-        ):
-            # The lane's first check carries the cause; the others were never asked, and their cells are `missing`.
-            if lane.id in self._told:
-                item.user_properties[:] = [("lane", lane.id), ("check", check.identity), ("verdict", "missing")]
-                return skipped(report, item, f"[missing] the lane did not come up: {first_line(broken)}")
-            self._told.add(lane.id)
-        evidence = item.stash.get(EVIDENCE, Evidence())
-        log = self.stands.logged(lane)
-        stand = self.stands.of(lane)
-        recorded, of_tree = None, []
-        if stand is not None:
-            broken = stand.recovered(broken, check.capabilities)
-            if isinstance(broken, MachineLost):
-                self.stands.revive(stand)
-            if stand.lost is not None:
-                self.stands.down[lane.id] = stand.lost
-                self._told.add(lane.id)
-            try:
-                facts = stand.deviation_facts(check.provenance)
-                recorded = self.deviations.find(check.identity, facts)
-                of_tree = self.deviations.of_tree(check.identity, facts)
-            except DeviationError as reason:
-                broken = reason
-        if isinstance(broken, TreeDiffers):
-            evidence.observe("reference", "; ".join(broken.differences[:DIFFERENCES]))
-        judgement = judge(broken, recorded if call.when == "call" else None, log)
-        if evidence.compared:
-            judgement = judge_tree(judgement, broken, of_tree)
-        if isinstance(broken, EngineFailed):
-            report.longrepr = f"[error] {broken}"  # the engine's own words; where we asked it is of no use
-        if self.mutant is not None and self.mutant.trouble():
-            judgement = Judgement("error", self.mutant.trouble())
-            report.longrepr = f"[error] {judgement.reason}"
-        seconds = max(0.0, call.duration - sum(evidence.seconds.values()))
-        self._record(lane, check, item, judgement, evidence, log, seconds)
-        return shaped(report, item, judgement)
-
-    def _report_teardown(
-        self, lane: Lane, check: Declared, item: pytest.Item, broken: BaseException | None, report: pytest.TestReport
-    ) -> pytest.TestReport:
-        """Write the check's one result. Trouble while cleaning up spoils a good verdict, and is added to a bad one."""
-        log = self.stands.logged(lane)
-        judgement = judge(broken, None, log)
-        before = self._pending
-        if judgement.verdict != "pass":
-            reason = f"while cleaning up: {judgement.reason}"
-            verdict: Verdict = judgement.verdict if judgement.verdict == "crash" else "error"
-            if before is not None and before.verdict in ("error", "crash", "hang", "fail"):
-                verdict, reason = before.verdict, f"{before.reason}; {reason}"
-            judgement = Judgement(verdict, reason)
-            log = [*(before.kernel_log if before else []), *log]
-            evidence = item.stash.get(EVIDENCE, Evidence())
-            self._record(lane, check, item, judgement, evidence, log, before.seconds if before else 0.0)
-            report = shaped(report, item, judgement)
-        self._conclude()
-        if EVIDENCE in item.stash:
-            del item.stash[EVIDENCE]  # it is in the bundle; many rounds would fill the memory
-        return report
-
-    def _record(
-        self, lane: Lane, check: Declared, item: pytest.Item, judgement: Judgement, evidence: Evidence,
-        log: list[str], seconds: float,
-    ) -> None:  # fmt: skip
-        item.user_properties[:] = [("lane", lane.id), ("check", check.identity), ("verdict", judgement.verdict)]
-        item.user_properties += [(f"observed: {seen.name}", seen.value) for seen in evidence.observations]
-        deviation = judgement.deviation.record() if judgement.deviation else None
-        told = (lane.id, check.identity, judgement.verdict) in self._transcribed
-        self._pending = Result(
-            lane=lane.id, check=check.identity, nodeid=without_round(item),
-            verdict=judgement.verdict, at=now(), seconds=round(seconds, 4), reason=judgement.reason,
-            observations=list(evidence.observations), transcript=[] if told else list(evidence.transcript),
-            omitted_calls=0 if told else evidence.omitted, kernel_log=log, deviation=deviation, round=round_of(item),
-        )  # fmt: skip
-
-    def _conclude(self) -> None:
-        """Write the result of the check that has ended; a check has one."""
-        if self._pending is not None:
-            self._write(self._pending)
-            if self.repeats.rounds > 1:
-                self._transcribed.add((self._pending.lane, self._pending.check, self._pending.verdict))
-        self._pending = self._current = None
-
     def _write(self, record: Record) -> None:
         """Append to the bundle. A run that cannot keep its results ends, and what is on disk stays readable."""
         if self.bundle is None or self.bundle.torn is not None:
@@ -352,14 +246,7 @@ class Session:
             pytest.exit(said, returncode=os.EX_IOERR)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """A check that was interrupted is an error, and in the bundle; one that had its verdict keeps it."""
-        item = self._current
-        check = declared(item) if item else None
-        if item is not None and check is not None and self._pending is None:
-            evidence = item.stash.get(EVIDENCE, Evidence())
-            lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
-            self._record(lane, check, item, Judgement("error", "interrupted"), evidence, [], 0.0)
-        self._conclude()
+        self.recorder.interrupted()
 
     # --- the end
 
@@ -454,12 +341,6 @@ def check_deviations() -> Deviations:
         return load(CONFORMANCE / "deviations")
     except DeviationError as reason:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
-
-
-def without_round(item: pytest.Item) -> str:
-    """The id by which pytest finds the check in a run without --repeat."""
-    name = round_name(item)
-    return item.nodeid.replace(f"-{name}", "", 1) if name else item.nodeid
 
 
 def group(item: pytest.Item, places: dict[str, int]) -> Group | None:
