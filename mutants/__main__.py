@@ -147,6 +147,7 @@ def compared(suite: Suite, driver: str, turns: Sequence[Turn], partial: bool, jo
     whole = union([x.wanted for x in turns]) if partial else Wanted((), ("*",))
     identities = [Turn(BASE, whole), Turn("identity", whole if partial else Wanted())]
     series = Series(suite.directory, [*identities, *turns])
+    click.echo(f"{len(turns)} mutants on {driver}, after a plain run and two identities, which take the longest …")
     with ThreadPoolExecutor(jobs) as pool:
         running: list[Future[None]] = [pool.submit(suite.plain, whole)]
         running += [pool.submit(suite.take, series, f"process-{number}") for number in range(jobs)]
