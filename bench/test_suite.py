@@ -4,14 +4,14 @@ import os
 
 import pytest
 
-from roadworthy import NIGHTLY, WEEKLY, measured
+from roadworthy import WEEKLY, measured
 
 #: Reads of one measurement, and their bytes.
 READS, PAGE = 100, 4096
 
 
 @pytest.mark.parametrize("workload", ["null-4k", "randread-4k"])
-@measured("suite/wrapper", NIGHTLY)
+@measured("suite/wrapper", WEEKLY)
 def test_a_job_through_the_suite(bench, workload):
     """What fio measures when the suite starts it, against `docker exec` of the same job typed by hand."""
     bench.fio.by_hand(workload)
