@@ -57,6 +57,8 @@ class Bench(Rows):
             ),
             budget_of(declaration.tier, seconds, timed=not withheld), stage,
         )  # fmt: skip
+        #: The seconds that the user gave each benchmark, or None.
+        self.seconds = seconds
         self.stand = stand
         self.engine = stand.engine
         self.features = stand.features

@@ -156,8 +156,9 @@ class FioRows:
                 return self._timed(workload, lambda: run_block(fs, self._tools, workload, file, self._report))[0]
             return self._timed(workload, lambda: self._typed(container, job, workload))[0]
 
+        budget = CLOSELY if self._bench.seconds is None else replace(CLOSELY, seconds=self._bench.seconds)
         record = self._bench.paired(
-            measure, metric="time per I/O", unit="ns", stratum=name, names=("by hand", "suite"), budget=CLOSELY,
+            measure, metric="time per I/O", unit="ns", stratum=name, names=("by hand", "suite"), budget=budget,
             workload=described(workload),
         )  # fmt: skip
         fs.leave()
