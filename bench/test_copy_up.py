@@ -22,19 +22,12 @@ def noise(size):
 
 
 def read_everywhere(bench, names):
-    """What reads these files in a container that has just started.
-
-    Pages that a driver's copy or the row before have left go first: those that were written are not like those that
-    were read, of which several may be one folio.
-    """
+    """What reads these files in a container that has just started."""
 
     def read(fs):
         bench.settle()
         for path in (bench.path(side, name) for side in ("baseline", "again", "arm") for name in names):
-            descriptor = fs.open(path, os.O_RDONLY)
-            fs.fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            fs.close(descriptor)
-            fs.digest(path, patience=300)
+            bench.read_anew(fs, path)
 
     return read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from roadworthy.engines.containers import VOLUME, Container, Containers
 from roadworthy.evidence import Evidence
 from roadworthy.features import COPY_UP
 from roadworthy.layers import File, Tree
+from roadworthy.linux import POSIX_FADV_DONTNEED
 from roadworthy.machines.guest_host import GuestHost
 from roadworthy.machines.place import PlacePath
 from roadworthy.measuring import guards as rules
@@ -142,6 +144,16 @@ class Bench(Rows):
     def fill(self, fs: Process, path: str, size: int) -> None:
         """Write such a file through a process, on the device when this returns."""
         fill(fs, path, size)
+
+    def read_anew(self, fs: Process, path: str) -> None:
+        """Have a file in the page cache as reading leaves it there, whoever has written it; nothing may be pending.
+
+        Pages that somebody has written are not like those that were read, of which several may be one folio.
+        """
+        descriptor = fs.open(path, os.O_RDONLY)
+        fs.fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        fs.close(descriptor)
+        fs.digest(path, patience=300)
 
     def beside(self, container: Container, side: Side, name: str) -> PlacePath:
         """The file of a side that a container has written, as the machine reaches it."""

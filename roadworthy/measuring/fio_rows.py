@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,6 @@ from reports.records import Benchmark, Trend
 from roadworthy.engines.containers import Container
 from roadworthy.engines.dockerd import Dockerd
 from roadworthy.layers import File
-from roadworthy.linux import POSIX_FADV_DONTNEED
 from roadworthy.measuring import guards as rules
 from roadworthy.measuring.counters import Work, buffered_loops
 from roadworthy.measuring.design import SIDES, Budget, Measured, Side
@@ -82,8 +80,10 @@ class FioRows:
         workloads = {metric: load(name) for metric, name in metrics.items()}
         container = self._bench.container(self._bench.everywhere({}))
         processes = [self._bench.process(container) for _ in workloads]
-        laid_out = [self._laid_out(processes[0], one.name, filler(one.size)) for one in workloads.values()]
-        files = {side: [places[side] for places in laid_out] for side in SIDES}
+        for workload in workloads.values():
+            self._lay_out(processes[0], workload.name, filler(workload.size))
+        self._bench.settle()
+        files = {side: [self._bench.path(side, workload.name) for workload in workloads.values()] for side in SIDES}
         reports = [f"{self._bench.volume}/{workload.name}.json" for workload in workloads.values()]
 
         def measure(side: Side) -> dict[str, Measured]:
@@ -192,29 +192,27 @@ class FioRows:
         container = self._bench.container(self._bench.everywhere({"file": content} if stratum == "lower" else {}))
         fs = self._bench.process(container)
         if stratum == "upper":
-            places = self._laid_out(fs, "file", content)
-        else:
-            baseline = self._bench.path("baseline", "file")
-            places = {"baseline": baseline, "again": baseline, "arm": self._bench.path("arm", "file")}
+            self._lay_out(fs, "file", content)
+        self._bench.settle()
+        places = self._places("file")
         if workload.reach == "cache":
-            self._bench.settle()
-            for place in sorted(set(places.values())):
-                read_anew(fs, place)
+            for place in places.values():
+                self._bench.read_anew(fs, place)
         return container, fs, places
 
-    def _laid_out(self, fs: Process, name: str, content: File) -> dict[Side, str]:
-        """A file on each side, written by one program: how a file was written decides in what pieces it is cached.
+    def _places(self, name: str) -> dict[Side, str]:
+        return {side: self._bench.path(side, name) for side in SIDES}
 
-        Written in one go it is cached in pieces of up to 2 MiB, where the kernel has them, and then writing and
-        syncing 4 KiB of it takes another time.
+    def _lay_out(self, fs: Process, name: str, content: File) -> None:
+        """A file on each side, written by one program: how it was written decides how it lies in the page cache.
+
+        A file that is written in one go can lie there in larger pieces than its copy, and then writing and syncing
+        4 KiB of it takes another time.
         """
         self._bench.lay_out("source", {name: content})
-        places = {side: self._bench.path(side, name) for side in SIDES}
         copy = self._bench.tool("cp", "--reflink=never", "--sparse=never", f"{self._bench.volume}/source/{name}")
-        for place in places.values():
+        for place in self._places(name).values():
             fs.timed_run(*copy, place, patience=300)
-        self._bench.settle()
-        return places
 
     def _block(self, fs: Process, workload: Workload, file: str) -> tuple[Measured, Block]:
         """One block in a container, judged."""
@@ -270,14 +268,6 @@ class FioRows:
         if stratum == "lower" and workload.reads and self._bench.copies_up:
             found[rules.LEFT_BELOW] = not self._bench.storage.upper(container, name).exists()
         return found
-
-
-def read_anew(fs: Process, path: str) -> None:
-    """Have a file in the page cache as reading leaves it there, whoever has written it."""
-    descriptor = fs.open(path, os.O_RDONLY)
-    fs.fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
-    fs.close(descriptor)
-    fs.digest(path)
 
 
 def described(workload: Workload) -> dict[str, Any]:
