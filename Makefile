@@ -29,13 +29,13 @@ check: .venv/ready ## format, lint, types and unit tests: under a minute, no roo
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/pytest tests/unit tests/reports -q
+	.venv/bin/pytest tests -q -m "not real"
 
 bench: packages .venv/ready ## benchmarks of TIER (smoke, nightly, weekly) on DRIVER against native
 	.venv/bin/pytest bench --driver=$(DRIVER) -m $(TIER) --benchmark-only
 
 sensitivity: packages .venv/ready ## prove that checks can fail: faulty drivers, and which checks notice them
-	.venv/bin/python -m mutants --driver=$(DRIVER) --kills=build/kills.json
+	.venv/bin/python -m roadworthy.mutants --driver=$(DRIVER) --kills=build/kills.json
 
 site: .venv/ready ## one page from BUNDLES (all of bundles/) and the kill matrix, if there is one, in build/index.html
 	.venv/bin/roadworthy site $(BUNDLES) --output build/index.html $(addprefix --kills=,$(wildcard build/kills.json))

@@ -5,5 +5,5 @@ of the container's processes (seccomp user notification, see seccomp_unotify(2))
 layer directories before the first container starts. `catalogue.toml` says what each does and who must see it.
 
     pytest --driver=overlay2 --mutant=append-overwrites      one mutant, and the checks it breaks
-    python -m mutants                                        all of them: the kill matrix
+    python -m roadworthy.mutants                                        all of them: the kill matrix
 """

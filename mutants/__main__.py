@@ -20,15 +20,15 @@ from pathlib import Path
 
 import click
 
-from mutants.catalogue import Mutant, UnknownMutant, catalogue, excused, find
-from mutants.matrix import Matrix, Ran, disagreements, row
-from mutants.selection import Wanted
-from mutants.series import Series, Turn
-from reports.bundle import BundleRefused
-from reports.kills import KILLS_PAGE, read_kills, write_kills
-from roadworthy.explorer.command import lane_named
+from roadworthy.command.explore import lane_named
+from roadworthy.mutants.catalogue import Mutant, UnknownMutant, catalogue, excused, find
+from roadworthy.mutants.kill_matrix import Matrix, Ran, disagreements, row
+from roadworthy.mutants.selection import Wanted
+from roadworthy.mutants.series import Series, Turn
+from roadworthy.reports.bundle import BundleRefused
+from roadworthy.reports.kills import KILLS_PAGE, read_kills, write_kills
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 #: Seconds after which a process counts as hung.
 DEADLINE = 5400.0
 #: How often what a process left behind is given to another.
@@ -48,7 +48,7 @@ class Suite:
         """The run without a mutant."""
         begun = time.monotonic()
         chosen = [f"--checks={','.join(wanted.only)}", f"--slow-too={','.join(wanted.slow_too)}"]
-        self._pytest(PLAIN, ["-p", "mutants.selection", *chosen, f"--bundle={self.directory / PLAIN}"])
+        self._pytest(PLAIN, ["-p", "roadworthy.mutants.selection", *chosen, f"--bundle={self.directory / PLAIN}"])
         Series(self.directory, []).note(PLAIN, time.monotonic() - begun)
 
     def take(self, series: Series, name: str) -> None:
@@ -56,7 +56,7 @@ class Suite:
         path = self.directory / f"{name}.json"
         series.write(path)
         words = [f"--series={path}", "--mutant=identity", f"--bundle={self.directory / name}"]
-        self._pytest(name, ["-p", "mutants.series", *words])
+        self._pytest(name, ["-p", "roadworthy.mutants.series", *words])
 
     def _pytest(self, name: str, words: Sequence[str]) -> None:
         with (self.directory / f"{name}.log").open("wb") as log:
@@ -127,7 +127,7 @@ def main(
     directory = out or Path(tempfile.mkdtemp(prefix="roadworthy-sensitivity-"))
     directory.mkdir(parents=True, exist_ok=True)
     words = [f"--driver={driver}", *([f"--backing={backing}"] if backing else [])]
-    words += ["-p", "mutants.twin"] if twin else []
+    words += ["-p", "roadworthy.mutants.twin"] if twin else []
     begun = time.monotonic()
     named = tuple(filter(None, checks.split(",")))
     turns = [Turn(mutant.name, asked(mutant, named, whole, twin)) for mutant in chosen]

@@ -12,8 +12,17 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mutants.calls import AT_EMPTY_PATH, AT_FDCWD, AT_FLAGS, AT_SYMLINK_NOFOLLOW, NOT_FOLLOWED, SECOND, SUBJECT, Where
-from mutants.target import Target
+from roadworthy.mutants.calls import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_FLAGS,
+    AT_SYMLINK_NOFOLLOW,
+    NOT_FOLLOWED,
+    SECOND,
+    SUBJECT,
+    Where,
+)
+from roadworthy.mutants.target import Target
 
 
 @dataclass(frozen=True)

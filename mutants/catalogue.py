@@ -96,5 +96,6 @@ def find(name: str) -> Mutant:
     """The mutant of that name. Raises UnknownMutant."""
     known = catalogue()
     if name not in known:
-        raise UnknownMutant(f"no mutant is called {name!r}{hint(name, list(known))}; see python -m mutants --list")
+        said = f"no mutant is called {name!r}{hint(name, list(known))}"
+        raise UnknownMutant(f"{said}; see python -m roadworthy.mutants --list")
     return known[name]

@@ -16,14 +16,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from requests import Response
 
-from roadworthy.storage import chain_ids
+from roadworthy.lane.storage import chain_ids
 
 if TYPE_CHECKING:
     from roadworthy.engines.engine import Engine
 
 
 class Liar(Protocol):
-    """What a lie knows of the run, see mutants.run.MutantRun."""
+    """What a lie knows of the run, see roadworthy.mutants.run.MutantRun."""
 
     standing: bool
     checking: str

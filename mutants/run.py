@@ -13,23 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mutants.lies  # noqa: F401 - registers the lies
-from mutants.catalogue import Mutant, find
-from mutants.lie import LIES, lying_kind
-from mutants.sabotage import SABOTEURS
-from mutants.supervisor import dismiss
+import roadworthy.mutants.lies  # noqa: F401 - registers the lies
 from roadworthy.deadline import wait_until
-from roadworthy.engines.capsule import Capsule
+from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.place import Place
+from roadworthy.mutants.catalogue import Mutant, find
+from roadworthy.mutants.lie import LIES, lying_kind
+from roadworthy.mutants.sabotage import SABOTEURS
+from roadworthy.mutants.supervisor import dismiss
 from roadworthy.programs import ENVIRONMENT
-from roadworthy.reaper import start_time
 from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.upkeep.reaper import start_time
 
 if TYPE_CHECKING:
     from roadworthy.engines.engine import Engine
-    from roadworthy.stand import Stand
+    from roadworthy.lane.stand import Stand
 
-PACKAGES = Path(__file__).parents[1]
+PACKAGES = Path(__file__).parents[2]
 RUNTIME = Path(__file__).with_name("runtime.py")
 
 
@@ -125,7 +125,7 @@ class MutantRun:
         (runtime / "mutant.json").write_text(json.dumps(settings))
         if self.mutant.calls:
             log = runtime / "supervisor.log"
-            words = ["env", f"PYTHONPATH={PACKAGES}", sys.executable, "-P", "-B", "-m", "mutants.supervisor"]
+            words = ["env", f"PYTHONPATH={PACKAGES}", sys.executable, "-P", "-B", "-m", "roadworthy.mutants.supervisor"]
             started = armed.capsule.start([*words, str(listener), str(hits), self.mutant.name], log)
             self._supervisors.append(Supervisor(started, armed, runtime))
             wait_until(lambda: listener.exists() or started.poll() is not None, 20, "the mutant's supervisor to listen")

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roadworthy.lane.storage import Storage, chain_ids
 from roadworthy.reasons import Unsupported
-from roadworthy.storage import Storage, chain_ids
 
 if TYPE_CHECKING:
-    from roadworthy.stand import Stand
+    from roadworthy.lane.stand import Stand
 
 Saboteur = Callable[["Stand"], Counter[str]]
 SABOTEURS: dict[str, Saboteur] = {}

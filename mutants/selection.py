@@ -1,4 +1,4 @@
-"""Which checks a run is asked, by id. As a pytest plugin (`-p mutants.selection`) for one run of one mutant."""
+"""Which checks a run is asked, by id. A pytest plugin, `-p roadworthy.mutants.selection`, for one run of one mutant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zlib import crc32
 
 import pytest
 
-from roadworthy.checks import declared
+from roadworthy.declaring.checks import declared
 
 #: Of the quick checks outside a mutant's families every so many-th is asked.
 SAMPLED = 40

@@ -1,6 +1,6 @@
 """Many mutants on one daemon: a pytest plugin that asks the checks again for each.
 
-    pytest -p mutants.series --series=FILE --mutant=identity ...
+    pytest -p roadworthy.mutants.series --series=FILE --mutant=identity ...
 
 FILE is JSON: the directory for the bundles, and the turns, each a mutant with the checks that it is asked. Between two
 turns the lane's containers are thrown away and its runtime becomes the next mutant's; where the last one has spoiled
@@ -20,13 +20,13 @@ from typing import Any
 
 import pytest
 
-from mutants.catalogue import find
-from mutants.selection import Wanted, keep
-from roadworthy.checks import declared
-from roadworthy.layers import flattened
+from roadworthy.declaring.checks import declared
+from roadworthy.lane.stand import Stand
+from roadworthy.mutants.catalogue import find
+from roadworthy.mutants.selection import Wanted, keep
 from roadworthy.plugin import EVIDENCE, SESSION
-from roadworthy.stand import Stand
-from roadworthy.trees import lay_out
+from roadworthy.trees.layers import flattened
+from roadworthy.trees.on_disk import lay_out
 
 #: In a turn's directory: what it took.
 ENDED = "ended"

@@ -1,6 +1,6 @@
 """The supervisor: answers the notified system calls of one daemon's containers as one faulty driver would.
 
-    python -m mutants.supervisor SOCKET HITS MUTANT
+    python -m roadworthy.mutants.supervisor SOCKET HITS MUTANT
 
 Runs in the lane's capsule and dies with it, so nothing of it needs a line in the ledger. runc connects to SOCKET at
 each `create` and `exec`, and passes a notification descriptor (OCI runtime-spec, config-linux.md, "listenerPath").
@@ -21,10 +21,10 @@ import threading
 import traceback
 from array import array
 
-from mutants.call import FAULTS, ON_VOLUMES, Answer, Call, Descriptor, Error, Fault, Proceed, Value
-from mutants.calls import ARCHITECTURE, NAMES
-from mutants.notification import Notification, hand_in, receive, send
-from mutants.target import Target
+from roadworthy.mutants.call import FAULTS, ON_VOLUMES, Answer, Call, Descriptor, Error, Fault, Proceed, Value
+from roadworthy.mutants.calls import ARCHITECTURE, NAMES
+from roadworthy.mutants.notification import Notification, hand_in, receive, send
+from roadworthy.mutants.target import Target
 
 #: The answer to every call of the identity mutant: it was seen, and nothing was changed.
 IDENTITY = "identity-notify"
@@ -148,7 +148,7 @@ def guarded(listener: int, fault: Fault, hits: Hits) -> None:
 
 def main(argv: list[str]) -> None:
     socket_path, hits_path, name = argv
-    import mutants.faults  # noqa: F401 - registers the faults
+    import roadworthy.mutants.faults  # noqa: F401 - registers the faults
 
     os.umask(0)  # files made for a target get the mode that its own umask leaves
     fault = (lambda _call: Proceed()) if name == IDENTITY else FAULTS[name]

@@ -10,8 +10,8 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 
-from mutants.calls import AT_FDCWD, OPENAT2, PIDFD_GETFD, PIDFD_OPEN
-from mutants.notification import Gone, Notification, still_waiting, syscall
+from roadworthy.mutants.calls import AT_FDCWD, OPENAT2, PIDFD_GETFD, PIDFD_OPEN
+from roadworthy.mutants.notification import Gone, Notification, still_waiting, syscall
 
 PAGE = 4096
 RESOLVE_IN_ROOT = 0x10

@@ -1,6 +1,6 @@
 """The twin: a fake of a container on overlay2, without an engine and without root, to test the suite's own checks.
 
-    python -m mutants --twin
+    python -m roadworthy.mutants --twin
 
 A pytest plugin that puts the real agent into a chroot of a user namespace, on kernel overlayfs over a tmpfs, and the
 real faults into its system calls. What it says is about the checks, never about a driver: checks that look from outside
@@ -25,23 +25,23 @@ from typing import Any
 
 import pytest
 
-from mutants.catalogue import Mutant, find
-from mutants.run import PACKAGES, MutantRun, check_of, last_line
-from roadworthy.checks import Declared
+from roadworthy.calls.evidence import Evidence
+from roadworthy.calls.exchange import AgentFault, CallHung, Exchange
+from roadworthy.calls.process import Process
+from roadworthy.calls.toolbox import toolbox
 from roadworthy.deadline import wait_until
-from roadworthy.deviations import Facts, parameters, version
+from roadworthy.declaring.checks import Declared
+from roadworthy.declaring.features import COPY_UP, LAYERS, WHITEOUTS
 from roadworthy.drivers.overlay2 import Overlay2
-from roadworthy.evidence import Evidence
-from roadworthy.exchange import AgentFault, CallHung, Exchange
-from roadworthy.features import COPY_UP, LAYERS, WHITEOUTS
-from roadworthy.kernel_log import KernelLog
+from roadworthy.lane.stand import Stand, sorted_trees
 from roadworthy.machines.host import Host
+from roadworthy.machines.kernel_log import KernelLog
+from roadworthy.mutants.catalogue import Mutant, find
+from roadworthy.mutants.run import PACKAGES, MutantRun, check_of, last_line
 from roadworthy.plugin import SESSION
-from roadworthy.process import Process
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.reasons import Precondition, Unsupported
-from roadworthy.stand import Stand, sorted_trees
-from roadworthy.toolbox import toolbox
+from roadworthy.verdict.deviations import Facts, parameters, version
 
 NO_ENGINE = "the twin has no engine"
 
@@ -112,7 +112,7 @@ class TwinStand(Stand):
         modules = os.pathsep.join([str(PACKAGES), *filter(None, sys.path)])
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*words, "--", sys.executable, "-P", "-B", "-m", "mutants.twin_init", str(self.directory)],
+                [*words, "--", sys.executable, "-P", "-B", "-m", "roadworthy.mutants.twin_init", str(self.directory)],
                 stdin=subprocess.PIPE, stdout=log, stderr=log, env={**ENVIRONMENT, "PYTHONPATH": modules},
                 start_new_session=True,
             )  # fmt: skip

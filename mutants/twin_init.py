@@ -1,6 +1,6 @@
 """The inside of the twin: root of a user namespace, with a tmpfs, kernel overlayfs upon it, and agents in a chroot.
 
-    python -m mutants.twin_init DIRECTORY < trees
+    python -m roadworthy.mutants.twin_init DIRECTORY < trees
 
 Standard input is a pickle: the image's layers and what lies on the volume. DIRECTORY gets the socket `door`. A
 connection to it says one line of JSON: {"renew": mutant, "calls": [names]} begins anew with an empty upper layer,
@@ -25,10 +25,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mutants.calls import ARCHITECTURE, NUMBERS
 from roadworthy.deadline import wait_until
-from roadworthy.layers import Entry, Hardlink, Opaque, Whiteout, replace_opaque
-from roadworthy.trees import dress, make
+from roadworthy.mutants.calls import ARCHITECTURE, NUMBERS
+from roadworthy.trees.layers import Entry, Hardlink, Opaque, Whiteout, replace_opaque
+from roadworthy.trees.on_disk import dress, make
 
 libc = ctypes.CDLL(None, use_errno=True)
 SECCOMP = 317
@@ -143,7 +143,9 @@ class Twin:
             with (self._directory / "supervisor.log").open("wb") as log:
                 words = [str(self._directory / name) for name in ("n", "hits")]
                 self._supervisor = subprocess.Popen(
-                    [sys.executable, "-P", "-B", "-m", "mutants.supervisor", *words, mutant], stdout=log, stderr=log
+                    [sys.executable, "-P", "-B", "-m", "roadworthy.mutants.supervisor", *words, mutant],
+                    stdout=log,
+                    stderr=log,
                 )
             wait_until(lambda: (self._directory / "n").exists() or self._ended, 20, "the mutant's supervisor to listen")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reports.matrix import Cell, Matrix
-from reports.records import Verdict
+from roadworthy.reports.matrix import Cell, Matrix
+from roadworthy.reports.records import Verdict
 
 
 @dataclass(frozen=True)

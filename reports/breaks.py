@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from reports.changes import FALSE_DISCOVERIES, MAGNITUDE, beyond, corrections
-from reports.environment import differences
-from reports.series import NORMAL, Night, Series
+from roadworthy.reports.changes import FALSE_DISCOVERIES, MAGNITUDE, beyond, corrections
+from roadworthy.reports.environment import differences
+from roadworthy.reports.series import NORMAL, Night, Series
 
 #: Fewer nights tell too little of a time's noise.
 LEAST_NIGHTS = 14

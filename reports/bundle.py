@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from reports.records import SCHEMA, Benchmark, Count, End, LaneRecord, Plan, Record, Result, Trend
-from reports.text import visible
+from roadworthy.reports.records import SCHEMA, Benchmark, Count, End, LaneRecord, Plan, Record, Result, Trend
+from roadworthy.reports.text import visible
 
 FILE_NAME = "bundle.jsonl"
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.environment import differences
-from reports.series import NORMAL, Kind, Night, Series
+from roadworthy.reports.environment import differences
+from roadworthy.reports.series import NORMAL, Kind, Night, Series
 
 #: A smaller change of a time is no news; the same band within which two are called equivalent.
 MAGNITUDE = 1.10

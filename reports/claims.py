@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from reports.costs import Cost, Finding, cost, findings
-from reports.matrix import Matrix
-from reports.records import Verdict
+from roadworthy.reports.costs import Cost, Finding, cost, findings
+from roadworthy.reports.matrix import Matrix
+from roadworthy.reports.records import Verdict
 
 CLAIMS = Path(__file__).parents[1] / "claims"
 KEYS = ("says", "checks", "drivers", "true_if", "costs", "enough", "untested", "note")

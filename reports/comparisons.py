@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.bundle import Bundle
-from reports.records import Benchmark, Count, Lane, Trend
+from roadworthy.reports.bundle import Bundle
+from roadworthy.reports.records import Benchmark, Count, Lane, Trend
 
 Key = tuple[str, str, str]
 

@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.comparisons import workload
-from reports.matrix import Column, Matrix
-from reports.records import Benchmark, Count, Lane, Sample, Trend
-from reports.units import amount, number, per
+from roadworthy.reports.comparisons import workload
+from roadworthy.reports.matrix import Column, Matrix
+from roadworthy.reports.records import Benchmark, Count, Lane, Sample, Trend
+from roadworthy.reports.units import amount, number, per
 
 #: Which conditions a lane has to meet before it is asked, and which numbers answer.
 CHOICES = ("benchmark", "stratum", "metric", "counter", "drivers", "backing")

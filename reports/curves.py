@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from reports.records import Curve, Trend
-from reports.text import visible
-from reports.units import brief, scaled
+from roadworthy.reports.records import Curve, Trend
+from roadworthy.reports.text import visible
+from roadworthy.reports.units import brief, scaled
 
 WIDTH, HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 20, 14, 46

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports.bundle import Bundle
-from reports.records import Benchmark, Count, Lane
+from roadworthy.reports.bundle import Bundle
+from roadworthy.reports.records import Benchmark, Count, Lane
 
 Environment = Mapping[str, str]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reports.records import Benchmark
+from roadworthy.reports.records import Benchmark
 
 WIDTH = 320
 HEIGHT = 24

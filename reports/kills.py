@@ -10,8 +10,8 @@ from typing import Literal
 import msgspec
 from markupsafe import Markup
 
-from reports.page import asset, digest, environment, replace_file
-from reports.text import visible
+from roadworthy.reports.page import asset, digest, environment, replace_file
+from roadworthy.reports.text import visible
 
 SCHEMA = "1.0"
 #: The page's file name, beside the page of a site.

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from reports.bundle import Bundle, BundleRefused
-from reports.comparisons import Comparison, Counted, comparisons, counted
-from reports.records import WORST_FIRST, Check, Lane, LaneRecord, Plan, Result, Verdict
-from reports.repeats import Tally, by_check, worst_of
+from roadworthy.reports.bundle import Bundle, BundleRefused
+from roadworthy.reports.comparisons import Comparison, Counted, comparisons, counted
+from roadworthy.reports.records import WORST_FIRST, Check, Lane, LaneRecord, Plan, Result, Verdict
+from roadworthy.reports.repeats import Tally, by_check, worst_of
 
 #: The reference pseudo-driver stands left of the drivers that are compared with it.
 REFERENCE = "native"

@@ -16,15 +16,15 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports import curves, intervals
-from reports.bundle import Bundle
-from reports.claims import answers, load
-from reports.comparisons import Comparison, Source
-from reports.evidence import evidence
-from reports.matrix import Matrix, build, differs
-from reports.records import MEANING, Benchmark, Count, Trend
-from reports.text import anchor, cleaned, counted, island, visible, with_links
-from reports.units import amount, brief, exact, number, per
+from roadworthy.reports import curves, intervals
+from roadworthy.reports.bundle import Bundle
+from roadworthy.reports.claims import answers, load
+from roadworthy.reports.comparisons import Comparison, Source
+from roadworthy.reports.drawer import evidence
+from roadworthy.reports.matrix import Matrix, build, differs
+from roadworthy.reports.records import MEANING, Benchmark, Count, Trend
+from roadworthy.reports.text import anchor, cleaned, counted, island, visible, with_links
+from roadworthy.reports.units import amount, brief, exact, number, per
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -40,7 +40,7 @@ _RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)
 def write_page(bundles: Sequence[Bundle], path: Path, kills: str = "") -> None:
     """Write one or more bundles to `path` as a page; the file appears whole or not at all.
 
-    `kills` is the address of a kill matrix that it links to. Raises what `reports.matrix.build` raises, and OSError.
+    `kills` is the address of a kill matrix that it links to. Raises what `matrix.build` raises, and OSError.
     """
     replace_file(path, page_text(bundles, path.parent, kills))
 

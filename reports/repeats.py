@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reports.records import WORST_FIRST, Result, Verdict
+from roadworthy.reports.records import WORST_FIRST, Result, Verdict
 
 #: How sure an upper bound is.
 CONFIDENCE = 0.95

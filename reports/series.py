@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from reports.bundle import FILE_NAME, Bundle, BundleRefused
-from reports.environment import Environment, of_lane, of_record
-from reports.records import Benchmark, Count
+from roadworthy.reports.bundle import FILE_NAME, Bundle, BundleRefused
+from roadworthy.reports.environment import Environment, of_lane, of_record
+from roadworthy.reports.records import Benchmark, Count
 
 Kind = Literal["time", "count"]
 #: Half of a 95 % interval is so many standard errors.

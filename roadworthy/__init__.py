@@ -3,9 +3,9 @@
 What a check imports is here; everything else it gets as a fixture.
 """
 
-from roadworthy.benchmarks import NIGHTLY, SMOKE, WEEKLY, measured
-from roadworthy.checks import capabilities, check, layers, lower, needs
-from roadworthy.features import (
+from roadworthy.declaring.benchmarks import NIGHTLY, SMOKE, WEEKLY, measured
+from roadworthy.declaring.checks import capabilities, check, layers, lower, needs
+from roadworthy.declaring.features import (
     CLASSIC_BUILDER,
     COPY_UP,
     DRIVER_SWITCH,
@@ -15,7 +15,8 @@ from roadworthy.features import (
     THIN_POOL,
     WHITEOUTS,
 )
-from roadworthy.layers import (
+from roadworthy.declaring.vacuity import looked
+from roadworthy.trees.layers import (
     Device,
     Directory,
     Fifo,
@@ -29,7 +30,7 @@ from roadworthy.layers import (
     file_capability,
     stacked,
 )
-from roadworthy.specimens import (
+from roadworthy.trees.specimens import (
     debian_package,
     git_repository,
     installed_package,
@@ -37,8 +38,7 @@ from roadworthy.specimens import (
     sqlite_database,
     wheel,
 )
-from roadworthy.tiny_program import pausing_program, touching_program
-from roadworthy.vacuity import looked
+from roadworthy.trees.tiny_program import pausing_program, touching_program
 
 __all__ = [
     "CLASSIC_BUILDER", "COPY_UP", "DRIVER_SWITCH", "LAYERS", "NIGHTLY", "SHARED_PAGE_CACHE", "SIZE_LIMIT", "SMOKE",

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from roadworthy.benchmarks import declared_benchmark
-from roadworthy.checks import PROVENANCES, Declared, declared
+from roadworthy.calls.evidence import Evidence
+from roadworthy.calls.process import Process
+from roadworthy.declaring.benchmarks import declared_benchmark
+from roadworthy.declaring.checks import PROVENANCES, Declared, declared
+from roadworthy.declaring.features import LACKING
 from roadworthy.drivers import DRIVERS
-from roadworthy.engines.roots import ENGINES
-from roadworthy.evidence import Evidence
-from roadworthy.features import LACKING
-from roadworthy.lanes import LaneError
+from roadworthy.lane.lanes import LaneError
 from roadworthy.machines.backing import BACKINGS
-from roadworthy.machines.kernels import SERIES
-from roadworthy.outcomes import skipped
-from roadworthy.process import Process
 from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.run.outcomes import skipped
+from roadworthy.supplies.engine_roots import ENGINES
+from roadworthy.supplies.kernels import SERIES
 
-SESSION = pytest.StashKey["Any"]()  # roadworthy.session.Session of this pytest run
+SESSION = pytest.StashKey["Any"]()  # roadworthy.run.session.Session of this pytest run
 #: Where xdist's `workerinput` has the directory of a worker's own bundle.
 BUNDLE = "roadworthy_bundle"
 #: Where it has the seed of a random order, as text; absent where the order is the written one.
@@ -142,8 +142,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "weekly: all benchmarks",
     ):
         config.addinivalue_line("markers", line)
-    from roadworthy.conductor import Conductor, conducts
-    from roadworthy.session import Session
+    from roadworthy.run.conductor import Conductor, conducts
+    from roadworthy.run.session import Session
 
     try:
         session = Session(config)
@@ -250,7 +250,7 @@ def container(stand: Any, declaration_of: Declared, request: pytest.FixtureReque
 @pytest.fixture
 def fs(stand: Any, declaration_of: Declared, evidence: Evidence, container: Any) -> Iterator[Process]:
     """A process in the container, in the check's own directory; each method is one system call."""
-    from roadworthy.preparation import prepared
+    from roadworthy.calls.preparation import prepared
 
     process = container.process(stand.place(declaration_of), evidence)
     prepared(process, declaration_of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.records import Verdict
+from roadworthy.reports.records import Verdict
 
 
 class Unsupported(Exception):

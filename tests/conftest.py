@@ -1,3 +1,143 @@
-"""What the suite's own tests share: pytest's runner of test files in a directory of their own."""
+"""Runs of the plugin inside a test: on a stand that is faked, or stopped before anything starts."""
+
+import ast
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from roadworthy.machines import host
+from roadworthy.machines.kernel_log import KernelLog
+from roadworthy.run import session, stands
+from roadworthy.upkeep.ledger import Ledger
+from roadworthy.verdict.deviations import Facts
 
 pytest_plugins = ["pytester"]
+ROOT = Path(__file__).parents[1]
+
+
+class FakeStand:
+    """A lane that is up without a daemon."""
+
+    def __init__(self, lane):
+        self.lane = lane
+        self.features = lane.driver.features
+        self.lost = None
+        self.keep = False
+        self.round = 1
+        self.reference = None
+        self.seconds = {"daemon": 0.5}
+
+    def facts(self):
+        return {
+            "engine": {"version": "20.10.24", "api": "1.41"},
+            "driver": {"name": self.lane.driver.name, "status": {}},
+        }
+
+    def deviation_facts(self, provenance):
+        return Facts(self.lane.driver.name, self.lane.backing, "docker", (20, 10), (6, 1), provenance, {})
+
+    def refuse_holes(self, check):
+        """A stand without layers can hold any file."""
+
+    def recovered(self, broken, capabilities):
+        return broken
+
+    def place(self, check):
+        return f"/c/{check.slug}"
+
+    def compare_trees(self):
+        """A stand without containers leaves no trees."""
+
+    def begin_round(self, checks, turn):
+        self.round = turn
+
+
+@pytest.fixture
+def unrooted(monkeypatch, tmp_path):
+    """Runs inside this test keep their ledgers here and reap nothing, also as root; the kernel's log is empty."""
+    monkeypatch.setattr(session, "Ledger", lambda: Ledger(tmp_path / "ledgers"))
+    monkeypatch.setattr(session.reaper, "reap", list)
+    monkeypatch.setattr(host, "KernelLog", lambda: KernelLog("/dev/null"))
+    monkeypatch.setattr(session, "installed_series", lambda: "20.10")
+    monkeypatch.setattr(session, "write_page", lambda bundles, path: path.write_text("a page"))
+
+
+@pytest.fixture
+def fake_stand(monkeypatch, unrooted):
+    """Every lane comes up at once, as an object of this class."""
+
+    @contextmanager
+    def bring_up(lane, *_):
+        yield FakeStand(lane)
+
+    monkeypatch.setattr(stands, "refuse_unmet", lambda lane, machine: None)
+    monkeypatch.setattr(stands, "bring_up", bring_up)
+    monkeypatch.setattr(session.Session, "site", lambda self: None)
+    return FakeStand
+
+
+@pytest.fixture
+def deviations(monkeypatch, tmp_path):
+    """Record deviations for runs inside this test."""
+    directory = tmp_path / "suite/deviations"
+    directory.mkdir(parents=True)
+    monkeypatch.setattr(session, "CONFORMANCE", directory.parent)
+
+    def deviations(text):
+        (directory / "sample.toml").write_text(text)
+
+    return deviations
+
+
+@pytest.fixture
+def run(pytester, tmp_path):
+    """Run pytest inside this process on one test file; what came of it, with the bundle's records."""
+
+    def run(text, *options, driver="overlay2"):
+        pytester.makepyfile(test_sample="import pytest\nfrom roadworthy import *\n" + text)
+        bundle = tmp_path / "bundle"
+        chosen = [f"--driver={driver}"] if driver else []
+        # Plugins that only cost time, in a module cache that is fresh for each run.
+        without = [f"-pno:{name}" for name in ("cacheprovider", "hypothesispytest", "allure_pytest", "benchmark")]
+        options = (*chosen, f"--bundle={bundle}", *without, *options)
+        done = pytester.runpytest_inprocess(*options, no_reraise_ctrlc=True)
+        path = bundle / "bundle.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        records = [json.loads(line) for line in lines]
+        return SimpleNamespace(
+            code=int(done.ret),
+            text=done.stdout.str() + done.stderr.str(),
+            lines=done.stdout.lines + done.stderr.lines,
+            counts=done.parseoutcomes() if records else {},
+            records=records,
+            verdicts={line["check"]: line["verdict"] for line in records if line.get("type") == "result"},
+            reasons={line["check"]: line["reason"] for line in records if line.get("type") == "result"},
+            bundle=bundle,
+        )
+
+    return run
+
+
+@pytest.fixture
+def without_root():
+    """Words before a command that make it an unprivileged user's."""
+    if os.geteuid() != 0:
+        return []
+    # The interpreter may lie in a home that others cannot enter, so the right to search directories stays.
+    search = [f"--{kind}=-all,+dac_read_search" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *search, "--"]
+
+
+@pytest.fixture(scope="session")
+def declared_checks():
+    """Every @check of the suite by its id: what it was given besides, as the source says it."""
+    found = {}
+    for path in sorted((ROOT / "conformance").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "check":
+                found[ast.literal_eval(node.args[0])] = {word.arg: ast.unparse(word.value) for word in node.keywords}
+    return found

@@ -1,6 +1,6 @@
 """The faults, by what they lie about. Importing this package registers them all."""
 
-from mutants.faults import (  # noqa: F401
+from roadworthy.mutants.faults import (  # noqa: F401
     copy_up,
     durability,
     execution,

@@ -12,9 +12,9 @@ import stat
 import time
 from collections.abc import Callable
 
-from mutants.call import Answer, Call, Descriptor, Fault, Proceed, fault
-from mutants.calls import OPENING
-from mutants.faults.names import lstat
+from roadworthy.mutants.call import Answer, Call, Descriptor, Fault, Proceed, fault
+from roadworthy.mutants.calls import OPENING
+from roadworthy.mutants.faults.names import lstat
 
 #: Descriptor of the copied-up file, open for writing; answers whether something was spoiled.
 Spoil = Callable[[int], bool]

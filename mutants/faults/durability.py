@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from mutants.call import Answer, Call, Error, Value, fault
+from roadworthy.mutants.call import Answer, Call, Error, Value, fault
 
 
 @fault("fsync-does-nothing")

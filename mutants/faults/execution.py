@@ -8,8 +8,8 @@ import errno
 import os
 import stat
 
-from mutants.call import Answer, Call, Error, Proceed, Value, fault
-from mutants.faults.names import Ends
+from roadworthy.mutants.call import Answer, Call, Error, Proceed, Value, fault
+from roadworthy.mutants.faults.names import Ends
 
 EXECUTE = 0o111
 

@@ -10,7 +10,7 @@ import os
 import stat
 import struct
 
-from mutants.call import Answer, Call, Descriptor, Error, Proceed, Value, fault
+from roadworthy.mutants.call import Answer, Call, Descriptor, Error, Proceed, Value, fault
 
 #: include/uapi/linux/fs.h, see ioctl_iflags(2).
 FS_IOC_GETFLAGS = 0x80086601

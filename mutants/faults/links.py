@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 
-from mutants.call import Answer, Call, Error, Proceed, Value, fault
-from mutants.calls import AT_FDCWD, OPENING
-from mutants.faults.names import Ends, copy_to
+from roadworthy.mutants.call import Answer, Call, Error, Proceed, Value, fault
+from roadworthy.mutants.calls import AT_FDCWD, OPENING
+from roadworthy.mutants.faults.names import Ends, copy_to
 
 
 @fault("symlink-target-cut")

@@ -11,9 +11,9 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mutants.call import Answer, Call, Fault, Value, fault
-from mutants.calls import NUMBERS
-from mutants.notification import syscall
+from roadworthy.mutants.call import Answer, Call, Fault, Value, fault
+from roadworthy.mutants.calls import NUMBERS
+from roadworthy.mutants.notification import syscall
 
 HEAD = struct.Struct("=QqHB")
 DT_UNKNOWN = 0

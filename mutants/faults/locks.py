@@ -6,7 +6,7 @@ import errno
 import fcntl
 import struct
 
-from mutants.call import Answer, Call, Error, Value, fault
+from roadworthy.mutants.call import Answer, Call, Error, Value, fault
 
 F_SETLEASE = 1024
 F_OFD_SETLK = 37

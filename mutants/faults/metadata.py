@@ -9,9 +9,9 @@ import os
 import stat
 import struct
 
-from mutants.call import Answer, Call, Error, Value, fault
-from mutants.calls import AT_SYMLINK_NOFOLLOW, NUMBERS
-from mutants.notification import syscall
+from roadworthy.mutants.call import Answer, Call, Error, Value, fault
+from roadworthy.mutants.calls import AT_SYMLINK_NOFOLLOW, NUMBERS
+from roadworthy.mutants.notification import syscall
 
 UTIME_OMIT = 0x3FFFFFFE
 TIMES = struct.Struct("=4q")

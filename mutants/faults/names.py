@@ -10,7 +10,7 @@ import posixpath
 import stat
 import time
 
-from mutants.call import Answer, Call, Error, Proceed, Value, fault
+from roadworthy.mutants.call import Answer, Call, Error, Proceed, Value, fault
 
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2

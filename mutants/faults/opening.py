@@ -9,8 +9,8 @@ import fcntl
 import os
 import stat
 
-from mutants.call import Answer, Call, Descriptor, Error, Value, fault
-from mutants.calls import OPENING
+from roadworthy.mutants.call import Answer, Call, Descriptor, Error, Value, fault
+from roadworthy.mutants.calls import OPENING
 
 #: include/uapi/linux/fs.h
 FICLONE = 0x40049409

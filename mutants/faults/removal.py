@@ -10,9 +10,9 @@ import posixpath
 import re
 import stat
 
-from mutants.call import Answer, Call, Descriptor, Error, Proceed, Value, fault
-from mutants.calls import AT_REMOVEDIR, OPENING
-from mutants.faults.names import lstat
+from roadworthy.mutants.call import Answer, Call, Descriptor, Error, Proceed, Value, fault
+from roadworthy.mutants.calls import AT_REMOVEDIR, OPENING
+from roadworthy.mutants.faults.names import lstat
 
 
 def removes_directory(call: Call) -> bool:

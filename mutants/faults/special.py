@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 
-from mutants.call import Answer, Call, Descriptor, Error, Proceed, Value, fault
+from roadworthy.mutants.call import Answer, Call, Descriptor, Error, Proceed, Value, fault
 
 
 @fault("fifo-is-a-file")

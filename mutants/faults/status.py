@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mutants.call import Answer, Call, Value, fault
-from mutants.calls import AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, NUMBERS, OPENING
-from mutants.notification import syscall
+from roadworthy.mutants.call import Answer, Call, Value, fault
+from roadworthy.mutants.calls import AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, NUMBERS, OPENING
+from roadworthy.mutants.notification import syscall
 
 #: Bytes of `struct stat` and `struct statx`, and where the fields lie: (offset, struct format).
 STAT_SIZE, STATX_SIZE = 144, 256

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from mutants.call import Answer, Call, Error, Proceed, Value, fault
+from roadworthy.mutants.call import Answer, Call, Error, Proceed, Value, fault
 
 PLAIN = ("user.", "trusted.")
 CAPABILITY = "security.capability"

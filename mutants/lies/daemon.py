@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mutants.lie import Asked, Liar, Lie, lie
+from roadworthy.mutants.lie import Asked, Liar, Lie, lie
 
 #: A driver that every engine has.
 OTHER = "vfs"

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mutants.lie import Asked, Lie, lie
-from mutants.lies.said import Member, rewritten
-from mutants.sabotage import OPAQUE
+from roadworthy.mutants.lie import Asked, Lie, lie
+from roadworthy.mutants.lies.said import Member, rewritten
+from roadworthy.mutants.sabotage import OPAQUE
 
 #: Names of whiteouts that name no file.
 NAMELESS = (".wh.", ".wh..", ".wh...")

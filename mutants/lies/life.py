@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mutants.lie import Asked, Liar, Lie, lie
-from mutants.lies.images import entries, files
-from mutants.sabotage import OPAQUE
+from roadworthy.mutants.lie import Asked, Liar, Lie, lie
+from roadworthy.mutants.lies.images import entries, files
+from roadworthy.mutants.sabotage import OPAQUE
 
 ORIGIN = "trusted.overlay.origin"
 

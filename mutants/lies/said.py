@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from mutants.lie import Asked, Lie, lie
+from roadworthy.mutants.lie import Asked, Lie, lie
 
 #: One member of an archive and its content; None leaves it out.
 Member = tuple[tarfile.TarInfo, bytes]

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from mutants.lie import Asked, Lie, lie
-from mutants.lies.images import Load
+from roadworthy.mutants.lie import Asked, Lie, lie
+from roadworthy.mutants.lies.images import Load
 
 #: Where copies go, below the data root.
 COPIES = "copies"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mutants.lie import lie
-from mutants.lies.life import Create
+from roadworthy.mutants.lie import lie
+from roadworthy.mutants.lies.life import Create
 
 #: What the suite binds into every container: its toolbox, and the backing file system's volume.
 OURS = ("/toolbox", "/volume")

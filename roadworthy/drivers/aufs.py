@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.drivers.base import Driver
-from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.linux import AUFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath

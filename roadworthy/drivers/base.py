@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from roadworthy.features import Feature
+from roadworthy.declaring.features import Feature
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import Place, PlacePath
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from roadworthy.declaring.features import LAYERS, SIZE_LIMIT
 from roadworthy.drivers.base import Driver
-from roadworthy.features import LAYERS, SIZE_LIMIT
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from roadworthy.declaring.features import LAYERS, THIN_POOL
 from roadworthy.drivers.base import Driver, layer_id
-from roadworthy.features import LAYERS, THIN_POOL
 from roadworthy.linux import XFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath

@@ -1,7 +1,7 @@
 """native, the reference."""
 
+from roadworthy.declaring.features import Feature
 from roadworthy.drivers.base import Driver
-from roadworthy.features import Feature
 
 
 class Native(Driver):

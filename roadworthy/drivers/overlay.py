@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.drivers.base import Driver, mount_id
-from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath

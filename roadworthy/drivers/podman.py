@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, SIZE_LIMIT, WHITEOUTS
 from roadworthy.drivers.base import Driver
-from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, SIZE_LIMIT, WHITEOUTS
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath

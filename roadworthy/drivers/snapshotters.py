@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.drivers.base import Driver
-from roadworthy.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.linux import EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import Place, PlacePath

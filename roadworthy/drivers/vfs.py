@@ -1,7 +1,7 @@
 """vfs."""
 
+from roadworthy.declaring.features import LAYERS
 from roadworthy.drivers.base import Driver
-from roadworthy.features import LAYERS
 from roadworthy.machines.place import PlacePath
 
 

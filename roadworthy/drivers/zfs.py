@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from roadworthy.declaring.features import LAYERS, SIZE_LIMIT
 from roadworthy.drivers.base import Driver, layer_id
-from roadworthy.features import LAYERS, SIZE_LIMIT
 from roadworthy.machines.host import Host, Requirement
 from roadworthy.machines.place import PlacePath
 from roadworthy.reasons import Unsupported

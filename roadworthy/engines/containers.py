@@ -16,15 +16,25 @@ from typing import Any
 from docker.errors import APIError, ImageLoadError, NotFound
 from requests.exceptions import ConnectionError
 
+from roadworthy.calls.evidence import Evidence
+from roadworthy.calls.exchange import Exchange
+from roadworthy.calls.process import Process, Refused
+from roadworthy.calls.toolbox import INSIDE, Toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.engines.engine import Engine
 from roadworthy.engines.pipe import ExecPipe
-from roadworthy.evidence import Evidence
-from roadworthy.exchange import Exchange
-from roadworthy.layers import Directory, Entry, File, Symlink, Tree, beneath, entry, layer_tar, write_archive
 from roadworthy.machines.place import PlacePath
-from roadworthy.process import Process, Refused
-from roadworthy.toolbox import INSIDE, Toolbox
+from roadworthy.trees.layers import (
+    Directory,
+    Entry,
+    File,
+    Symlink,
+    Tree,
+    beneath,
+    entry,
+    layer_tar,
+    write_archive,
+)
 
 #: What `docker load` may take for a layer, each of which another process unpacks.
 SECONDS_PER_LAYER = 2.0

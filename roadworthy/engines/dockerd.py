@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from roadworthy.deadline import wait_until
+from roadworthy.declaring.features import CLASSIC_BUILDER, DRIVER_SWITCH
 from roadworthy.drivers import Driver
 from roadworthy.engines.engine import START_DEADLINE, Engine, EngineFailed
-from roadworthy.features import CLASSIC_BUILDER, DRIVER_SWITCH
 from roadworthy.machines.place import Program
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.reasons import Precondition

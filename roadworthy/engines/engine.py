@@ -13,8 +13,8 @@ import docker
 from docker.errors import DockerException
 
 from roadworthy.deadline import wait_until
+from roadworthy.declaring.features import Feature
 from roadworthy.drivers import Driver
-from roadworthy.features import Feature
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.place import Place, PlacePath, Program
 

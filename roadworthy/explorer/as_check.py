@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from roadworthy.explorer.divergence import Divergence
 from roadworthy.explorer.operations import PROCESSES, USER, Operation, shown
 from roadworthy.explorer.report import steps, touched
-from roadworthy.layers import Entry
+from roadworthy.trees.layers import Entry
 
 VARIABLES = ("fs", "other", "third")
 

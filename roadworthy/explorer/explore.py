@@ -10,12 +10,12 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.errors import Flaky
 
-from roadworthy.deviations import Entry
 from roadworthy.explorer.divergence import Divergence
 from roadworthy.explorer.operations import FORMS, PROCESSES, Sequence
 from roadworthy.explorer.run import Runner
 from roadworthy.explorer.sequences import sequences
 from roadworthy.explorer.states import STATES
+from roadworthy.verdict.deviations import Entry
 
 #: Sequences that are drawn in a row before the next number is taken to draw from.
 ROUND = 200

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import shutil
 
-from roadworthy.checks import Declared
+from roadworthy.calls.exchange import Exchange
+from roadworthy.calls.preparation import lay_out_through
+from roadworthy.declaring.checks import Declared
 from roadworthy.drivers.native import Native
 from roadworthy.engines.containers import VOLUME
-from roadworthy.exchange import Exchange
 from roadworthy.explorer.seeds import LAYERS, plain
-from roadworthy.lanes import Lane
-from roadworthy.layers import Entry, beneath
-from roadworthy.machines.guest_host import GuestHost
-from roadworthy.machines.guest_path import GuestPath
-from roadworthy.preparation import lay_out_through
-from roadworthy.stand import Stand
-from roadworthy.trees import lay_out
+from roadworthy.guests.machine import GuestHost
+from roadworthy.guests.path import GuestPath
+from roadworthy.lane.lanes import Lane
+from roadworthy.lane.stand import Stand
+from roadworthy.trees.layers import Entry, beneath
+from roadworthy.trees.on_disk import lay_out
 
 #: Copies of the tree in the image. A driver that copies whole layers has to copy them all for every container.
 COPIES = 400

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from roadworthy.checks import PROVENANCES
-from roadworthy.deviations import Deviations, Entry, Facts
+from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.explorer.divergence import Divergence
 from roadworthy.explorer.operations import Operation
+from roadworthy.verdict.deviations import Deviations, Entry, Facts
 
 #: Fields that tell of a file's content, and of what is known about it.
 CONTENT = ("data", "size", "checksum", "entry")

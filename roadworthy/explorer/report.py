@@ -10,7 +10,7 @@ from roadworthy.explorer.in_c import folded, program
 from roadworthy.explorer.in_shell import command
 from roadworthy.explorer.operations import PROCESSES, Operation
 from roadworthy.explorer.seeds import LAYERS, PATHS
-from roadworthy.layers import Directory, Entry, Hardlink, Opaque, Symlink, Whiteout
+from roadworthy.trees.layers import Directory, Entry, Hardlink, Opaque, Symlink, Whiteout
 
 #: The most lines of a reproducer.
 LINES = 10

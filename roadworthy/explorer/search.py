@@ -13,10 +13,9 @@ from typing import Any
 
 import click
 
-from roadworthy import reaper
-from roadworthy.deviations import DeviationError, load
+from roadworthy.calls.exchange import AgentFault, CallHung
+from roadworthy.calls.process import HostTrouble
 from roadworthy.engines.engine import EngineFailed
-from roadworthy.exchange import AgentFault, CallHung
 from roadworthy.explorer.as_check import check
 from roadworthy.explorer.divergence import Divergence
 from roadworthy.explorer.explore import Explorer
@@ -25,20 +24,21 @@ from roadworthy.explorer.operations import Sequence
 from roadworthy.explorer.recorded import Recorded
 from roadworthy.explorer.report import reproducer, steps
 from roadworthy.explorer.run import Runner
-from roadworthy.kernel_log import bug
-from roadworthy.lanes import Lane
-from roadworthy.ledger import Ledger
-from roadworthy.ledger import read as read_ledger
-from roadworthy.machines.booting import Wanted, machine
+from roadworthy.lane.booting import Wanted, machine
+from roadworthy.lane.lanes import Lane
+from roadworthy.lane.stand import Stand, bring_up, refuse_unmet
 from roadworthy.machines.host import Host
-from roadworthy.process import HostTrouble
+from roadworthy.machines.kernel_log import bug
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Precondition, Unsupported
-from roadworthy.site import Site
-from roadworthy.stand import Stand, bring_up, refuse_unmet
-from roadworthy.verdicts import first_line
+from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ledger import Ledger
+from roadworthy.upkeep.ledger import read as read_ledger
+from roadworthy.upkeep.site import Site
+from roadworthy.verdict.deviations import DeviationError, load
+from roadworthy.verdict.judge import first_line
 
-DEVIATIONS = Path(__file__).parents[2] / "conformance/deviations"
+DEVIATIONS = Path(__file__).parents[1] / "conformance/deviations"
 #: Exit statuses, as pytest has them: a new divergence, trouble that is not the driver's.
 NEW, TROUBLE = 1, 3
 #: Seconds between two lines of progress.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from roadworthy.explorer.operations import USER
-from roadworthy.layers import (
+from roadworthy.trees.layers import (
     LONG_AGO_NS,
     Directory,
     Entry,

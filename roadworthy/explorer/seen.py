@@ -20,11 +20,11 @@ import stat
 from collections.abc import Mapping
 from typing import Any
 
-from roadworthy.exchange import Answer
+from roadworthy.calls.exchange import Answer
+from roadworthy.calls.process import Status, judged
 from roadworthy.explorer.operations import FORMS, Operation
 from roadworthy.explorer.seeds import KNOWN_TIMES
 from roadworthy.explorer.states import Node
-from roadworthy.process import Status, judged
 
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFCHR: "character device"}
 Fields = Mapping[str, Any]

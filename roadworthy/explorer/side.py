@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from roadworthy.exchange import CALL_DEADLINE, Exchange
+from roadworthy.calls.exchange import CALL_DEADLINE, Exchange
 from roadworthy.explorer.operations import PAGE, PROCESSES, USER, Operation, Request
 from roadworthy.explorer.seen import Numbers
 

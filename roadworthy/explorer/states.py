@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from roadworthy.explorer.operations import Operation
 from roadworthy.explorer.seeds import LAYERS, Layers
-from roadworthy.layers import Directory, Entry, Hardlink, Opaque, Symlink, Whiteout
+from roadworthy.trees.layers import Directory, Entry, Hardlink, Opaque, Symlink, Whiteout
 
 #: The states that a name or an open file can be in, as the coverage counts them.
 STATES = ("lower", "lower-deep", "merged", "copied-up", "upper", "opaque", "absent", "whiteout", "unlinked-lower",

@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roadworthy.kernel_log import KernelLog
+from roadworthy.machines.kernel_log import KernelLog
 from roadworthy.programs import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from roadworthy.machines.guest_log import GuestKernelLog
+    from roadworthy.guests.log import GuestKernelLog
     from roadworthy.machines.place import Place
-    from roadworthy.site import Site
+    from roadworthy.upkeep.site import Site
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Host:
 
     def place(self, site: Site) -> Place:
         """A new place for a daemon: a capsule."""
-        from roadworthy.engines.capsule import Capsule
+        from roadworthy.machines.capsule import Capsule
 
         image, runtime = site.next()
         return Capsule(site.ledger, site.keep, image=image, runtime=runtime)

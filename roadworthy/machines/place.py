@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from roadworthy.machines.guest_path import GuestPath
+from roadworthy.calls.toolbox import Toolbox
+from roadworthy.guests.path import GuestPath
 from roadworthy.machines.host_path import HostPath
-from roadworthy.toolbox import Toolbox
 
 #: A path of a place as the controller reaches it.
 PlacePath: TypeAlias = HostPath | GuestPath

@@ -9,9 +9,9 @@ from roadworthy.machines.host import Host, Requirement
 from roadworthy.programs import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from roadworthy.engines.roots import EngineRoot
     from roadworthy.machines.place import Place
-    from roadworthy.site import Site
+    from roadworthy.supplies.engine_roots import EngineRoot
+    from roadworthy.upkeep.site import Site
 
 
 class RootedHost(Host):
@@ -22,7 +22,7 @@ class RootedHost(Host):
         self.engine_root = root
 
     def place(self, site: Site) -> Place:
-        from roadworthy.engines.capsule import Capsule
+        from roadworthy.machines.capsule import Capsule
 
         image, runtime = site.next()
         return Capsule(site.ledger, site.keep, image=image, runtime=runtime, root=self.engine_root.tree)

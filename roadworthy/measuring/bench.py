@@ -8,13 +8,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from roadworthy.benchmarks import Declaration
+from roadworthy.calls.evidence import Evidence
+from roadworthy.calls.process import Process
+from roadworthy.calls.toolbox import PROGRAMS
+from roadworthy.declaring.benchmarks import Declaration
+from roadworthy.declaring.features import COPY_UP
 from roadworthy.engines.containers import VOLUME, Container, Containers
-from roadworthy.evidence import Evidence
-from roadworthy.features import COPY_UP
-from roadworthy.layers import File, Tree
+from roadworthy.guests.machine import GuestHost
+from roadworthy.lane.software import Software
+from roadworthy.lane.stand import Stage, Stand, lay_out_on_volume
+from roadworthy.lane.storage import Storage
 from roadworthy.linux import POSIX_FADV_DONTNEED
-from roadworthy.machines.guest_host import GuestHost
 from roadworthy.machines.place import PlacePath
 from roadworthy.measuring import guards as rules
 from roadworthy.measuring.clock import VirtualClock
@@ -30,13 +34,9 @@ from roadworthy.measuring.rows import Rows
 from roadworthy.measuring.services import KINDS, service_command, service_tree
 from roadworthy.measuring.system_calls import SystemCalls
 from roadworthy.measuring.traces import MOST_BYTES, Trace, load_trace
-from roadworthy.process import Process
 from roadworthy.reasons import Precondition, Unsupported
-from roadworthy.results import BundleWriter
-from roadworthy.software import Software
-from roadworthy.stand import Stage, Stand, lay_out_on_volume
-from roadworthy.storage import Storage
-from roadworthy.toolbox import PROGRAMS
+from roadworthy.run.results import BundleWriter
+from roadworthy.trees.layers import File, Tree
 
 
 class Bench(Rows):

@@ -13,8 +13,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from reports.records import Sample
 from roadworthy.measuring.statistics import SEED, of_samples, whole_rows
+from roadworthy.reports.records import Sample
 
 Side = Literal["baseline", "again", "arm"]
 #: A place on the axis of a sweep, or a phase of what is measured by its name, or both; None where there is neither.

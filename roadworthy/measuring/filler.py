@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from roadworthy.layers import File
-from roadworthy.process import Process
+from roadworthy.calls.process import Process
+from roadworthy.trees.layers import File
 
 
 def filler(size: int) -> File:

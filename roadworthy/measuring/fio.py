@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from roadworthy.calls.process import Process
+from roadworthy.calls.toolbox import Toolbox
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.measuring.workloads import Workload
-from roadworthy.process import Process
 from roadworthy.reasons import Precondition
-from roadworthy.toolbox import Toolbox
 
 
 class FioFailed(Exception):

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from reports.records import Benchmark, Trend
+from roadworthy.calls.process import Process
 from roadworthy.engines.containers import Container
 from roadworthy.engines.dockerd import Dockerd
-from roadworthy.layers import File
 from roadworthy.measuring import guards as rules
 from roadworthy.measuring.counters import Work, buffered_loops
 from roadworthy.measuring.design import SIDES, Budget, Measured, Side
@@ -20,8 +19,9 @@ from roadworthy.measuring.fio import Block, FioFailed, parsed, run_beside, run_b
 from roadworthy.measuring.guards import Guards
 from roadworthy.measuring.system_calls import of_fio
 from roadworthy.measuring.workloads import Workload, load
-from roadworthy.process import Process
 from roadworthy.reasons import Unsupported
+from roadworthy.reports.records import Benchmark, Trend
+from roadworthy.trees.layers import File
 
 if TYPE_CHECKING:
     from roadworthy.measuring.bench import Bench

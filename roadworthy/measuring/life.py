@@ -18,14 +18,14 @@ from typing import Any, TypeVar
 from roadworthy.deadline import let_pass
 from roadworthy.engines.containers import Container, Containers
 from roadworthy.engines.engine import Engine
-from roadworthy.layers import Tree, beneath, layer_tar
-from roadworthy.layers import entry as as_entry
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.measuring import guards as rules
 from roadworthy.measuring.counters import Meter
 from roadworthy.measuring.design import Measured
 from roadworthy.measuring.statistics import SEED
 from roadworthy.measuring.system_calls import SystemCalls
+from roadworthy.trees.layers import Tree, beneath, layer_tar
+from roadworthy.trees.layers import entry as as_entry
 
 Answer = TypeVar("Answer")
 #: Round trips of which the floor is the median.

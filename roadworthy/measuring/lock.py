@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from roadworthy.deadline import wait_until
-from roadworthy.ledger import RUNTIME
-from roadworthy.stand import Stage
+from roadworthy.lane.stand import Stage
+from roadworthy.upkeep.ledger import RUNTIME
 
 #: Seconds after which a run that waits for another one gives up: longer than a benchmark takes.
 PATIENCE = 1800

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.bundle import Bundle
-from reports.records import Benchmark, Sample
 from roadworthy.measuring.statistics import METHOD, answer, of_samples, unvoided, whole_rows
+from roadworthy.reports.bundle import Bundle
+from roadworthy.reports.records import Benchmark, Sample
 
 
 def differences(bundle: Bundle) -> Iterator[str]:

@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 
-from reports.records import Benchmark, Count, Sample, Trend
-from roadworthy.benchmarks import Declaration
-from roadworthy.lanes import Lane
+from roadworthy.declaring.benchmarks import Declaration
+from roadworthy.lane.lanes import Lane
 from roadworthy.machines.host import Host
 from roadworthy.measuring.clock import VirtualClock, hand_on
 from roadworthy.measuring.design import Measured, Side
@@ -30,7 +29,8 @@ from roadworthy.measuring.statistics import (
     whole_rows,
 )
 from roadworthy.measuring.system_calls import ENGINE, metric_of, total
-from roadworthy.results import BundleWriter, now
+from roadworthy.reports.records import Benchmark, Count, Sample, Trend
+from roadworthy.run.results import BundleWriter, now
 
 #: What of a second one of a unit is.
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}

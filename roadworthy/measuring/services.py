@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roadworthy.layers import Directory, Entry, File
-from roadworthy.toolbox import Toolbox, libraries
+from roadworthy.calls.toolbox import Toolbox, libraries
+from roadworthy.trees.layers import Directory, Entry, File
 
 #: It does what its kind is, then repeats a line that it reads, and goes on until nobody writes to it any more.
 PROGRAM = b"""

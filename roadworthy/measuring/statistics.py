@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from reports.records import Arm, Curve, Sample, Twin
+from roadworthy.reports.records import Arm, Curve, Sample, Twin
 
 #: Changes when the same samples could give another answer; stored with every record.
 METHOD = "2"

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from roadworthy.calls.process import Process
+from roadworthy.calls.toolbox import PROGRAMS, Toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.machines.place import Place, Program
-from roadworthy.process import Process
 from roadworthy.programs import ProgramFailed
-from roadworthy.toolbox import PROGRAMS, Toolbox
 
 #: Counted with the others and not in the total: how many there are is a matter of the clock, of the scheduler and of
 #: a program's memory, and not of what it does to files.

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from roadworthy.layers import Directory, Entry
 from roadworthy.measuring.workloads import DIRECTORY, WorkloadError, nearest
+from roadworthy.trees.layers import Directory, Entry
 
 TRACES = DIRECTORY / "traces"
 KEYS = ("promise", "recorded", "changed", "directories", "files", "calls")

@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-DIRECTORY = Path(__file__).parents[2] / "workloads"
+DIRECTORY = Path(__file__).parents[1] / "workloads"
 PATTERNS = ("read", "write", "randread", "randwrite", "rw", "randrw")
 ENGINES = ("psync", "libaio", "null", "mmap")
 #: What a job claims to measure: the device, the page cache, or neither; counters hold it to that.

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mutants.__main__ import ROOT, Suite
-from mutants.catalogue import find
-from mutants.matrix import disagreements, row
-from mutants.selection import Wanted
-from mutants.series import Series, Turn
-from reports.bundle import read_bundle
 from roadworthy.deadline import wait_until
-from roadworthy.ledger import RUNTIME
+from roadworthy.mutants.__main__ import ROOT, Suite
+from roadworthy.mutants.catalogue import find
+from roadworthy.mutants.kill_matrix import disagreements, row
+from roadworthy.mutants.selection import Wanted
+from roadworthy.mutants.series import Series, Turn
+from roadworthy.reports.bundle import read_bundle
+from roadworthy.upkeep.ledger import RUNTIME
 
 pytestmark = [
     pytest.mark.real,
@@ -102,7 +102,7 @@ def test_mutant_breaks_its_check_and_no_other_family(suite, plain, name, check):
 
 def run(tmp_path: Path, mutant: str, checks: str, *words: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "pytest", "--driver=overlay2", f"--bundle={tmp_path / 'bundle'}", *words]
-    argv += ["-p", "mutants.selection", f"--mutant={mutant}", f"--checks={checks}"]
+    argv += ["-p", "roadworthy.mutants.selection", f"--mutant={mutant}", f"--checks={checks}"]
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mutants.__main__ import ROOT
-from mutants.catalogue import catalogue, excused
+from roadworthy.mutants.__main__ import ROOT
+from roadworthy.mutants.catalogue import catalogue, excused
 
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="mutants know the system calls of 64-bit x86")
 
@@ -31,7 +31,7 @@ def namespaces():
 def sensitivity(tmp_path: Path, *words: str, python: tuple[str, ...] = (sys.executable,), **environment: str):
     """A run of the twin, and the matrix that it wrote."""
     kills = tmp_path / "out/kills.json"
-    argv = [*python, "-m", "mutants", "--twin", f"--kills={kills}", *words]
+    argv = [*python, "-m", "roadworthy.mutants", "--twin", f"--kills={kills}", *words]
     done = subprocess.run(
         argv, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
@@ -87,7 +87,7 @@ def test_twin_takes_no_mutant_that_needs_an_engine(tmp_path):
 
 LISTED = """
 import json
-from roadworthy.checks import declared
+from roadworthy.declaring.checks import declared
 
 def pytest_collection_finish(session):
     found = {}

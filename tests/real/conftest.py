@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from roadworthy.deadline import wait_until
-from roadworthy.ledger import LEDGERS, RUNTIME, STATE
-from roadworthy.ledger import read as read_ledger
 from roadworthy.programs import ENVIRONMENT
-from roadworthy.reaper import cgroup_mounts, start_time
+from roadworthy.upkeep.ledger import LEDGERS, RUNTIME, STATE
+from roadworthy.upkeep.ledger import read as read_ledger
+from roadworthy.upkeep.reaper import cgroup_mounts, start_time
 
 
 def pytest_runtest_setup(item):

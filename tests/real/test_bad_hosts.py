@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from reports.bundle import read_bundle
-from roadworthy import reaper
 from roadworthy.deadline import wait_until
 from roadworthy.drivers import DRIVERS
-from roadworthy.engines.capsule import Capsule
 from roadworthy.engines.dockerd import Dockerd
-from roadworthy.ledger import LEDGERS, Ledger
+from roadworthy.machines.capsule import Capsule
+from roadworthy.reports.bundle import read_bundle
+from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ledger import LEDGERS, Ledger
 
 pytestmark = pytest.mark.real
 
@@ -89,7 +89,7 @@ def test_fills(fs):
     fs.fallocate(file, 0, 1 << 30)
 """,
         conftest=(
-            "import functools\nimport roadworthy.stands as stands\n"
+            "import functools\nimport roadworthy.run.stands as stands\n"
             "stands.bring_up = functools.partial(stands.bring_up, size=256 << 20)\n"
         ),
     )
@@ -105,7 +105,7 @@ def test_a_backing_that_is_too_small_for_a_daemon_is_one_error(start):
     run = start(
         CHECKS,
         conftest=(
-            "import functools\nimport roadworthy.stands as stands\n"
+            "import functools\nimport roadworthy.run.stands as stands\n"
             "stands.bring_up = functools.partial(stands.bring_up, size=1 << 20)\n"
         ),
     )

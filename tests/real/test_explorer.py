@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from roadworthy.explorer.operations import Operation, Sequence
-from roadworthy.ledger import LEDGERS
+from roadworthy.upkeep.ledger import LEDGERS
 
 pytestmark = pytest.mark.real
 
@@ -28,7 +28,7 @@ STALE = Sequence(
 
 def explore(tmp_path, *words):
     """A search as a process of its own."""
-    command = [sys.executable, "-m", "roadworthy.cli", "explore", f"--bundle={tmp_path / 'found'}", *words]
+    command = [sys.executable, "-m", "roadworthy.command.cli", "explore", f"--bundle={tmp_path / 'found'}", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as running:
         out, err = running.communicate(timeout=120)
     # Ledgers begin with the process that owns them; others' come and go.

@@ -14,24 +14,24 @@ from types import SimpleNamespace
 import docker
 import pytest
 
-from roadworthy import reaper
+from roadworthy.calls.evidence import Evidence
+from roadworthy.calls.toolbox import toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.engines.containers import SKELETON, Container
-from roadworthy.engines.roots import engine_image, engine_root
-from roadworthy.evidence import Evidence
-from roadworthy.layers import File, layer_tar, write_archive
-from roadworthy.ledger import Ledger
-from roadworthy.ledger import read as read_ledger
-from roadworthy.machines.guest import Guest, GuestFailed
-from roadworthy.machines.guest_host import GuestHost
-from roadworthy.machines.initramfs import busybox
-from roadworthy.machines.kernels import kernel, modules_image
-from roadworthy.machines.qemu import EMULATION, Disk, Hardware, probe
-from roadworthy.machines.toolbox_disk import toolbox_image
+from roadworthy.guests.guest import Guest, GuestFailed
+from roadworthy.guests.initramfs import busybox
+from roadworthy.guests.machine import GuestHost
+from roadworthy.guests.qemu import EMULATION, Disk, Hardware, probe
+from roadworthy.guests.toolbox_disk import toolbox_image
 from roadworthy.programs import ProgramFailed
-from roadworthy.reaper import start_time
-from roadworthy.site import Site
-from roadworthy.toolbox import toolbox
+from roadworthy.supplies.engine_roots import engine_image, engine_root
+from roadworthy.supplies.kernels import kernel, modules_image
+from roadworthy.trees.layers import File, layer_tar, write_archive
+from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ledger import Ledger
+from roadworthy.upkeep.ledger import read as read_ledger
+from roadworthy.upkeep.reaper import start_time
+from roadworthy.upkeep.site import Site
 
 pytestmark = [pytest.mark.real, pytest.mark.guest]
 
@@ -362,8 +362,8 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 import test_guest
-from roadworthy.ledger import Ledger
-from roadworthy.site import Site
+from roadworthy.upkeep.ledger import Ledger
+from roadworthy.upkeep.site import Site
 parts = test_guest.parts.__wrapped__()
 made = test_guest.power_on(Site(Ledger(Path(sys.argv[2]))), parts)
 made.ready()

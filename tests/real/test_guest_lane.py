@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from reports.bundle import read_bundle
 from roadworthy.programs import ENVIRONMENT
+from roadworthy.reports.bundle import read_bundle
 
 # Of all tests with guests this one is for every run; the others carry the marker `guest` and are for those who ask.
 pytestmark = pytest.mark.real

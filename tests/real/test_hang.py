@@ -2,11 +2,11 @@
 
 import pytest
 
-from reports.bundle import read_bundle
+from roadworthy.reports.bundle import read_bundle
 
 pytestmark = pytest.mark.real
 
-SHORT = "import roadworthy.process\nroadworthy.process.CALL_DEADLINE = 1.0\n"
+SHORT = "import roadworthy.calls.process\nroadworthy.process.CALL_DEADLINE = 1.0\n"
 
 
 def test_a_call_that_never_returns_is_a_hang_and_the_next_check_is_asked(start):

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from reports.bundle import read_bundle
 from roadworthy.measuring import guards
 from roadworthy.measuring.reanalysis import differences
 from roadworthy.programs import ENVIRONMENT
+from roadworthy.reports.bundle import read_bundle
 
 pytestmark = pytest.mark.real
 

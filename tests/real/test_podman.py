@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.bundle import read_bundle
 from roadworthy.programs import ENVIRONMENT
+from roadworthy.reports.bundle import read_bundle
 
 pytestmark = [
     pytest.mark.real,

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from reports.bundle import read_bundle
 from roadworthy.programs import ENVIRONMENT
+from roadworthy.reports.bundle import read_bundle
 
 pytestmark = [pytest.mark.real, pytest.mark.guest]
 

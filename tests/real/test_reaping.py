@@ -6,10 +6,10 @@ import textwrap
 
 import pytest
 
-from roadworthy import reaper
 from roadworthy.deadline import wait_until
-from roadworthy.ledger import Item
 from roadworthy.programs import run
+from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ledger import Item
 
 pytestmark = pytest.mark.real
 
@@ -52,7 +52,7 @@ def test_a_bind_mount_below_a_runs_directory_is_not_emptied(tmp_path):
         import subprocess
         from pathlib import Path
         from roadworthy import reaper
-        from roadworthy.ledger import DeadRun, Item
+        from roadworthy.upkeep.ledger import DeadRun, Item
 
         place = Path({str(tmp_path)!r})
         reaper.STATE = place

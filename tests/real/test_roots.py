@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from roadworthy.cache import Cache
 from roadworthy.deadline import wait_until
-from roadworthy.engines.roots import engine_image, engine_root
-from roadworthy.machines.initramfs import MODULES, Plan, busybox, initramfs
-from roadworthy.machines.kernels import kernel, modules_image
-from roadworthy.machines.modules import Modules
+from roadworthy.guests.initramfs import MODULES, Plan, busybox, initramfs
 from roadworthy.programs import run
+from roadworthy.supplies.cache import Cache
+from roadworthy.supplies.engine_roots import engine_image, engine_root
+from roadworthy.supplies.kernels import kernel, modules_image
+from roadworthy.supplies.modules import Modules
 
 pytestmark = [
     pytest.mark.real,
@@ -91,8 +91,8 @@ def test_an_initramfs_reads_back_with_cpio(linux, tmp_path):
 BUILD = """
 import sys
 from pathlib import Path
-from roadworthy.cache import Cache
-from roadworthy.engines.roots import engine_root
+from roadworthy.supplies.cache import Cache
+from roadworthy.supplies.engine_roots import engine_root
 
 engine_root("docker-20.10", Cache(Path(sys.argv[1])))
 """

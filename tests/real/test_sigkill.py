@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from roadworthy import reaper
 from roadworthy.deadline import wait_until
+from roadworthy.upkeep import reaper
 
 pytestmark = pytest.mark.real
 
@@ -61,7 +61,7 @@ def test_a_killed_run_leaves_nothing(start, moment, seed):
 
 def test_a_bundle_of_a_killed_run_is_incomplete_and_readable(start):
     """What was finished before the kill can be read, and the bundle says that it is not whole."""
-    from reports.bundle import read_bundle
+    from roadworthy.reports.bundle import read_bundle
 
     run = start(CHECKS, "-q")
     run.until(lambda: len(run.results()) > 3 and run.ledger())

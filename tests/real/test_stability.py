@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from reports.bundle import read_bundle
+from roadworthy.reports.bundle import read_bundle
 
 pytestmark = pytest.mark.real
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.bundle import read_bundle
+from roadworthy.reports.bundle import read_bundle
 
 pytestmark = pytest.mark.real
 

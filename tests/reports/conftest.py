@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import sample
 
-from reports.bundle import Bundle, read_bundle
+from roadworthy.reports.bundle import Bundle, read_bundle
 
 FLAGS = [
     "--headless",

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sample
 
-from reports.records import (
+from roadworthy.reports.records import (
     Arm,
     Benchmark,
     Call,

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import sample
 
-from reports.bundle import Bundle
-from reports.records import Benchmark, Count, LaneRecord
-from reports.series import Night, Series
+from roadworthy.reports.bundle import Bundle
+from roadworthy.reports.records import Benchmark, Count, LaneRecord
+from roadworthy.reports.series import Night, Series
 
 LANE = sample.LANES[1]
 BEGIN = datetime(2026, 1, 1, 2, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sample_checks import listed
 
-from reports.records import (
+from roadworthy.reports.records import (
     SCHEMA,
     Arm,
     Benchmark,

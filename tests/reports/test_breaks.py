@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.breaks import ALARM, LEAST_NIGHTS, breaks, change_points, noise_of, too_short
-from reports.changes import MAGNITUDE
+from roadworthy.reports.breaks import ALARM, LEAST_NIGHTS, breaks, change_points, noise_of, too_short
+from roadworthy.reports.changes import MAGNITUDE
 
 
 def said(*series):

@@ -15,8 +15,8 @@ import hostile
 import pytest
 import sample
 
-from reports.bundle import read_bundle
-from reports.page import write_page
+from roadworthy.reports.bundle import read_bundle
+from roadworthy.reports.page import write_page
 
 CELL = "cell:overlay2-ext4-docker20.10-linux6.1:rename/merged-directory"
 

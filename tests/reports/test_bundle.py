@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import sample
 
-from reports.bundle import BundleRefused, Limits, read_bundle
+from roadworthy.reports.bundle import BundleRefused, Limits, read_bundle
 
 LANE = sample.LANES[0]
 CHECK = sample.checks()[0]

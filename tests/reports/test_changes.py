@@ -13,11 +13,11 @@ import pytest
 import sample
 from click.testing import CliRunner
 
-from reports.bundle import BundleRefused
-from reports.changes import Difference, compare, corrections
-from reports.environment import differences, of_lane
-from reports.series import bundle_paths, series
-from roadworthy.cli import main
+from roadworthy.command.cli import main
+from roadworthy.reports.bundle import BundleRefused
+from roadworthy.reports.changes import Difference, compare, corrections
+from roadworthy.reports.environment import differences, of_lane
+from roadworthy.reports.series import bundle_paths, series
 
 
 def outcomes(before, after):

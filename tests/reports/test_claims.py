@@ -12,13 +12,13 @@ import pytest
 import sample
 from click.testing import CliRunner
 
-from reports.claims import KEPT, ClaimError, answer, answers, load
-from reports.costs import cost, findings
-from reports.matrix import build
-from reports.records import Sample
-from roadworthy.cli import main
+from roadworthy.command.cli import main
 from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
+from roadworthy.reports.claims import KEPT, ClaimError, answer, answers, load
+from roadworthy.reports.costs import cost, findings
+from roadworthy.reports.matrix import build
+from roadworthy.reports.records import Sample
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,8 +13,8 @@ import sample
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.curves import HEIGHT, WIDTH, Axis, chart, key
-from reports.records import Trend
+from roadworthy.reports.curves import HEIGHT, WIDTH, Axis, chart, key
+from roadworthy.reports.records import Trend
 
 
 def trend(place: int = 1, **more: object) -> Trend:

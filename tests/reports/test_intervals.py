@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import sample
 
-from reports.intervals import WIDTH, Scale, axis, plot
-from reports.records import Benchmark
+from roadworthy.reports.intervals import WIDTH, Scale, axis, plot
+from roadworthy.reports.records import Benchmark
 
 
 def record(ratio: float, low: float, high: float, verdict: str = "slower") -> Benchmark:

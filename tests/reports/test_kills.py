@@ -9,7 +9,7 @@ from pathlib import Path
 import hostile
 import pytest
 
-from reports.kills import KillsRefused, failing_by_themselves, kills_text, read_kills, teeth, write_kills
+from roadworthy.reports.kills import KillsRefused, failing_by_themselves, kills_text, read_kills, teeth, write_kills
 
 
 def mutant(name: str, **changed: object) -> dict[str, object]:

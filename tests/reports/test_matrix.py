@@ -10,9 +10,9 @@ import msgspec
 import pytest
 import sample
 
-from reports.bundle import Bundle, BundleRefused
-from reports.matrix import Matrix, build, differs, worst
-from reports.records import WORST_FIRST, Check, Lane, LaneRecord, Observation, Plan, Result, Verdict
+from roadworthy.reports.bundle import Bundle, BundleRefused
+from roadworthy.reports.matrix import Matrix, build, differs, worst
+from roadworthy.reports.records import WORST_FIRST, Check, Lane, LaneRecord, Observation, Plan, Result, Verdict
 
 NATIVE, OVERLAY = sample.LANES[0], sample.LANES[1]
 

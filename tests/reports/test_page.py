@@ -14,9 +14,9 @@ import msgspec
 import pytest
 import sample
 
-from reports.bundle import Bundle, read_bundle
-from reports.page import TEMPLATES, page_text, write_page
-from reports.records import MEANING, WORST_FIRST, Call, Result
+from roadworthy.reports.bundle import Bundle, read_bundle
+from roadworthy.reports.page import TEMPLATES, page_text, write_page
+from roadworthy.reports.records import MEANING, WORST_FIRST, Call, Result
 
 
 class Elements(HTMLParser):

@@ -12,13 +12,13 @@ import sample
 from click.testing import CliRunner
 from test_matrix import NATIVE, OVERLAY, bundle, result
 
-from reports.agreement import agreement
-from reports.bundle import BundleRefused, read_bundle
-from reports.matrix import build
-from reports.page import page_text
-from reports.records import Result, Verdict
-from reports.repeats import Tally, flaky, upper_bound
-from roadworthy.cli import main
+from roadworthy.command.cli import main
+from roadworthy.reports.agreement import agreement
+from roadworthy.reports.bundle import BundleRefused, read_bundle
+from roadworthy.reports.matrix import build
+from roadworthy.reports.page import page_text
+from roadworthy.reports.records import Result, Verdict
+from roadworthy.reports.repeats import Tally, flaky, upper_bound
 
 
 def rounds(*verdicts: Verdict, name: str = "a/one") -> list[Result]:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reports.text import anchor, counted, island, visible, web_link, with_links
+from roadworthy.reports.text import anchor, counted, island, visible, web_link, with_links
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.units import amount, brief, exact, number, per
+from roadworthy.reports.units import amount, brief, exact, number, per
 
 
 @pytest.mark.parametrize(

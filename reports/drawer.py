@@ -1,0 +1,130 @@
+"""The evidence behind the cells, as one JSON value that the page carries and its drawer shows.
+
+Evidence is bounded per cell: a page that holds every call of a stress check cannot be opened, and the bundle keeps it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from roadworthy.reports.matrix import Cell, Matrix
+from roadworthy.reports.records import MEANING, Call, Check, Deviation, Lane, Result
+from roadworthy.reports.text import anchor, visible, with_links
+
+#: Of a transcript, so many calls from its beginning and from its end are shown.
+FIRST_CALLS, LAST_CALLS = 40, 160
+#: Characters of one cell's transcript; the end is kept, because that is where a check breaks.
+TRANSCRIPT_LIMIT = 24_000
+CALL_LIMIT = 400
+KERNEL_LINES = 80
+OBSERVATIONS = 40
+
+
+def evidence(matrix: Matrix) -> dict[str, Any]:
+    """Return lanes, checks and cells as JSON values, every text in them made visible; cells are keyed `lane.check`."""
+    rows = matrix.rows
+    return {
+        "meaning": MEANING,
+        "lanes": [_lane(column.lane) for column in matrix.columns],
+        "checks": [_check(row.check) for row in rows],
+        "cells": {
+            f"{lane}.{check}": _cell(cell, matrix.columns[lane].lane)
+            for check, row in enumerate(rows)
+            for lane, cell in enumerate(row.cells)
+            if cell
+        },
+    }
+
+
+def rerun_command(lane: Lane, nodeid: str) -> str:
+    """Return the shell command that runs one check on one lane again."""
+    options = [("driver", lane.driver), ("backing", lane.backing)]
+    options += [("driver-opt", f"{key}={value}") for key, value in lane.options.items()]
+    words = [shlex.quote(f"--{name}={value}") for name, value in options]
+    return f"pytest {' '.join(words)} \\\n{shlex.quote(nodeid)}"
+
+
+def _lane(lane: Lane) -> dict[str, Any]:
+    return {"id": visible(lane.id), "driver": visible(lane.driver), "anchor": anchor("facts", lane.id)}
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "id": visible(check.id),
+        "family": visible(check.family),
+        "promise": visible(check.promise),
+        "provenance": visible(check.provenance),
+        "source": with_links(check.source),
+        "claim": visible(check.claim),
+        "place": visible(f"{check.file}:{check.line}"),
+    }
+
+
+def _cell(cell: Cell, lane: Lane) -> dict[str, Any]:
+    found: dict[str, Any] = {"verdict": cell.verdict, "run": visible(cell.run)}
+    if cell.reason:
+        found["reason"] = visible(cell.reason)
+    if cell.result:
+        found.update(_result(cell.result, lane))
+    if cell.planned > 1:
+        found["rounds"] = [["verdicts", str(cell.tally)], ["flake rate", cell.tally.sentence()]]
+        if cell.cut_short:
+            found["rounds"].append(["not reported", f"{cell.planned - cell.tally.rounds} of {cell.planned} rounds"])
+    return found
+
+
+def _result(result: Result, lane: Lane) -> dict[str, Any]:
+    calls, cut = _transcript(result.transcript)
+    found = {
+        "observations": [[visible(o.name), visible(o.value)] for o in result.observations[:OBSERVATIONS]],
+        "calls": calls,
+        # Calls that the run left out, then calls that only this page leaves out, and before which row they belong.
+        "omitted": result.omitted_calls,
+        "cut": cut,
+        "log": [visible(line, CALL_LIMIT) for line in result.kernel_log[-KERNEL_LINES:]],
+        "log_cut": max(0, len(result.kernel_log) - KERNEL_LINES),
+        "deviation": _deviation(result.deviation) if result.deviation else None,
+    }
+    shown = {name: value for name, value in found.items() if value}
+    return shown | {
+        "nodeid": visible(result.nodeid),
+        "rerun": visible(rerun_command(lane, result.nodeid)),
+        "seconds": round(result.seconds, 4),
+        "at": visible(result.at),
+    }
+
+
+def _transcript(transcript: Sequence[Call]) -> tuple[list[list[Any]], list[int]]:
+    """Return the calls to show, and [how many are cut, before which row] when some are."""
+    first = list(transcript[:FIRST_CALLS])
+    last = list(transcript[FIRST_CALLS:][-LAST_CALLS:])
+    room = TRANSCRIPT_LIMIT - sum(_size(call) for call in first[:FIRST_CALLS])
+    kept: list[Call] = []
+    for call in reversed(last):
+        room -= _size(call)
+        if room < 0:
+            break
+        kept.insert(0, call)
+    cut = len(transcript) - len(first) - len(kept)
+    return [_call(call) for call in [*first, *kept]], [cut, len(first)] if cut else []
+
+
+def _size(call: Call) -> int:
+    return min(len(call.call), CALL_LIMIT) + min(len(call.answer), CALL_LIMIT)
+
+
+def _call(call: Call) -> list[Any]:
+    shown = [visible(text, CALL_LIMIT) for text in (call.process, call.call, call.answer)]
+    return [*shown, int(call.failed), call.microseconds]
+
+
+def _deviation(deviation: Deviation) -> dict[str, Any]:
+    return {
+        "why": visible(deviation.why),
+        "source": with_links(deviation.source),
+        "when": visible(deviation.when),
+        "signature": visible(deviation.signature),
+        "place": visible(f"{deviation.file}:{deviation.line}"),
+    }

@@ -1,0 +1,279 @@
+"""The companion command, for what is not a test run: pages, leftovers, and what the suite knows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadworthy.command import shelf
+from roadworthy.command.bench import bench
+from roadworthy.command.explore import explore
+from roadworthy.command.mistakes import Amount, Commands, bundles_in
+from roadworthy.drivers import DRIVERS
+from roadworthy.engines.dockerd import installed_series
+from roadworthy.lane.lanes import LaneError, default_lanes, expand, machines_named, words
+from roadworthy.lane.matrix_file import matrix_lanes
+from roadworthy.machines.host import Host
+from roadworthy.nearest import hint
+from roadworthy.reports.agreement import agreement
+from roadworthy.reports.claims import Answered, answers
+from roadworthy.reports.claims import load as load_claims
+from roadworthy.reports.kills import KILLS_PAGE, KillsRefused, read_kills, write_kills
+from roadworthy.reports.matrix import build
+from roadworthy.reports.page import write_page
+from roadworthy.reports.text import counted, visible
+from roadworthy.supplies.apt import ACCEPT_EXPIRED
+from roadworthy.supplies.cache import Cache
+from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ledger import LEDGERS
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="roadworthy")
+def main() -> None:
+    """Roadworthy's companion command. The runs themselves are pytest's: pytest --driver=overlay2"""
+
+
+main.add_command(bench)
+main.add_command(explore)
+
+
+@main.command()
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("index.html"),
+    show_default=True,
+    help="The page to write.",
+)
+@click.option(
+    "--kills", type=click.Path(dir_okay=False, path_type=Path),
+    help="A kill matrix, as `make sensitivity` writes it: becomes kills.html beside the page, which links to it.",
+)  # fmt: skip
+def site(bundles: tuple[Path, ...], output: Path, kills: Path | None) -> None:
+    """Write one page from one or more run BUNDLES: directories with a bundle.jsonl, or directories of such."""
+    read = bundles_in(bundles)
+    try:
+        matrix = read_kills(kills) if kills else None
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if matrix:
+            write_kills(matrix, output.with_name(KILLS_PAGE))
+        write_page(read, output, KILLS_PAGE if matrix else "")
+    except KillsRefused as reason:
+        raise click.UsageError(str(reason)) from None
+    except ValueError as reason:
+        raise click.UsageError(f"these bundles do not go together: {reason}") from None
+    except OSError as reason:
+        raise click.UsageError(f"--output: {output} cannot be written: {reason.strerror}") from None
+    click.echo(f"{output}: {counted(len(read), 'bundle')}")
+
+
+@main.command()
+@click.argument("bundles", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def claims(bundles: tuple[Path, ...]) -> None:
+    """Print what was said of the drivers in 2016; with run BUNDLES, also what verdicts and numbers answer on each lane.
+
+    A claim as a whole holds, holds with conditions, or never held on the lanes that could tell; or it is undecided, as
+    intervals are too wide, or was not measured by these runs.
+    """
+    said = load_claims()
+    try:
+        matrix = build(bundles_in(bundles)) if bundles else None
+    except ValueError as reason:
+        raise click.UsageError(f"these bundles do not go together: {reason}") from None
+    for found in answers(said, matrix) if matrix else [Answered(claim, ()) for claim in said]:
+        click.echo(f"{found.claim.name}  {found.claim.says}")
+        if found.claim.note:
+            click.echo(f"     {found.claim.note}")
+        if found.claim.untested:
+            click.echo(f"     not tested: {found.claim.untested}")
+        elif matrix is None:
+            click.echo(f"     asked by {'; '.join(found.claim.asked_of)}")
+        else:
+            click.echo(f"     {found.overall}")
+        why = dict(found.why)
+        for word, lanes in found.lanes:
+            for lane in lanes:
+                click.echo(f"     {word}: {visible(lane)}")
+                for number in why.get(lane, ()):
+                    click.echo(f"       {visible(number)}")
+
+
+@main.command()
+@click.argument("first", type=click.Path(exists=True, path_type=Path))
+@click.argument("second", type=click.Path(exists=True, path_type=Path))
+def agree(first: Path, second: Path) -> None:
+    """Tell whether two run bundles have the same verdicts: FIRST and SECOND, directories with a bundle.jsonl.
+
+    For runs that must not differ, as one with --isolate and one without, or two random orders. Exit status 1 where a
+    verdict of a check that both asked on one lane differs, or where a run is incomplete.
+    """
+    read = [one for place in (first, second) for one in bundles_in([place])]
+    if len(read) != 2:
+        raise click.UsageError(f"two runs are compared, and these are {len(read)}: name the bundle of each")
+    found = agreement(*(build([bundle]) for bundle in read))
+    if not found.common:
+        raise click.UsageError(f"{first} and {second} have no check on a common lane: name runs of the same lanes")
+    for lane, check, before, after, why in found.apart:
+        click.echo(f"{lane}  {check}: {before} and {after}" + (f" ({why.splitlines()[0]})" if why else ""))
+    alone = found.first_alone + found.second_alone
+    click.echo(f"{found.common} common cells, {len(found.apart)} differ" + (f"; {alone} in one run only" * bool(alone)))
+    if found.apart or any(bundle.troubles for bundle in read):
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only list what dead runs left.")
+@click.option("--kept", is_flag=True, help="Also remove what runs with --keep left for inspection.")
+def reap(dry_run: bool, kept: bool) -> None:
+    """List and remove what dead runs left: daemons, loop devices, image files, control groups, directories.
+
+    Works from the ledgers of the runs, by identity. Runs that are still alive are not touched.
+    """
+    if os.geteuid() != 0:
+        raise click.ClickException("reaping takes root, as the runs did: run it as root, or with sudo")
+    dead = reaper.dead_runs() if LEDGERS.is_dir() else []
+    for run in dead:
+        note = " (kept for inspection; --kept removes it)" if run.kept and not kept else ""
+        click.echo(f"run {run.run}: {len(run.items)} entries{note}")
+        for item in run.items:
+            click.echo(f"  {item.kind} {reaper.describe(item)}")
+    if not dead:
+        click.echo("no dead run left anything")
+    if dry_run:
+        return
+    left = 0
+    for done in reaper.reap(kept=kept):
+        click.echo(f"run {done.run}: removed {len(done.removed)} things that were still there")
+        for sentence in done.left:
+            click.echo(f"  not removed: {sentence}")
+        left += len(done.left)
+    if left:
+        raise click.ClickException(f"{left} things would not go; their ledgers are kept, try again later")
+
+
+@main.command()
+def drivers() -> None:
+    """List the storage drivers, the backings they take, and what this host lacks for them."""
+    from roadworthy.lane.stand import lacking, requirements
+
+    host, installed = Host(), f"docker{installed_series()}"
+    width = max(map(len, DRIVERS))
+    for driver in DRIVERS.values():
+        with_engines = default_lanes(driver, installed, host.kernel)
+        lane = next(lane for lane in with_engines if not lacking(lane))
+        needs, said = requirements(lane, host), "runs here"
+        if lane.root:  # an engine root brings all programs
+            kernel = [need for need in driver.requirements(host) if not need.host]
+            needs = iter([*kernel, host.privilege(), host.command("mmdebstrap", "mmdebstrap")])
+            said = f"runs here, with --engine={lane.root}"
+        unmet = next((need.reason for need in needs if not need.met), "")
+        click.echo(f"{driver.name:<{width}}  {', '.join(driver.backings):<24} {unmet or said}")
+        click.echo(f"{'':<{width}}  {(driver.__doc__ or '').strip().splitlines()[0]}")
+
+
+def several(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
+    return click.option(name, multiple=True, metavar=metavar, help=said)
+
+
+@main.command()
+@several("--driver", "NAME[,NAME]", "Storage drivers; every option here means what it means to pytest.")
+@several("--backing", "NAME[,NAME]", "File systems under the data root.")
+@several("--engine", "NAME[,NAME]", "Engines.")
+@several("--kernel", "SERIES|PATH", "Kernels.")
+@several("--driver-opt", "KEY=VALUE", "Storage options of the daemon.")
+@several("--kernel-opt", "MODULE.PARAMETER=VALUE", "Module parameters of kernels that boot.")
+@click.option("--matrix", metavar="FILE", help="A matrix file, in place of all the others.")
+@click.option("--json", "as_json", is_flag=True, help="As the matrix of a CI system: one job a lane, with its words.")
+def lanes(matrix: str | None, as_json: bool, **axes: tuple[str, ...]) -> None:
+    """Print the lanes that options or a matrix file mean, without running anything."""
+    engine, kernel = f"docker{installed_series()}", Host().kernel
+    given = next((name.replace("_", "-") for name, value in axes.items() if value), None)
+    if matrix and given:
+        raise click.UsageError(f"--matrix names the lanes; leave out --{given}")
+    if not matrix and not words(axes["driver"]):
+        raise click.UsageError("name a storage driver, as in --driver=overlay2, or a file with --matrix")
+    try:
+        if matrix:
+            found = matrix_lanes(Path(matrix), engine, kernel)
+        else:
+            machines = machines_named(axes["engine"], axes["kernel"], engine, kernel, axes["kernel_opt"])
+            found = expand(axes["driver"], axes["backing"], axes["driver_opt"], machines)
+    except LaneError as reason:
+        raise click.UsageError(str(reason)) from None
+    if as_json:
+        jobs = [{"lane": lane.id, "arguments": " ".join(lane.words())} for lane in found]
+        click.echo(json.dumps({"include": jobs}, indent=2))
+        return
+    for lane in found:
+        click.echo(lane.id)
+
+
+@main.command()
+@click.option("--look", is_flag=True, help="Also ask the package sources which release they carry now.")
+@click.option("--make", multiple=True, metavar="SERIES", help="Fetch this kernel into the cache; may be repeated.")
+@click.option(
+    ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."
+)
+def kernels(look: bool, make: tuple[str, ...], accept_expired: bool) -> None:
+    """List the kernels that --kernel takes by name, and which are in the cache."""
+    shelf.make(shelf.make_kernel, make, accept_expired)
+    for line in shelf.kernel_lines(Cache(), look, accept_expired):
+        click.echo(line)
+
+
+@main.command()
+@click.option("--make", multiple=True, metavar="NAME", help="Make this engine root, and its image; may be repeated.")
+@click.option(
+    ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."
+)
+def engines(make: tuple[str, ...], accept_expired: bool) -> None:
+    """List the engine roots that --engine takes, and which are in the cache."""
+    shelf.make(shelf.make_engine, make, accept_expired)
+    for line in shelf.engine_lines(Cache()):
+        click.echo(line)
+
+
+@main.group()
+def cache() -> None:
+    """What is kept outside the checkout because it takes long to make: engine roots, kernels, their images."""
+
+
+@cache.command(name="list")
+def list_cache() -> None:
+    """List what is in the cache, with size and last use."""
+    for line in shelf.cache_lines(Cache()):
+        click.echo(line)
+
+
+@cache.command()
+@click.option("--older-than", metavar="DAYS", type=Amount(min=0), help="What was not used for so many days.")
+@click.option("--all", "everything", is_flag=True, help="Everything that is not in use.")
+@click.argument("kind", required=False)
+def prune(older_than: float | None, everything: bool, kind: str | None) -> None:
+    """Remove entries of the cache, all or of one KIND; without options only what killed builds left."""
+    store = Cache()
+    if everything and older_than is not None:
+        raise click.UsageError("--all and --older-than exclude each other")
+    if kind is not None and kind not in store.kinds():
+        others = hint(kind, store.kinds()) if store.kinds() else ", which is empty"
+        raise click.UsageError(f"no kind {kind!r} in the cache{others}")
+    kept = 0
+    freed = 0
+    for pruned in store.prune(kind, 0.0 if everything else older_than * 86400 if older_than is not None else None):
+        kept += bool(pruned.kept)
+        freed += 0 if pruned.kept else pruned.size
+        click.echo(
+            f"{'kept' if pruned.kept else 'removed'} {pruned.path}" + (f": {pruned.kept}" if pruned.kept else "")
+        )
+    click.echo(f"{shelf.megabytes(freed)} freed" + (f", {kept} things kept" if kept else ""))
+
+
+if __name__ == "__main__":
+    main()

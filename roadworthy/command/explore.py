@@ -1,0 +1,114 @@
+"""The command `roadworthy explore`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadworthy.command.mistakes import Amount
+from roadworthy.engines.dockerd import installed_series
+from roadworthy.explorer.operations import PROCESSES, Sequence, sequence_from_json
+from roadworthy.lane.lanes import Lane, LaneError, expand, machines_named
+from roadworthy.machines.host import Host
+from roadworthy.supplies.apt import ACCEPT_EXPIRED
+
+
+def axis(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
+    return click.option(name, multiple=True, metavar=metavar, help=said)
+
+
+@click.command()
+@axis("--driver", "NAME", "The storage driver; this and the next options mean what they mean to pytest.")
+@axis("--backing", "NAME", "The file system under the data root.")
+@axis("--engine", "NAME", "The engine.")
+@axis("--kernel", "SERIES|PATH", "The kernel.")
+@axis("--driver-opt", "KEY=VALUE", "A storage option of the daemon; repeatable.")
+@axis("--kernel-opt", "MODULE.PARAMETER=VALUE", "A module parameter of a kernel that boots; repeatable.")
+@click.option(
+    ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."
+)
+@click.option(
+    "--minutes", type=Amount(min=0, min_open=True), default=5.0, show_default=True, help="How long to search."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="The number to draw from; the same one draws the same sequences."
+)
+@click.option(
+    "--processes", type=click.IntRange(1, len(PROCESSES)), default=len(PROCESSES), show_default=True,
+    help="The most processes of a sequence: root's, another of root's, an ordinary user's.",
+)  # fmt: skip
+@click.option(
+    "--bundle", type=click.Path(file_okay=False, path_type=Path),
+    help="A new directory for explorer.jsonl and the findings' checks and reproducers. Default: bundles/explore-RUN.",
+)  # fmt: skip
+@click.option(
+    "--replay", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Do not search: run the sequences of this explorer.jsonl once, and print what differs.",
+)  # fmt: skip
+def explore(
+    accept_expired: bool, minutes: float, seed: int | None, processes: int, bundle: Path | None, replay: Path | None,
+    **axes: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Search a storage driver for what no check names.
+
+    Random sequences of system calls by one to three processes run step by step on a tree of an image and on the same
+    tree on a plain volume, in one container. Answers, data, attributes, listings and the trees at the end are compared.
+    What differs is named by the recorded deviation that it is; what none records is shrunk to the shortest sequence
+    that shows it, and printed as a check and as a reproducer in shell or C.
+
+    With --driver=native both trees lie on the volume, and nothing may differ.
+
+    Exit status: 0 when everything that differed is recorded, 1 for a new divergence, 3 for trouble that is not the
+    driver's, 4 for a mistake on the command line.
+    """
+    lane = lane_named(axes)
+    replayed = sequences_of(replay) if replay else []
+    if bundle is not None and bundle.is_dir() and any(bundle.iterdir()):
+        raise click.UsageError(f"--bundle: {bundle} is not empty; name a new directory")
+    from roadworthy.explorer.search import searched
+
+    directory = bundle or Path("bundles") / f"explore-{time.strftime('%Y%m%d-%H%M%S')}"
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    code = searched(lane, accept_expired, directory, seed, processes, minutes * 60, replayed)
+    if code:
+        raise SystemExit(code)
+
+
+def lane_named(axes: Mapping[str, tuple[str, ...]]) -> Lane:
+    """The one lane that the options name. Raises UsageError."""
+    axes = defaultdict(tuple, axes)
+    if not axes["driver"]:
+        raise click.UsageError("name a storage driver, as in --driver=overlay2")
+    try:
+        machines = machines_named(
+            axes["engine"], axes["kernel"], f"docker{installed_series()}", Host().kernel, axes["kernel_opt"]
+        )
+        lanes = expand(axes["driver"], axes["backing"], axes["driver_opt"], machines)
+    except LaneError as reason:
+        raise click.UsageError(str(reason)) from None
+    if len(lanes) != 1:
+        named = ", ".join(lane.id for lane in lanes)
+        raise click.UsageError(f"this is done on one lane, and these are {len(lanes)}: {named}")
+    return lanes[0]
+
+
+def sequences_of(path: Path) -> list[Sequence]:
+    """The sequences of the findings in an explorer.jsonl. Raises UsageError."""
+    found = []
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        try:
+            record = json.loads(line)
+            if isinstance(record, dict) and "sequence" in record:
+                found.append(sequence_from_json(record["sequence"]))
+        except ValueError as reason:
+            raise click.UsageError(f"--replay: {path}:{number}: {reason}") from None
+    if not found:
+        raise click.UsageError(f"--replay: {path} holds no sequence; an explorer.jsonl of a search with findings does")
+    return found

@@ -1,0 +1,145 @@
+"""How a check declares itself: its id, the trees it finds, what it needs.
+
+@check("rename/lower-file", claim="S49", source="POSIX.1-2017, rename()")
+@lower(old=b"data")
+def test_rename_of_a_file_from_the_image(fs): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import pytest
+
+from roadworthy.declaring.features import Feature
+from roadworthy.trees.layers import Entry, Tree, beneath, entry
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+#: Where the object under test comes from. `lower-deep` is an older layer, under one that does not touch it.
+Provenance = Literal["lower", "lower-deep", "upper", "copied-up", "volume"]
+#: What lies above a deep object, so that there is a layer which does not touch it.
+ABOVE: Mapping[str, Entry] = {".above": entry(b"")}
+PROVENANCES: tuple[Provenance, ...] = ("lower", "lower-deep", "upper", "copied-up", "volume")
+
+
+def check(
+    identity: str, *, claim: str = "", source: str = "", provenance: Provenance | tuple[Provenance, ...] = (),
+    control: bool = False,
+) -> Callable[[Function], Function]:  # fmt: skip
+    """Make a test function a check.
+
+    `identity` is `family/behaviour`, stable for ever. `claim` names a sentence of the article, `source` where the
+    promise is written down. Of several provenances the check runs once each, with the provenance in its id.
+    A `control` asks what no storage driver has a hand in: where it does not pass, the run says nothing of drivers.
+    """
+    several = (provenance,) if isinstance(provenance, str) else tuple(provenance)
+    return pytest.mark.check(identity, claim=claim, source=source, provenances=several, control=control)
+
+
+def lower(tree: Tree | None = None, /, **entries: Entry | bytes) -> Callable[[Function], Function]:
+    """The tree that the check finds in its directory, in the image. Paths that are no identifiers go into a mapping."""
+    return pytest.mark.layers({**(tree or {}), **entries})
+
+
+def layers(*trees: Tree) -> Callable[[Function], Function]:
+    """Several layers of the image, the lowest first."""
+    return pytest.mark.layers(*trees)
+
+
+def needs(feature: Feature) -> Callable[[Function], Function]:
+    """The check is `unsupported` on a driver without this feature."""
+    return pytest.mark.needs(feature)
+
+
+def capabilities(*names: str) -> Callable[[Function], Function]:
+    """Capabilities that the check's container has beyond Docker's default ones, without `CAP_`."""
+    return pytest.mark.capabilities(*names)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a collected item declared. `slug` names its directory; `trees` are its layers, the lowest first."""
+
+    identity: str
+    family: str
+    promise: str
+    claim: str
+    source: str
+    provenance: Provenance
+    slug: str
+    trees: tuple[Mapping[str, Entry], ...] = ()
+    feature: Feature = Feature.NONE
+    capabilities: frozenset[str] = field(default_factory=frozenset)
+    control: bool = False
+
+    def volume_trees(self) -> list[dict[str, Entry]]:
+        """The same for a place without layers; what a container makes for itself is not among them."""
+        trees = () if self.provenance == "upper" else self.trees
+        place = f"c/{self.slug}"
+        return [beneath(place, {}), *(beneath(place, tree) for tree in trees)]
+
+    def image_trees(self) -> list[dict[str, Entry]]:
+        """The trees below the check's directory, as the image has to carry them."""
+        place = f"c/{self.slug}"
+        if self.provenance in ("upper", "volume"):
+            return [beneath(place, {})]
+        moved = [beneath(place, tree) for tree in self.trees] or [beneath(place, {})]
+        # A deep object lies under a layer that has the same directory and does not touch the object.
+        return [*moved, beneath(place, ABOVE)] if self.provenance == "lower-deep" else moved
+
+
+def declared(item: pytest.Item) -> Declared | None:
+    """What `item` declares, or None where it is no check."""
+    mark = item.get_closest_marker("check")
+    if mark is None:
+        return None
+    identity: str = mark.args[0]
+    provenances: tuple[Provenance, ...] = mark.kwargs["provenances"]
+    trees = item.get_closest_marker("layers")
+    callspec = getattr(item, "callspec", None)
+    parameters = dict(callspec.params) if callspec else {}
+    cases = case_ids(item)
+    found = tuple({path: entry(value) for path, value in tree.items()} for tree in (trees.args if trees else ()))
+    feature = Feature.NONE
+    for need in item.iter_markers("needs"):
+        feature |= need.args[0]
+    capability = item.get_closest_marker("capabilities")
+    whole = f"{identity}[{'-'.join(cases)}]" if cases else identity
+    return Declared(
+        identity=whole,
+        family=identity.partition("/")[0],
+        promise=" ".join((getattr(item, "function", None).__doc__ or "").split()),
+        claim=mark.kwargs["claim"],
+        source=mark.kwargs["source"],
+        provenance=parameters.get("provenance") or (provenances[0] if provenances else "lower" if found else "upper"),
+        slug=whole.replace("/", ".").replace("[", ".").replace("]", ""),
+        trees=found,
+        feature=feature,
+        capabilities=frozenset(capability.args if capability else ()),
+        control=mark.kwargs.get("control", False),
+    )
+
+
+def case_ids(item: pytest.Item) -> list[str]:
+    """The ids of the item's parameters, without the lane's."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return []
+    lane = callspec.params.get("lane")
+    ids = list(callspec._idlist)
+    ours = {lane.id if lane is not None else None, round_name(item)}
+    return [word for word in ids if word not in ours]
+
+
+def round_of(item: pytest.Item) -> int:
+    """Which asking of its check an item is, counted from 1."""
+    callspec = getattr(item, "callspec", None)
+    return int(callspec.params.get("round", 1)) if callspec else 1
+
+
+def round_name(item: pytest.Item) -> str:
+    """The word of an item's id that tells its round, or nothing where checks are asked once."""
+    callspec = getattr(item, "callspec", None)
+    return f"round{callspec.params['round']}" if callspec and "round" in callspec.params else ""

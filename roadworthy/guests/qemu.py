@@ -1,0 +1,211 @@
+"""QEMU's command line for one guest, and whether this host's KVM really runs one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from roadworthy.guests.ticks import kilohertz
+from roadworthy.programs import ENVIRONMENT
+from roadworthy.supplies.kernels import Kernel
+
+PROGRAM = "qemu-system-x86_64"
+PACKAGE = "qemu-system-x86"
+#: The user-mode network's guest, and the port that the inner relay listens on; both known to nobody outside.
+ADDRESS = "10.0.2.15"
+PORT = 2375
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """How the guest's processor is run. `reason` says why it is not KVM, for the header of a run."""
+
+    name: str
+    reason: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        return (
+            ["-accel", "kvm", "-cpu", "host"] if self.name == "kvm" else ["-accel", "tcg,thread=multi", "-cpu", "max"]
+        )
+
+
+EMULATION = Accelerator("tcg")
+#: A kernel without a root file system ends so, and `panic=-1` then ends QEMU: a boot from power-on to the last step.
+BOOTED = "not syncing: VFS: Unable to mount root fs"
+
+
+@cache
+def accelerator(kernel: Path) -> Accelerator:
+    """KVM where `kernel` really boots under it, TCG otherwise.
+
+    A device node proves nothing, and neither does an instruction: nested KVM can run firmware and then stall.
+    """
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return Accelerator("tcg", "/dev/kvm is missing or closed to this user")
+    trouble = probe(kernel, Accelerator("kvm"))
+    return Accelerator("tcg", f"KVM does not boot {kernel.name}: {trouble}") if trouble else Accelerator("kvm")
+
+
+def probe(kernel: Path, accel: Accelerator, seconds: float = 15.0) -> str:
+    """Boot a kernel without any root: an empty string where it came to miss it, or what went wrong."""
+    argv = [
+        PROGRAM, "-nodefaults", "-no-user-config", "-machine", "pc", *accel.words, "-m", "512", "-display", "none",
+        "-no-reboot", "-serial", "stdio", "-kernel", str(kernel), "-append", "console=ttyS0 panic=-1",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=seconds, env=ENVIRONMENT, check=False
+        )
+    except FileNotFoundError:
+        return f"needs {PROGRAM}: apt-get install {PACKAGE}"
+    except subprocess.TimeoutExpired as stalled:
+        last = (stalled.stdout or b"").decode(errors="replace").strip().splitlines()[-1:]
+        return f"it stalled for {seconds:g} s" + "".join(f" after {line.strip()!r}" for line in last)
+    if BOOTED in done.stdout.decode(errors="replace"):
+        return ""
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return said[0] if said else f"{PROGRAM} ended with {done.returncode}"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk by its serial number, at most 20 bytes. It is an image that is only read, or one of `size` bytes that is
+
+    made fresh for one guest and thrown away with it.
+    """
+
+    serial: str
+    path: Path
+    size: int = 0
+
+    @property
+    def fresh(self) -> bool:
+        return self.size > 0
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a guest is made of.
+
+    `disks` are by their serials: `root` is the engine's root, `modules` the kernel's (may be missing where all is built
+    in), any others are the caller's. `memory` is in bytes.
+    """
+
+    kernel: Kernel
+    busybox: Path
+    disks: tuple[Disk, ...]
+    memory: int = 2048 * MIB
+    processors: int = 2
+    #: More words for the kernel's command line, as `overlay.redirect_dir=on`.
+    command_line: tuple[str, ...] = ()
+    #: Which control groups the guest's init mounts: `v2` or `v1`.
+    cgroups: Literal["v2", "v1"] = "v2"
+    #: How the root can be written: see the initramfs's plan. `disk` lets QEMU keep the changes, and throw them away.
+    writable: Literal["overlay", "disk"] = "overlay"
+
+    @property
+    def fresh(self) -> tuple[Disk, ...]:
+        return tuple(disk for disk in self.disks if disk.fresh)
+
+
+#: The console has all but debugging: measured, its 26 KB cost a boot nothing, and it is all there is of one that hangs.
+#: Without AppArmor, because an engine that finds it wants its parser too, which an engine root need not have.
+KERNEL_WORDS = (
+    "console=ttyS0", "loglevel=7", "panic=-1", "oops=panic", "net.ifnames=0", "random.trust_cpu=on",
+    "sysrq_always_enabled", "apparmor=0",
+)  # fmt: skip
+#: Emulation stalls when its host is busy; a stall that is the host's must not look like the kernel's. Mitigations
+#: against speculation cost a third of the boot and protect nobody here.
+EMULATED_WORDS = ("mitigations=off", "nokaslr", "rcupdate.rcu_cpu_stall_timeout=120")
+
+
+def command_line(hardware: Hardware, accel: Accelerator) -> str:
+    """The kernel's command line."""
+    words = [*KERNEL_WORDS, *hardware.command_line]
+    if accel.name == "tcg":
+        words += [*EMULATED_WORDS, *([f"tsc_early_khz={kilohertz()}", "tsc=reliable"] if kilohertz() else [])]
+    return " ".join(words)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a guest's sockets and logs lie: a directory that only its user may enter."""
+
+    directory: Path
+
+    @property
+    def console(self) -> Path:
+        return self.directory / "console"
+
+    @property
+    def pulse(self) -> Path:
+        return self.directory / "pulse"
+
+    @property
+    def agent(self) -> Path:
+        return self.directory / "a"
+
+    @property
+    def control(self) -> Path:
+        return self.directory / "q"
+
+    @property
+    def initramfs(self) -> Path:
+        return self.directory / "initramfs"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "qemu.log"
+
+
+def arguments(hardware: Hardware, files: Files, accel: Accelerator) -> list[str]:
+    """The whole argument list.
+
+    The network is QEMU's own and restricted: the guest reaches nothing, and only the capsule's own network namespace
+    reaches the one port that is forwarded into it.
+    """
+    forward = f"hostfwd=tcp:127.0.0.1:{PORT}-{ADDRESS}:{PORT}"
+    return [
+        PROGRAM, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "pc", *accel.words,
+        "-smp", str(hardware.processors), "-m", f"{hardware.memory // MIB}M", "-rtc", "base=utc",
+        "-kernel", str(hardware.kernel.image), "-initrd", str(files.initramfs),
+        "-append", command_line(hardware, accel),
+        "-serial", f"file:{files.console}",
+        "-qmp", f"unix:{files.control},server=on,wait=off",
+        "-device", "virtio-serial-pci",
+        "-chardev", f"socket,id=agent,path={files.agent},server=on,wait=off",
+        "-device", "virtserialport,chardev=agent,name=roadworthy.calls.agent",
+        "-chardev", f"file,id=pulse,path={files.pulse}",
+        "-device", "virtserialport,chardev=pulse,name=roadworthy.pulse",
+        "-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy",
+        # Without `panic=none` QEMU leaves at the device's word, before the kernel has flushed its last lines.
+        "-device", "pvpanic", "-action", "panic=none",
+        "-netdev", f"user,id=net,restrict=on,ipv6=off,{forward}", "-device", "virtio-net-pci,netdev=net,romfile=",
+        *[word for disk in hardware.disks for word in disk_arguments(disk, hardware.writable == "disk")],
+    ]  # fmt: skip
+
+
+def disk_arguments(disk: Disk, root_is_written: bool = False) -> list[str]:
+    """One virtio block device. A fresh disk need not outlive its guest, so flushes end in the page cache.
+
+    The guest still sends them, and its counters still count them; only the host does not wait for its own disk.
+    """
+    held = "cache=unsafe,discard=unmap" if disk.fresh else "readonly=on"
+    if disk.serial == "root" and root_is_written:
+        held = "snapshot=on"
+    serial = escaped(disk.serial)
+    return [
+        "-drive", f"if=none,id=disk-{serial},format=raw,file={escaped(str(disk.path))},{held}",
+        "-device", f"virtio-blk-pci,drive=disk-{serial},serial={serial}",
+    ]  # fmt: skip
+
+
+def escaped(value: str) -> str:
+    """A value inside an option of QEMU, which ends at a comma unless it is doubled."""
+    return value.replace(",", ",,")

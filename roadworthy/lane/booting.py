@@ -1,0 +1,107 @@
+"""From what a lane says about its engine and its kernel to the machine that it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from roadworthy.calls.toolbox import toolbox
+from roadworthy.guests.capsule import TOOLBOX
+from roadworthy.guests.guest import Guest, GuestFailed
+from roadworthy.guests.initramfs import busybox
+from roadworthy.guests.machine import GuestHost
+from roadworthy.guests.qemu import PACKAGE, PROGRAM, Disk, Hardware
+from roadworthy.guests.room import processors, room
+from roadworthy.guests.toolbox_disk import toolbox_image
+from roadworthy.machines.backing import GIB
+from roadworthy.machines.host import Host
+from roadworthy.machines.rooted import RootedHost
+from roadworthy.reasons import Precondition
+from roadworthy.supplies.cache import Stage
+from roadworthy.supplies.engine_roots import engine_image, engine_root
+from roadworthy.supplies.kernels import kernel, modules_image
+from roadworthy.supplies.zfs_module import with_zfs
+from roadworthy.upkeep.site import Site
+
+#: Fresh disks of a guest, holes at first: one or two for the lane's daemon, the others for daemons that checks start.
+DATA_DISKS = 6
+DISK_SIZE = 8 * GIB
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a lane asks of its machine. `root` is an engine root's name, empty for the host's own engine; `kernel` is
+
+    `host`, a series or a path; `zfs` says that its backing is made of that.
+    """
+
+    root: str
+    kernel: str
+    zfs: bool = False
+    command_line: tuple[str, ...] = ()
+
+
+@contextmanager
+def machine(wanted: Wanted, site: Site, stage: Stage, accept_expired: bool = False) -> Iterator[Host]:
+    """The machine, for as long as the block runs: this host, this host with an engine root, or a booted guest."""
+    if wanted.kernel == "host" and not wanted.root:
+        yield Host()
+        return
+    host = Host()
+    for need in (host.privilege(), host.command("mmdebstrap", "mmdebstrap"), host.command("depmod", "kmod")):
+        if not need.met:
+            raise Precondition(need.reason)
+    with ExitStack() as held:
+        name = f"{wanted.root}+zfs" if wanted.zfs else wanted.root
+        with stage(f"making the engine root {name}"):
+            root = engine_root(name, accept_expired=accept_expired, stage=stage)
+        held.enter_context(root.entry.held())
+        if wanted.kernel == "host":
+            yield RootedHost(root)
+            return
+        need = host.command(PROGRAM, PACKAGE)
+        if not need.met:
+            raise Precondition(need.reason)
+        with stage(f"fetching the kernel {wanted.kernel}"):
+            found = kernel(wanted.kernel, accept_expired=accept_expired, stage=stage)
+            if wanted.zfs:
+                found = with_zfs(found, accept_expired=accept_expired, stage=stage)
+            modules = modules_image(found, stage=stage)
+            shell = busybox(accept_expired=accept_expired, stage=stage)
+        with stage("making the disks of the guest"):
+            image = engine_image(root, stage=stage)
+            tools = toolbox_image(toolbox())
+        held.enter_context(image.held())
+        disks = [Disk("root", image.path / "root.ext4"), Disk("toolbox", tools)]
+        if modules is not None:
+            held.enter_context(modules.held())
+            disks.append(Disk("modules", modules.path / "modules.ext4"))
+        hardware = Hardware(found, shell, tuple(disks), processors=processors(), command_line=wanted.command_line)
+        with stage("waiting for room for another virtual machine"):
+            held.enter_context(room(hardware.memory))
+        with stage(f"booting Linux {found.release}"):
+            guest = booted(site, hardware, stage)
+        held.callback(guest.close)
+        guest.mount_image("toolbox", TOOLBOX)
+        yield GuestHost(guest)
+
+
+def booted(site: Site, hardware: Hardware, stage: Stage) -> Guest:
+    """A guest that is up, with fresh disks. A boot that fails is tried once more: emulated ones do, on a busy host."""
+    try:
+        return power_on(site, hardware)
+    except GuestFailed as reason:
+        with stage(f"booting again, as the first boot failed ({reason})"):
+            return power_on(site, hardware)
+
+
+def power_on(site: Site, hardware: Hardware) -> Guest:
+    path, runtime = site.next()
+    fresh = tuple(Disk(f"data{n}", path.with_suffix(f".{n}.img"), DISK_SIZE) for n in range(DATA_DISKS))
+    guest = Guest(site.ledger, runtime, replace(hardware, disks=(*hardware.disks, *fresh)), keep=site.keep)
+    try:
+        return guest.ready()
+    except BaseException:
+        guest.close()
+        raise

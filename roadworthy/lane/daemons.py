@@ -1,0 +1,84 @@
+"""Daemons of a check's own, with any driver on any backing: running for a block, or only tried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from roadworthy.drivers import DRIVERS, Driver
+from roadworthy.engines import engine_kind
+from roadworthy.engines.engine import Engine, EngineFailed
+from roadworthy.lane.lanes import Lane
+from roadworthy.lane.stand import daemon, refuse_unmet
+from roadworthy.machines.backing import GIB
+from roadworthy.machines.host import Host
+from roadworthy.reasons import Unsupported
+from roadworthy.upkeep.site import Site
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a daemon that was told to use a driver on a backing.
+
+    It runs `driver` on the file system `backing`; or both are empty, and it refused with these `words`.
+    """
+
+    driver: str
+    backing: str
+    words: str = ""
+
+    def __str__(self) -> str:
+        return f"runs {self.driver} on {self.backing}" if self.driver else f"refuses: {self.words or 'without a word'}"
+
+
+class Daemons:
+    """What the fixture `daemons` gives."""
+
+    def __init__(self, site: Callable[[], Site], lane: Lane, machine: Host, tried: dict[Any, Outcome]) -> None:
+        self._site = site
+        self._lane = lane
+        self._machine = machine
+        self._kind = engine_kind(lane.engine)
+        self._tried = tried
+
+    @contextmanager
+    def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Engine]:
+        """A daemon, for as long as the block runs."""
+        driver = DRIVERS[driver_name]
+        settings["size"] = GIB
+        with daemon(self._site(), self._machine, self._kind, driver, backing_name, **settings) as (_, _, engine):
+            yield engine
+
+    def attempt(self, driver: Driver, backing_name: str, options: Sequence[str] = ()) -> Outcome:
+        """Start a daemon and end it again. What a run has tried once it does not try again."""
+        refuse_unmet(Lane(driver, backing_name, self._lane.engine, self._lane.kernel), self._machine)
+        key = self._lane.engine, self._lane.kernel, driver.name, backing_name, tuple(options)
+        if key not in self._tried:
+            self._tried[key] = self._outcome(driver, backing_name, options)
+        return self._tried[key]
+
+    def documented(self, driver: Driver, backing_name: str) -> Outcome:
+        """The same, `unsupported` where the driver does not claim to run on this backing."""
+        if backing_name not in driver.backings:
+            raise Unsupported(f"{driver.name} is for {', '.join(driver.backings)}")
+        return self.attempt(driver, backing_name)
+
+    def _outcome(self, driver: Driver, backing_name: str, options: Sequence[str]) -> Outcome:
+        try:
+            with daemon(
+                self._site(), self._machine, self._kind, driver, backing_name, options, size=GIB
+            ) as (_, backing, engine):  # fmt: skip
+                return Outcome(str(engine.info()["Driver"]), backing.file_system(engine.directory))
+        except EngineFailed as refusal:
+            return Outcome("", "", reason(str(refusal)))
+
+
+def reason(said: str) -> str:
+    """What a daemon's last log lines say of why it does not start, without the log's dress."""
+    told = [re.sub(r'.*msg="((?:[^"\\]|\\.)*)".*', r"\1", line) for line in said.split(": ", 1)[-1].split(" / ")]
+    plain = [re.sub(r"^failed to start daemon: (error initializing graphdriver: )?", "", line)
+             for line in told if "grpc:" not in line]  # fmt: skip
+    return "; ".join(dict.fromkeys(plain))

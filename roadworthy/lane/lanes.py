@@ -1,0 +1,218 @@
+"""What a column of the matrix is: driver, driver options, backing, engine, kernel; how it is named and expanded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from roadworthy.drivers import DRIVERS, Driver
+from roadworthy.engines import engine_name
+from roadworthy.machines.backing import BACKINGS
+from roadworthy.nearest import hint
+from roadworthy.reports import records
+from roadworthy.supplies.engine_roots import ENGINES
+from roadworthy.supplies.kernels import SERIES, KernelUnknown, kernel
+
+#: Parameters of the overlay module that decide verdicts, see the kernel's Documentation/filesystems/overlayfs.rst.
+OVERLAY_PARAMETERS = ("redirect_dir", "redirect_always_follow", "redirect_max", "index", "metacopy", "xino_auto",
+                      "nfs_export")  # fmt: skip
+#: The kernel that messages name as an example.
+SERIES_DEFAULT = "6.1"
+
+
+class LaneError(ValueError):
+    """A value on the command line that names no lane; its text says which, what was expected, and the nearest."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One column. The id carries series only, so that history survives patch releases."""
+
+    driver: Driver
+    backing: str
+    engine: str
+    kernel: str
+    options: tuple[tuple[str, str], ...] = ()
+    #: The engine root's name, empty for the host's own engine; and what --kernel said.
+    root: str = ""
+    source: str = "host"
+    #: Module parameters, as words of the kernel's command line: `overlay.metacopy=on`.
+    kernel_options: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        named = "".join(f"+{key}={value}" for key, value in self.options)
+        parameters = "".join(f"+{word}" for word in self.kernel_options)
+        return f"{self.driver.name}{named}-{self.backing}-{self.engine}-{self.kernel}{parameters}"
+
+    def words(self) -> list[str]:
+        """The options that ask for this lane alone."""
+        return [
+            f"--driver={self.driver.name}", f"--backing={self.backing}", f"--engine={self.root or 'host'}",
+            f"--kernel={self.source}", *(f"--driver-opt={key}={value}" for key, value in self.options),
+            *(f"--kernel-opt={word}" for word in self.kernel_options),
+        ]  # fmt: skip
+
+    def record(self) -> records.Lane:
+        """The lane as the bundle's plan carries it."""
+        return records.Lane(
+            id=self.id, driver=self.driver.name, backing=self.backing, engine=self.engine,
+            kernel=self.kernel.removeprefix("linux"),
+            options={**dict(self.options), **dict(word.split("=", 1) for word in self.kernel_options)},
+        )  # fmt: skip
+
+
+def words(values: Iterable[str]) -> list[str]:
+    """The single words of a repeatable, comma-separated option, without repetition, in order."""
+    return list(dict.fromkeys(word.strip() for value in values for word in value.split(",") if word.strip()))
+
+
+def known(kind: str, word: str, names: Sequence[str]) -> str:
+    """`word`, if it is one of `names`. Raises LaneError with the nearest name and all of them."""
+    if word in names:
+        return word
+    raise LaneError(f"unknown {kind} {word!r}{hint(word, names)}")
+
+
+def drivers_named(values: Iterable[str]) -> list[Driver]:
+    """The drivers that `--driver` names; `all` is every one of them."""
+    found: dict[str, Driver] = {}
+    for word in words(values):
+        for name in DRIVERS if word == "all" else [known("driver", word, [*DRIVERS, "all"])]:
+            found[name] = DRIVERS[name]
+    return list(found.values())
+
+
+def options_named(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The pairs of `--driver-opt KEY=VALUE`."""
+    found = {}
+    for word in values:
+        key, equals, value = word.partition("=")
+        if not (key.strip() and equals and value.strip()):
+            raise LaneError(f"a driver option is KEY=VALUE, as in overlay2.size=1G; got {word!r}")
+        found[key.strip()] = value.strip()
+    return tuple(sorted(found.items()))
+
+
+def kernel_options_named(values: Iterable[str]) -> tuple[str, ...]:
+    """The words of `--kernel-opt MODULE.PARAMETER=VALUE`."""
+    found = {}
+    for word in values:
+        parameter, _, value = word.strip().partition("=")
+        module, dot, name = parameter.partition(".")
+        if not re.fullmatch(r"\w+\.\w+=[\w:/-]+", word.strip()):
+            raise LaneError(f"a kernel option is MODULE.PARAMETER=VALUE, as in overlay.metacopy=on; got {word!r}")
+        if module == "overlay":
+            known("parameter of the overlay module", name, OVERLAY_PARAMETERS)
+        found[parameter] = f"{module}{dot}{name}={value}"
+    return tuple(sorted(found.values()))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One combination of --engine and --kernel: the names for ids, and what they were asked for."""
+
+    engine: str
+    kernel: str
+    root: str = ""
+    source: str = "host"
+    options: tuple[str, ...] = ()
+    #: Whether --engine named it; if not, a driver of another engine may have its own default.
+    named: bool = field(default=False, compare=False)
+
+
+def machines_named(
+    engines: Iterable[str], kernels: Iterable[str], installed: str, running: str, options: Iterable[str] = ()
+) -> list[Machine]:
+    """The machines of `--engine` and `--kernel`. `installed` and `running` are this host's, as ids name them.
+
+    A kernel other than the host's boots with an engine root: without --engine, the one like the installed engine.
+    `options` are for the kernels that boot; this host's cannot take any, because its modules serve others too.
+    """
+    found = []
+    wanted = kernel_options_named(options)
+    for source in words(kernels) or ["host"]:
+        if wanted and source == "host":
+            raise LaneError(f"{wanted[0]} is for a kernel of a virtual machine: name one, as --kernel={SERIES_DEFAULT}")
+        label = running if source == "host" else f"linux{kernel_series(source)}"
+        for name in words(engines) or ["host"]:
+            root = known("engine", name, ["host", *ENGINES])
+            if root == "host":
+                root = "" if source == "host" else default_root(installed)
+            engine = series_word(root) if root else installed
+            found.append(Machine(engine, label, root, source, wanted, named=bool(words(engines))))
+    return found
+
+
+def series_word(root: str) -> str:
+    """How an id names an engine root: `docker-20.10` is docker20.10."""
+    return root.replace("-", "", 1)
+
+
+def machines_for(driver: Driver, machines: Iterable[Machine], every: bool = False) -> list[Machine]:
+    """Those of the machines whose engine has this driver, or the driver's own default engine where none was named.
+
+    Raises LaneError where an engine was named that has it not, unless this is one of `every` driver.
+    """
+    asked = list(machines)
+    fitting = [machine for machine in asked if engine_name(machine.engine) in driver.engines]
+    if fitting or (every and any(machine.named for machine in asked)):
+        return fitting
+    if not any(machine.named for machine in asked) and driver.default_engine:
+        engine = series_word(driver.default_engine)
+        return [replace(machine, engine=engine, root=driver.default_engine) for machine in asked]
+    roots = ", ".join(root for root in ENGINES if engine_name(root) in driver.engines)
+    named = ", ".join(dict.fromkeys(machine.engine for machine in asked))
+    raise LaneError(f"{driver.name} is no storage driver of {named}; it goes with {roots}")
+
+
+def default_lanes(driver: Driver, installed: str, running: str) -> list[Lane]:
+    """A driver on its default backing and the running kernel with each engine of its kind, the installed one first."""
+    roots = [driver.default_engine] if driver.default_engine else ["", *ENGINES]
+    engines = [(root, series_word(root) if root else installed) for root in roots]
+    return [Lane(driver, driver.backings[0], engine, running, root=root) for root, engine in engines
+            if engine_name(engine) in driver.engines]  # fmt: skip
+
+
+def default_root(installed: str) -> str:
+    """The engine root like the installed engine, or Debian 12's."""
+    name = installed.replace("docker", "docker-", 1)
+    return name if name in ENGINES else "docker-20.10"
+
+
+def kernel_series(source: str) -> str:
+    """The series that an id names: of a series the same, of a path that of the kernel there."""
+    if source in SERIES:
+        return source
+    try:
+        return kernel(source).series
+    except KernelUnknown as reason:
+        raise LaneError(f"--kernel: {reason}") from None
+
+
+def expand(
+    drivers: Iterable[str], backings: Iterable[str], options: Iterable[str], machines: Iterable[Machine]
+) -> list[Lane]:
+    """The lanes of a command line, in the order given. Raises LaneError.
+
+    Without `backings` a driver gets its default one. Of several, it gets those that it accepts; a driver that accepts
+    none of them is an error, because a lane was asked for that cannot exist. The same goes for engines.
+    """
+    asked = [known("backing", word, [*BACKINGS, "all"]) for word in words(backings)]
+    pairs = options_named(options)
+    lanes = []
+    for driver in drivers_named(given := list(drivers)):
+        wanted = driver.backings if "all" in asked else [name for name in asked if name in driver.backings]
+        if not asked:
+            wanted = driver.backings[:1]
+        if not wanted:
+            raise LaneError(f"{driver.name} does not run on {', '.join(asked)}; it takes {', '.join(driver.backings)}")
+        lanes += [
+            Lane(driver, backing, machine.engine, machine.kernel, pairs, machine.root, machine.source, machine.options)
+            for machine in machines_for(driver, machines, "all" in words(given)) for backing in wanted
+        ]  # fmt: skip
+    repeated = [lane.id for lane in lanes if sum(other.id == lane.id for other in lanes) > 1]
+    if repeated:
+        raise LaneError(f"{repeated[0]} was asked for twice, from different kernels or engines of one series")
+    return lanes

@@ -1,0 +1,164 @@
+"""The matrix file: lanes by axes, with what is left out and what comes on top, as CI systems write their matrices.
+
+    [axes]                                   # every combination is a lane
+    driver = ["overlay2", "vfs"]
+    kernel = ["host", "6.1"]
+
+    [[exclude]]                              # but not these
+    driver = "vfs"
+    kernel = "6.1"
+
+    [[include]]                              # and these, whose axes multiply in the same way
+    driver = "devicemapper"
+    backing = ["direct-lvm", "loop-lvm"]
+    kernel = "6.1"
+
+The axes are those of the command line, and mean the same: driver, backing, engine, kernel, driver-opt, kernel-opt.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from roadworthy.lane.lanes import Lane, LaneError, expand, machines_named
+
+AXES = ("driver", "backing", "engine", "kernel", "driver-opt", "kernel-opt")
+SECTIONS = ("axes", "include", "exclude")
+
+
+def matrix_lanes(path: Path, installed: str, running: str) -> list[Lane]:
+    """The lanes of a matrix file, in its order. `installed` and `running` name this host's engine and kernel.
+
+    Raises LaneError, which begins with file and line.
+    """
+    found: dict[str, Lane] = {}
+    matrix = MatrixFile(path)
+    for section, number, block in matrix.blocks("axes", "include"):
+        lanes = matrix.lanes(section, number, block, installed, running)
+        if section == "axes":
+            lanes = matrix.without_excluded(lanes)
+        for lane in lanes:
+            if lane.id in found:
+                raise matrix.refusal(section, number, f"the lane {lane.id} is in the matrix already")
+            found[lane.id] = lane
+    if not found:
+        raise LaneError(f"{path}:1: no lane is left of this matrix")
+    return list(found.values())
+
+
+class MatrixFile:
+    """A matrix file that was read, and where in it a value stands."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._text = path.read_text()
+            self._tables = tomllib.loads(self._text)
+        except OSError as reason:
+            raise LaneError(f"--matrix: {path}: {reason.strerror}") from None
+        except UnicodeDecodeError:
+            raise LaneError(f"--matrix: {path}: expected TOML, which is UTF-8 text") from None
+        except tomllib.TOMLDecodeError as reason:
+            at = re.search(r"at line (\d+)", str(reason))
+            raise LaneError(f"{path}:{at[1] if at else len(self._text.splitlines())}: {reason}") from None
+        for name in self._tables:
+            if name not in SECTIONS:
+                raise LaneError(f"{path}:{self._header(name, 0)}: unknown section {name!r}{nearest(name, SECTIONS)}")
+        if not any(True for _ in self.blocks("axes", "include")):
+            raise LaneError(f"{path}:1: expected [axes] or [[include]] with at least a driver")
+
+    def blocks(self, *sections: str) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
+        """Section, number within it, and the axes as written."""
+        for section in sections:
+            value = self._tables.get(section, [])
+            rows = value if isinstance(value, list) else [value]
+            if section == "axes" and isinstance(value, list) and value:
+                raise self.refusal(section, 0, "one table is expected, written [axes]")
+            for number, row in enumerate(rows):
+                if not isinstance(row, dict):
+                    raise self.refusal(section, number, f"tables are expected, written [[{section}]]")
+                yield section, number, row
+
+    def lanes(self, section: str, number: int, block: Mapping[str, Any], installed: str, running: str) -> list[Lane]:
+        """Every combination of one block's axes."""
+        said = {axis: self._values(section, number, block, axis) for axis in block}
+        if not said.get("driver"):
+            raise self.refusal(section, number, "names no driver")
+        try:
+            machines = machines_named(
+                said.get("engine", []), said.get("kernel", []), installed, running, said.get("kernel-opt", [])
+            )
+            return expand(said["driver"], said.get("backing", []), said.get("driver-opt", []), machines)
+        except LaneError as reason:
+            # The error names the value; the line that holds it is where the user has to look.
+            named = [word for values in said.values() for word in values if word in str(reason)]
+            line = self._line(section, number, max(named, key=len, default=""))
+            raise LaneError(f"{self.path}:{line}: {reason}") from None
+
+    def without_excluded(self, lanes: list[Lane]) -> list[Lane]:
+        """The lanes that no [[exclude]] names. One that names none is a mistake in the file."""
+        for section, number, block in self.blocks("exclude"):
+            said = {axis: self._values(section, number, block, axis) for axis in block}
+            if not said:
+                raise self.refusal(section, number, "names nothing")
+            kept = [lane for lane in lanes if not excluded(lane, said)]
+            if len(kept) == len(lanes):
+                raise self.refusal(section, number, "leaves out no lane of [axes]")
+            lanes = kept
+        return lanes
+
+    def refusal(self, section: str, number: int, text: str) -> LaneError:
+        return LaneError(f"{self.path}:{self._header(section, number)}: [{section}]: {text}")
+
+    def _values(self, section: str, number: int, block: Mapping[str, Any], axis: str) -> list[str]:
+        """An axis's values. Raises LaneError for an axis that is none, and for values that are no text."""
+        if axis not in AXES:
+            line = self._line(section, number, axis)
+            raise LaneError(f"{self.path}:{line}: unknown axis {axis!r}{nearest(axis, AXES)}")
+        value = block[axis]
+        values = value if isinstance(value, list) else [value]
+        for word in values:
+            if not isinstance(word, str):
+                line = self._line(section, number, axis)
+                raise LaneError(f"{self.path}:{line}: {axis}: expected text in quotes, got {word!r}")
+        return list(values)
+
+    def _header(self, section: str, number: int) -> int:
+        """The line where a section's table number `number` begins; 1 where it is written in another way."""
+        begins = re.compile(rf"\s*\[{{1,2}}\s*{re.escape(section)}\s*\]{{1,2}}")
+        lines = [at for at, line in enumerate(self._text.splitlines(), 1) if begins.match(line)]
+        return lines[number] if number < len(lines) else 1
+
+    def _line(self, section: str, number: int, word: str) -> int:
+        """The line in the table that holds `word`, or the table's first."""
+        first = self._header(section, number)
+        lines = self._text.splitlines()
+        for at in range(first, len(lines) + 1):
+            if at > first and re.match(r"\s*\[{1,2}\s*\w+\s*\]", lines[at - 1]):
+                break
+            if word and re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w.-])", lines[at - 1]):
+                return at
+        return first
+
+
+def excluded(lane: Lane, said: Mapping[str, list[str]]) -> bool:
+    """Whether every axis that is named has one of its values on this lane."""
+    on_lane = {
+        "driver": {lane.driver.name},
+        "backing": {lane.backing},
+        "engine": {lane.root or "host"},
+        "kernel": {lane.source},
+        "driver-opt": {f"{key}={value}" for key, value in lane.options},
+        "kernel-opt": set(lane.kernel_options),
+    }
+    return all(on_lane[axis] & set(values) for axis, values in said.items())
+
+
+def nearest(word: str, names: tuple[str, ...]) -> str:
+    found = difflib.get_close_matches(word, names, n=1, cutoff=0.4)
+    return (f"; did you mean {found[0]!r}?" if found else ".") + f" Known: {', '.join(names)}"

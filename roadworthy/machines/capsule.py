@@ -1,0 +1,156 @@
+"""A capsule: own process and mount namespaces, in which a daemon and its backing file system live and die together.
+
+Killing the capsule's first process ends every process in it, and with the last process the mount namespace and all its
+mounts. So whatever kills the run, nothing stays mounted or running; see pid_namespaces(7) and mount_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from roadworthy.calls.toolbox import Toolbox, cache_directory
+from roadworthy.deadline import wait_until
+from roadworthy.machines.host_path import HostPath
+from roadworthy.machines.place import PlacePath
+from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
+from roadworthy.upkeep.ledger import RUNTIME, STATE, Ledger
+from roadworthy.upkeep.reaper import start_time
+
+#: From this host's root to another tree ($1), writable in memory at $2; the rest are directories that both share. The
+#: process that called is nsenter's; pivot_root(2) moves every process whose root was the old one.
+CHANGE_ROOT = """
+tree=$1; top=$2; shift 2
+mkdir "$top"; mount -t tmpfs -o mode=0755 roadworthy "$top"; mkdir "$top/upper" "$top/work" "$top/root"
+mount -t overlay -o "lowerdir=$tree,upperdir=$top/upper,workdir=$top/work" roadworthy "$top/root"
+cd "$top/root"; mkdir -p proc sys dev run tmp old
+mount --rbind /proc proc; mount --rbind /sys sys; mount --rbind /dev dev
+mount -t tmpfs roadworthy run; mount -t tmpfs roadworthy tmp
+for directory; do mkdir -p "./$directory"; mount --rbind "$directory" "./$directory"; done
+pivot_root . old; umount -l /old
+"""
+INIT = Path(__file__).with_name("capsule_init.py")
+
+
+class Capsule:
+    """Running namespaces. `pid` is the first process, as this host's process namespace numbers it.
+
+    With `root`, everything inside sees that tree instead of this host's. With `network`, there is a network namespace
+    too, in which nothing is up: what listens there, nobody else can reach. `image` is the file that a disk is made in,
+    `runtime` the directory for sockets and logs.
+    """
+
+    scale = 1.0
+
+    def __init__(
+        self, ledger: Ledger, keep: bool = False, network: bool = False, image: Path | None = None,
+        runtime: Path = Path("/run"), root: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.runtime = runtime
+        self._ledger = ledger
+        self._keep = keep
+        self._image = image
+        tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
+        kill = [] if keep else ["--kill-child=KILL"]
+        namespaces = ["unshare", "--pid", "--mount", "--fork", *kill, "--mount-proc", "--propagation", "private",
+                      *(["--net"] if network else []), "--"]  # fmt: skip
+        self._entered = ["--mount", "--pid", *(["--net"] if network else [])]
+        self._outer = subprocess.Popen(
+            [*tie, *namespaces, sys.executable, "-I", "-S", str(INIT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            start_new_session=True,  # the terminal's Ctrl-C is for pytest
+        )
+        assert self._outer.stdin is not None
+        assert self._outer.stdout is not None
+        assert self._outer.stderr is not None
+        if self._outer.stdout.readline() != b"ready\n":
+            said = self._outer.stderr.read().decode(errors="replace").strip()
+            raise ProgramFailed(f"namespaces cannot be made here: {said or self._outer.wait(10)}")
+        self.pid = int(Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()[0])
+        ledger.intend("capsule", pid=self.pid, started=start_time(self.pid))
+        self._outer.stdin.write(b"k" if keep else b"g")
+        self._outer.stdin.flush()
+        if root is not None:
+            try:
+                shared = [*{STATE, RUNTIME, cache_directory()}]
+                self.run(["sh", "-ec", CHANGE_ROOT, "sh", str(root), str(runtime / "root"), *map(str, shared)])
+            except BaseException:
+                self.close()
+                raise
+
+    def enter(self, argv: Sequence[str]) -> list[str]:
+        """The argument list that runs `argv` inside."""
+        return ["nsenter", f"--target={self.pid}", *self._entered, "--root", "--wd=/", "--", *argv]
+
+    def run(self, argv: Sequence[str], seconds: float = 60) -> str:
+        """Run a program inside to its end; its standard output."""
+        return run(self.enter(argv), seconds)
+
+    def start(self, argv: Sequence[str], log: str | os.PathLike[str]) -> subprocess.Popen[bytes]:
+        """Start a program inside and leave it running, its output appended to `log`, a path of the capsule's."""
+        with self.path(log).open("ab") as output:
+            return subprocess.Popen(
+                self.enter(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def path(self, inside: str | os.PathLike[str]) -> HostPath:
+        """An absolute path inside, as the controller reaches it."""
+        return HostPath(f"/proc/{self.pid}/root{os.fspath(inside)}")
+
+    def inside(self, path: PlacePath) -> str:
+        """What `path` answered, as the capsule sees it again."""
+        return str(path).removeprefix(f"/proc/{self.pid}/root")
+
+    def mounts(self) -> list[str]:
+        """The capsule's mount table, lines of mountinfo, see proc_pid_mountinfo(5)."""
+        return Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
+
+    def disk(self, size: int) -> str:
+        """A loop device over a fresh, sparse image file; the file stands in the ledger before it is made."""
+        assert self._image is not None, "this capsule was given no place for an image file"
+        self._ledger.intend("image", path=str(self._image))
+        with self._image.open("xb") as file:
+            file.truncate(size)
+        # Direct I/O on the loop device, or the host's page cache answers for it and benchmarks measure memory.
+        return self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
+
+    def settled(self, device: str) -> None:
+        """Detaching a loop device in use marks it for release with its last user: the mount takes it along."""
+        self.run(["losetup", "--detach", device])
+
+    def afterwards(self, argv: Sequence[str]) -> None:
+        """Raises ProgramFailed: a run that is killed would leave on this host's kernel what `argv` should remove."""
+        raise ProgramFailed(f"{argv[0]} would have to clean up this host's kernel: that is for a kernel of its own")
+
+    def reach(self, socket: Path) -> Path:
+        """A unix socket inside: directories are shared with this host."""
+        return socket
+
+    def toolbox(self, tools: Toolbox) -> str:
+        """Where the toolbox lies: the same directory."""
+        return str(tools.directory)
+
+    def close(self) -> None:
+        """End everything inside, and remove the image file. Raises TimeoutError if a process will not die."""
+        if self._keep:
+            return
+        if self._outer.stdin:
+            self._outer.stdin.close()
+        if start_time(self.pid) is not None and self._outer.poll() is None:
+            with suppress(ProcessLookupError):  # it ends by itself when its input does, and may have done so by now
+                os.kill(self.pid, signal.SIGKILL)
+        wait_until(lambda: self._outer.poll() is not None, 20, f"capsule {self.pid} to end")
+        for stream in (self._outer.stdout, self._outer.stderr):
+            if stream:
+                stream.close()
+        if self._image is not None:
+            self._image.unlink(missing_ok=True)

@@ -1,0 +1,45 @@
+"""What pytest shows of a verdict: known is xfailed, fixed fails, unsupported and skipped skip."""
+
+from __future__ import annotations
+
+import pytest
+
+from roadworthy.verdict.judge import Judgement
+
+
+def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -> pytest.TestReport:
+    """The report of a check with pytest's outcome for its verdict."""
+    report.user_properties = list(item.user_properties)
+    match judgement.verdict:
+        case "pass":
+            # Also where the test has raised: its tree differs from the reference's as recorded.
+            report.outcome, report.longrepr = "passed", None
+        case "known":
+            assert judgement.deviation
+            report.outcome = "skipped"
+            report.wasxfail = f"{judgement.deviation.why} [{judgement.deviation.source}]"
+        case "fixed":
+            report.outcome = "failed"
+            assert judgement.deviation
+            place = f"{judgement.deviation.file}:{judgement.deviation.line}"
+            report.longrepr = f"[fixed] {judgement.reason}; remove {place}"
+        case "unsupported" | "skipped":
+            return skipped(report, item, f"[{judgement.verdict}] {judgement.reason}")
+        case "crash" | "hang":
+            report.outcome = "failed"
+            report.longrepr = f"[{judgement.verdict}] {judgement.reason}\n\n{report.longrepr or ''}"
+        case "error":
+            # pytest tells an error from a failure by the phase: a check that could not be asked is an error.
+            report.outcome = "failed"
+            if report.when == "call":
+                report.when = "setup"
+    return report
+
+
+def skipped(report: pytest.TestReport, item: pytest.Item, reason: str) -> pytest.TestReport:
+    """The report of a test that was not asked, with the reason."""
+    path, line, _domain = item.location
+    report.user_properties = list(item.user_properties)
+    report.outcome = "skipped"
+    report.longrepr = (path, (line or 0) + 1, f"Skipped: {reason}")
+    return report

@@ -1,0 +1,114 @@
+"""Writes the run bundle: a record a line, each on disk before the next check begins."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from roadworthy.reports.records import Benchmark, Count, End, LaneRecord, Plan, Record, Result
+from roadworthy.reports.repeats import flaky
+
+
+def now() -> str:
+    """This moment, in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def as_text(value: Any) -> Any:
+    """`value` with every text in it made one that UTF-8 can carry."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case list() | tuple():
+            return [as_text(part) for part in value]
+        case dict():
+            return {as_text(key): as_text(part) for key, part in value.items()}
+    return value
+
+
+def open_bundle(config: pytest.Config, run: str) -> BundleWriter:
+    """This run's bundle, where --bundle says or in bundles/RUN. Raises UsageError where that cannot be."""
+    directory = Path(config.getoption("bundle") or config.rootpath / "bundles" / run)
+    try:
+        return BundleWriter(directory)
+    except OSError as reason:
+        held = isinstance(reason, FileExistsError) and directory.is_dir()
+        said = "holds a bundle already; name a new directory" if held else f"cannot be written: {reason.strerror}"
+        raise pytest.UsageError(f"roadworthy: --bundle: {directory} {said}") from None
+
+
+class BundleWriter:
+    """An open bundle. `directory` is new, or empty: two runs never share one."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.path = directory / "bundle.jsonl"
+        self.results: list[Result] = []
+        self.benchmarks: list[Benchmark] = []
+        self.counts: list[Count] = []
+        self.lanes: list[LaneRecord] = []
+        self.controls: set[str] = set()
+        self._encoder = msgspec.json.Encoder()
+        self.torn: OSError | None = None
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+
+    def write(self, record: Record) -> None:
+        """Append one record, synced."""
+        if isinstance(record, Result):
+            self.results.append(record)
+        if isinstance(record, Benchmark):
+            self.benchmarks.append(record)
+        if isinstance(record, Count):
+            self.counts.append(record)
+        if isinstance(record, LaneRecord):
+            self.lanes.append(record)
+        if isinstance(record, Plan):
+            self.controls |= {check.id for check in record.checks if check.control}
+        line = self._encoded(record) + b"\n"
+        if self.torn is not None:
+            raise self.torn
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+            os.fsync(self._descriptor)
+        except OSError as reason:
+            self.torn = reason  # nothing is written behind a torn line: up to it the bundle stays readable
+            raise
+
+    def void(self) -> list[str]:
+        """Why this run says nothing of drivers: each control that was asked and did not turn out as it has to."""
+        return [
+            f"{found.lane}: {found.check} is {found.verdict}, in which no driver has a hand: {found.reason}"
+            for found in self.results
+            if found.check in self.controls and found.verdict in ("fail", "known", "fixed")
+        ]
+
+    def spoilt(self) -> bool:
+        """Whether the run has failed though each of its checks, for itself, may be as recorded."""
+        return bool(self.void() or flaky(self.results))
+
+    def _encoded(self, record: Record) -> bytes:
+        try:
+            return self._encoder.encode(record)
+        except UnicodeEncodeError:  # a file name may hold bytes that are no text
+            return self._encoder.encode(as_text(msgspec.to_builtins(record)))
+
+    def end(self, exit_status: int) -> None:
+        """The closing record, with how many of each verdict the bundle holds."""
+        counts = Counter(result.verdict for result in self.results)
+        if self.torn is None:
+            self.write(
+                End(
+                    finished=now(),
+                    exit_status=exit_status,
+                    counts={str(verdict): count for verdict, count in counts.items()},
+                )
+            )
+        os.close(self._descriptor)

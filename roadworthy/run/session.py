@@ -1,0 +1,388 @@
+"""One pytest run: its lanes, its bundle, the stands that it brings up, and the verdicts that it records."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roadworthy.calls.toolbox import fio_version
+from roadworthy.declaring.checks import Declared, declared, round_of
+from roadworthy.engines.dockerd import installed_series
+from roadworthy.lane.lanes import Lane, LaneError, expand, machines_named
+from roadworthy.lane.matrix_file import matrix_lanes
+from roadworthy.lane.stand import timed
+from roadworthy.machines.host import Host
+from roadworthy.plugin import BUNDLE, EVIDENCE, SEED
+from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.reports.bundle import read_bundle
+from roadworthy.reports.page import write_page
+from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
+from roadworthy.run.order import Group, OrderError, order
+from roadworthy.run.recorder import Recorder
+from roadworthy.run.repeats import RepeatError, repeats
+from roadworthy.run.results import BundleWriter, now, open_bundle
+from roadworthy.run.stands import Stands
+from roadworthy.run.summary import header, summary
+from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ledger import Ledger
+from roadworthy.upkeep.ledger import read as read_ledger
+from roadworthy.upkeep.site import Site
+from roadworthy.verdict.deviations import DeviationError, Deviations, load
+from roadworthy.verdict.judge import first_line
+
+CONFORMANCE = Path(__file__).parents[1] / "conformance"
+
+
+class Session:
+    """State of one run. Hooks that need it are methods here."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.machine = Host()
+        asked = config.getoption("driver") or config.getoption("matrix")
+        self.engine = f"docker{installed_series()}" if asked else ""
+        self.lanes = lanes_of(config, self.engine, self.machine.kernel)
+        try:
+            self.repeats = repeats(config.getoption("repeat"))
+            self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption("random_order"))
+        except (RepeatError, OrderError) as reason:
+            raise pytest.UsageError(f"roadworthy: {reason}") from None
+        #: What xdist told this process, where it is one of its workers; and what it has to say through its reports.
+        self.worker: dict[str, Any] = getattr(config, "workerinput", {})
+        self._unsaid: list[str] = []
+        self.bundle: BundleWriter | None = None
+        self.page: Path | None = None
+        self._items: list[tuple[Lane, Declared, pytest.Item]] = []
+        self._site: Site | None = None
+        self._ledger: Ledger | None = None
+        self.mutant = chosen_mutant(config.getoption("mutant"))
+        self.stands = Stands(self)
+        self.recorder = Recorder(self.stands, self.mutant, self.repeats.rounds, self._write)
+
+    # --- collection and plan
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what shares a lane together, whatever has shuffled before."""
+        if self.lanes:
+            places = {lane.id: place for place, lane in enumerate(self.lanes)}
+            items[:] = self.order.arranged(items, lambda item: group(item, places))
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Refuse what cannot be run, all in this hook: pytest calls it even where an earlier one refused."""
+        measured = any(on_lane(item) for item in session.items)
+        if measured and not self.lanes:
+            said = "name a storage driver, as in --driver=overlay2, or a file with --matrix (see --help)"
+            raise pytest.UsageError(f"roadworthy: {said}")
+        self._items = []
+        for item in session.items:
+            found = declared(item)
+            if found is None:
+                continue
+            if not on_lane(item):
+                said = "a check asks a lane: use fs, containers, storage or engine"
+                raise pytest.UsageError(f"roadworthy: {item.nodeid}: {said}")
+            self._items.append((item.callspec.params["lane"], found, item))  # type: ignore[attr-defined]
+        seen: set[tuple[str, str, int]] = set()
+        for lane, check, item in self._items:
+            key = lane.id, check.identity, round_of(item)
+            if key in seen:
+                raise pytest.UsageError(f"roadworthy: {item.nodeid}: a second check with the id {check.identity}")
+            seen.add(key)
+        if self._items:
+            self.recorder.deviations = check_deviations()
+        if measured:
+            asked = {item.callspec.params["lane"].id for item in session.items if on_lane(item)}  # type: ignore[attr-defined]
+            self.lanes = [lane for lane in self.lanes if lane.id in asked]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Begin once all is collected: what pytest refuses before leaves no bundle."""
+        if any(on_lane(item) for item in session.items) and not self.config.option.collectonly:
+            self._begin()
+        return (yield)
+
+    def _begin(self) -> None:
+        """Open the bundle, write the plan, and reap what dead runs left."""
+        run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        if os.geteuid() == 0:
+            self._ledger = Ledger()
+            run = self._ledger.run
+            if self.config.getoption("keep"):
+                self._ledger.keep()
+        if self.worker:
+            self.bundle = BundleWriter(Path(self.worker[BUNDLE]))
+        else:
+            self.bundle = open_bundle(self.config, run)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminated)
+        if self._ledger is not None:
+            for reaped in reaper.reap():
+                self.say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
+        self._write(self._plan(run, self._items))
+
+    def _plan(self, run: str, items: Sequence[tuple[Lane, Declared, pytest.Item]]) -> Plan:
+        checks = {check.identity: self._describe(check, item) for _, check, item in items}
+        return Plan(
+            schema=SCHEMA, run=run, started=now(), suite=suite_version(self.config.rootpath), argv=sys.argv[1:],
+            lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
+            cells=list(dict.fromkeys((lane.id, check.identity) for lane, check, _ in items)),
+            rounds=self.repeats.rounds,
+        )  # fmt: skip
+
+    def _describe(self, check: Declared, item: pytest.Item) -> Check:
+        path, line, _ = item.location
+        return Check(
+            id=check.identity, family=check.family, promise=check.promise, provenance=check.provenance, file=path,
+            line=(line or 0) + 1, source=check.source, claim=check.claim,
+            control=check.control and self.mutant is None,  # a mutant may well have a hand in it
+        )  # fmt: skip
+
+    # --- what lanes need, see stands.Run
+
+    def checks(self, lane: Lane) -> list[Declared]:
+        """What is asked on a lane, each check once, however often it is asked."""
+        return list({check.identity: check for other, check, _ in self._items if other.id == lane.id}.values())
+
+    def option(self, name: str) -> Any:
+        return self.config.getoption(name)
+
+    def facts(self) -> dict[str, Any]:
+        """How checks are asked, for the facts of a lane, where it is not as ever."""
+        found: dict[str, Any] = {}
+        if self.repeats.rounds > 1:
+            found["repeat"] = self.repeats.facts()
+        if self.order.seed is not None:
+            found["random order"] = {"seed": self.order.seed}
+        if self.config.getoption("isolate"):
+            found["isolate"] = True
+        return found
+
+    def site(self) -> Site:
+        """This run's directories. Made at the first lane that gets as far as making anything."""
+        if self._site is None:
+            if self._ledger is None:
+                raise Precondition("needs root to mount and to start a daemon: run it as root, or with sudo")
+            self._site = Site(self._ledger, self.config.getoption("keep"), self.mutant)
+        return self._site
+
+    def record_lane(
+        self, lane: Lane, reason: BaseException | None, facts: Mapping[str, Any], seconds: Mapping[str, float]
+    ) -> None:
+        states = {Unsupported: "unsupported", Precondition: "skipped", type(None): "ready"}
+        state = states.get(type(reason), "error")
+        said = "" if reason is None else first_line(reason)
+        if self.bundle:
+            rounded = {name: round(value, 3) for name, value in seconds.items()}
+            self._write(
+                LaneRecord(lane=lane.id, at=now(), state=state, reason=said, facts=dict(facts), seconds=rounded)  # type: ignore[arg-type]
+            )
+
+    @contextlib.contextmanager
+    def turn(self, name: str, directory: Path, asked: Sequence[pytest.Item]) -> Iterator[None]:
+        """Checks that are asked again while the block runs: their results go to a bundle of their own."""
+        self.stands.forget_tries()
+        whole, self.bundle = self.bundle, BundleWriter(directory)
+        self._write(self._plan(name, [found for found in self._items if found[2] in asked]))
+        try:
+            yield
+        finally:
+            for lane in self.lanes:
+                facts = {} if self.mutant is None else {"mutant": self.mutant.facts()}
+                self.record_lane(lane, self.stands.down.get(lane.id), facts, {})
+            self.bundle.end(0)
+            self.bundle = whole
+
+    # --- verdicts
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.stands.skip_logged()
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.recorder.current = item
+        if self.mutant is not None and (check := declared(item)) is not None:
+            self.mutant.checking = check.slug
+        lane = item.callspec.params.get("lane") if hasattr(item, "callspec") else None
+        stand = self.stands.of(lane) if lane is not None else None
+        if stand is not None and stand.lost is None and stand.round != round_of(item):
+            self.stands.begin_round(stand, round_of(item))
+        if stand is not None and stand.lost is not None:
+            raise stand.lost
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A check that has passed has also left the tree that its calls leave on a file system without layers."""
+        done = yield
+        check = declared(item)
+        stand = self.stands.of(item.callspec.params["lane"]) if check and on_lane(item) else None  # type: ignore[attr-defined]
+        evidence = item.stash.get(EVIDENCE, None)
+        if check is None or stand is None or stand.reference is None or evidence is None:
+            return done
+        names = item.fixturenames  # type: ignore[attr-defined]
+        if "fs" in names:
+            with timed(stand.seconds, "reference"), timed(evidence.seconds, "reference"):
+                stand.reference.compare(check, names, stand.container(check.capabilities), evidence)
+        return done
+
+    def _write(self, record: Record) -> None:
+        """Append to the bundle. A run that cannot keep its results ends, and what is on disk stays readable."""
+        if self.bundle is None or self.bundle.torn is not None:
+            return
+        try:
+            self.bundle.write(record)
+        except OSError as reason:
+            said = f"roadworthy: {self.bundle.path} cannot be written: {reason.strerror}; the bundle is incomplete"
+            pytest.exit(said, returncode=os.EX_IOERR)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self.recorder.interrupted()
+
+    # --- the end
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self.mutant is not None and self._site is not None and self.mutant.conclusion():
+            exitstatus = session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self.bundle is not None and exitstatus == pytest.ExitCode.OK and self.bundle.spoilt():
+            exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self.bundle is not None:
+            self.bundle.end(int(exitstatus))
+        if self.bundle is not None and not self.worker:
+            page = self.bundle.directory / "index.html"
+            try:
+                write_page([read_bundle(self.bundle.directory)], page)
+                self.page = page
+            except OSError as reason:
+                self.say(f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes it from the bundle")
+
+    def pytest_unconfigure(self) -> None:
+        if self._ledger is None:
+            return
+        path, kept = self._ledger.path, self.config.getoption("keep")
+        self._ledger.close()
+        if kept:
+            return
+        with reaper.owned(path) as ours:
+            if ours:
+                for sentence in reaper.undo(read_ledger(path)).left:
+                    self.say(f"left behind, `roadworthy reap` tries again: {sentence}")
+
+    # --- what a person sees
+
+    def pytest_report_header(self) -> list[str]:
+        lines = header(self.lanes, self.engine, self.machine, fio_version())
+        lines += self.order.header() if self.lanes else []
+        return lines if self.mutant is None else [*lines, self.mutant.header()]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.bundle is not None:
+            summary(terminalreporter, self.lanes, self.bundle, self.page)
+        if self.mutant is not None and self._site is not None:
+            self.mutant.summary(terminalreporter)
+
+    def unsaid(self) -> list[str]:
+        """What a worker has to say, once."""
+        told, self._unsaid = self._unsaid, []
+        return told
+
+    def say(self, text: str) -> None:
+        if self.worker:
+            self._unsaid.append(text)
+            return
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        if reporter is None or self.config.option.verbose < 0:
+            return
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            reporter.ensure_newline()
+            reporter.write_line(f"  {text}")
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Say what is going on once it takes longer than two seconds."""
+        timer = threading.Timer(2.0, self.say, [f"{name} …"])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def lanes_of(config: pytest.Config, installed: str, running: str) -> list[Lane]:
+    """The lanes that the command line names, by itself or by a matrix file. Raises LaneError."""
+    options = {name: config.getoption(name) for name in ("driver", "backing", "engine", "kernel", "driver_opt",
+                                                         "kernel_opt")}  # fmt: skip
+    matrix = config.getoption("matrix")
+    if matrix is not None:
+        given = next((name for name, value in options.items() if value), None)
+        if given is not None:
+            word = given.replace("_", "-")
+            raise LaneError(f"--matrix names the lanes; leave out --{word}, or pick lanes by name with -k")
+        return matrix_lanes(Path(matrix), installed, running)
+    machines = machines_named(options["engine"], options["kernel"], installed, running, options["kernel_opt"])
+    return expand(options["driver"], options["backing"], options["driver_opt"], machines)
+
+
+def check_deviations() -> Deviations:
+    """The recorded deviations. Raises UsageError for one that cannot be used."""
+    try:
+        return load(CONFORMANCE / "deviations")
+    except DeviationError as reason:
+        raise pytest.UsageError(f"roadworthy: {reason}") from None
+
+
+def group(item: pytest.Item, places: dict[str, int]) -> Group | None:
+    """What an item is asked together with: its lane's round. None where it has no lane."""
+    if not on_lane(item):
+        return None
+    lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
+    return places[lane.id], lane.id, round_of(item)
+
+
+def on_lane(item: pytest.Item) -> bool:
+    return "lane" in getattr(item, "fixturenames", ())
+
+
+def chosen_mutant(name: str | None) -> Any:
+    """The roadworthy.mutants.run.MutantRun that --mutant asks for, or None. Only a mutant run imports the package."""
+    if not name:
+        return None
+    from roadworthy.mutants.catalogue import UnknownMutant
+    from roadworthy.mutants.run import MutantRun
+
+    try:
+        return MutantRun(name)
+    except UnknownMutant as reason:
+        raise pytest.UsageError(f"roadworthy: --mutant: {reason}") from None
+
+
+def terminated(number: int, _: Any) -> None:
+    """End the run as an interrupt does, with the exit status that a shell gives to this signal."""
+    pytest.exit("terminated", returncode=128 + number)
+
+
+@functools.cache
+def suite_version(root: Path) -> dict[str, Any]:
+    """The suite's version, and its commit where it runs from a checkout."""
+    from importlib.metadata import version
+
+    found: dict[str, Any] = {"version": version("roadworthy")}
+    for name, argv in {"commit": ["rev-parse", "HEAD"], "changes": ["status", "--porcelain"]}.items():
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            said = subprocess.run(
+                ["git", "-C", str(root), *argv], capture_output=True, text=True, timeout=10, check=True
+            )
+            found[name] = said.stdout.strip() if name == "commit" else bool(said.stdout.strip())
+    return found

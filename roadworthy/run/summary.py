@@ -1,0 +1,138 @@
+"""What a person reads in the terminal: the header, and after the run a small table of lanes and families."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from roadworthy.lane.lanes import Lane
+from roadworthy.machines.host import Host
+from roadworthy.reports.records import WORST_FIRST, Benchmark, Count, Result, Verdict
+from roadworthy.reports.repeats import Tally, by_check, upper_bound, worst_of
+from roadworthy.reports.units import exact
+from roadworthy.run.results import BundleWriter
+
+#: The unit of counted system calls.
+CALLS = "calls"
+COLOURS = {
+    "error": "red",
+    "crash": "red",
+    "hang": "red",
+    "fail": "red",
+    "fixed": "red",
+    "known": "yellow",
+    "pass": "green",
+}
+
+
+def header(lanes: Sequence[Lane], engine: str, machine: Host, fio: str) -> list[str]:
+    """The lines under pytest's own header. Nothing is started for them."""
+    if not lanes:
+        return []
+    python = ".".join(map(str, sys.version_info[:3]))
+    return [
+        f"roadworthy: {len(lanes)} lane{'s' * (len(lanes) > 1)}, engine {engine}, kernel {machine.release}, "
+        f"toolbox Python {python}, {fio or 'no fio'}",
+        *(f"  lane {lane.id}: {lane.driver.name} on {lane.backing}" for lane in lanes),
+    ]
+
+
+def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Path | None) -> None:
+    """Per lane the counts and where the time went; then families by lanes, and the benchmarks."""
+    reporter.section("roadworthy", sep="=")
+    width = max(len(lane.id) for lane in lanes)
+    for lane in lanes:
+        mine = [result for result in bundle.results if result.lane == lane.id]
+        rounds = by_check(mine)
+        counts = Counter(worst_of(found).verdict for found in rounds.values())
+        reporter.write(f"{lane.id:<{width}}")
+        for verdict in WORST_FIRST:
+            if counts[verdict]:
+                written(reporter, f"  {counts[verdict]} {verdict}", verdict)
+        record = next((found for found in bundle.lanes if found.lane == lane.id), None)
+        if record is not None and record.state != "ready":
+            reporter.write(f"  {record.state}: {record.reason}")
+        reporter.write_line("")
+        spent = dict(record.seconds) if record else {}
+        if mine:
+            spent["checks"] = sum(result.seconds for result in mine)
+        reporter.write_line(" " * width + "  " + ", ".join(f"{name} {took:.1f} s" for name, took in spent.items()))
+        for line in stability(rounds):
+            reporter.write_line(line)
+    if bundle.results:
+        table(reporter, lanes, bundle)
+    for found in bundle.benchmarks:
+        reporter.write_line(f"{found.lane}  {found.benchmark}: {cost(found)}")
+    for count in bundle.counts:
+        if count.unit != CALLS:  # as many as there are times, and of use beside them: on the page
+            reporter.write_line(f"{count.lane}  {count.benchmark}: {counting(count)}")
+    for sentence in bundle.void():
+        reporter.write_line(f"void: {sentence}", red=True)
+    reporter.write_line(f"bundle: {bundle.path}")
+    if page is not None:
+        reporter.write_line(f"page:   {page}")
+
+
+def cost(found: Benchmark) -> str:
+    """What a benchmark says; where its number would be of something else, only why."""
+    if found.verdict == "invalid":
+        return f"invalid, {found.metric}: {found.reason}"
+    said = f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}] of {found.baseline.name}"
+    why = found.unpublished or found.reason
+    return f"{found.verdict}, {found.metric} {said}" + (f" ({why})" if why else "")
+
+
+def counting(found: Count) -> str:
+    """What was counted, beside the baseline's where there is one."""
+    against = "" if found.baseline is None else f", {exact(found.baseline, found.unit)} without the driver"
+    return f"{found.metric} {exact(found.value, found.unit)}{against}"
+
+
+def stability(rounds: Mapping[Any, Sequence[Result]]) -> Iterator[str]:
+    """What the rounds of a lane's checks say of flakiness; nothing where each was asked once."""
+    tallies = {check: Tally.of(found) for (_, check), found in rounds.items()}
+    most = max((tally.rounds for tally in tallies.values()), default=0)
+    if most < 2:
+        return
+    odd = sum(tally.odd for tally in tallies.values())
+    asked = sum(tally.rounds for tally in tallies.values())
+    unsteady = {check: tally for check, tally in tallies.items() if tally.flaky}
+    yield (
+        f"{most} rounds of {len(tallies)} checks: {len(unsteady)} flaky; {odd} of {asked} verdicts differ, below "
+        f"{upper_bound(odd, asked):.2g} over all at 95 %, and a check that never did below {upper_bound(0, most):.2g}"
+    )
+    for check, tally in unsteady.items():
+        yield f"  flaky: {check}: {tally}; {tally.sentence()}"
+
+
+def written(reporter: Any, text: str, verdict: Verdict) -> None:
+    """Write in the verdict's colour; the reporter leaves colours out where there is no terminal."""
+    colour = COLOURS.get(verdict)
+    reporter.write(text, **({colour: True} if colour else {}))
+
+
+def table(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter) -> None:
+    """One row a family, the worst first; one column a lane: the worst verdict of the family there."""
+    worst: dict[tuple[str, str], Verdict] = {}
+    for result in bundle.results:
+        key = (result.check.partition("/")[0], result.lane)
+        worst[key] = min(worst.get(key, "missing"), result.verdict, key=WORST_FIRST.index)
+    families = sorted({family for family, _ in worst})
+    families.sort(key=lambda family: min(WORST_FIRST.index(worst.get((family, lane.id), "missing")) for lane in lanes))
+    alone = len({lane.driver.name for lane in lanes}) == len(lanes)
+    names = [lane.driver.name if alone else lane.id for lane in lanes]
+    left = max(len(family) for family in [*families, "family"])
+    widths = [max(len(name), len("unsupported")) for name in names]
+    columns = list(zip(lanes, names, widths, strict=True))
+    reporter.write_line("")
+    reporter.write_line(f"{'family':<{left}}" + "".join(f"  {name:<{width}}" for _, name, width in columns))
+    for family in families:
+        reporter.write(f"{family:<{left}}")
+        for lane, _, width in columns:
+            verdict = worst.get((family, lane.id), "missing")
+            written(reporter, f"  {verdict:<{width}}", verdict)
+        reporter.write_line("")
+    reporter.write_line("")

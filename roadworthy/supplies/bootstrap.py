@@ -1,0 +1,94 @@
+"""A Debian suite as a directory tree, made by mmdebstrap from the host's own sources."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from roadworthy.programs import ProgramFailed, run
+from roadworthy.supplies.apt import Apt
+from roadworthy.supplies.cache import Stage, quietly
+
+#: A tree that machines use needs no manuals; 100 MB less in an image.
+LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+class BootstrapFailed(Exception):
+    """The tree could not be made."""
+
+
+def confined(argv: Sequence[str | os.PathLike[str]], root: Path | None = None) -> list[str | os.PathLike[str]]:
+    """A command in mount and process namespaces of its own, that does not outlive the thread that started it.
+
+    Given a `root` it runs chrooted there, with a /proc.
+
+    What it mounts vanishes with it, so a killed build leaves nothing but files.
+    """
+    return [
+        "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL",
+        *([f"--root={root}"] if root else []), "--mount-proc", *argv,
+    ]  # fmt: skip
+
+
+def bootstrap(
+    suite: str,
+    packages: Sequence[str],
+    target: Path,
+    *,
+    components: Sequence[str] = ("main",),
+    devices: bool = False,
+    accept_expired: bool = False,
+    stage: Stage = quietly,
+) -> dict[str, str]:
+    """Make the tree of a suite with these packages in `target`. Answers the exact version of each package in it.
+
+    What apt writes lies beside `target` meanwhile, so that it goes with it if the build is killed.
+    Raises AptFailed or BootstrapFailed. Without `devices` its /dev is empty, as whoever uses it mounts one there.
+    """
+    if os.geteuid() != 0:
+        raise BootstrapFailed("making a root file system takes root: run it as root, or with sudo")
+    if not shutil.which("mmdebstrap"):
+        raise BootstrapFailed("needs mmdebstrap: apt-get install mmdebstrap")
+    with tempfile.TemporaryDirectory(prefix="apt-", dir=target.parent) as scratch:
+        client = Apt(suite, Path(scratch), components, accept_expired)
+        with stage(f"reading the package lists of {suite}"):
+            client.update()
+        settings = Path(scratch) / "settings.conf"
+        settings.write_text(client.acquire_settings())
+        argv: list[str | os.PathLike[str]] = [
+            "mmdebstrap", "--mode=root", "--variant=essential", "--format=directory", f"--aptopt={settings}",
+            *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
+            "--dpkgopt=force-unsafe-io",  # the cache syncs the whole once; dpkg would sync every file
+            f"--include={','.join(packages)}",
+            *([] if devices else ["--skip=output/dev"]),
+            suite, target, client.sourcelist,
+        ]  # fmt: skip
+        with stage(f"installing {packages[0]} and what it needs from {suite}"):
+            try:
+                run(confined(argv), 1800)
+            except ProgramFailed as reason:
+                errors = re.findall(r"^E: .*|^dpkg: error.*", str(reason), re.MULTILINE)
+                words = " / ".join(errors[:5]) or str(reason)
+                raise BootstrapFailed(f"mmdebstrap could not make a tree of {suite}: {words}") from None
+    forget_the_host(target)
+    return versions(target)
+
+
+def forget_the_host(tree: Path) -> None:
+    """Remove what a tree took over from the host: mirrors, proxies, its name, its resolver; and the package lists."""
+    for name in ("etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list", "etc/resolv.conf", "etc/machine-id"):
+        (tree / name).unlink(missing_ok=True)
+    for path in (*(tree / "etc/apt/sources.list.d").glob("*"), *(tree / "var/log").rglob("*.log")):
+        path.unlink()
+    (tree / "etc/machine-id").touch()
+    (tree / "etc/hostname").write_text("roadworthy\n")
+
+
+def versions(tree: Path) -> dict[str, str]:
+    """The packages in a tree and their exact versions, by the tree's own dpkg."""
+    listed = run(["chroot", tree, "dpkg-query", "--show", "--showformat=${Package} ${Version}\n"])
+    return dict(line.split(" ", 1) for line in listed.splitlines())

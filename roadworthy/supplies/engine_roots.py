@@ -1,0 +1,160 @@
+"""Engine roots: a container engine with all it calls, as a tree of the Debian release that carries it.
+
+One tree serves two uses: chrooted into a capsule on this kernel, or, as an ext4 image, as the root of a guest.
+"""
+
+from __future__ import annotations
+
+import difflib
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roadworthy.supplies.bootstrap import bootstrap
+from roadworthy.supplies.cache import Cache, Entry, Stage, quietly
+from roadworthy.supplies.disk_image import ext4_image
+
+#: What every engine's drivers call, and what a guest needs to become a machine: devices, modules, network, agent, fio.
+COMMON = (
+    "fuse-overlayfs", "e2fsprogs", "xfsprogs", "btrfs-progs", "erofs-utils", "dmsetup", "lvm2",
+    "thin-provisioning-tools", "udev", "kmod", "iproute2", "python3", "fio",
+)  # fmt: skip
+DOCKER = ("docker.io", "containerd", "runc")
+PODMAN = ("podman", "crun", "conmon")
+#: Debian 12's crun raises a resource limit, which takes a capability that not every root has; runc does not insist.
+PODMAN_WITH_RUNC = ("podman", "runc", "conmon")
+#: Bytes free in an image, for guests that write to the disk itself; a hole until then.
+SPARE = 256 << 20
+#: Chosen with NAME+zfs: the tools are in contrib, and useful only where the kernel has the module.
+ZFS = ("zfsutils-linux",)
+
+#: Engine root, the suite that carries it, and its packages; the first is the engine.
+ENGINES = {
+    "docker-20.10": ("bookworm", DOCKER),
+    "docker-20.10-bullseye": ("bullseye", DOCKER),
+    "docker-26.1": ("trixie", DOCKER),
+    "docker-28.5": ("forky", DOCKER),
+    "podman-4.3": ("bookworm", PODMAN_WITH_RUNC),
+    "podman-5": ("trixie", PODMAN),
+}
+
+
+class UnknownEngine(Exception):
+    """No engine root has this name; the message names the nearest."""
+
+
+class WrongEngine(Exception):
+    """The suite carries another version of the engine now than the root's name says."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an engine root is made from. `series` is the version that its name promises."""
+
+    name: str
+    suite: str
+    components: tuple[str, ...]
+    packages: tuple[str, ...]
+    series: str
+
+    def values(self) -> dict[str, Any]:
+        """The recipe as the cache knows it. `tree` counts what bootstrap() makes of the same packages."""
+        return {
+            "suite": self.suite,
+            "components": list(self.components),
+            "packages": list(self.packages),
+            "machine": platform.machine(),
+            "tree": 1,
+        }
+
+
+@dataclass(frozen=True)
+class EngineRoot:
+    """An engine root in the cache. `tree` is its directory, `packages` the exact version of each package in it."""
+
+    name: str
+    tree: Path
+    version: str
+    packages: Mapping[str, str]
+    entry: Entry
+
+    def facts(self) -> dict[str, str]:
+        """What a run records: the suite, and the exact versions of what it asked for."""
+        asked = self.entry.recipe["packages"]
+        return {"suite": self.entry.recipe["suite"], **{name: self.packages[name] for name in asked}}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of an engine root: `docker-20.10`, or with ZFS's tools `docker-20.10+zfs`. Raises UnknownEngine."""
+    base, plus, extra = name.partition("+")
+    if base not in ENGINES or (plus and extra != "zfs"):
+        near = difflib.get_close_matches(name, [*ENGINES, *(f"{known}+zfs" for known in ENGINES)], n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise UnknownEngine(f"no engine root {name}{hint} Known: {', '.join(ENGINES)}, each also as NAME+zfs")
+    suite, packages = ENGINES[base]
+    series = base.split("-")[1]
+    if plus:
+        return Recipe(name, suite, ("main", "contrib"), (*packages, *COMMON, *ZFS), series)
+    return Recipe(name, suite, ("main",), (*packages, *COMMON), series)
+
+
+def engine_root(
+    name: str, cache: Cache | None = None, *, accept_expired: bool = False, stage: Stage = quietly
+) -> EngineRoot:
+    """The engine root of this name, made if it is not in the cache: about a minute, 150 MB fetched, 500 MB kept.
+
+    Raises UnknownEngine, WrongEngine, AptFailed or BootstrapFailed.
+    """
+    wanted = recipe(name)
+
+    def fill(directory: Path) -> dict[str, Any]:
+        found = bootstrap(
+            wanted.suite, wanted.packages, directory / "tree",
+            components=wanted.components, accept_expired=accept_expired, stage=stage,
+        )  # fmt: skip
+        check_version(wanted, found[wanted.packages[0]])
+        return {"packages": found}
+
+    return opened(name, (cache or Cache()).entry("engine-root", wanted.values(), fill, label=name, stage=stage))
+
+
+def engine_image(root: EngineRoot, cache: Cache | None = None, *, stage: Stage = quietly) -> Entry:
+    """The root as an ext4 image, `root.ext4` in the entry; seconds to make."""
+
+    def fill(directory: Path) -> dict[str, Any]:
+        with root.entry.held():
+            ext4_image(root.tree, directory / "root.ext4", "root", SPARE)
+        return {"made from": root.entry.name}
+
+    return (cache or Cache()).entry("engine-image", image_recipe(root), fill, label=root.name, stage=stage)
+
+
+def image_recipe(root: EngineRoot) -> dict[str, Any]:
+    """An image belongs to one making of a root: made again, the same packages may have newer versions."""
+    return {"root": root.entry.recipe, "made": root.entry.made, "image": 2}
+
+
+def cached_image(root: EngineRoot, cache: Cache | None = None) -> Entry | None:
+    """The root's image if it is in the cache."""
+    return (cache or Cache()).find("engine-image", image_recipe(root), label=root.name)
+
+
+def cached_root(name: str, cache: Cache | None = None) -> EngineRoot | None:
+    """The engine root of this name if it is in the cache. Raises UnknownEngine."""
+    found = (cache or Cache()).find("engine-root", recipe(name).values(), label=name)
+    return opened(name, found) if found else None
+
+
+def opened(name: str, entry: Entry) -> EngineRoot:
+    packages = entry.facts["packages"]
+    return EngineRoot(name, entry.path / "tree", packages[recipe(name).packages[0]], packages, entry)
+
+
+def check_version(wanted: Recipe, version: str) -> None:
+    """A suite that moves on must not give a root under the old name. Raises WrongEngine."""
+    if not re.match(rf"(?:\d+:)?{re.escape(wanted.series)}(?!\d)", version):
+        package = wanted.packages[0]
+        raise WrongEngine(f"{wanted.suite} carries {package} {version} now, {wanted.name} needs {wanted.series}")

@@ -1,0 +1,218 @@
+"""Removes what runs left: by the identity in their ledgers, never by a pattern, and only when their owner is dead."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import re
+import select
+import shutil
+import signal
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from roadworthy.deadline import wait_until
+from roadworthy.upkeep.ledger import LEDGERS, RUNTIME, STATE, DeadRun, Item, read
+
+LOOP_CLR_FD = 0x4C01
+LOOP_GET_STATUS64 = 0x4C05
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """What one reap did: sentences about things removed, and about things that would not go."""
+
+    run: str
+    removed: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+@contextmanager
+def owned(path: Path) -> Iterator[bool]:
+    """Whether this ledger's owner is dead; while the block runs, nobody else can reap it."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield os.fstat(descriptor).st_nlink > 0  # another reaper may have finished it between opening and locking
+    finally:
+        os.close(descriptor)
+
+
+def dead_runs(ledgers: Path = LEDGERS) -> list[DeadRun]:
+    """The ledgers whose owners are gone, oldest first."""
+    found = []
+    for path in sorted(ledgers.glob("*.jsonl")):
+        with owned(path) as dead:
+            if dead:
+                found.append(read(path))
+    return found
+
+
+def reap(kept: bool = False, ledgers: Path = LEDGERS) -> list[Reaped]:
+    """Undo every dead run; with `kept`, also those whose user asked to keep them."""
+    done = []
+    for path in sorted(ledgers.glob("*.jsonl")):
+        with owned(path) as dead:
+            if dead and (kept or not read(path).kept):
+                done.append(undo(read(path)))
+    return done
+
+
+def undo(run: DeadRun) -> Reaped:
+    """Undo one run's items, the last made first. Its ledger goes when nothing is left."""
+    removed: list[str] = []
+    left: list[str] = []
+    for item in reversed(run.items):
+        try:
+            removed += UNDO[item.kind](item)
+        except (OSError, TimeoutError) as reason:
+            left.append(f"{item.kind} {describe(item)}: {reason}")
+        except (KeyError, TypeError, ValueError) as reason:
+            left.append(f"{item.kind} {describe(item)}: this release does not understand the entry ({reason!r})")
+    if not left:
+        run.path.unlink(missing_ok=True)
+    return Reaped(run.run, tuple(removed), tuple(left))
+
+
+def describe(item: Item) -> str:
+    return " ".join(str(value) for value in item.identity.values())
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot, or None where there is none. See proc(5), field 22."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return int(text.rsplit(")", 1)[1].split()[19])
+
+
+def undo_capsule(item: Item) -> list[str]:
+    """Kill a capsule's first process; the kernel ends everything in its process namespace with it."""
+    pid, started = item.identity["pid"], item.identity["started"]
+    if start_time(pid) != started:
+        return []
+    descriptor = os.pidfd_open(pid)
+    try:
+        if start_time(pid) != started:  # the number was given to somebody else between the two looks
+            return []
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        wait_until(lambda: bool(select.select([descriptor], [], [], 0)[0]), 10, f"capsule {pid} to end")
+    finally:
+        os.close(descriptor)
+    return [f"capsule {pid}"]
+
+
+def undo_image(item: Item) -> list[str]:
+    """Detach the loop devices that this very file backs, then remove the file."""
+    path = Path(item.identity["path"])
+    if not of_a_run(path.parent):
+        raise OSError(f"{path} is not an image that a run makes")
+    removed = []
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return []
+    for device in loops_backed_by(found.st_dev, found.st_ino):
+        with device.open("rb") as loop:
+            fcntl.ioctl(loop, LOOP_CLR_FD)
+        removed.append(f"loop device {device}")
+    path.unlink()
+    return [*removed, f"image {path}"]
+
+
+def loops_backed_by(device: int, inode: int) -> list[Path]:
+    """The loop devices whose backing file is this one, by its identity, not by its name. See loop(4)."""
+    found = []
+    for block in sorted(Path("/sys/block").glob("loop*")):
+        if not (block / "loop/backing_file").exists():
+            continue
+        path = Path("/dev") / block.name
+        status = bytearray(ctypes.sizeof(ctypes.c_char) * 232)
+        try:
+            with path.open("rb") as loop:
+                fcntl.ioctl(loop, LOOP_GET_STATUS64, status)
+        except OSError:
+            continue  # it was detached while we looked
+        if struct.unpack_from("=QQ", status) == (kernel_device(device), inode):
+            found.append(path)
+    return found
+
+
+def kernel_device(device: int) -> int:
+    """stat's st_dev in the form of the loop driver's lo_device: huge_encode_dev of the kernel."""
+    major, minor = os.major(device), os.minor(device)
+    return (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
+
+
+def undo_cgroup(item: Item) -> list[str]:
+    """Remove the (empty) control groups of this name from every hierarchy, the deepest first."""
+    removed = []
+    name = item.identity["name"]
+    if not name.startswith("roadworthy-") or "/" in name:
+        raise OSError(f"{name!r} is not a control group that a run makes")
+    for mount in cgroup_mounts():
+        top = mount / name
+        if not top.is_dir():
+            continue
+        for directory, _, _ in os.walk(top, topdown=False):
+            wait_until(partial(emptied, Path(directory)), 10, f"control group {directory} to be free")
+        removed.append(f"control group {top}")
+    return removed
+
+
+def emptied(group: Path) -> bool:
+    try:
+        group.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def cgroup_mounts() -> list[Path]:
+    """Where this host mounts control group hierarchies, of version 1 and 2."""
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    return [Path(line.split()[1]) for line in lines if line.split()[2] in ("cgroup", "cgroup2")]
+
+
+def undo_directory(item: Item) -> list[str]:
+    """Remove a run's directory and everything in it, but nothing that is mounted there."""
+    path = Path(item.identity["path"])
+    if not of_a_run(path):
+        raise OSError(f"{path} is not a directory that a run makes")
+    if not path.is_dir():
+        return []
+    for mounted in mount_points():  # not by device numbers: a bind mount of the same file system has the same one
+        if mounted.is_relative_to(path):
+            raise OSError(f"something is mounted at {mounted}")
+    shutil.rmtree(path)
+    return [f"directory {path}"]
+
+
+def of_a_run(path: Path) -> bool:
+    """Whether `path` is where a run has a directory of its own, and no link to another place."""
+    return path.parent in (STATE / "runs", RUNTIME) and path.resolve() == path.parent.resolve() / path.name
+
+
+def mount_points(table: str = "") -> list[Path]:
+    """Where something is mounted, see proc_pid_mountinfo(5); blanks in a name are octal escapes there."""
+    lines = (table or Path("/proc/self/mountinfo").read_text()).splitlines()
+    return [Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4])) for line in lines]
+
+
+UNDO = {"capsule": undo_capsule, "image": undo_image, "cgroup": undo_cgroup, "directory": undo_directory}

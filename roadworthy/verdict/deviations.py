@@ -1,0 +1,255 @@
+"""Recorded deviations: promises that are known to be broken on some lanes, with condition, reason and source.
+
+They lie in `conformance/deviations/*.toml`, one table a check. A break that matches a recorded one is `known`; a break
+with another signature is a `fail`; a recorded break that does not happen is `fixed`, which fails the run, unless it is
+recorded as a race, which some runs lose and some win.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import functools
+import operator
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roadworthy.drivers import DRIVERS
+from roadworthy.machines.backing import BACKINGS
+from roadworthy.reports import records
+
+KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race"}
+NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS}
+ENGINES = ("docker", "podman")
+PROVENANCES = ("lower", "lower-deep", "upper", "copied-up", "volume")
+COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
+
+
+#: Ids that begin so are of no check: they speak of the tree that any check leaves.
+ANY_TREE = "tree/"
+
+
+class DeviationError(ValueError):
+    """An entry that cannot be used; the text begins with file and line."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What conditions are asked about. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs."""
+
+    driver: str
+    backing: str
+    engine: str
+    engine_version: tuple[int, ...]
+    kernel_version: tuple[int, ...]
+    provenance: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recorded deviation: of the promise, or with `tree` of what the check leaves behind.
+
+    With `race` it depends on who comes first: a run in which it does not happen has not shown that it cannot.
+    """
+
+    check: str
+    when: Mapping[str, tuple[str, ...]]
+    signature: str
+    why: str
+    source: str
+    file: str
+    line: int
+    tree: bool = False
+    race: bool = False
+
+    def applies(self, facts: Facts) -> bool:
+        """Whether it speaks of a lane with these facts."""
+        return all(holds(key, values, facts) for key, values in self.when.items())
+
+    def record(self) -> records.Deviation:
+        condition = "; ".join(f"{key} = {' or '.join(values)}" for key, values in self.when.items())
+        return records.Deviation(
+            why=self.why, source=self.source, signature=self.signature, when=condition, file=self.file, line=self.line
+        )
+
+
+def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
+    """Whether one condition holds: any of its values is enough."""
+    match key:
+        case "driver":
+            return facts.driver in values
+        case "backing":
+            return facts.backing in values
+        case "provenance":
+            return facts.provenance in values
+        case "kernel":
+            return any(in_range(value, facts.kernel_version) for value in values)
+        case "engine":
+            return any(
+                value.split()[0] == facts.engine and in_range(value.partition(" ")[2], facts.engine_version)
+                for value in values
+            )
+    return facts.parameters.get(key, "absent") in values
+
+
+def version(text: str) -> tuple[int, ...]:
+    """The numbers at the beginning of a version: `6.1.0-50-amd64` is (6, 1, 0)."""
+    found = re.match(r"\d+(\.\d+)*", text.strip())
+    return tuple(int(word) for word in found[0].split(".")) if found else ()
+
+
+def in_range(text: str, found: tuple[int, ...]) -> bool:
+    """Whether a version lies in a range such as `>=5.10, <6.6`; the empty range holds everything."""
+    for part in filter(None, (word.strip() for word in text.split(","))):
+        matched = re.fullmatch(r"(<=|>=|<|>|=)\s*(\d+(?:\.\d+)*)", part)
+        if matched is None:
+            raise ValueError(f"{part!r} is no version range; write >=5.10 or <6.6")
+        bound = version(matched[2])
+        if not COMPARISONS[matched[1]](found[: len(bound)], bound):
+            return False
+    return True
+
+
+@dataclass(frozen=True)
+class Deviations:
+    """All entries. `checks` are the ids that entries may name."""
+
+    entries: tuple[Entry, ...]
+
+    @functools.cached_property
+    def _by_check(self) -> Mapping[str, list[Entry]]:
+        """The entries by the id that they name, with or without its case; those of any check's tree by ANY_TREE."""
+        found: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            found[ANY_TREE if entry.check.startswith(ANY_TREE) else entry.check].append(entry)
+        return found
+
+    def _of(self, check: str, facts: Facts) -> list[Entry]:
+        names = dict.fromkeys((check, check.partition("[")[0], ANY_TREE))
+        return [entry for name in names for entry in self._by_check.get(name, ()) if entry.applies(facts)]
+
+    def of_tree(self, check: str, facts: Facts) -> list[Entry]:
+        """The entries that speak of the tree which this check leaves on this lane."""
+        return [entry for entry in self._of(check, facts) if entry.tree]
+
+    def find(self, check: str, facts: Facts) -> Entry | None:
+        """The entry that speaks of this check on this lane. Raises DeviationError where two do."""
+        found = [entry for entry in self._of(check, facts) if not entry.tree]
+        if len(found) > 1:
+            places = " and ".join(f"{entry.file}:{entry.line}" for entry in found)
+            raise DeviationError(
+                f"{places}: both speak of {check} on this lane; their conditions must exclude each other"
+            )
+        return found[0] if found else None
+
+
+def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
+    """Read every TOML file of a directory. Raises DeviationError for the first entry that cannot be used.
+
+    With `checks` given, an entry for an id that is not among them is refused.
+    """
+    known = set(checks)
+    entries: list[Entry] = []
+    for path in sorted(directory.glob("*.toml")):
+        entries += read(path, known)
+    return Deviations(tuple(entries))
+
+
+def read(path: Path, known: set[str]) -> list[Entry]:
+    try:
+        text = path.read_text()
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as reason:
+        line = re.search(r"at line (\d+)", str(reason))
+        raise DeviationError(f"{path}:{line[1] if line else len(text.splitlines())}: {reason}") from None
+    except UnicodeDecodeError as reason:
+        raise DeviationError(f"{path}: {reason}") from None
+    entries = []
+    for check, value in tables.items():
+        rows = value if isinstance(value, list) else [value]
+        begins = re.compile(rf"""\s*\[*\s*(["']?){re.escape(check)}\1\s*[]=]""")
+        lines = [number for number, line in enumerate(text.splitlines(), 1) if begins.match(line)] or [1]
+        for at, row in enumerate(rows):
+            place = f"{path}:{lines[min(at, len(lines) - 1)]}"
+            entries.append(entry(check, row, place, known))
+    return entries
+
+
+def entry(check: str, row: Any, place: str, known: set[str]) -> Entry:
+    """One table as an Entry. Raises DeviationError that begins with its place."""
+
+    def refuse(text: str) -> DeviationError:
+        return DeviationError(f"{place}: {check}: {text}")
+
+    def nearest(word: str, names: Iterable[str]) -> str:
+        found = difflib.get_close_matches(word, list(names), n=1, cutoff=0.4)
+        return f"; did you mean {found[0]!r}?" if found else ""
+
+    if not isinstance(row, dict):
+        raise refuse("an entry is a table with when, signature, why and source")
+    any_tree = check.startswith(ANY_TREE)
+    if known and not any_tree and check not in known and check not in {name.partition("[")[0] for name in known}:
+        raise refuse(f"no check has this id{nearest(check, known)}")
+    for key in row:
+        if key not in KEYS:
+            raise refuse(f"unknown key {key!r}{nearest(key, KEYS)}")
+    for key in ("signature", "why", "source"):
+        if not isinstance(row.get(key), str) or not row[key].strip():
+            raise refuse(f"has no {key}: an entry needs a signature, a reason and a source")
+    if "review" in row and not isinstance(row["review"], datetime.date):
+        raise refuse(f"review is a date such as 2027-05-01, not {row['review']!r}")
+    when = row.get("when")
+    if not isinstance(when, dict) or not when:
+        raise refuse("has no condition: when = { driver = [...] } says on which lanes the promise is broken")
+    conditions = {}
+    for key, value in when.items():
+        values = tuple(value) if isinstance(value, list) else (value,)
+        if not values or not all(isinstance(word, str) for word in values):
+            raise refuse(f"condition {key!r} takes a text or a list of texts, not {value!r}")
+        check_condition(key, values, refuse, nearest)
+        conditions[key] = values
+    file, _, line = place.rpartition(":")
+    for key in ("tree", "race"):
+        if not isinstance(row.get(key, False), bool):
+            raise refuse(f"{key} is true or false, not {row[key]!r}")
+    tree, race = row.get("tree", any_tree), row.get("race", False)
+    if tree and race:
+        raise refuse("a tree that a check leaves is compared whole, and no race: say tree or race")
+    return Entry(check, conditions, row["signature"], row["why"], row["source"], file, int(line), tree, race)
+
+
+def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any) -> None:
+    """Raise where a condition can never hold as written."""
+    keys = ("driver", "backing", "provenance", "kernel", "engine", *PARAMETERS)
+    if key not in keys:
+        raise refuse(f"unknown condition {key!r}{nearest(key, keys)}")
+    names: Mapping[str, tuple[str, ...]] = {**NAMED, "provenance": PROVENANCES}
+    for value in values:
+        if key in names and value not in names[key]:
+            raise refuse(f"unknown {key} {value!r}{nearest(value, names[key])}")
+        if key == "engine" and value.partition(" ")[0] not in ENGINES:
+            raise refuse(f"unknown engine {value!r}{nearest(value, ENGINES)}")
+        if key in PARAMETERS and value not in ("on", "off", "absent"):
+            raise refuse(f"{key} is on, off or absent, not {value!r}")
+        try:
+            if key == "kernel":
+                in_range(value, (0,))
+            if key == "engine":
+                in_range(value.partition(" ")[2], (0,))
+        except ValueError as reason:
+            raise refuse(str(reason)) from None
+
+
+#: Parameters of the overlay module that conditions may name; `Y` is on, `N` off, no such parameter absent.
+PARAMETERS = ("redirect_dir", "index", "metacopy", "xino_auto", "nfs_export")
+
+
+def parameters(found: Mapping[str, str]) -> dict[str, str]:
+    """Module parameters as conditions name them."""
+    return {name: {"Y": "on", "N": "off"}.get(found.get(name, ""), "absent") for name in PARAMETERS}

@@ -1,0 +1,58 @@
+"""From what a check did to its verdict. Only a broken assertion speaks about the driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roadworthy.calls.exchange import CallHung
+from roadworthy.machines.kernel_log import bug, device_trouble
+from roadworthy.reasons import MachineLost, Precondition, Unsupported
+from roadworthy.reports.records import Verdict
+from roadworthy.verdict.deviations import Entry
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, its reason in one line, and the recorded deviation that it rests on."""
+
+    verdict: Verdict
+    reason: str = ""
+    deviation: Entry | None = None
+
+
+def first_line(broken: BaseException) -> str:
+    """The first line of what an exception says, or its name where it says nothing."""
+    said = str(broken).strip().splitlines()
+    return said[0] if said else type(broken).__name__
+
+
+def judge(outcome: BaseException | None, recorded: Entry | None, kernel_log: list[str]) -> Judgement:
+    """The verdict on a check that ended with `outcome`, of which `recorded` was expected."""
+    found = bug(kernel_log)
+    if found:
+        return Judgement("crash", f"the kernel reported: {found}")
+    if outcome is not None and (failing := device_trouble(kernel_log)):
+        return Judgement("error", f"a device of this host failed: {failing}")
+    match outcome:
+        case None if recorded is not None and recorded.race:
+            return Judgement("known", f"a race, and this time the promise was kept: {recorded.why}", recorded)
+        case None if recorded is not None:
+            return Judgement("fixed", f"the recorded deviation did not happen: {recorded.why}", recorded)
+        case None:
+            return Judgement("pass")
+        case MachineLost():
+            return Judgement(outcome.outcome, first_line(outcome))
+        case CallHung():
+            return Judgement("hang", first_line(outcome))
+        case Unsupported():
+            return Judgement("unsupported", first_line(outcome))
+        case Precondition():
+            return Judgement("skipped", first_line(outcome))
+        case AssertionError() if recorded is not None and recorded.signature in first_line(outcome):
+            return Judgement("known", first_line(outcome), recorded)
+        case AssertionError() if recorded is not None:
+            other = f"{first_line(outcome)} (the recorded deviation has another signature: {recorded.signature})"
+            return Judgement("fail", other)
+        case AssertionError():
+            return Judgement("fail", first_line(outcome))
+    return Judgement("error", f"{type(outcome).__name__}: {first_line(outcome)}")

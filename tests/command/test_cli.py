@@ -1,0 +1,127 @@
+"""The companion command: a mistake on its line ends with status 4 and a sentence, and never with a traceback."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from roadworthy.command import cli
+from roadworthy.command.cli import main
+from roadworthy.drivers import DRIVERS
+from roadworthy.lane import stand
+from roadworthy.machines.host import Requirement
+from roadworthy.nearest import hint, nearest
+from roadworthy.reports.records import Benchmark, Count, Trend
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
+import sample
+
+MET = Requirement(True, "")
+
+USAGE = 4
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A whole bundle of checks, in a directory of bundles."""
+    return sample.write(tmp_path / "bundles/one", sample.records())
+
+
+def run(*words):
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [], ["bench"], ["cache"], ["--nope"], ["reap", "--dry"], ["lanes"], ["lanes", "--driver=,"],
+        ["lanes", "--driver=overlay3"], ["lanes", "--matrix=nope"], ["site"], ["site", "--outptu=x"],
+        ["site", "/nowhere"],
+        ["claims", "/proc/self"], ["agree", "/proc/self", "/proc/self"], ["cache", "prune", "nosuch"],
+        ["cache", "prune", "--older-than=nan"], ["kernels", "--make=6.2"], ["engines", "--make=docker-99"],
+        ["bench", "series", "/proc/self"],
+    ],
+    ids=lambda words: " ".join(words) or "nothing",
+)  # fmt: skip
+def test_a_mistake_ends_with_the_status_that_pytest_gives_to_one(words):
+    """Whatever the command: 1 is for what it found, 4 for what it was asked."""
+    assert run(*words).exit_code == USAGE
+
+
+@pytest.mark.parametrize("command", [["site"], ["claims"], ["bench", "series"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("content", "said"), [("", "the first record"), ("no JSON\n", "JSON"), (None, "expected a run bundle")],
+    ids=["empty", "no JSON", "a directory"],
+)  # fmt: skip
+def test_what_is_no_bundle_is_a_mistake_with_its_place(tmp_path, command, content, said):
+    """One line names the file and what was expected of it."""
+    path = tmp_path / "b/bundle.jsonl"
+    path.parent.mkdir()
+    path.mkdir() if content is None else path.write_text(content)
+    done = run(*command, path if content is None else path.parent)
+    assert done.exit_code == USAGE
+    assert str(path) in done.output
+    assert said in done.output
+
+
+def test_a_page_that_cannot_be_written_is_a_mistake(bundle, tmp_path):
+    """The sentence names the page and the kernel's reason."""
+    (tmp_path / "file").write_text("")
+    done = run("site", bundle, f"--output={tmp_path / 'file/page.html'}")
+    assert done.exit_code == USAGE
+    assert "page.html cannot be written: " in done.output
+
+
+def test_a_directory_of_bundles_stands_for_each_of_them_once(bundle, tmp_path):
+    """A bundle that is named twice is one."""
+    done = run("site", bundle, bundle.parent, f"--output={tmp_path / 'page.html'}")
+    assert (done.exit_code, done.output) == (0, f"{tmp_path / 'page.html'}: 1 bundle\n")
+
+
+def test_an_incomplete_bundle_is_told(tmp_path):
+    """A page of a run that was cut short says so, and so does the command that makes it."""
+    torn = sample.write(tmp_path / "torn", sample.records()[:-1])
+    for words in (["site", torn, f"--output={tmp_path / 'page.html'}"], ["claims", torn]):
+        assert "no closing record" in run(*words).output
+
+
+def test_nothing_to_compare_is_a_mistake(tmp_path):
+    """Runs without benchmarks are neither unchanged nor the same as ever."""
+    records = [record for record in sample.records() if not isinstance(record, Benchmark | Count | Trend)]
+    empty = sample.write(tmp_path / "b", records)
+    assert run("bench", "compare", empty, empty).exit_code == USAGE
+    assert run("bench", "analyse", empty).exit_code == USAGE
+
+
+def test_drivers_that_the_installed_engine_has_not_are_not_said_to_run_on_it(monkeypatch):
+    """What comes with a later engine is said to run with that one's root."""
+    monkeypatch.setattr(cli, "installed_series", lambda: "20.10")
+    monkeypatch.setattr(stand, "requirements", lambda lane, machine: iter(()))
+    monkeypatch.setattr(cli.Host, "privilege", lambda self: MET)
+    monkeypatch.setattr(cli.Host, "command", lambda self, *_: MET)
+    for driver in DRIVERS.values():
+        monkeypatch.setattr(type(driver), "requirements", lambda self, machine: iter(()))
+    lines = run("drivers").output.splitlines()[::2]
+    said = {line.split()[0]: line.partition("runs here")[2] for line in lines}
+    assert said["overlay2"] == said["aufs"] == ""
+    assert said["containerd:overlayfs"].startswith(", with --engine=docker-2")
+    assert said["podman:overlay"] == ", with --engine=podman-5"
+    widest = max(map(len, DRIVERS))
+    assert all(line[widest + 2 :].startswith(DRIVERS[line.split()[0]].backings[0]) for line in lines), "one column"
+
+
+def test_the_nearest_word_has_as_many_letters():
+    """A digit that was typed wrong means another digit."""
+    assert nearest("overlay3", ["overlay", "overlay2", "vfs"]) == "overlay2"
+    assert nearest("overla", ["overlay", "overlay2", "vfs"]) == "overlay"
+    assert nearest("nothing", ["vfs"]) == ""
+
+
+def test_of_many_words_those_are_named_that_are_like_it():
+    """A list of hundreds hides what was meant."""
+    many = [f"mutant-{number}" for number in range(100)]
+    assert hint("mutant-7x", many).count("mutant-") <= 6
+    assert hint("xyz", ["a", "b"]) == ". Known: a, b"

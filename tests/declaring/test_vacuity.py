@@ -1,0 +1,19 @@
+"""Vacuity: too few looks are no verdict."""
+
+import pytest
+
+from roadworthy import looked
+from roadworthy.declaring.vacuity import Vacuous
+from roadworthy.verdict.judge import judge
+
+
+def test_enough_looks_pass():
+    """As many looks as are needed raise nothing."""
+    looked(10, 10)
+
+
+def test_too_few_looks_are_an_error():
+    """Fewer looks than are needed are an error of the suite or its host, and never a fail."""
+    with pytest.raises(Vacuous, match="only 9 looks") as caught:
+        looked(9, 10)
+    assert judge(caught.value, None, []).verdict == "error"

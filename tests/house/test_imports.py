@@ -1,0 +1,93 @@
+"""The house rules that a tool can hold: who may import what, and what nobody may call."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def modules(*places):
+    """The Python files of these places, as paths below the project's root."""
+    found = [path for place in places for path in sorted((ROOT / place).rglob("*.py"))]
+    return [str(path.relative_to(ROOT)) for path in found] or [
+        pytest.param("", marks=pytest.mark.skip("nothing there"))
+    ]
+
+
+def tree(module):
+    return ast.parse((ROOT / module).read_text())
+
+
+def imported(module):
+    """The names of the modules that a file imports, also inside its functions."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: imports are absolute"
+            yield node.module
+
+
+def of_the_standard_library(name):
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def called(module):
+    """The calls of a file, each with the dotted name of what is called and its keywords."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Call):
+            yield node, ast.unparse(node.func), {word.arg: word.value for word in node.keywords}
+
+
+@pytest.mark.parametrize("module", modules("conformance", "bench"))
+def test_a_check_uses_fixtures_and_words_only(module):
+    """Checks import the standard library, pytest, `roadworthy` and its constants; all else they get as fixtures."""
+    others = [name for name in imported(module) if not of_the_standard_library(name)]
+    assert set(others) <= {"pytest", "roadworthy", "roadworthy.linux"}
+
+
+@pytest.mark.parametrize("module", modules("reports"))
+def test_reports_read_bundles_only(module):
+    """The page is made from bundles, on machines where nothing of the plugin runs."""
+    ours = [name for name in imported(module) if name.partition(".")[0] == "roadworthy"]
+    assert all(name.split(".")[1:2] == ["reports"] for name in ours)
+    assert not {"pytest", "docker"}.intersection(name.partition(".")[0] for name in imported(module))
+
+
+@pytest.mark.parametrize("module", ["roadworthy/calls/agent.py", "roadworthy/machines/capsule_init.py"])
+def test_what_runs_alone_imports_the_standard_library_only(module):
+    """The agent and a capsule's first process are run by path, with nothing of ours beside them."""
+    assert all(of_the_standard_library(name) for name in imported(module))
+
+
+@pytest.mark.parametrize("module", modules("roadworthy/drivers"))
+def test_a_driver_does_not_know_pytest(module):
+    """A driver's file describes the driver; what a verdict is, it does not know."""
+    assert not [name for name in imported(module) if name.partition(".")[0] in ("pytest", "_pytest", "docker")]
+
+
+@pytest.mark.parametrize("module", modules("roadworthy", "reports", "mutants", "conformance", "bench", "tests"))
+def test_no_module_is_a_drawer_for_everything(module):
+    """A module is named after its idea."""
+    assert Path(module).stem not in ("utils", "util", "helpers", "helper", "common", "misc")
+
+
+@pytest.mark.parametrize("module", modules("roadworthy", "reports", "mutants", "conformance", "bench", "tests"))
+def test_nothing_goes_through_a_shell(module):
+    """Programs are started with argument lists."""
+    for call, name, keywords in called(module):
+        shell = keywords.get("shell")
+        assert shell is None or ast.unparse(shell) == "False", f"{module}:{call.lineno}"
+        assert name not in ("os.system", "os.popen", "subprocess.getoutput"), f"{module}:{call.lineno}"
+
+
+# The agent paces a workload inside a container; it waits for nothing.
+@pytest.mark.parametrize(
+    "module", [name for name in modules("roadworthy", "tests") if name != "roadworthy/calls/agent.py"]
+)
+def test_nothing_sleeps(module):
+    """Every wait has a deadline and a name, which `wait_until` gives it."""
+    assert not [call.lineno for call, name, _ in called(module) if name in ("time.sleep", "sleep")]

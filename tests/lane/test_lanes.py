@@ -1,0 +1,199 @@
+"""Lanes: how a command line becomes columns, and what it says about words that name none."""
+
+import pytest
+
+from roadworthy.drivers import DRIVERS
+from roadworthy.lane.lanes import LaneError, Machine, expand, machines_named
+from roadworthy.machines.backing import BACKINGS
+
+
+def lanes(*drivers, backing=(), options=(), engine="docker20.10", kernel="linux6.1"):
+    return [lane.id for lane in expand(drivers, backing, options, [Machine(engine, kernel)])]
+
+
+def test_an_id_names_driver_backing_engine_and_kernel():
+    """A lane's id is driver, backing, engine series and kernel series."""
+    assert lanes("overlay2") == ["overlay2-ext4-docker20.10-linux6.1"]
+
+
+def test_driver_options_are_part_of_the_id():
+    """Driver options stand in the id, sorted, so that two settings are two columns."""
+    found = lanes("overlay2", options=["overlay2.size=1G", "overlay2.override_kernel_check=true"])
+    assert found == ["overlay2+overlay2.override_kernel_check=true+overlay2.size=1G-ext4-docker20.10-linux6.1"]
+
+
+def test_drivers_come_in_the_order_given_and_once():
+    """Repeated options and comma-separated words give one lane a driver, in the order of the command line."""
+    found = lanes("vfs,overlay2", "vfs", " native ,")
+    assert [lane.split("-")[0] for lane in found] == ["vfs", "overlay2", "native"]
+
+
+def test_all_is_every_driver():
+    """`all` names every driver, each on its default backing."""
+    found = lanes("all")
+    assert len(found) == len(DRIVERS)
+    assert all(
+        lane.startswith(f"{name}-{DRIVERS[name].backings[0]}-") for lane, name in zip(found, DRIVERS, strict=True)
+    )
+
+
+def test_a_driver_gets_those_backings_that_it_takes():
+    """Of several backings a driver gets those that it accepts."""
+    assert lanes("btrfs,vfs", backing=["ext4,btrfs"]) == [
+        "btrfs-btrfs-docker20.10-linux6.1",
+        "vfs-ext4-docker20.10-linux6.1",
+        "vfs-btrfs-docker20.10-linux6.1",
+    ]
+
+
+def test_all_backings_are_those_of_the_driver():
+    """`--backing=all` is every backing that the driver takes."""
+    assert len(lanes("overlay2", backing=["all"])) == len(DRIVERS["overlay2"].backings)
+
+
+def test_every_default_backing_can_be_made():
+    """Each driver's backings are ones that the suite makes."""
+    assert all(name in BACKINGS for driver in DRIVERS.values() for name in driver.backings)
+
+
+def test_no_driver_is_no_lane():
+    """Without a driver there is no lane, and no complaint: planning needs none."""
+    assert lanes() == []
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [("overlya2", "overlay2"), ("fuse-overlay", "fuse-overlayfs"), ("device-mapper", "devicemapper")],
+)
+def test_a_misspelt_driver_is_told_the_nearest(word, nearest):
+    """A misspelt driver is refused with the nearest name and the list of all."""
+    with pytest.raises(LaneError, match=f"unknown driver '{word}'; did you mean '{nearest}'") as refused:
+        lanes(word)
+    assert all(name in str(refused.value) for name in DRIVERS)
+
+
+def test_a_word_near_nothing_is_told_no_nearest():
+    """Where no name is near, none is suggested."""
+    with pytest.raises(LaneError, match="unknown driver 'qqq'") as refused:
+        lanes("qqq")
+    assert "did you mean" not in str(refused.value)
+
+
+def test_a_misspelt_backing_is_told_the_nearest():
+    """A misspelt backing is refused with the nearest name and the list of all."""
+    with pytest.raises(LaneError, match="unknown backing 'ext44'; did you mean 'ext4'") as refused:
+        lanes("overlay2", backing=["ext44"])
+    assert all(name in str(refused.value) for name in BACKINGS)
+
+
+def test_a_backing_that_the_driver_does_not_take_is_refused():
+    """A lane that cannot exist is refused with the backings that the driver takes."""
+    with pytest.raises(LaneError, match="btrfs does not run on ext4; it takes btrfs"):
+        lanes("btrfs", backing=["ext4"])
+
+
+@pytest.mark.parametrize("word", ["size", "=1G", "size=", "", " = "])
+def test_a_driver_option_without_key_or_value_is_refused(word):
+    """A driver option is KEY=VALUE; anything else is refused with an example."""
+    with pytest.raises(LaneError, match=r"KEY=VALUE, as in overlay2.size=1G"):
+        lanes("overlay2", options=[word])
+
+
+def test_a_value_may_hold_an_equals_sign():
+    """Only the first equals sign separates key and value."""
+    assert "+o=a=b-" in lanes("overlay2", options=["o=a=b"])[0]
+
+
+def test_the_record_carries_what_the_id_is_made_of():
+    """The plan's record of a lane has the parts of its id."""
+    (lane,) = expand(["overlay2"], ["xfs"], ["k=v"], [Machine("docker26.1", "linux6.12")])
+    record = lane.record()
+    assert (record.driver, record.backing, record.engine, record.kernel) == ("overlay2", "xfs", "docker26.1", "6.12")
+    assert record.options == {"k": "v"}
+    assert record.id == lane.id
+
+
+def machines(engines=(), kernels=(), installed="docker20.10", running="linux6.18"):
+    return machines_named(engines, kernels, installed, running)
+
+
+def test_without_options_the_machine_is_this_host():
+    """The engine that is installed, on the kernel that runs."""
+    assert machines() == [Machine("docker20.10", "linux6.18")]
+
+
+def test_another_engine_is_a_root_on_this_kernel():
+    """An engine root's series stands in the id, and `host` is the installed engine."""
+    assert machines(["host,docker-28.5"]) == [
+        Machine("docker20.10", "linux6.18"), Machine("docker28.5", "linux6.18", "docker-28.5"),
+    ]  # fmt: skip
+
+
+def test_another_kernel_boots_with_a_root_like_the_installed_engine():
+    """A guest cannot run the host's own engine; it gets the root of that series, or Debian 12's."""
+    assert machines(kernels=["6.1"]) == [Machine("docker20.10", "linux6.1", "docker-20.10", "6.1")]
+    assert machines(kernels=["6.1"], installed="docker26.1")[0].root == "docker-26.1"
+    assert machines(kernels=["6.1"], installed="docker27.3")[0].root == "docker-20.10"
+
+
+def test_engines_and_kernels_are_combined():
+    """Each kernel runs each engine."""
+    found = [(made.kernel, made.engine) for made in machines(["docker-26.1,podman-5"], ["host", "7.2"])]
+    assert found == [
+        ("linux6.18", "docker26.1"), ("linux6.18", "podman5"), ("linux7.2", "docker26.1"), ("linux7.2", "podman5"),
+    ]  # fmt: skip
+
+
+def test_misspelt_engines_and_kernels_are_told_the_nearest():
+    """An engine or a kernel that does not exist is refused with the nearest name."""
+    with pytest.raises(LaneError, match=r"unknown engine 'docker-28'; did you mean 'docker-28\.5'"):
+        machines(["docker-28"])
+    with pytest.raises(LaneError, match=r"no kernel 6\.2; did you mean 6\.12"):
+        machines(kernels=["6.2"])
+
+
+def test_one_lane_asked_for_twice_is_refused():
+    """The installed engine and an engine root of its series would be one column."""
+    with pytest.raises(LaneError, match="asked for twice"):
+        expand(["vfs"], [], [], machines(["host,docker-20.10"]))
+
+
+def columns(driver, *engines, kernels=(), backing=()):
+    return [lane.id for lane in expand([driver], backing, [], machines(engines, kernels))]
+
+
+def test_a_driver_of_podman_brings_its_engine():
+    """Where no engine is named, a driver of Podman gets Podman, also on another kernel, and others what they had."""
+    assert columns("podman:overlay,overlay2") == [
+        "podman:overlay-ext4-podman5-linux6.18", "overlay2-ext4-docker20.10-linux6.18",
+    ]  # fmt: skip
+    (lane,) = expand(["podman:vfs"], [], [], machines(kernels=["6.1"]))
+    assert (lane.id, lane.root, lane.source) == ("podman:vfs-ext4-podman5-linux6.1", "podman-5", "6.1")
+
+
+def test_of_several_engines_a_driver_gets_those_that_have_it():
+    """Drivers and engines are combined as far as they go together; the reference goes with all."""
+    assert columns("podman:vfs,vfs,native", "docker-28.5", "podman-5") == [
+        "podman:vfs-ext4-podman5-linux6.18", "vfs-ext4-docker28.5-linux6.18", "native-ext4-docker28.5-linux6.18",
+        "native-ext4-podman5-linux6.18",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("driver", "engine", "said"),
+    [
+        ("podman:overlay", "docker-28.5", r"no storage driver of docker28\.5; it goes with podman-4\.3,"),
+        ("podman:overlay", "host", r"no storage driver of docker20\.10; it goes with podman-4\.3,"),
+        ("overlay2", "podman-5", r"no storage driver of podman5; it goes with docker-20\.10,"),
+    ],
+)
+def test_a_driver_that_no_engine_has_is_refused(driver, engine, said):
+    """A driver with the wrong engine is refused, and told which ones it goes with."""
+    with pytest.raises(LaneError, match=said):
+        columns(driver, engine)
+
+
+def test_of_all_drivers_an_engine_gets_its_own():
+    """`all` names what there is, and so each engine gets the drivers that it has."""
+    assert {lane.partition("-")[0].partition(":")[0] for lane in columns("all", "podman-5")} == {"native", "podman"}
+    assert not any(lane.startswith("podman") for lane in columns("all", "docker-28.5"))

@@ -1,0 +1,24 @@
+"""The end of a capsule."""
+
+import subprocess
+
+from roadworthy.machines import capsule as capsules
+from roadworthy.machines.capsule import Capsule
+
+
+def test_a_capsule_may_end_by_itself_while_it_is_closed(monkeypatch):
+    """Its first process ends with its input; that it is gone when it would be killed is no trouble."""
+
+    def gone(pid, number):
+        raise ProcessLookupError(3, "No such process")
+
+    monkeypatch.setattr(capsules.os, "kill", gone)
+    made = Capsule.__new__(Capsule)
+    made._keep, made._image = False, None
+    made._outer = subprocess.Popen(
+        ["sh", "-c", "read nothing; exec sleep 0.2"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    made.pid = made._outer.pid
+    made.close()
+    assert made._outer.poll() is not None

@@ -1,0 +1,175 @@
+"""What a benchmark measures with, on a stand that is faked: calls become costs, and what was timed is counted."""
+
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
+
+import pytest
+
+from roadworthy.calls.toolbox import Toolbox
+from roadworthy.declaring.benchmarks import Declaration
+from roadworthy.declaring.features import Feature
+from roadworthy.measuring.bench import Bench, Fresh
+from roadworthy.measuring.counters import Work
+from roadworthy.measuring.design import SIDES, Budget
+from roadworthy.measuring.reporting import Reporter
+from roadworthy.measuring.rows import Rows
+from roadworthy.measuring.system_calls import SystemCalls
+from roadworthy.reasons import Precondition
+from roadworthy.reports.records import Count
+
+
+class FakeMeter:
+    """Counts one flush for each look at the device."""
+
+    def __init__(self):
+        self.flushes = 0.0
+
+    @contextmanager
+    def counting(self):
+        work, before = Work(), self.flushes
+        yield work
+        self.flushes += 1
+        work.device = {"flushes": self.flushes - before}
+
+
+class FakeCalls(SystemCalls):
+    """What a tracer would have seen: a stat for each row, and one for each word of a program."""
+
+    def __init__(self, *programs):
+        super().__init__(None, Toolbox(None, "ld.so", frozenset(programs)), "report", lambda: 1)
+
+    def of_process(self, process, rows=(), argv=()):
+        return {"": {"newfstatat": len(rows) or len(argv), "brk": 7}, "server": {"read": 1}}
+
+
+class FakeProcess:
+    """Every call takes as many nanoseconds as its row has words."""
+
+    def timed(self, rows, patience):
+        return [len(row) for row in rows]
+
+    def timed_run(self, *argv, patience):
+        return 1000
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path):
+    """A bench that writes its records into a list."""
+    made = object.__new__(Bench)
+    driver = SimpleNamespace(name="overlay2")
+    made.records = []
+    declaration = Declaration("block/work", "Works.", "smoke", Feature.NONE)
+    reporter = Reporter(
+        SimpleNamespace(id="lane", driver=driver), declaration, "node",
+        SimpleNamespace(write=made.records.append), None, None,
+    )  # fmt: skip
+    Rows.__init__(made, reporter, FakeCalls("strace"), Budget(0.0), lambda _: nullcontext())
+    made.stand = SimpleNamespace(
+        lane=SimpleNamespace(id="lane", driver=driver), machine=None, native=False,
+        toolbox=Toolbox(tmp_path, "ld.so", frozenset({"tar"})),
+    )  # fmt: skip
+    made.features, made.meter = Feature.NONE, FakeMeter()
+    monkeypatch.setattr(Reporter, "_hand_on", lambda *_: None)
+    monkeypatch.setattr(Bench, "settle", lambda self: setattr(self.meter, "flushes", self.meter.flushes + 10))
+    return made
+
+
+def test_the_cost_of_calls_is_that_of_the_chosen_ones(bench):
+    """A mean of what is in the slice, or of the operations that the calls amount to."""
+    rows = [["open", "a", 1, 2], ["open", "b", 1, 2], ["close", 0], ["close", 1]]
+    assert bench.calls(FakeProcess(), rows, slice(0, 2)).cost == 4.0
+    pairs = bench.calls(FakeProcess(), rows, operations=2)
+    assert (pairs.cost, pairs.operations) == (6.0, 2)
+
+
+def test_what_comes_later_is_counted_by_a_name_of_its_own(bench):
+    """What settling writes is not taken for what the calls wrote."""
+    found = bench.calls(FakeProcess(), [["stat", "a"]], settled=True)
+    assert found.counters["device flushes"] == 1.0
+    assert found.counters["device flushes, settled"] > 10.0
+    assert "device flushes, settled" not in bench.calls(FakeProcess(), [["stat", "a"]]).counters
+
+
+def test_a_program_is_divided_by_what_it_did(bench):
+    """A run over so many files is so many operations."""
+    found = bench.program(FakeProcess(), "tar", operations=10)
+    assert (found.cost, found.operations) == (100.0, 10)
+
+
+def test_a_program_that_is_missing_names_its_package(bench):
+    """Nothing is measured without it, and what to install is said."""
+    assert bench.tool("tar", "-x")[-2:] == ["/toolbox/bin/tar", "-x"]
+    with pytest.raises(Precondition, match="needs sqlite3: apt-get install sqlite3"):
+        bench.tool("sqlite3")
+
+
+def test_every_row_has_a_fresh_container(bench, monkeypatch):
+    """The old one is gone, the new one is prepared, and nothing is pending."""
+    made = []
+
+    def container(self, image):
+        made.append(SimpleNamespace(image=image, removed=False))
+        made[-1].remove = lambda own=made[-1]: setattr(own, "removed", True)
+        return made[-1]
+
+    prepared = []
+    monkeypatch.setattr(Bench, "container", container)
+    monkeypatch.setattr(Bench, "process", lambda self, container: container.image)
+    fresh = bench.fresh("image", prepared.append)
+    assert isinstance(fresh, Fresh)
+    fresh()
+    fresh()
+    assert [container.removed for container in made] == [True, False]
+    assert prepared == ["image", "image"]
+    assert bench.meter.flushes == 20.0
+
+
+@pytest.mark.parametrize(("native", "sides"), [(False, ("baseline", "again")), (True, SIDES)])
+def test_sides_on_the_volume(bench, native, sides):
+    """Where there are no layers, the arm's files lie there, too."""
+    bench.stand.native = native
+    assert bench.plain == sides
+
+
+def counts(bench):
+    return {(record.benchmark, record.metric): record for record in bench.records if isinstance(record, Count)}
+
+
+def test_what_was_timed_is_done_once_more_and_its_system_calls_are_counted(bench):
+    """For the baseline and the driver, per operation; what is no work on files is in the parts and not in the total."""
+    turns = []
+    rows = {"baseline": [["stat", "a"]] * 4, "again": [["stat", "a"]] * 4, "arm": [["stat", "a"]] * 6}
+    bench.paired(
+        lambda side: bench.calls(FakeProcess(), rows[side], operations=2), metric="time per stat", stratum="upper",
+        before=lambda: turns.append(bench.system_calls.counting),
+    )  # fmt: skip
+    found = counts(bench)
+    count = found["block/work/upper", "system calls per stat"]
+    assert (count.value, count.baseline, count.unit) == (3.0, 2.0, "calls")
+    assert (count.parts, count.baseline_parts) == ({"newfstatat": 6, "brk": 7}, {"newfstatat": 4, "brk": 7})
+    assert found["block/work/upper", "system calls per stat, server"].value == 0.5
+    assert turns == [False] * 12 + [True], "the row that counts is a further one"
+    assert all(sample.value > 0 for sample in bench.records[0].samples), "no sample is of a traced call"
+
+
+def test_every_point_and_phase_has_its_system_calls(bench):
+    """By the names of their benchmarks, so that both can be held against each other."""
+    bench.sweep(
+        lambda side: {depth: bench.calls(FakeProcess(), [["stat", "a"]] * depth) for depth in (1, 2)},
+        axis="depth", axis_unit="layers", metric="time per stat",
+    )  # fmt: skip
+    bench.phases(lambda side: {"time per file": bench.program(FakeProcess(), "tar", "-x", operations=2)})
+    mine = {key: record.value for key, record in counts(bench).items() if "server" not in key[1]}
+    assert mine == {
+        ("block/work@1", "system calls per stat"): 1.0, ("block/work@2", "system calls per stat"): 1.0,
+        ("block/work", "system calls per file"): 1.0,
+    }  # fmt: skip
+
+
+def test_without_a_tracer_there_are_times_only(bench):
+    """A warning says what to install; nothing else changes."""
+    bench.system_calls = FakeCalls()
+    with pytest.warns(UserWarning, match="not counted: needs strace: apt-get install strace"):
+        record = bench.paired(lambda side: bench.calls(FakeProcess(), [["stat", "a"]]), metric="time per stat")
+    assert record.verdict != "invalid"
+    assert counts(bench) == {}

@@ -1,0 +1,176 @@
+"""What samples show: intervals, verdicts, slopes; what is there is found, what is not there is not."""
+
+import itertools
+import math
+import random
+
+import msgspec
+import pytest
+
+from roadworthy.measuring.statistics import (
+    Ratio,
+    analyse,
+    answer,
+    curve,
+    interval,
+    of_samples,
+    quantiles,
+    trend_verdict,
+    whole_rows,
+)
+from roadworthy.reports.records import Sample
+
+NAMES = ("native", "overlay2")
+
+
+def simulated(effect, seed, rows=40, spread=0.08):
+    """Rows of a noisy machine: a drifting level, noise on every sample, an arm that costs `effect` times more."""
+    dice = random.Random(seed)
+    level, found = 100.0, ([], [], [])
+    for _ in range(rows):
+        level *= math.exp(dice.gauss(0, 0.1))
+        for side, factor in zip(found, (1.0, 1.0, effect), strict=True):
+            side.append(level * factor * math.exp(dice.gauss(0, spread)))
+    return found
+
+
+def samples_of(rows, void=()):
+    return [
+        Sample(row=row, order=order, side=side, value=value, void="broken" if row in void else "")
+        for row, values in enumerate(zip(*rows, strict=True))
+        for order, (side, value) in enumerate(zip(("baseline", "again", "arm"), values, strict=True))
+    ]
+
+
+def test_a_slowdown_of_a_fifth_is_found():
+    """Of ten tries with an arm that costs 20 % more, nine or more say slower."""
+    found = [analyse(NAMES, *simulated(1.2, seed)).ratio.verdict for seed in range(10)]
+    assert found.count("slower") >= 9
+
+
+def test_a_speedup_of_a_fifth_is_found():
+    """The sign is right the other way round too."""
+    found = [analyse(NAMES, *simulated(1 / 1.2, seed)).ratio.verdict for seed in range(10)]
+    assert found.count("faster") >= 9
+
+
+def test_nothing_is_found_where_nothing_is():
+    """Of twenty tries with equal arms, nineteen or more are silent; and so is the baseline against itself."""
+    found = [analyse(NAMES, *simulated(1.0, seed)) for seed in range(100, 120)]
+    assert sum(one.ratio.verdict in ("slower", "faster") for one in found) <= 1
+    assert sum(one.twin.verdict in ("slower", "faster") for one in found) <= 1
+
+
+def test_the_same_samples_give_the_same_answer():
+    """A re-analysis is equal bit for bit."""
+    rows = simulated(1.1, 7)
+    assert analyse(NAMES, *rows) == analyse(NAMES, *rows)
+
+
+def test_the_interval_holds_the_truth():
+    """A 95 % interval misses the true median now and then, and not often."""
+    missed = 0
+    for seed in range(100):
+        dice = random.Random(seed)
+        low, high = interval([dice.gauss(10, 1) for _ in range(25)])
+        missed += not low <= 10 <= high
+    assert missed <= 12
+
+
+def test_equal_samples_have_no_width():
+    """Counters repeat exactly; their interval is a point."""
+    assert interval([3.0, 3.0, 3.0]) == (3.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [
+        (Ratio(1.2, 1.1, 1.3), "slower"),
+        (Ratio(0.8, 0.7, 0.9), "faster"),
+        (Ratio(1.01, 0.97, 1.05), "equivalent"),
+        (Ratio(1.04, 1.01, 1.06), "equivalent"),
+        (Ratio(1.2, 0.9, 1.5), "inconclusive"),
+        (Ratio(1.04, 1.01, 1.2), "inconclusive"),
+    ],
+)
+def test_verdicts(ratio, verdict):
+    """Slower and faster need an interval apart from 1 and a difference that counts; equivalent a narrow one."""
+    assert ratio.verdict == verdict
+
+
+def test_void_rows_are_not_analysed():
+    """A void sample takes its row out, and the rest gives the answer."""
+    rows = simulated(1.0, 3, rows=20)
+    rows[2][4] *= 1000
+    samples = samples_of(rows, void={4})
+    assert len(whole_rows(samples)) == 19
+    others = [sample for sample in samples if sample.row != 4]
+    assert of_samples(NAMES, samples) == of_samples(NAMES, others)
+
+
+def test_who_comes_first_does_not_decide():
+    """A first place that costs three times as much widens no interval and favours no side."""
+    dice = random.Random(4)
+    orders = list(itertools.permutations(("baseline", "again", "arm"))) * 3
+    samples = [
+        Sample(row=row, order=order, side=side, value=(3.0 if order == 0 else 1.0) * math.exp(dice.gauss(0, 0.02)))
+        for row, sides in enumerate(orders)
+        for order, side in enumerate(sides)
+    ]
+    found = of_samples(NAMES, samples)
+    assert found.ratio.verdict == found.twin.verdict == "equivalent"
+    assert found.ratio.high / found.ratio.low < 1.1
+    slower = [msgspec.structs.replace(s, value=s.value * 1.2) if s.side == "arm" else s for s in samples]
+    assert of_samples(NAMES, slower).ratio.verdict == "slower"
+
+
+def test_rows_that_are_all_void_give_no_answer():
+    """Nothing is said of nothing."""
+    with pytest.raises(ValueError, match="no row"):
+        of_samples(NAMES, samples_of(simulated(1.0, 3, rows=3), void={0, 1, 2}))
+
+
+def test_a_broken_guard_is_the_answer():
+    """A number whose guards do not hold is invalid, whatever it says."""
+    found = analyse(NAMES, *simulated(2.0, 1))
+    assert answer({"the device was reached": False}, found, "") == ("invalid", "not true: the device was reached")
+    assert answer({"the device was reached": True}, found, "") == ("slower", "")
+    assert answer({}, None, "it was reached") == ("invalid", "not true: it was reached")
+
+
+def test_a_baseline_that_differs_from_itself_decides_nothing():
+    """The A/A arm is asked before the ratio is believed: a difference has to exceed the baseline's own."""
+    baseline, _, arm = simulated(1.5, 5)
+    again = [2 * value for value in baseline]
+    verdict, reason = answer({}, analyse(NAMES, baseline, again, arm), "")
+    assert verdict == "inconclusive"
+    assert "than itself" in reason
+    assert answer({}, analyse(NAMES, baseline, again, [400 * value for value in arm]), "") == ("slower", "")
+
+
+def test_a_slope_is_found_and_a_flat_line_is_not_one():
+    """A copy of the whole file grows with its size, a clone does not."""
+    dice = random.Random(1)
+    sizes = [1.0, 2.0, 4.0, 8.0, 16.0]
+    flat = curve("native", {size: [5 * math.exp(dice.gauss(0, 0.02)) for _ in range(12)] for size in sizes})
+    steep = curve(
+        "overlay2", {size: [(5 + 3 * size) * math.exp(dice.gauss(0, 0.02)) for _ in range(12)] for size in sizes}
+    )
+    assert trend_verdict(flat, steep) == "grows"
+    assert trend_verdict(steep, flat) == "falls"
+    assert trend_verdict(flat, flat) == "flat"
+    assert 2.5 < steep.slope < 3.5
+
+
+def test_a_cost_that_is_always_the_same_is_flat():
+    """Equal samples have a slope of nothing, without an interval."""
+    found = curve("native", {1.0: [5.0] * 3, 2.0: [5.0] * 3})
+    assert (found.slope, found.slope_low, found.slope_high, found.intercept) == (0.0, 0.0, 0.0, 5.0)
+    assert trend_verdict(found, found) == "flat"
+
+
+def test_quantiles_are_of_the_whole_histogram():
+    """Bins of several blocks are added up first."""
+    assert quantiles({100.0: 90, 1000.0: 9, 5000.0: 1}, {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}) == {
+        "p50": 100.0, "p99": 1000.0, "p99.9": 5000.0,
+    }  # fmt: skip

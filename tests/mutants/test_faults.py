@@ -1,0 +1,90 @@
+"""Faults that decide by what a call asks for, told to calls that nobody made."""
+
+import errno
+import fcntl
+import os
+import struct
+from types import SimpleNamespace
+
+import pytest
+
+import roadworthy.mutants.faults  # noqa: F401 - registers the faults
+from roadworthy.mutants.call import FAULTS, Error, Value
+from roadworthy.mutants.faults.names import mount_of
+
+
+def call(name, *arguments, memory=b"", subject=-1, root=True):
+    """A waiting call with these arguments, on the file behind our descriptor `subject`."""
+    return SimpleNamespace(
+        name=name,
+        arguments=arguments,
+        integer=arguments.__getitem__,
+        by_root=root,
+        target=SimpleNamespace(read=lambda _address, length: memory[:length]),
+        subject=lambda: subject,
+    )
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """A descriptor of a file of ours with the mode 0640."""
+    descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    os.fchmod(descriptor, 0o640)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "answer"),
+    [
+        (fcntl.F_SETLK, fcntl.F_WRLCK, Error(errno.EAGAIN)),
+        (fcntl.F_SETLK, fcntl.F_RDLCK, Error(errno.EAGAIN)),
+        (37, fcntl.F_WRLCK, Error(errno.EAGAIN)),
+        (fcntl.F_SETLK, fcntl.F_UNLCK, None),
+        (fcntl.F_GETLK, fcntl.F_WRLCK, None),
+        (fcntl.F_SETFL, fcntl.F_WRLCK, None),
+    ],
+)
+def test_which_record_locks_are_refused(command, kind, answer):
+    lock = struct.pack("=hh4xqqi4x", kind, os.SEEK_SET, 0, 0, 0)
+    assert FAULTS["record-lock-refused"](call("fcntl", 3, command, 4711, memory=lock)) == answer
+
+
+@pytest.mark.parametrize(("mode", "answer"), [(0o600, Value()), (0o4640, Value()), (0o640, None)])
+def test_which_modes_are_forgotten(opened, mode, answer):
+    """A mode that the file has already is no change that could be forgotten."""
+    assert FAULTS["mode-through-descriptor-forgotten"](call("fchmod", 3, mode, subject=opened)) == answer
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "user", "group", "answer"),
+    [
+        ("fchown", (3,), 4711, -1, Value()),
+        ("chown", (0,), -1, 4711, Value()),
+        ("fchownat", (3, 0), 4711, 4711, Value()),
+        ("fchown", (3,), -1, -1, None),
+        ("fchown", (3,), "same", "same", None),
+    ],
+)
+def test_which_owners_are_forgotten(opened, name, before, user, group, answer):
+    found = os.fstat(opened)
+    owners = (found.st_uid if user == "same" else user, found.st_gid if group == "same" else group)
+    assert FAULTS["chown-forgotten"](call(name, *before, *owners, subject=opened)) == answer
+
+
+def test_owner_that_another_user_sets_is_the_kernels_to_refuse(opened):
+    assert FAULTS["chown-forgotten"](call("fchown", 3, 4711, 4711, subject=opened, root=False)) is None
+
+
+def test_files_cannot_be_synced_and_directories_can(opened, tmp_path):
+    assert FAULTS["fsync-fails"](call("fsync", 3, subject=opened)) == Error(errno.EIO)
+    directory = os.open(tmp_path, os.O_RDONLY)
+    assert FAULTS["fsync-fails"](call("fsync", 3, subject=directory)) is None
+    os.close(directory)
+
+
+def test_mounts_are_told_apart(tmp_path):
+    there, beside, elsewhere = (os.open(place, os.O_PATH) for place in (tmp_path, tmp_path.parent, "/proc/self"))
+    assert mount_of(there) == mount_of(beside) != mount_of(elsewhere)
+    for descriptor in (there, beside, elsewhere):
+        os.close(descriptor)

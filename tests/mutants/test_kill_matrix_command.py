@@ -1,0 +1,51 @@
+"""`roadworthy site --kills`: the kill matrix beside the page of the runs, and a link to it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from roadworthy.command.cli import main
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
+
+import sample
+
+MATRIX = {
+    "schema": "1.0", "driver": "overlay2", "seconds": 60, "partial": False, "unstable": {}, "excused": {},
+    "checks": {"rename/a": "pass"}, "mutants": [], "kills by check": {"rename/a": []}, "kills nothing": ["rename/a"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def site(tmp_path):
+    """The command on a sample bundle, with further words."""
+    bundle = sample.write(tmp_path / "bundle", sample.records())
+
+    def site(*words):
+        return CliRunner().invoke(main, ["site", str(bundle), f"--output={tmp_path / 'site/index.html'}", *words])
+
+    return site
+
+
+def test_kill_matrix_is_a_page_of_the_site(site, tmp_path):
+    (tmp_path / "kills.json").write_text(json.dumps(MATRIX))
+    done = site(f"--kills={tmp_path / 'kills.json'}")
+    assert done.exit_code == 0, done.output
+    assert "Kill matrix, overlay2" in (tmp_path / "site/kills.html").read_text()
+    assert '<a href="kills.html">Kill matrix</a>' in (tmp_path / "site/index.html").read_text()
+
+
+def test_page_without_a_kill_matrix_links_to_none(site, tmp_path):
+    assert site().exit_code == 0
+    assert "kills.html" not in (tmp_path / "site/index.html").read_text()
+
+
+def test_what_is_no_kill_matrix_is_refused_in_a_line(site, tmp_path):
+    (tmp_path / "kills.json").write_text("[]")
+    done = site(f"--kills={tmp_path / 'kills.json'}")
+    assert done.exit_code == 4
+    assert "no kill matrix, as `make sensitivity` writes it" in done.output
+    assert not (tmp_path / "site").exists()

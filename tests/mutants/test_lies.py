@@ -1,0 +1,246 @@
+"""Lies of the engine, told to a daemon that is none: what is asked, what is answered, and what is counted."""
+
+import io
+import json
+import os
+import tarfile
+from types import SimpleNamespace
+
+import pytest
+from requests import Request, Response
+
+import roadworthy.mutants.lies  # noqa: F401 - registers the lies
+from roadworthy.mutants.lie import LIES, Asked, lying_kind
+from roadworthy.mutants.lies.daemon import told_driver
+from roadworthy.mutants.lies.images import repacked
+from roadworthy.mutants.lies.said import rewritten
+from roadworthy.trees.layers import Directory, File, Whiteout, layer_tar, write_archive
+
+ARGV = ["dockerd", "--storage-driver", "overlay2", "--storage-opt", "overlay2.roadworthy=1", "--group", "root"]
+
+
+class Liar:
+    """A mutant run that only counts."""
+
+    def __init__(self, name=""):
+        self.lie, self.standing, self.checking, self.counted = LIES.get(name), True, "image.a", 0
+
+    def count(self):
+        self.counted += 1
+
+
+def answered(body=b"", status=200):
+    made = Response()
+    made.status_code, made._content = status, body if isinstance(body, bytes) else json.dumps(body).encode()
+    return made
+
+
+def asked(liar, method, path, answer, body=None, engine=None):
+    request = Request(method, f"http+docker://localhost/v1.41/{path}", json=body).prepare()
+    return Asked(engine, liar, request, lambda: answer)
+
+
+def told(name, method, path, body, **more):
+    """The JSON that a lie makes of an answer, and how often it lied."""
+    liar = Liar(name)
+    answer = liar.lie.told(asked(liar, method, path, answered(body), **more))
+    return answer.json(), liar.counted
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        (("GET", "containers", "*", "json"), True),
+        (("GET", "containers", "*"), True),
+        (("GET", "containers"), False),
+        (("POST", "containers", "*", "json"), False),
+        (("GET", "images", "*", "json"), False),
+        (("GET", "containers", "*", "json", "*"), False),
+    ],
+)
+def test_requests_are_told_apart(pattern, matches):
+    assert asked(Liar(), "GET", "containers/abc/json?size=1", answered()).matches(*pattern) is matches
+
+
+INFO = {"Driver": "overlay2", "DockerRootDir": "/d", "DriverStatus": [["Backing Filesystem", "extfs"], ["x", "y"]]}
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("info-names-another-root", {"DockerRootDir": "/"}),
+        ("info-forgets-a-field", {"DriverStatus": [["Backing Filesystem", "extfs"]]}),
+        ("info-names-another-file-system", {"DriverStatus": [["Backing Filesystem", "zonefs"], ["x", "y"]]}),
+    ],
+)
+def test_info_lies_in_one_field(name, changed):
+    assert told(name, "GET", "info", INFO) == (INFO | changed, 1)
+
+
+@pytest.mark.parametrize("name", ["info-names-another-root", "diff-invents-a-change", "copy-in-goes-nowhere"])
+def test_other_answers_are_true(name):
+    assert told(name, "GET", "version", {"Version": "1"}) == ({"Version": "1"}, 0)
+
+
+CHANGES = [{"Path": "/c/x", "Kind": 0}, {"Path": "/c/x/mode", "Kind": 0}, {"Path": "/c/x/new", "Kind": 1}]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("diff-forgets-a-change", [CHANGES[0], CHANGES[2]]),
+        ("diff-calls-new-changed", [*CHANGES[:2], {"Path": "/c/x/new", "Kind": 0}]),
+        ("diff-invents-a-change", [*CHANGES, {"Path": "/etc", "Kind": 0}]),
+    ],
+)
+def test_diff_lies(name, said):
+    assert told(name, "GET", "containers/abc/changes", CHANGES) == (said, 1)
+
+
+def test_sizes_are_another_each_time():
+    liar = Liar("sizes-grow")
+    sizes = [liar.lie.told(asked(liar, "GET", "containers/json?size=1", answered([{"SizeRw": 5}]))).json()[0]["SizeRw"]
+             for _ in range(2)]  # fmt: skip
+    assert sizes[0] != sizes[1]
+    assert liar.counted == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "left"),
+    [
+        ("read-only-forgotten", {"ReadonlyRootfs": True}, {}),
+        ("tmpfs-forgotten", {"Tmpfs": {"/tmp": ""}}, {}),
+        ("unknown-options-ignored", {"StorageOpt": {"size": "abc"}}, {}),
+        ("unknown-options-ignored", {"StorageOpt": {"size": "64M"}}, {}),
+        ("mounts-forgotten", {"Binds": ["/t:/toolbox:ro", "v:/tmp:rw"]}, {"Binds": ["/t:/toolbox:ro"]}),
+        ("volumes-begin-empty", {"Binds": ["/h:/volume:rw", "v:/d"]}, {"Binds": ["/h:/volume:rw", "v:/d,nocopy"]}),
+    ],
+)
+def test_something_else_is_created_than_was_asked(name, host, left):
+    liar = Liar(name)
+    request = asked(liar, "POST", "containers/create", answered({"Id": "abc"}), {"Image": "i", "HostConfig": host})
+    liar.lie.told(request)
+    assert request.body == {"Image": "i", "HostConfig": left}
+    assert int(request.request.headers["Content-Length"]) == len(request.request.body)
+    assert liar.counted == 1
+
+
+def test_plain_container_is_created_as_asked():
+    liar = Liar("read-only-forgotten")
+    request = asked(liar, "POST", "containers/create", answered({}), {"HostConfig": {"Binds": None}})
+    liar.lie.told(request)
+    assert (request.body, liar.counted) == ({"HostConfig": {"Binds": None}}, 0)
+
+
+def test_removal_is_refused_once():
+    liar = Liar("removal-refused-once")
+    gone = answered(status=204)
+    answers = [liar.lie.told(asked(liar, "DELETE", "containers/abc", gone)).status_code for _ in range(2)]
+    assert (answers, liar.counted) == ([500, 204], 1)
+
+
+def names(archive):
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return tar.getnames()
+
+
+def test_archive_is_written_anew():
+    """Every member goes through the edit; links and directories stay what they are."""
+    whole = layer_tar({"d": Directory(mode=0o2775), "d/f": File(b"data", uid=7), "d/.wh.gone": File(b"")})
+
+    def edit(made, content):
+        made.uid = 0
+        return None if "wh" in made.name else (made, content)
+
+    changed = rewritten(whole, edit, ((tarfile.TarInfo("more"), b"more"),))
+    with tarfile.open(fileobj=io.BytesIO(changed)) as tar:
+        assert tar.getnames() == ["d", "d/f", "more"]
+        assert tar.getmember("d").isdir()
+        assert tar.getmember("d/f").uid == 0
+        assert tar.extractfile("d/f").read() == b"data"
+
+
+def empty(made, _content):
+    """An edit that takes the content."""
+    return made, b""
+
+
+def test_repacked_image_has_the_digests_of_its_layers():
+    target = io.BytesIO()
+    write_archive(target, "name:tag", [layer_tar({"a": File(b"1")}), layer_tar({"b": Whiteout()})])
+    same = repacked(target.getvalue(), lambda content: content)
+    other = repacked(target.getvalue(), lambda content: rewritten(content, empty))
+    digests = []
+    for archive in (target.getvalue(), same, other):
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            manifest = json.load(tar.extractfile("manifest.json"))[0]
+            digests.append(json.load(tar.extractfile(manifest["Config"]))["rootfs"]["diff_ids"])
+            assert manifest["RepoTags"] == ["name:tag"]
+    assert digests[0] == digests[1]
+    assert digests[0][0] != digests[2][0]
+
+
+def test_daemon_is_told_another_driver():
+    assert told_driver(ARGV, "vfs") == ["dockerd", "--storage-driver", "vfs", "--group", "root"]
+
+
+@pytest.mark.parametrize(
+    ("name", "again", "driver"),
+    [
+        ("daemon-takes-another-driver", False, "vfs"),
+        ("daemon-takes-another-driver", True, "overlay2"),
+        ("restarted-daemon-takes-another-driver", True, "overlay2"),
+        ("unknown-options-ignored", False, "overlay2"),
+    ],
+)
+def test_command_line_of_a_starting_daemon(name, again, driver):
+    liar = Liar(name)
+    argv = liar.lie.starting(None, list(ARGV), again, liar)
+    assert argv[argv.index("--storage-driver") + 1] == driver
+    assert liar.counted == (argv != ARGV)
+
+
+def test_commit_edits_the_new_layer(tmp_path):
+    """The edit is of the image's own layer, and only counted where it found something."""
+    layer = tmp_path / "layer"
+    (layer / "c/image.a").mkdir(parents=True)
+    (layer / "c/image.a/f").write_bytes(b"data")
+    os.link(layer / "c/image.a/f", layer / "c/image.a/g")
+    liar = Liar("commit-splits-links")
+    for counted in (1, 1):
+        request = asked(liar, "POST", "commit?container=abc", answered({"Id": "new"}, 201))
+        request.image_layers = lambda _image: [tmp_path / "base", layer]
+        request.writable_layer = lambda _container: tmp_path
+        liar.lie.told(request)
+        assert liar.counted == counted
+    assert (layer / "c/image.a/f").stat().st_ino != (layer / "c/image.a/g").stat().st_ino
+    assert (layer / "c/image.a/g").read_bytes() == b"data"
+
+
+class Engine:
+    """An engine whose client answers what it was asked."""
+
+    def __init__(self, place, backing, driver):
+        self._argv = ["dockerd"]
+        self.start()
+
+    def start(self):
+        self.client = SimpleNamespace(api=SimpleNamespace(send=lambda request, **_: answered(INFO)))
+
+    def command(self, *words):
+        return " ".join(words)
+
+
+def test_lying_engine_goes_through_the_lie_that_is_told_now():
+    liar = Liar()
+    engine = lying_kind(Engine, liar)(None, None, "driver")
+    request = Request("GET", "http+docker://localhost/v1.41/info").prepare()
+    assert engine.client.api.send(request).json() == INFO
+    liar.lie = LIES["info-names-another-root"]
+    assert engine.client.api.send(request).json()["DockerRootDir"] == "/"
+    liar.standing = False
+    assert engine.client.api.send(request).json() == INFO
+    assert engine.driver == "driver"
+    liar.lie = LIES["command-takes-a-driver"]
+    assert engine.command("ps") == "ps"
+    assert engine.command("create", "--storage-driver=x") != "create --storage-driver=x"

@@ -1,0 +1,35 @@
+"""Runs that are spread over workers: how the words reach them, and how their bundles become one."""
+
+import sample
+
+from roadworthy.lane.lanes import expand, machines_named
+from roadworthy.reports.bundle import read_bundle
+from roadworthy.run.conductor import joined, lane_of, paths_bound
+
+
+def test_paths_are_bound_to_their_options():
+    """A worker must not take the bundle's directory for a place where pytest's configuration lies."""
+    given = ["--driver=vfs", "--bundle", "b", "-n", "2", "--matrix", "m.toml", "conformance"]
+    assert paths_bound(given) == ["--driver=vfs", "--bundle=b", "-n", "2", "--matrix=m.toml", "conformance"]
+
+
+def test_a_test_belongs_to_the_lane_that_its_id_names():
+    """A kernel 6.1 is not a 6.12, nor one with another parameter; a test without a lane is by itself."""
+    machines = machines_named([], ["6.1", "6.12"], "docker20.10", "linux6.18")
+    tuned = machines_named([], ["6.1"], "docker20.10", "linux6.18", ["overlay.metacopy=on"])
+    lanes = expand(["overlay2"], [], [], [*machines, *tuned])
+    for lane in lanes:
+        assert lane_of(f"conformance/posix/test_a.py::test_b[{lane.id}-lower]", lanes) == lane.id
+    assert lane_of("tests/unit/test_a.py::test_b", lanes) == "tests/unit/test_a.py::test_b"
+
+
+def test_bundles_of_workers_become_one(tmp_path):
+    """One plan, of this run, and what each worker found; nothing of workers that left nothing."""
+    sample.write(tmp_path, sample.records())
+    found = read_bundle(tmp_path)
+    plan, *records = joined([found], "this-run")
+    assert (plan.run, plan.cells) == ("this-run", found.plan.cells)
+    everything = (found.lanes, found.results, found.benchmarks, found.trends, found.counts)
+    assert len(records) == sum(map(len, everything))
+    assert all(everything)
+    assert joined([], "this-run") == []

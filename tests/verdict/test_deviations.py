@@ -1,0 +1,230 @@
+"""Recorded deviations: when they apply, and what is refused, with file and line."""
+
+import textwrap
+
+import pytest
+
+from roadworthy.verdict.deviations import DeviationError, Facts, in_range, load, parameters, version
+
+KNOWN = ("rename/merged-directory", "rename/target[file]", "link/count")
+GOOD = """
+    ["rename/merged-directory"]
+    when = { driver = ["overlay", "overlay2"], redirect_dir = "off" }
+    signature = "EXDEV"
+    why = "no redirect"
+    source = "a document"
+"""
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Read deviations from a file `sample.toml`."""
+
+    def recorded(text, checks=KNOWN):
+        (tmp_path / "sample.toml").write_text(textwrap.dedent(text))
+        return load(tmp_path, checks)
+
+    return recorded
+
+
+def facts(**other):
+    found = {
+        "driver": "overlay2", "backing": "ext4", "engine": "docker", "engine_version": (20, 10, 24),
+        "kernel_version": (6, 1, 0), "provenance": "lower", "parameters": parameters({"redirect_dir": "N"}),
+    }  # fmt: skip
+    return Facts(**{**found, **other})
+
+
+def test_an_entry_applies_on_lanes_with_its_conditions(recorded):
+    """An entry speaks of its check where all of its conditions hold, and nowhere else."""
+    found = recorded(GOOD)
+    check = "rename/merged-directory"
+    assert found.find(check, facts()).signature == "EXDEV"
+    assert found.find(check, facts(driver="overlay")) is not None
+    assert found.find(check, facts(driver="vfs")) is None
+    assert found.find(check, facts(parameters=parameters({"redirect_dir": "Y"}))) is None
+    assert found.find(check, facts(parameters=parameters({}))) is None
+    assert found.find("link/count", facts()) is None
+
+
+def test_an_entry_knows_where_it_stands(recorded, tmp_path):
+    """An entry has its file and line, for whoever has to remove it."""
+    found = recorded("\n\n" + GOOD).find("rename/merged-directory", facts())
+    assert (found.file, found.line) == (str(tmp_path / "sample.toml"), 4)
+
+
+def test_an_entry_without_a_case_speaks_of_every_case(recorded):
+    """An id without its case stands for all cases, an id with a case for that one."""
+    whole = recorded(GOOD.replace("rename/merged-directory", "rename/target"))
+    assert whole.find("rename/target[file]", facts()) is not None
+    one = recorded(GOOD.replace("rename/merged-directory", "rename/target[file]"))
+    assert one.find("rename/target[file]", facts()) is not None
+    assert one.find("rename/target[directory]", facts()) is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ('kernel = ">=6.1"', True),
+        ('kernel = ">=6.1, <6.6"', True),
+        ('kernel = "<6.1"', False),
+        ('kernel = ["<5.10", ">6.0"]', True),
+        ('engine = "docker"', True),
+        ('engine = "docker <23"', True),
+        ('engine = ["docker >=23"]', False),
+        ('backing = ["xfs", "btrfs"]', False),
+        ('provenance = "lower"', True),
+        ('provenance = ["upper", "volume"]', False),
+        ('xino_auto = "absent"', True),
+        ('redirect_dir = "off"', True),
+    ],
+)
+def test_a_condition_holds_or_not(recorded, condition, holds):
+    """Each kind of condition is asked of the lane's facts."""
+    found = recorded(GOOD.replace('redirect_dir = "off"', condition))
+    assert (found.find("rename/merged-directory", facts()) is not None) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "inside"),
+    [
+        ("", (), True),
+        ("", (6, 1), True),
+        (">=6.1", (6, 1, 0), True),
+        (">6.1", (6, 1, 9), False),
+        ("<6.6", (6, 6, 1), False),
+        ("<=6.6", (6, 6, 99), True),
+        ("=6.1", (6, 1, 55), True),
+        ("=6", (6, 18), True),
+        (">=5.10,<6.6", (5, 9), False),
+        (">=5.10,<6.6", (5, 10), True),
+        (">= 20.10", (20, 10, 24), True),
+        (">=6.10", (6, 9), False),
+    ],
+)
+def test_a_range_holds_versions(text, found, inside):
+    """Versions are compared by number, to the precision of the bound."""
+    assert in_range(text, found) is inside
+
+
+@pytest.mark.parametrize("text", ["6.1", "~6.1", ">=", ">=six", ">=6.1 <7", "!=6.1"])
+def test_what_is_no_range_is_refused(text):
+    """A word that is no comparison with a version is refused with an example."""
+    with pytest.raises(ValueError, match=r"is no version range; write >=5.10"):
+        in_range(text, (6, 1))
+
+
+def test_a_version_is_its_leading_numbers():
+    """What distributions append to a version does not count."""
+    assert version("6.1.0-50-amd64") == (6, 1, 0)
+    assert version("20.10.24+dfsg1") == (20, 10, 24)
+    assert version("unknown") == ()
+
+
+def changed(old, new):
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+WHEN = 'when = { driver = ["overlay", "overlay2"], redirect_dir = "off" }'
+OFF = 'redirect_dir = "off"'
+REFUSED = {
+    # what is changed in the good entry, into what, and what is said of it
+    "unknown check": ("merged-dir", "merged-dri", "no check has this id; did you mean 'rename/merged-directory'"),
+    "unknown key": ("why =", "whi =", "unknown key 'whi'; did you mean 'why'"),
+    "no signature": ('signature = "EXDEV"', "", "has no signature"),
+    "empty signature": ('"EXDEV"', '"  "', "has no signature"),
+    "no reason": ('why = "no redirect"', "", "has no why"),
+    "no source": ('source = "a document"', "", "has no source"),
+    "source is no text": ('source = "a document"', "source = 5", "has no source"),
+    "no condition": (WHEN, "", "has no condition"),
+    "empty condition": (WHEN, "when = {}", "has no condition"),
+    "empty list": ('["overlay", "overlay2"]', "[]", "condition 'driver' takes a text or a list of texts"),
+    "condition is a number": ('"off"', "5", "condition 'redirect_dir' takes a text or a list of texts"),
+    "unknown condition": (
+        "redirect_dir",
+        "redirect_dri",
+        "unknown condition 'redirect_dri'; did you mean 'redirect_dir'",
+    ),
+    "unknown driver": ('"overlay2"', '"overlya2"', "unknown driver 'overlya2'; did you mean 'overlay2'"),
+    "unknown backing": (OFF, 'backing = "ext5"', "unknown backing 'ext5'; did you mean 'ext4'"),
+    "unknown provenance": (OFF, 'provenance = "uper"', "unknown provenance 'uper'; did you mean 'upper'"),
+    "unknown setting": ('"off"', '"no"', "redirect_dir is on, off or absent, not 'no'"),
+    "bad kernel range": (OFF, 'kernel = "6.1"', "'6.1' is no version range"),
+    "bad engine range": (OFF, 'engine = "docker 20.10"', "'20.10' is no version range"),
+    "unknown engine": (OFF, 'engine = "docker-20.10"', "unknown engine 'docker-20.10'; did you mean 'docker'"),
+    "empty engine": (OFF, 'engine = ""', "unknown engine ''"),
+    "race is no truth": ('source = "a document"', 'source = "a"\nrace = "yes"', "race is true or false, not 'yes'"),
+    "race of a tree": ('source = "a document"', 'source = "a"\nrace = true\ntree = true', "say tree or race"),
+    "review is no date": (
+        'source = "a document"',
+        'source = "a"\nreview = "soon"',
+        "review is a date such as 2027-05-01",
+    ),
+    "not a table": (GOOD, '\n"rename/merged-directory" = "EXDEV"', "an entry is a table"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "reason"), REFUSED.values(), ids=REFUSED)
+def test_an_entry_that_cannot_be_used_is_refused_with_its_place(recorded, tmp_path, old, new, reason):
+    """A refusal begins with file and line, names the check, and says what is wrong and what is near."""
+    with pytest.raises(DeviationError) as refused:
+        recorded(changed(old, new))
+    assert str(refused.value).startswith(f"{tmp_path}/sample.toml:2: rename/merged-d")
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("quotes", ['"', "'"])
+def test_a_later_entry_is_refused_with_its_own_line(recorded, quotes):
+    """The line is that of the entry at fault, however its id is quoted."""
+    later = changed("rename/merged-directory", "link/cuont").replace('["link/cuont"]', f"[{quotes}link/cuont{quotes}]")
+    with pytest.raises(
+        DeviationError, match=r"sample.toml:8: link/cuont: no check has this id; did you mean 'link/count'"
+    ):
+        recorded(GOOD + later)
+
+
+def test_of_several_entries_for_a_check_the_one_at_fault_is_named(recorded):
+    """A check may have several entries; each has its own line."""
+    table = GOOD.replace('["rename/merged-directory"]', '[["rename/merged-directory"]]')
+    with pytest.raises(DeviationError, match=r"sample.toml:8: "):
+        recorded(table + table.replace('"overlay2"', '"nothing"'))
+
+
+def test_broken_toml_is_refused_with_its_line(recorded, tmp_path):
+    """A file that is no TOML is refused with the line at which reading stopped."""
+    with pytest.raises(DeviationError) as refused:
+        recorded(GOOD + "this is no TOML\n")
+    assert str(refused.value).startswith(f"{tmp_path}/sample.toml:7: ")
+
+
+def test_a_file_that_is_not_text_is_refused_by_name(tmp_path):
+    """A file that is not UTF-8 is refused by its name."""
+    (tmp_path / "sample.toml").write_bytes(b'["a"]\nwhy = "\xff"\n')
+    with pytest.raises(DeviationError, match=r"sample.toml"):
+        load(tmp_path)
+
+
+def test_ids_are_not_compared_where_none_are_given(recorded):
+    """Without a list of checks, as in a run of a part of them, no id is refused."""
+    assert len(recorded(changed("merged-directory", "unheard-of"), checks=()).entries) == 1
+
+
+def test_two_entries_for_one_lane_are_refused_with_both_places(recorded):
+    """Two entries that speak of one check on one lane contradict each other."""
+    table = GOOD.replace('["rename/merged-directory"]', '[["rename/merged-directory"]]')
+    found = recorded(table + table)
+    with pytest.raises(DeviationError, match=r"sample.toml:2 and .*sample.toml:8: both speak of"):
+        found.find("rename/merged-directory", facts())
+
+
+def test_no_directory_is_no_deviation(tmp_path):
+    """Where nothing is recorded there is nothing to find."""
+    assert load(tmp_path / "nowhere").entries == ()
+
+
+def test_a_record_tells_the_condition_as_written(recorded):
+    """The bundle's record of an entry has its condition in words."""
+    record = recorded(GOOD).entries[0].record()
+    assert record.when == "driver = overlay or overlay2; redirect_dir = off"
+    assert (record.signature, record.why, record.source, record.line) == ("EXDEV", "no redirect", "a document", 2)

@@ -1,0 +1,80 @@
+"""Verdicts: what a check's end, a recorded deviation and the kernel's log amount to."""
+
+import pytest
+
+from roadworthy.calls.exchange import AgentFault, CallHung
+from roadworthy.calls.process import Died, HostTrouble, Refused
+from roadworthy.engines.engine import EngineFailed
+from roadworthy.programs import ProgramFailed
+from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.reports.records import WORST_FIRST
+from roadworthy.verdict.deviations import Entry
+from roadworthy.verdict.judge import first_line, judge
+
+RECORDED = Entry("rename/d", {"driver": ("overlay2",)}, "EXDEV", "no redirect", "a document", "rename.toml", 3)
+RACE = Entry("readdir/d", {"driver": ("fuse",)}, "EXDEV", "who comes first", "a document", "readdir.toml", 3, race=True)
+BUG = ["eth0: link up", "BUG: kernel NULL pointer dereference, address: 0000000000000008"]
+FAILING = ["I/O error, dev loop0, sector 8 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2"]
+
+TABLE = [
+    # outcome, recorded, kernel log, verdict, reason
+    (None, None, [], "pass", ""),
+    (None, None, ["overlayfs: upper fs does not support RENAME_WHITEOUT"], "pass", ""),
+    (None, RECORDED, [], "fixed", "the recorded deviation did not happen: no redirect"),
+    (None, RACE, [], "known", "a race, and this time the promise was kept: who comes first"),
+    (Refused("rename('a', 'b')", "EXDEV"), RACE, [], "known", "rename('a', 'b') was refused with EXDEV"),
+    (Refused("rename('a', 'b')", "EIO"), RACE, [], "fail", "another signature: EXDEV"),
+    (AssertionError("assert 1 == 2\nmore"), None, [], "fail", "assert 1 == 2"),
+    (AssertionError(), None, [], "fail", "AssertionError"),
+    (Refused("rename('a', 'b')", "EXDEV"), None, [], "fail", "rename('a', 'b') was refused with EXDEV"),
+    (Died("load(1 bytes)", "SIGBUS"), None, [], "fail", "load(1 bytes) killed the process: SIGBUS"),
+    (Refused("rename('a', 'b')", "EXDEV"), RECORDED, [], "known", "rename('a', 'b') was refused with EXDEV"),
+    (Refused("rename('a', 'b')", "EIO"), RECORDED, [], "fail", "another signature: EXDEV"),
+    (AssertionError("first\nEXDEV"), RECORDED, [], "fail", "another signature"),
+    (CallHung("open() did not return within 30 s"), None, [], "hang", "open() did not return within 30 s"),
+    (CallHung("open() did not return"), RECORDED, [], "hang", "open()"),
+    (Unsupported("this driver has no copy-up"), None, [], "unsupported", "this driver has no copy-up"),
+    (Precondition("needs root"), None, [], "skipped", "needs root"),
+    (AgentFault("the agent died"), None, [], "error", "AgentFault: the agent died"),
+    (AgentFault("EXDEV"), RECORDED, [], "error", "AgentFault: EXDEV"),
+    (HostTrouble("out of space"), None, [], "error", "HostTrouble: out of space"),
+    (EngineFailed("dockerd ended with 1"), None, [], "error", "EngineFailed: dockerd ended with 1"),
+    (ProgramFailed("mkfs.ext4 ended with 1"), None, [], "error", "ProgramFailed"),
+    (KeyError("x"), None, [], "error", "KeyError: 'x'"),
+    (KeyboardInterrupt(), None, [], "error", "KeyboardInterrupt"),
+    (None, None, BUG, "crash", "the kernel reported: BUG: kernel NULL pointer"),
+    (Refused("read(3, 1)", "EIO"), None, [], "fail", "read(3, 1) was refused with EIO"),
+    (Refused("read(3, 1)", "EIO"), None, FAILING, "error", "a device of this host failed: I/O error, dev loop0"),
+    (None, None, FAILING, "pass", ""),
+    (None, RECORDED, BUG, "crash", "BUG"),
+    (AssertionError("x"), RECORDED, BUG, "crash", "BUG"),
+    (CallHung("x"), None, BUG, "crash", "BUG"),
+]
+
+
+@pytest.mark.parametrize(("outcome", "recorded", "log", "verdict", "reason"), TABLE, ids=range(len(TABLE)))
+def test_what_happened_has_one_verdict(outcome, recorded, log, verdict, reason):
+    """Every end of a check has its verdict and a reason of one line."""
+    found = judge(outcome, recorded, log)
+    assert found.verdict == verdict
+    assert reason in found.reason
+    assert "\n" not in found.reason
+
+
+def test_the_table_has_every_verdict_that_a_check_can_get():
+    """The table above leaves none out; `missing` is what was never asked."""
+    assert {verdict for _, _, _, verdict, _ in TABLE} == set(WORST_FIRST) - {"missing"}
+
+
+@pytest.mark.parametrize("verdict", ["known", "fixed"])
+def test_a_verdict_that_rests_on_a_deviation_carries_it(verdict):
+    """`known` and `fixed` say which entry they rest on; `fail` beside an entry does not."""
+    outcome = Refused("rename", "EXDEV") if verdict == "known" else None
+    assert judge(outcome, RECORDED, []).deviation is RECORDED
+    assert judge(AssertionError("other"), RECORDED, []).deviation is None
+
+
+def test_the_first_line_of_nothing_is_the_exceptions_name():
+    """An exception that says nothing is called by its name."""
+    assert first_line(ValueError("  \n ")) == "ValueError"
+    assert first_line(ValueError("\n one\n two")) == "one"
