@@ -11,15 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from requests import Response
+from requests import PreparedRequest, Response
 
+from roadworthy.engines.engine import Engine
 from roadworthy.lane.storage import chain_ids
-
-if TYPE_CHECKING:
-    from roadworthy.engines.engine import Engine
 
 
 class Liar(Protocol):
@@ -159,34 +157,34 @@ def lie(name: str) -> Callable[[type[Lie]], type[Lie]]:
     return registered
 
 
-def lying_kind(kind: type[Engine], liar: Liar) -> type[Engine]:
-    """An engine of this kind that goes through the liar's lie, whichever that is at the time."""
+class LyingEngine:
+    """Stands between one daemon and its client, and tells the liar's lie, whichever that is at the time."""
 
-    def prepared(self: Any, place: Any, backing: Any, driver: Any, *rest: Any, **more: Any) -> None:
-        self.driver, self.started, self.within = driver, False, False
-        kind.__init__(self, place, backing, driver, *rest, **more)
+    def __init__(self, liar: Liar) -> None:
+        self._liar = liar
+        #: Whether the lie itself asks: then the daemon answers truly.
+        self._within = False
 
-    def start(self: Any) -> None:
-        if liar.lie is not None and liar.standing:
-            self._argv = liar.lie.starting(self, list(self._argv), self.started, liar)
-        kind.start(self)
-        self.started = True
-        send = self.client.api.send
+    def starting(self, engine: Engine, argv: list[str]) -> list[str]:
+        lie = self._lie
+        return argv if lie is None else lie.starting(engine, argv, engine.started, self._liar)
 
-        def interposed(request: Any, **settings: Any) -> Any:
-            if liar.lie is None or self.within or not liar.standing:
-                return send(request, **settings)
-            self.within = True  # what a lie asks the daemon itself is answered truly
-            try:
-                return liar.lie.told(Asked(self, liar, request, lambda: send(request, **settings)))
-            finally:
-                self.within = False
+    def answered(self, engine: Engine, request: PreparedRequest, ask: Callable[[], Response]) -> Response:
+        lie = self._lie
+        if lie is None or self._within:
+            return ask()
+        self._within = True
+        try:
+            answer: Response = lie.told(Asked(engine, self._liar, request, ask))
+            return answer
+        finally:
+            self._within = False
 
-        self.client.api.send = interposed
+    def commanded(self, words: tuple[str, ...], answer: Callable[[], str]) -> str:
+        lie = self._liar.lie
+        return answer() if lie is None else lie.command(words, answer, self._liar)
 
-    def command(self: Any, *words: str) -> str:
-        if liar.lie is None:
-            return kind.command(self, *words)
-        return liar.lie.command(words, lambda: kind.command(self, *words), liar)
-
-    return type(kind.__name__, (kind,), {"__init__": prepared, "start": start, "command": command})
+    @property
+    def _lie(self) -> Lie | None:
+        """The lie about the daemon; it begins when the lane has been confirmed."""
+        return self._liar.lie if self._liar.standing else None

@@ -11,23 +11,23 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 import roadworthy.mutants.lies  # noqa: F401 - registers the lies
 from roadworthy.deadline import wait_until
+from roadworthy.declaring.places import CHECKS, VOLUME
+from roadworthy.lane.stand import Stand
 from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.place import Place
-from roadworthy.mutants.catalogue import Mutant, find
-from roadworthy.mutants.lie import LIES, lying_kind
+from roadworthy.mutants.catalogue import Mutant, UnknownMutant, find
+from roadworthy.mutants.lie import LIES, LyingEngine
 from roadworthy.mutants.sabotage import SABOTEURS
 from roadworthy.mutants.supervisor import dismiss
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.upkeep.reaper import start_time
-
-if TYPE_CHECKING:
-    from roadworthy.engines.engine import Engine
-    from roadworthy.lane.stand import Stand
 
 PACKAGES = Path(__file__).parents[2]
 RUNTIME = Path(__file__).with_name("runtime.py")
@@ -61,10 +61,12 @@ class Supervisor:
 
 
 class MutantRun:
-    """The mutant of a pytest run, or, in a series, one after another.
+    """The faults of a pytest run (see roadworthy/lane/faults.py): one mutant or, in a series, one after another.
 
     Supervisors, sockets and files live in the daemons' runtime directories.
     """
+
+    any = True
 
     def __init__(self, name: str) -> None:
         """Raises UnknownMutant."""
@@ -132,15 +134,19 @@ class MutantRun:
             if started.poll() is not None:
                 raise RuntimeError(f"the mutant's supervisor did not start: {last_line(log)}")
 
-    def lying(self, kind: type[Engine]) -> type[Engine]:
-        """The kind of a daemon that is about to start, with answers that may be wrong."""
-        return lying_kind(kind, self)
+    def interposer(self) -> LyingEngine:
+        """What stands between a daemon that is about to start and its client."""
+        return LyingEngine(self)
 
     def sabotage(self, stand: Stand) -> None:
         """Edit the image's layers, after it was loaded and before a container uses it."""
         self.standing = True
         if self.mutant.kind == "saboteur":
             self._counted.update(SABOTEURS[self.mutant.name](stand))
+
+    def begin(self, slug: str) -> None:
+        """The check with this directory is asked from now on."""
+        self.checking = slug
 
     def count(self) -> None:
         """Something was changed for the check that is being asked."""
@@ -177,8 +183,8 @@ class MutantRun:
             return f"mutant {self.mutant.name}: not reached: no check did what it lies about"
         return ""
 
-    def header(self) -> str:
-        return f"  MUTANT {self.mutant.name}: {self.mutant.fault}"
+    def header(self) -> list[str]:
+        return [f"  MUTANT {self.mutant.name}: {self.mutant.fault}"]
 
     def summary(self, reporter: Any) -> None:
         """Say loudly, after the results, that they are about a faulty driver."""
@@ -191,10 +197,10 @@ class MutantRun:
         if void:
             reporter.write_line(f"ERROR: {void}", red=True, bold=True)
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, Any]:
         """What the bundle says about it."""
         hits = self.hits()
-        return {
+        said = {
             "name": self.mutant.name,
             "fault": self.mutant.fault,
             "families": list(self.mutant.families),
@@ -202,6 +208,7 @@ class MutantRun:
             "hits by check": dict(sorted(hits.items())),
             "trouble": self.conclusion(),
         }
+        return {"mutant": said}
 
     @property
     def lie(self) -> Any:
@@ -209,9 +216,17 @@ class MutantRun:
         return LIES.get(self.mutant.name) if self.mutant.kind == "engine" else None
 
 
+def mutant_run(name: str) -> MutantRun:
+    """The faults that `--mutant=NAME` asks for. Raises UsageError for a name that is none."""
+    try:
+        return MutantRun(name)
+    except UnknownMutant as reason:
+        raise pytest.UsageError(f"roadworthy: --mutant: {reason}") from None
+
+
 def check_of(directory: str) -> str:
     """The name of the check's directory that a process worked in, in the image or on the volume."""
-    return directory.removeprefix("/volume").removeprefix("/c/").split("/")[0]
+    return directory.removeprefix(VOLUME).removeprefix(f"/{CHECKS}/").split("/")[0]
 
 
 def last_line(log: Path) -> str:

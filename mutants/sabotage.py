@@ -12,13 +12,10 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from roadworthy.lane.stand import Stand
 from roadworthy.lane.storage import Storage, chain_ids
 from roadworthy.reasons import Unsupported
-
-if TYPE_CHECKING:
-    from roadworthy.lane.stand import Stand
 
 Saboteur = Callable[["Stand"], Counter[str]]
 SABOTEURS: dict[str, Saboteur] = {}

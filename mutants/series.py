@@ -21,12 +21,13 @@ from typing import Any
 import pytest
 
 from roadworthy.declaring.checks import declared
-from roadworthy.lane.stand import Stand
+from roadworthy.declaring.places import CHECKS
 from roadworthy.mutants.catalogue import find
+from roadworthy.mutants.run import MutantRun
 from roadworthy.mutants.selection import Wanted, keep
-from roadworthy.plugin import EVIDENCE, SESSION
+from roadworthy.run.keys import EVIDENCE
+from roadworthy.run.session import SESSION, Session, lane_of
 from roadworthy.trees.layers import flattened
-from roadworthy.trees.on_disk import lay_out
 
 #: In a turn's directory: what it took.
 ENDED = "ended"
@@ -113,49 +114,46 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtestloop(session: pytest.Session) -> bool:
     series = Series.read(Path(session.config.getoption("series")))
     run = session.config.stash[SESSION]
+    faults = run.faults
+    if not isinstance(faults, MutantRun):
+        raise pytest.UsageError("roadworthy: --series begins with a mutant, as --mutant=identity")
     spoiled = False
     for turn in series.mine():
         items = [item for item in session.items if turn.wanted.asks(item)]
         if not items:
             continue  # it stays begun and not ended: whoever reads the results says so
         begun = time.monotonic()
-        changes_hands(run, turn.mutant, items, spoiled)
+        changes_hands(run, faults, turn.mutant, items, spoiled)
         with run.turn(turn.mutant, series.directory / turn.mutant, items):
             ask(session, items)
         mutant = find(turn.mutant)
         spoiled = mutant.spoils or mutant.kind == "saboteur"
         series.note(turn.mutant, time.monotonic() - begun)
-        if session.shouldstop or stand_of(run, items[0]) is None:
+        if session.shouldstop or run.stands.of(lane_of(items[0])) is None:
             break  # the lane has gone for good: another process takes what is left
     return True
 
 
-def stand_of(run: Any, item: pytest.Item) -> Stand | None:
-    """The stand of the item's lane, if it is up."""
-    found: Stand | None = run.stands.of(item.callspec.params["lane"])  # type: ignore[attr-defined]
-    return found
-
-
-def changes_hands(run: Any, mutant: str, items: Sequence[pytest.Item], spoiled: bool) -> None:
+def changes_hands(
+    run: Session, faults: MutantRun, mutant: str, items: Sequence[pytest.Item], spoiled: bool
+) -> None:  # fmt: skip
     """The lane becomes the next mutant's, as if it had just come up: new containers, a sound image and volumes."""
-    stand = stand_of(run, items[0])
-    if stand is not None and spoiled and hasattr(stand, "backing"):
-        run.stands.renew(stand, lambda: run.mutant.become(mutant))
+    stand = run.stands.of(lane_of(items[0]))
+    if stand is not None and spoiled and stand.renewable:
+        run.stands.renew(stand, lambda: faults.become(mutant))
         return  # it has come up as this mutant's
     if stand is not None:
-        for container in stand.shared.values():
-            container.remove()
-        stand.shared.clear()
-    run.mutant.become(mutant)
-    if stand is None or not hasattr(stand, "backing"):
+        stand.remove_containers()
+    faults.become(mutant)
+    if stand is None or not stand.renewable:
         return  # it comes up as this mutant's, or is a twin, which has begun anew
     for item in items:
         check = declared(item)
         if check is not None and check.provenance == "volume":
-            root = Path(stand.backing.path("volume"))  # type: ignore[arg-type]
-            shutil.rmtree(root / "c" / check.slug, ignore_errors=True)
-            lay_out(flattened(check.volume_trees()), root)
-    run.mutant.sabotage(stand)
+            root = stand.backing.path("volume")
+            shutil.rmtree(str(root / CHECKS / check.slug), ignore_errors=True)
+            stand.machine.lay_out(flattened(check.volume_trees()), root)
+    faults.sabotage(stand)
 
 
 def ask(session: pytest.Session, items: Sequence[pytest.Item]) -> None:

@@ -10,14 +10,15 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 
+from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.mutants.calls import AT_FDCWD, OPENAT2, PIDFD_GETFD, PIDFD_OPEN
 from roadworthy.mutants.notification import Gone, Notification, still_waiting, syscall
 
 PAGE = 4096
 RESOLVE_IN_ROOT = 0x10
 #: Below it lie the directories of checks; the suite's own programs in a container work elsewhere.
-CHECKS = "/c/"
-VOLUMES = "/volume/c/"
+IN_IMAGE = f"/{CHECKS}/"
+ON_VOLUME = f"{VOLUME}/{CHECKS}/"
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,12 @@ class Target:
     @property
     def checking(self) -> bool:
         """Whether it works for a check, in a directory that the driver provides: volumes are no concern of a driver."""
-        return self.directory.startswith(CHECKS)
+        return self.directory.startswith(IN_IMAGE)
 
     @property
     def on_volume(self) -> bool:
         """Whether it works for a check in a directory of a volume."""
-        return self.directory.startswith(VOLUMES)
+        return self.directory.startswith(ON_VOLUME)
 
     @cached_property
     def _status(self) -> dict[str, str]:

@@ -28,20 +28,22 @@ import pytest
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import AgentFault, CallHung, Exchange
 from roadworthy.calls.process import Process
-from roadworthy.calls.toolbox import toolbox
+from roadworthy.calls.toolbox import Toolbox, toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.declaring.checks import Declared
 from roadworthy.declaring.features import COPY_UP, LAYERS, WHITEOUTS
 from roadworthy.drivers.overlay2 import Overlay2
-from roadworthy.lane.stand import Stand, sorted_trees
+from roadworthy.lane.image import sorted_trees
+from roadworthy.lane.lanes import Lane
+from roadworthy.lane.stand import Stand
 from roadworthy.machines.host import Host
-from roadworthy.machines.kernel_log import KernelLog
 from roadworthy.mutants.catalogue import Mutant, find
 from roadworthy.mutants.run import PACKAGES, MutantRun, check_of, last_line
-from roadworthy.plugin import SESSION
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.reasons import Precondition, Unsupported
-from roadworthy.verdict.deviations import Facts, parameters, version
+from roadworthy.run.session import SESSION, Session
+from roadworthy.verdict.deviations import Facts, parameters
+from roadworthy.versions import version
 
 NO_ENGINE = "the twin has no engine"
 
@@ -100,12 +102,15 @@ class FakeContainer:
 class TwinStand(Stand):
     """What the fixtures ask of a lane, as far as the twin has it."""
 
-    def __init__(self, lane: Any, checks: Sequence[Declared], stack: contextlib.ExitStack, mutant: Mutant | None):
-        self.lane, self.machine, self.toolbox = lane, Host(), toolbox()
-        self.keep, self.lost, self.seconds, self.shared = False, None, {}, {}
+    renewable = False
+
+    def __init__(self, lane: Lane, checks: Sequence[Declared], stack: contextlib.ExitStack, mutant: Mutant | None):
+        self.lane, self.keep, self.lost, self.seconds, self.round = lane, False, None, {}, 1
+        self._host, self._tools = Host(), toolbox()
+        self._shared: dict[frozenset[str], FakeContainer] = {}
         made = tempfile.TemporaryDirectory(prefix="roadworthy-twin-")
         self.directory = Path(stack.enter_context(made))
-        (self.directory / "toolbox").symlink_to(self.toolbox.directory)
+        (self.directory / "toolbox").symlink_to(self._tools.directory)
         words = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         self._log = self.directory / "log"
         # The same modules as here, also where a virtual environment is only named by a variable.
@@ -119,7 +124,7 @@ class TwinStand(Stand):
         stack.callback(self._end)
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._process.stdin:
-            pickle.dump(sorted_trees(self, checks), self._process.stdin)
+            pickle.dump(sorted_trees(checks, native=False), self._process.stdin)
         wait_until(lambda: self._standing or self._process.poll() is not None, 30, "the twin to stand")
         if not self._standing:
             raise Precondition(f"the twin needs user namespaces and overlayfs in them: {last_line(self._log)}")
@@ -150,15 +155,36 @@ class TwinStand(Stand):
 
     def renew(self, mutant: Mutant | None) -> None:
         """Begin anew, as another mutant."""
-        for container in self.shared.values():
-            container.remove()
-        self.shared.clear()
+        self.remove_containers()
         self.asked({"renew": mutant.name if mutant else "", "calls": mutant.calls if mutant else ()}).close()
 
     # --- what fixtures ask
 
     def container(self, capabilities: frozenset[str] = frozenset()) -> Any:
-        return self.shared.setdefault(capabilities, FakeContainer(self))  # type: ignore[arg-type]
+        return self._shared.setdefault(capabilities, FakeContainer(self))
+
+    def replace_container(self, capabilities: frozenset[str]) -> None:
+        if gone := self._shared.pop(capabilities, None):
+            gone.remove()
+
+    def remove_containers(self) -> None:
+        for capabilities in list(self._shared):
+            self.replace_container(capabilities)
+
+    @property
+    def machine(self) -> Host:
+        return self._host
+
+    @property
+    def toolbox(self) -> Toolbox:
+        return self._tools
+
+    @property
+    def reference(self) -> None:
+        """Nobody compares what a fake leaves."""
+
+    def compare_trees(self) -> None:
+        """Nobody does."""
 
     def recovered(self, broken: BaseException | None, capabilities: frozenset[str]) -> BaseException | None:
         if isinstance(broken, AgentFault | CallHung):
@@ -176,7 +202,7 @@ class TwinStand(Stand):
         raise Unsupported("the twin is not looked at from outside")
 
     @property
-    def engine(self) -> Any:  # type: ignore[override]
+    def engine(self) -> Any:
         raise Unsupported(NO_ENGINE)
 
     @property
@@ -228,17 +254,17 @@ class TwinRun(MutantRun):
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    session = config.stash[SESSION]
-    session.lanes = [dataclasses.replace(lane, driver=Fake()) for lane in session.lanes]
-    if session.mutant is not None:
-        session.mutant = TwinRun(session.mutant.mutant.name)
+    run = config.stash[SESSION]
+    run.lanes = [dataclasses.replace(lane, driver=Fake()) for lane in run.lanes]
+    if name := config.getoption("mutant"):
+        run.faults = TwinRun(name)
 
-    def brought_up(lane: Any, stack: contextlib.ExitStack) -> TwinStand:
-        mutant = session.mutant
-        stand = TwinStand(lane, session.checks(lane), stack, mutant.mutant if mutant else None)
-        if mutant is not None:
-            mutant.stand = stand
-        session.stands.watch(lane, KernelLog())
-        return stand
 
-    session.stands.brought_up = brought_up
+@pytest.hookimpl(tryfirst=True)
+def pytest_roadworthy_lane_up(run: Session, lane: Lane, held: contextlib.ExitStack) -> TwinStand:
+    """A twin in place of a lane."""
+    faults = run.faults if isinstance(run.faults, TwinRun) else None
+    stand = TwinStand(lane, run.checks(lane), held, faults.mutant if faults else None)
+    if faults is not None:
+        faults.stand = stand
+    return stand

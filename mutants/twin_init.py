@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from roadworthy.deadline import wait_until
+from roadworthy.declaring.places import CHECKS
 from roadworthy.mutants.calls import ARCHITECTURE, NUMBERS
 from roadworthy.trees.layers import Entry, Hardlink, Opaque, Whiteout, replace_opaque
 from roadworthy.trees.on_disk import dress, make
@@ -83,7 +84,7 @@ def lay_out(tree: Mapping[str, Entry], root: Path) -> set[str]:
             if isinstance(value, Opaque):
                 os.setxattr(place, OPAQUE, b"y")
         except OSError:
-            lacking.add(path.split("/")[1] if path.startswith("c/") else path)
+            lacking.add(path.split("/")[1] if path.startswith(f"{CHECKS}/") else path)
     for path in reversed(order):
         if not isinstance(tree[path], Hardlink | Whiteout) and os.path.lexists(root / path):
             os.utime(root / path, ns=(tree[path].mtime_ns, tree[path].mtime_ns), follow_symlinks=False)

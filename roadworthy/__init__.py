@@ -1,49 +1,39 @@
 """Roadworthy: conformance and benchmarks for container storage drivers.
 
-What a check imports is here; everything else it gets as a fixture.
+What a check imports is here; everything else it gets as a fixture. A word is imported at its first use: programs of the
+suite that run beside a container, and know nothing of pytest, are modules of this package, too.
 """
 
-from roadworthy.declaring.benchmarks import NIGHTLY, SMOKE, WEEKLY, measured
-from roadworthy.declaring.checks import capabilities, check, layers, lower, needs
-from roadworthy.declaring.features import (
-    CLASSIC_BUILDER,
-    COPY_UP,
-    DRIVER_SWITCH,
-    LAYERS,
-    SHARED_PAGE_CACHE,
-    SIZE_LIMIT,
-    THIN_POOL,
-    WHITEOUTS,
-)
-from roadworthy.declaring.vacuity import looked
-from roadworthy.trees.layers import (
-    Device,
-    Directory,
-    Fifo,
-    File,
-    Hardlink,
-    Opaque,
-    SparseFile,
-    Symlink,
-    Whiteout,
-    acl,
-    file_capability,
-    stacked,
-)
-from roadworthy.trees.specimens import (
-    debian_package,
-    git_repository,
-    installed_package,
-    installed_wheel,
-    sqlite_database,
-    wheel,
-)
-from roadworthy.trees.tiny_program import pausing_program, touching_program
+from __future__ import annotations
 
-__all__ = [
-    "CLASSIC_BUILDER", "COPY_UP", "DRIVER_SWITCH", "LAYERS", "NIGHTLY", "SHARED_PAGE_CACHE", "SIZE_LIMIT", "SMOKE",
-    "THIN_POOL", "WEEKLY", "WHITEOUTS", "Device", "Directory", "Fifo", "File", "Hardlink", "Opaque", "SparseFile",
-    "Symlink", "Whiteout", "acl", "capabilities", "check", "debian_package", "file_capability", "git_repository",
-    "installed_package", "installed_wheel", "layers", "looked", "lower", "measured", "needs", "pausing_program",
-    "sqlite_database", "stacked", "touching_program", "wheel",
-]  # fmt: skip
+import importlib
+from typing import Any
+
+#: The words of checks and benchmarks, by the module that has them.
+WORDS = {
+    "roadworthy.declaring.benchmarks": ("NIGHTLY", "SMOKE", "WEEKLY", "measured"),
+    "roadworthy.declaring.checks": ("capabilities", "check", "layers", "lower", "needs"),
+    "roadworthy.declaring.features": (
+        "CLASSIC_BUILDER", "COPY_UP", "DRIVER_SWITCH", "LAYERS", "SHARED_PAGE_CACHE", "SIZE_LIMIT", "THIN_POOL",
+        "WHITEOUTS",
+    ),
+    "roadworthy.declaring.vacuity": ("looked",),
+    "roadworthy.trees.layers": (
+        "Device", "Directory", "Fifo", "File", "Hardlink", "Opaque", "SparseFile", "Symlink", "Whiteout", "acl",
+        "file_capability", "stacked",
+    ),
+    "roadworthy.trees.specimens": (
+        "debian_package", "git_repository", "installed_package", "installed_wheel", "sqlite_database", "wheel",
+    ),
+    "roadworthy.trees.tiny_program": ("pausing_program", "touching_program"),
+}  # fmt: skip
+__all__ = sorted(word for words in WORDS.values() for word in words)
+
+
+def __getattr__(name: str) -> Any:
+    """One of the words, see PEP 562."""
+    home = next((module for module, words in WORDS.items() if name in words), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(importlib.import_module(home), name)
+    return found

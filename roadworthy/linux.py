@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 # rename(2)
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
@@ -59,3 +61,16 @@ AT_HANDLE_FID = 0x200
 FAN_REPORT_FID, FAN_NONBLOCK = 0x200, 0x2
 FAN_MARK_ADD, FAN_MARK_FILESYSTEM = 0x1, 0x100
 FAN_MODIFY = 0x2
+
+
+def open_flags(flags: int) -> str:
+    """open(2)'s flags by name: `O_RDWR|O_CREAT`."""
+    names = [("O_RDONLY", "O_WRONLY", "O_RDWR")[flags & os.O_ACCMODE]]
+    rest = flags & ~os.O_ACCMODE
+    for name in ("O_TMPFILE", "O_SYNC", "O_CREAT", "O_EXCL", "O_TRUNC", "O_APPEND", "O_DIRECT", "O_DIRECTORY",
+                 "O_NOFOLLOW", "O_PATH", "O_NOATIME", "O_NONBLOCK", "O_CLOEXEC"):  # fmt: skip
+        value = getattr(os, name)
+        if rest & value == value:
+            names.append(name)
+            rest &= ~value
+    return "|".join([*names, *([f"0{rest:o}"] if rest else [])])

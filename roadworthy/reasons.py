@@ -22,3 +22,9 @@ class MachineLost(Exception):
     def __init__(self, outcome: Verdict, words: str) -> None:
         super().__init__(words)
         self.outcome = outcome
+
+
+def first_line(broken: BaseException) -> str:
+    """The first line of what an exception says, or its name where it says nothing."""
+    said = str(broken).strip().splitlines()
+    return said[0] if said else type(broken).__name__

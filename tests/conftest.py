@@ -3,12 +3,14 @@
 import ast
 import json
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from roadworthy.engine_name import EngineName
 from roadworthy.machines import host
 from roadworthy.machines.kernel_log import KernelLog
 from roadworthy.run import session, stands
@@ -17,6 +19,8 @@ from roadworthy.verdict.deviations import Facts
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
+# Bundles for tests are made by modules that several folders of tests import.
+sys.path.insert(0, str(Path(__file__).parent / "reports"))
 
 
 class FakeStand:
@@ -30,6 +34,7 @@ class FakeStand:
         self.round = 1
         self.reference = None
         self.seconds = {"daemon": 0.5}
+        self.machine = host.Host()
 
     def facts(self):
         return {
@@ -52,9 +57,6 @@ class FakeStand:
     def compare_trees(self):
         """A stand without containers leaves no trees."""
 
-    def begin_round(self, checks, turn):
-        self.round = turn
-
 
 @pytest.fixture
 def unrooted(monkeypatch, tmp_path):
@@ -62,7 +64,7 @@ def unrooted(monkeypatch, tmp_path):
     monkeypatch.setattr(session, "Ledger", lambda: Ledger(tmp_path / "ledgers"))
     monkeypatch.setattr(session.reaper, "reap", list)
     monkeypatch.setattr(host, "KernelLog", lambda: KernelLog("/dev/null"))
-    monkeypatch.setattr(session, "installed_series", lambda: "20.10")
+    monkeypatch.setattr(session, "installed_engine", lambda: EngineName("docker", "20.10"))
     monkeypatch.setattr(session, "write_page", lambda bundles, path: path.write_text("a page"))
 
 
@@ -71,11 +73,11 @@ def fake_stand(monkeypatch, unrooted):
     """Every lane comes up at once, as an object of this class."""
 
     @contextmanager
-    def bring_up(lane, *_):
+    def lane_up(lane, *_):
         yield FakeStand(lane)
 
-    monkeypatch.setattr(stands, "refuse_unmet", lambda lane, machine: None)
-    monkeypatch.setattr(stands, "bring_up", bring_up)
+    monkeypatch.setattr(session, "lane_up", lane_up)
+    monkeypatch.setattr(stands, "begin_round", lambda stand, checks, turn: setattr(stand, "round", turn))
     monkeypatch.setattr(session.Session, "site", lambda self: None)
     return FakeStand
 

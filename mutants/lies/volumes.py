@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from roadworthy.calls.inside import INSIDE
+from roadworthy.declaring.places import VOLUME
 from roadworthy.mutants.lie import lie
 from roadworthy.mutants.lies.life import Create
 
 #: What the suite binds into every container: its toolbox, and the backing file system's volume.
-OURS = ("/toolbox", "/volume")
+OURS = (INSIDE, VOLUME)
 
 
 def ours(bind: str) -> bool:

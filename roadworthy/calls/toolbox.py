@@ -8,7 +8,6 @@ it therefore runs in an image that holds no libraries at all.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import sys
@@ -17,11 +16,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from roadworthy.calls.inside import INSIDE
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
+from roadworthy.supplies.cache import cache_directory
 
 AGENT = Path(__file__).with_name("agent.py")
-#: Where the toolbox is seen inside a container.
-INSIDE = "/toolbox"
 #: Programs that checks run, by the Debian package that has them. The last three may be missing; their users say so.
 PROGRAMS = {
     "mv": "coreutils", "cp": "coreutils", "rm": "coreutils", "gzip": "gzip", "sed": "sed", "tar": "tar",
@@ -45,14 +44,6 @@ class Toolbox:
     def agent(self, *arguments: str) -> list[str]:
         """The argument list that runs the agent inside a container."""
         return self.command("python3", "-I", "-S", "-B", f"{INSIDE}/agent.py", *arguments)
-
-
-def cache_directory() -> Path:
-    """Where things that can be made again are kept: `$XDG_CACHE_HOME/roadworthy`, for root `/var/cache/roadworthy`."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    if named:
-        return Path(named) / "roadworthy"
-    return Path("/var/cache/roadworthy") if os.geteuid() == 0 else Path.home() / ".cache/roadworthy"
 
 
 def toolbox(cache: Path | None = None) -> Toolbox:

@@ -15,9 +15,9 @@ from roadworthy.command.bench import bench
 from roadworthy.command.explore import explore
 from roadworthy.command.mistakes import Amount, Commands, bundles_in
 from roadworthy.drivers import DRIVERS
-from roadworthy.engines.dockerd import installed_series
-from roadworthy.lane.lanes import LaneError, default_lanes, expand, machines_named, words
-from roadworthy.lane.matrix_file import matrix_lanes
+from roadworthy.engines.dockerd import installed_engine
+from roadworthy.lane.lanes import LaneError, default_lanes, words
+from roadworthy.lane.matrix_file import lanes_named
 from roadworthy.machines.host import Host
 from roadworthy.nearest import hint
 from roadworthy.reports.agreement import agreement
@@ -161,9 +161,9 @@ def reap(dry_run: bool, kept: bool) -> None:
 @main.command()
 def drivers() -> None:
     """List the storage drivers, the backings they take, and what this host lacks for them."""
-    from roadworthy.lane.stand import lacking, requirements
+    from roadworthy.lane.needs import lacking, requirements
 
-    host, installed = Host(), f"docker{installed_series()}"
+    host, installed = Host(), installed_engine()
     width = max(map(len, DRIVERS))
     for driver in DRIVERS.values():
         with_engines = default_lanes(driver, installed, host.kernel)
@@ -193,18 +193,10 @@ def several(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
 @click.option("--json", "as_json", is_flag=True, help="As the matrix of a CI system: one job a lane, with its words.")
 def lanes(matrix: str | None, as_json: bool, **axes: tuple[str, ...]) -> None:
     """Print the lanes that options or a matrix file mean, without running anything."""
-    engine, kernel = f"docker{installed_series()}", Host().kernel
-    given = next((name.replace("_", "-") for name, value in axes.items() if value), None)
-    if matrix and given:
-        raise click.UsageError(f"--matrix names the lanes; leave out --{given}")
     if not matrix and not words(axes["driver"]):
         raise click.UsageError("name a storage driver, as in --driver=overlay2, or a file with --matrix")
     try:
-        if matrix:
-            found = matrix_lanes(Path(matrix), engine, kernel)
-        else:
-            machines = machines_named(axes["engine"], axes["kernel"], engine, kernel, axes["kernel_opt"])
-            found = expand(axes["driver"], axes["backing"], axes["driver_opt"], machines)
+        found = lanes_named(axes, matrix, installed_engine(), Host().kernel)
     except LaneError as reason:
         raise click.UsageError(str(reason)) from None
     if as_json:

@@ -13,9 +13,10 @@ from typing import Any
 import click
 
 from roadworthy.command.mistakes import Amount
-from roadworthy.engines.dockerd import installed_series
+from roadworthy.engines.dockerd import installed_engine
 from roadworthy.explorer.operations import PROCESSES, Sequence, sequence_from_json
-from roadworthy.lane.lanes import Lane, LaneError, expand, machines_named
+from roadworthy.lane.lanes import Lane, LaneError
+from roadworthy.lane.matrix_file import lanes_named
 from roadworthy.machines.host import Host
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
 
@@ -87,10 +88,7 @@ def lane_named(axes: Mapping[str, tuple[str, ...]]) -> Lane:
     if not axes["driver"]:
         raise click.UsageError("name a storage driver, as in --driver=overlay2")
     try:
-        machines = machines_named(
-            axes["engine"], axes["kernel"], f"docker{installed_series()}", Host().kernel, axes["kernel_opt"]
-        )
-        lanes = expand(axes["driver"], axes["backing"], axes["driver_opt"], machines)
+        lanes = lanes_named(axes, None, installed_engine(), Host().kernel)
     except LaneError as reason:
         raise click.UsageError(str(reason)) from None
     if len(lanes) != 1:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
-from roadworthy.machines.host import series as series_of
 from roadworthy.programs import ProgramFailed
 from roadworthy.supplies import engine_roots as roots
 from roadworthy.supplies import kernels
@@ -16,6 +15,7 @@ from roadworthy.supplies.apt import AptFailed, apt
 from roadworthy.supplies.bootstrap import BootstrapFailed
 from roadworthy.supplies.cache import Cache, CacheFailed, Entry
 from roadworthy.supplies.modules import ModuleLacking
+from roadworthy.versions import series as series_of
 
 #: What making something can end with that its user can mend; each says how.
 TROUBLE = (

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 import pytest
 
 from roadworthy.declaring.features import Feature
+from roadworthy.declaring.places import CHECKS
 from roadworthy.trees.layers import Entry, Tree, beneath, entry
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -77,12 +78,12 @@ class Declared:
     def volume_trees(self) -> list[dict[str, Entry]]:
         """The same for a place without layers; what a container makes for itself is not among them."""
         trees = () if self.provenance == "upper" else self.trees
-        place = f"c/{self.slug}"
+        place = f"{CHECKS}/{self.slug}"
         return [beneath(place, {}), *(beneath(place, tree) for tree in trees)]
 
     def image_trees(self) -> list[dict[str, Entry]]:
         """The trees below the check's directory, as the image has to carry them."""
-        place = f"c/{self.slug}"
+        place = f"{CHECKS}/{self.slug}"
         if self.provenance in ("upper", "volume"):
             return [beneath(place, {})]
         moved = [beneath(place, tree) for tree in self.trees] or [beneath(place, {})]

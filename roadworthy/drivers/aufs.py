@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
-from roadworthy.drivers.base import Driver
+from roadworthy.drivers.base import Daemon, Driver
 from roadworthy.linux import AUFS_SUPER_MAGIC
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
-
-if TYPE_CHECKING:
-    from roadworthy.engines.engine import Engine
 
 
 class Aufs(Driver):
@@ -35,7 +32,7 @@ class Aufs(Driver):
     root_file_system = "aufs"
     magic = AUFS_SUPER_MAGIC
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         found = machine.filesystem("aufs")
         where = "; --kernel takes one that has it, see docs/bring-your-own-kernel.md"
         yield found if found.met or found.host else replace(found, reason=found.reason + where)
@@ -43,7 +40,7 @@ class Aufs(Driver):
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "aufs/diff" / identity
 
-    def lower_directories(self, engine: Engine, root: str, container: Mapping[str, Any]) -> list[str]:
+    def lower_directories(self, engine: Daemon, root: str, container: Mapping[str, Any]) -> list[str]:
         """The mount table shows the mount's number alone; sysfs has its branches, br0 being the writable one."""
         found = re.search(r"\bsi=([0-9a-f]+)", root)
         if found is None:

@@ -6,15 +6,34 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from roadworthy.declaring.features import Feature
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.backing import Backing
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import Place, PlacePath
 
-if TYPE_CHECKING:
-    from roadworthy.engines.engine import Engine
-    from roadworthy.machines.backing import Backing
+
+class Daemon(Protocol):
+    """A daemon that runs containers, as far as its layers are concerned. Every engine is one."""
+
+    #: The data root, as its place sees it.
+    data_root: Path
+    place: Place
+
+    @property
+    def root(self) -> PlacePath:
+        """The data root, as the controller reaches it."""
+        ...
+
+    @property
+    def containerd(self) -> str:
+        """The address of the containerd that it starts, as its place sees it; empty where it starts none."""
+        ...
+
+    def info(self) -> dict[str, Any]:
+        """What `docker info` says."""
+        ...
 
 
 class Driver:
@@ -62,7 +81,7 @@ class Driver:
     #: The name of the process that serves a container's files, where the kernel does not do it by itself.
     server: ClassVar[str] = ""
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         """What the machine must have; the first that is not met is the lane's reason."""
         yield from ()
 
@@ -78,16 +97,16 @@ class Driver:
         """Commands that remove what the daemon leaves in the kernel, once all its processes and mounts are gone."""
         yield from ()
 
-    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
+    def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         """The directory of a container's writable layer; `container` is what `docker inspect` says."""
         return self.layer_directory(engine.root, mount_id(engine.root, self.daemon_name, container["Id"]))
 
-    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+    def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
         """The directory of one image layer, by its chain id (OCI image-spec, config.md, "Layer ChainID")."""
         return self.layer_directory(engine.root, layer_id(engine.root, self.daemon_name, chain_id))
 
     @contextmanager
-    def layers_at_hand(self, engine: Engine, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
+    def layers_at_hand(self, engine: Daemon, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
         """The directories of image layers while the block runs. A driver that mounts them only for use mounts them."""
         yield [self.image_layer(engine, chain_id) for chain_id in chain_ids]
 
@@ -95,7 +114,7 @@ class Driver:
         """Where a graph driver keeps the layer `identity`."""
         raise NotImplementedError(f"{self.name} does not say where its layers lie")
 
-    def lower_directories(self, engine: Engine, root: str, container: Mapping[str, Any]) -> list[str]:
+    def lower_directories(self, engine: Daemon, root: str, container: Mapping[str, Any]) -> list[str]:
         """The lower directories of a running container's root, the highest first; nothing where they cannot be seen.
 
         `root` is its line of mountinfo. A FUSE server's line shows none: they are then what `docker inspect` names.

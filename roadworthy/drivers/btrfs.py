@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from roadworthy.declaring.features import LAYERS, SIZE_LIMIT
 from roadworthy.drivers.base import Driver
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
 
 
@@ -17,7 +17,7 @@ class Btrfs(Driver):
     layout = ("btrfs/subvolumes",)
     info_fields = ("Build Version", "Library Version")
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("btrfs")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:

@@ -6,18 +6,14 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 from roadworthy.declaring.features import LAYERS, THIN_POOL
-from roadworthy.drivers.base import Driver, layer_id
+from roadworthy.drivers.base import Daemon, Driver, layer_id
 from roadworthy.linux import XFS_SUPER_MAGIC
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.backing import Backing
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
 from roadworthy.reasons import Unsupported
-
-if TYPE_CHECKING:
-    from roadworthy.engines.engine import Engine
-    from roadworthy.machines.backing import Backing
 
 #: Less than this, in bytes, is a disk that is meant to be filled.
 SMALL = 1 << 30
@@ -36,7 +32,7 @@ done
 
 
 @contextmanager
-def mounted(engine: Engine, chain_id: str, pool: str, options: str) -> Iterator[PlacePath]:
+def mounted(engine: Daemon, chain_id: str, pool: str, options: str) -> Iterator[PlacePath]:
     """An image layer's device, under a name of our own beside the daemon's, mounted while the block runs."""
     identity = layer_id(engine.root, Devicemapper.name, chain_id)
     known = json.loads((engine.root / "devicemapper/metadata" / identity).read_text())
@@ -72,7 +68,7 @@ class Devicemapper(Driver):
     root_file_system = "xfs"
     magic = XFS_SUPER_MAGIC
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.module("dm_mod", "the device mapper")
         yield machine.module("dm_thin_pool", "device-mapper thin targets")
         yield machine.own_kernel("the devices of its layers")
@@ -91,7 +87,7 @@ class Devicemapper(Driver):
         yield ["sh", "-c", REMOVE_DEVICES, "sh", prefix]
 
     @contextmanager
-    def layers_at_hand(self, engine: Engine, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
+    def layers_at_hand(self, engine: Daemon, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
         status = dict(engine.info()["DriverStatus"])
         unique = ["nouuid"] if status["Backing Filesystem"] == "xfs" else []
         options = ",".join(unique + (["rw"] if writable else ["ro", "norecovery"]))
@@ -99,7 +95,7 @@ class Devicemapper(Driver):
             pool = status["Pool Name"]
             yield [held.enter_context(mounted(engine, chain_id, pool, options)) for chain_id in chain_ids]
 
-    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+    def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
         raise Unsupported("this driver's image layers are devices that are mounted only while the engine uses them")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from roadworthy.declaring.features import COPY_UP, LAYERS, WHITEOUTS
 from roadworthy.drivers.base import Driver
 from roadworthy.linux import FUSE_SUPER_MAGIC
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
 
 
@@ -22,7 +22,7 @@ class FuseOverlayfs(Driver):
     magic = FUSE_SUPER_MAGIC
     server = "fuse-overlayfs"
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("fuse")
         yield machine.command("fuse-overlayfs", "fuse-overlayfs")
 

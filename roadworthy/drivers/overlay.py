@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
-from roadworthy.drivers.base import Driver, mount_id
+from roadworthy.drivers.base import Daemon, Driver, mount_id
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
-
-if TYPE_CHECKING:
-    from roadworthy.engines.engine import Engine
 
 
 class Overlay(Driver):
@@ -29,11 +26,11 @@ class Overlay(Driver):
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("overlay")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "overlay" / identity / "root"
 
-    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
+    def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         return engine.root / "overlay" / mount_id(engine.root, self.daemon_name, container["Id"]) / "upper"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.drivers.base import Driver
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
 
 
@@ -21,7 +21,7 @@ class Overlay2(Driver):
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("overlay")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, SIZE_LIMIT, WHITEOUTS
-from roadworthy.drivers.base import Driver
+from roadworthy.drivers.base import Daemon, Driver
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
-
-if TYPE_CHECKING:
-    from roadworthy.engines.engine import Engine
 
 
 class PodmanDriver(Driver):
@@ -24,15 +21,15 @@ class PodmanDriver(Driver):
     default_engine = "podman-5"
     layers_added = 0
 
-    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
+    def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         records = self.records(engine, "containers")
         layer: str = next(record["layer"] for record in records if record["id"] == container["Id"])
         return self.layer_directory(engine.root, layer)
 
-    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+    def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
         return self.layer_directory(engine.root, layer_of_chain(self.records(engine, "layers"), chain_id))
 
-    def records(self, engine: Engine, kind: str) -> list[dict[str, Any]]:
+    def records(self, engine: Daemon, kind: str) -> list[dict[str, Any]]:
         """What the store has on `layers` or `containers`; those that need not outlive a crash lie in a second file."""
         directory = engine.root / f"{self.daemon_name}-{kind}"
         files = [directory / f"{prefix}{kind}.json" for prefix in ("", "volatile-")]
@@ -77,7 +74,7 @@ class PodmanOverlay(PodmanDriver):
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("overlay")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
@@ -108,7 +105,7 @@ class PodmanBtrfs(PodmanDriver):
     layout = ("btrfs/subvolumes", "btrfs-layers", "btrfs-images", "btrfs-containers")
     info_fields = ("Build Version", "Library Version")
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("btrfs")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:

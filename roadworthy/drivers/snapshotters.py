@@ -7,19 +7,15 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
-from roadworthy.drivers.base import Driver
+from roadworthy.drivers.base import Daemon, Driver
 from roadworthy.linux import EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
-
-if TYPE_CHECKING:
-    from roadworthy.engines.engine import Engine
-
 
 #: A thin pool ($2) on two loop devices over files in a directory ($1), as containerd's documentation has it.
 MAKE_POOL = """
@@ -53,10 +49,10 @@ class Snapshotter(Driver):
     def mount_directory(self) -> str:
         return f"rootfs/{self.daemon_name}"
 
-    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
+    def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         return self.directory(engine, self.ctr(engine, "mounts", "/unused", container["Id"]))
 
-    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+    def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
         # Whoever knows a layer's chain id only is told its place when asking for a view of it. The answer is taken from
         # that very call: a view that nothing refers to may be gone, by containerd's garbage collector, with the next.
         view = f"roadworthy-{secrets.token_hex(6)}"
@@ -66,7 +62,7 @@ class Snapshotter(Driver):
             with suppress(ProgramFailed):
                 self.ctr(engine, "rm", view)
 
-    def directory(self, engine: Engine, mount: str) -> PlacePath:
+    def directory(self, engine: Daemon, mount: str) -> PlacePath:
         """The directory of one snapshot: what is its own in the mount command that containerd makes of it."""
         for pattern in (r"upperdir=([^,\s]+)", r"lowerdir=([^:,\s]+)", r"mount -t bind (\S+)"):
             found = re.search(pattern, mount)
@@ -74,7 +70,7 @@ class Snapshotter(Driver):
                 return engine.place.path(found[1])
         raise Unsupported(f"{self.name} keeps its layers in no directory: {mount.strip()}")
 
-    def ctr(self, engine: Engine, *words: str) -> str:
+    def ctr(self, engine: Daemon, *words: str) -> str:
         """What containerd's own client says of snapshots; Docker's are in its namespace `moby`."""
         client = ["ctr", "--address", engine.containerd, "--namespace", "moby"]
         return engine.place.run([*client, "snapshots", "--snapshotter", self.daemon_name, *words])
@@ -91,7 +87,7 @@ class ContainerdOverlayfs(Snapshotter):
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("overlay")
 
 
@@ -113,10 +109,10 @@ class ContainerdBtrfs(Snapshotter):
     backings = ("btrfs",)
     features = LAYERS
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("btrfs")
 
-    def directory(self, engine: Engine, mount: str) -> PlacePath:
+    def directory(self, engine: Daemon, mount: str) -> PlacePath:
         # The mount names a subvolume by its number. A view is a snapshot that goes at once; its parent is the layer.
         found = re.search(r"subvolid=(\d+)(,ro)?", mount)
         assert found, mount
@@ -145,12 +141,12 @@ class ContainerdErofs(Snapshotter):
     magic = OVERLAYFS_SUPER_MAGIC
     sealed_layers = "an image layer is a read-only EROFS image here: it takes neither holes nor file flags"
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("overlay")
         yield machine.filesystem("erofs")
         yield machine.command("mkfs.erofs", "erofs-utils")
 
-    def directory(self, engine: Engine, mount: str) -> PlacePath:
+    def directory(self, engine: Daemon, mount: str) -> PlacePath:
         found = re.search(r"mount -t erofs (\S+)/layer\.erofs", mount)
         if not found:
             return super().directory(engine, mount)
@@ -177,7 +173,7 @@ class ContainerdBlockfile(Snapshotter):
     #: The size of every file system.
     size = "512M"
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("ext4")
         yield machine.command("containerd", "containerd")
         yield machine.command("mkfs.ext4", "e2fsprogs")
@@ -190,10 +186,10 @@ class ContainerdBlockfile(Snapshotter):
         settings = {"scratch_file": scratch, "fs_type": "ext4", "mount_options": ["loop"]}
         return {"io.containerd.snapshotter.v1.blockfile": settings}
 
-    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
+    def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         return engine.root / self.mount_directory / str(container["Id"])
 
-    def directory(self, engine: Engine, mount: str) -> PlacePath:
+    def directory(self, engine: Daemon, mount: str) -> PlacePath:
         found = re.search(r"mount -t ext4 (\S+) /unused", mount)
         assert found, mount
         file = Path(found[1])
@@ -217,7 +213,7 @@ class ContainerdDevmapper(Snapshotter):
     sealed_layers = "an image layer is a block device of a thin pool here, which is mounted while containerd uses it"
     nested = True
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.module("dm_mod", "the device mapper")
         yield machine.module("dm_thin_pool", "device-mapper thin targets")
         yield machine.command("dmsetup", "dmsetup")
@@ -231,10 +227,10 @@ class ContainerdDevmapper(Snapshotter):
         settings = {"root_path": directory, "pool_name": pool, "base_image_size": "512MB", "fs_type": "ext4"}
         return {"io.containerd.snapshotter.v1.devmapper": settings}
 
-    def writable_layer(self, engine: Engine, container: Mapping[str, Any]) -> PlacePath:
+    def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         return engine.root / self.mount_directory / str(container["Id"])
 
-    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+    def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
         raise Unsupported(self.sealed_layers)  # not even a view: its device would be gone while udev looks at it
 
 
@@ -248,7 +244,7 @@ class ContainerdZfs(Snapshotter):
     features = LAYERS
     root_file_system = "zfs"
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         lacking = "needs a containerd with its zfs snapshotter: this one was built without it (build tag no_zfs)"
         yield machine.built_with("containerd", b"github.com/containerd/zfs", lacking)
         yield machine.module("zfs", "the zfs module")

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 from roadworthy.declaring.features import LAYERS, SIZE_LIMIT
-from roadworthy.drivers.base import Driver, layer_id
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.drivers.base import Daemon, Driver, layer_id
+from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
 from roadworthy.reasons import Unsupported
 
-if TYPE_CHECKING:
-    from roadworthy.engines.engine import Engine
-
 
 @contextmanager
-def mounted(engine: Engine, chain_id: str, parent: str, options: str) -> Iterator[PlacePath]:
+def mounted(engine: Daemon, chain_id: str, parent: str, options: str) -> Iterator[PlacePath]:
     """An image layer's dataset, mounted while the block runs."""
     identity, place = layer_id(engine.root, Zfs.name, chain_id), engine.place
     where = place.runtime / "layers" / identity
@@ -41,18 +37,18 @@ class Zfs(Driver):
     info_fields = ("Zpool", "Zpool Health", "Parent Dataset", "Space Used By Parent", "Space Available",
                    "Parent Quota", "Compression")  # fmt: skip
 
-    def requirements(self, machine: Host) -> Iterator[Requirement]:
+    def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.module("zfs", "the zfs module")
         yield machine.command("zfs", "zfsutils-linux")
 
     @contextmanager
-    def layers_at_hand(self, engine: Engine, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
+    def layers_at_hand(self, engine: Daemon, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
         parent = dict(engine.info()["DriverStatus"])["Parent Dataset"]
         options = "rw" if writable else "ro"
         with ExitStack() as held:
             yield [held.enter_context(mounted(engine, chain_id, parent, options)) for chain_id in chain_ids]
 
-    def image_layer(self, engine: Engine, chain_id: str) -> PlacePath:
+    def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
         raise Unsupported("this driver's image layers are datasets that are mounted only while the engine uses them")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:

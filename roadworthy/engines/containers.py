@@ -16,19 +16,18 @@ from typing import Any
 from docker.errors import APIError, ImageLoadError, NotFound
 from requests.exceptions import ConnectionError
 
+from roadworthy.calls.answers import Refused
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import Exchange
-from roadworthy.calls.process import Process, Refused
-from roadworthy.calls.toolbox import INSIDE, Toolbox
+from roadworthy.calls.inside import INSIDE, SKELETON
+from roadworthy.calls.process import Process
+from roadworthy.calls.toolbox import Toolbox
 from roadworthy.deadline import wait_until
+from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.engines.engine import Engine
 from roadworthy.engines.pipe import ExecPipe
 from roadworthy.machines.place import PlacePath
 from roadworthy.trees.layers import (
-    Directory,
-    Entry,
-    File,
-    Symlink,
     Tree,
     beneath,
     entry,
@@ -38,19 +37,6 @@ from roadworthy.trees.layers import (
 
 #: What `docker load` may take for a layer, each of which another process unpacks.
 SECONDS_PER_LAYER = 2.0
-#: Where the volume of the backing file system is seen inside a container.
-VOLUME = "/volume"
-#: Where real software is put, once a check asks for it; see roadworthy/software.py.
-SOFTWARE = f"{VOLUME}/software"
-#: Directories that a runtime expects in a root file system, so that nothing has to be made in the writable layer, and
-#: what programs expect: a /usr, and users that have a name.
-SKELETON: dict[str, Entry] = {
-    **{name: Directory() for name in ("c", "dev", "etc", "proc", "sys", "tmp", "toolbox", VOLUME.lstrip("/"))},
-    "usr": Symlink(target=f"{SOFTWARE.lstrip('/')}/usr"),
-    **{name: Symlink(target=f"usr/{name}") for name in ("bin", "sbin", "lib", "lib64")},
-    "etc/passwd": File(b"root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n"),
-    "etc/group": File(b"root:x:0:\nuser:x:1000:\n"),
-}
 
 
 class Container:
@@ -290,7 +276,7 @@ class Containers:
         """
         self._archives += 1
         name = f"roadworthy:own-{self._archives}-{hashlib.sha256(self._place.encode()).hexdigest()[:12]}"
-        layers = [beneath(f"c/{PurePosixPath(self._place).name}", tree) for tree in trees]
+        layers = [beneath(f"{CHECKS}/{PurePosixPath(self._place).name}", tree) for tree in trees]
         archive = io.BytesIO()
         write_archive(archive, name, [layer_tar({**SKELETON, **layers[0]}), *map(layer_tar, layers[1:])])
         return archive.getvalue(), name

@@ -10,7 +10,8 @@ from typing import Any
 
 from roadworthy.deadline import wait_until
 from roadworthy.declaring.features import CLASSIC_BUILDER, DRIVER_SWITCH
-from roadworthy.drivers import Driver
+from roadworthy.drivers.base import Driver
+from roadworthy.engine_name import EngineName
 from roadworthy.engines.engine import START_DEADLINE, Engine, EngineFailed
 from roadworthy.machines.place import Program
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
@@ -24,14 +25,14 @@ CONTAINERD_LATE = "timeout waiting for containerd to start"
 STARTS = 4
 
 
-def installed_series() -> str:
-    """The series of the dockerd on this host's PATH (`20.10`), or DEFAULT_SERIES where there is none."""
+def installed_engine() -> EngineName:
+    """The dockerd on this host's PATH, or one of DEFAULT_SERIES where there is none."""
     try:
         said = run(["dockerd", "--version"]) if shutil.which("dockerd", path=ENVIRONMENT["PATH"]) else ""
     except ProgramFailed:
         said = ""
     found = re.search(r"version (\d+\.\d+)", said)
-    return found[1] if found else DEFAULT_SERIES
+    return EngineName(Dockerd.name, found[1] if found else DEFAULT_SERIES)
 
 
 class Dockerd(Engine):
@@ -73,12 +74,12 @@ class Dockerd(Engine):
         """
         return ["env", f"TMPDIR={self._runtime}"]
 
-    def start(self) -> None:
+    def _start(self) -> None:
         if self._plugins and self._containerd is None:
             self._start_containerd()
         for left in reversed(range(STARTS)):
             try:
-                return super().start()
+                return super()._start()
             except EngineFailed as reason:
                 if CONTAINERD_LATE not in str(reason) or not left:
                     raise
@@ -122,7 +123,7 @@ class Dockerd(Engine):
     def containerd(self) -> str:
         return str(self._runtime / ("c/s" if self._plugins else "x/containerd/containerd.sock"))
 
-    def command(self, *words: str) -> str:
+    def _command(self, *words: str) -> str:
         """What the `docker` command answers, or what it says where it refuses."""
         if not shutil.which("docker", path=ENVIRONMENT["PATH"]):
             raise Precondition("needs docker: apt-get install docker.io")

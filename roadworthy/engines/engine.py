@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import docker
 from docker.errors import DockerException
+from requests import PreparedRequest, Response
+from requests.adapters import BaseAdapter
 
 from roadworthy.deadline import wait_until
 from roadworthy.declaring.features import Feature
-from roadworthy.drivers import Driver
+from roadworthy.drivers.base import Driver
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.place import Place, PlacePath, Program
 
@@ -25,6 +27,38 @@ ANSWER_DEADLINE = 60.0
 
 class EngineFailed(Exception):
     """The engine did not start, fell back to another driver, or died: nothing is said about the driver's promises."""
+
+
+class Interposer(Protocol):
+    """Stands between a daemon and who asks it. A run of checks has none; faulty engines are made with one."""
+
+    def starting(self, engine: Engine, argv: list[str]) -> list[str]:
+        """The command line of a daemon that is about to start, for the first time or again (see Engine.started)."""
+        ...
+
+    def answered(self, engine: Engine, request: PreparedRequest, ask: Callable[[], Response]) -> Response:
+        """The answer to a request; `ask` makes it."""
+        ...
+
+    def commanded(self, words: tuple[str, ...], answer: Callable[[], str]) -> str:
+        """What the engine's own command answers; `answer` asks it."""
+        ...
+
+
+class InterposedAdapter(BaseAdapter):
+    """The client's way to the daemon, with somebody between; see requests' transport adapters."""
+
+    def __init__(self, engine: Engine, interposer: Interposer, adapter: BaseAdapter) -> None:
+        super().__init__()
+        self._engine = engine
+        self._interposer = interposer
+        self._adapter = adapter
+
+    def send(self, request: PreparedRequest, **settings: Any) -> Response:  # type: ignore[override]
+        return self._interposer.answered(self._engine, request, lambda: self._adapter.send(request, **settings))
+
+    def close(self) -> None:
+        self._adapter.close()
 
 
 class Engine(ABC):
@@ -52,7 +86,12 @@ class Engine(ABC):
         cgroup: str = "",
         extra: Sequence[str] = (),
         data_root: Path | None = None,
+        interposer: Interposer | None = None,
     ) -> None:
+        self.driver = driver
+        #: Whether it has answered before.
+        self.started = False
+        self._interposer = interposer
         self.data_root = data_root or backing.mountpoint / self.directory
         self.place = place
         self._runtime = place.runtime
@@ -75,6 +114,17 @@ class Engine(ABC):
 
     def start(self) -> None:
         """Start the daemon and wait until it answers. Raises EngineFailed with the daemon's last words."""
+        if self._interposer is not None:
+            self._argv = self._interposer.starting(self, list(self._argv))
+        self._start()
+        self.started = True
+        if self._interposer is not None:
+            api = self.client.api
+            adapter = api.get_adapter(api.base_url)
+            api.mount("http+docker://", InterposedAdapter(self, self._interposer, adapter))
+
+    def _start(self) -> None:
+        """Start the daemon's process and wait until it answers."""
         self.place.path(self._runtime / "s").unlink(missing_ok=True)
         self._process = self.place.start(self._argv, self._runtime / "log")
         try:
@@ -132,9 +182,15 @@ class Engine(ABC):
         """The address of the containerd that the daemon starts, as the place sees it; empty where it starts none."""
         return ""
 
-    @abstractmethod
     def command(self, *words: str) -> str:
         """What the engine's own command answers when it talks to the daemon, or what it says where it refuses."""
+        if self._interposer is None:
+            return self._command(*words)
+        return self._interposer.commanded(words, lambda: self._command(*words))
+
+    @abstractmethod
+    def _command(self, *words: str) -> str:
+        """What the engine's own command answers."""
 
     @contextmanager
     def leaked_mounts(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from roadworthy.drivers import Driver
+from roadworthy.drivers.base import Driver
 from roadworthy.engines.engine import Engine
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
@@ -71,7 +71,7 @@ class Podman(Engine):
             "system", "service", "--time=0", f"unix://{runtime / 's'}",
         ]  # fmt: skip
 
-    def command(self, *words: str) -> str:
+    def _command(self, *words: str) -> str:
         """What the `podman` command answers as a client of the service, or what it says where it refuses."""
         try:
             return self.place.run(["podman", "--url", f"unix://{self._runtime / 's'}", *words])

@@ -9,17 +9,13 @@ from __future__ import annotations
 import shutil
 
 from roadworthy.calls.exchange import Exchange
-from roadworthy.calls.preparation import lay_out_through
 from roadworthy.declaring.checks import Declared
+from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.drivers.native import Native
-from roadworthy.engines.containers import VOLUME
 from roadworthy.explorer.seeds import LAYERS, plain
-from roadworthy.guests.machine import GuestHost
-from roadworthy.guests.path import GuestPath
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.stand import Stand
 from roadworthy.trees.layers import Entry, beneath
-from roadworthy.trees.on_disk import lay_out
 
 #: Copies of the tree in the image. A driver that copies whole layers has to copy them all for every container.
 COPIES = 400
@@ -59,7 +55,7 @@ class LaneGround:
         if self._used == COPIES:
             self.renew()
         self._used += 1
-        return f"/c/{SLUG}/{self._used - 1:04d}", self._on_volume()
+        return f"/{CHECKS}/{SLUG}/{self._used - 1:04d}", self._on_volume()
 
     def renew(self) -> None:
         """A new container; what the sequences left on the volume goes, too."""
@@ -67,10 +63,9 @@ class LaneGround:
         self.stand.container()
         self.containers += 1
         self._used = 0
-        root = self.stand.backing.path("volume")
-        if not isinstance(root, GuestPath):
+        if not self.stand.machine.far:  # there, removing takes longer than the rest
             for number in range(self._begun):
-                shutil.rmtree(root / f"{number:06d}", ignore_errors=True)
+                shutil.rmtree(str(self.stand.backing.path("volume", f"{number:06d}")), ignore_errors=True)
             self._begun = 0
 
     def _on_volume(self) -> str:
@@ -79,14 +74,5 @@ class LaneGround:
         name = f"{self._begun:06d}"
         self._begun += 1
         tree = beneath(name, plain(attributes=self.attributes))
-        root = self.stand.backing.path("volume")
-        if isinstance(root, GuestPath):
-            assert isinstance(self.stand.machine, GuestHost)
-            process = self.stand.machine.process(root)
-            try:
-                lay_out_through(process, tree)
-            finally:
-                process.leave()  # its working directory would hold the file system
-        else:
-            lay_out(tree, root)
+        self.stand.machine.lay_out(tree, self.stand.backing.path("volume"))
         return f"{VOLUME}/{name}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from roadworthy.calls.process import open_flags
 from roadworthy.explorer.operations import PROCESSES, USER, Operation
+from roadworthy.linux import open_flags
 
 INCLUDES = ("errno.h", "fcntl.h", "stdio.h", "stdlib.h", "string.h", "unistd.h", "sys/mman.h", "sys/stat.h",
             "sys/time.h", "sys/xattr.h", "dirent.h", "linux/fs.h")  # fmt: skip

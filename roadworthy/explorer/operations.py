@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roadworthy import linux
-from roadworthy.calls.process import open_flags
+from roadworthy.linux import open_flags
 
 #: What the processes are called. The third one is an ordinary user.
 PROCESSES = "ABC"

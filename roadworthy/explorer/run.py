@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from roadworthy.calls.answers import Died, HostTrouble, Refused, Status, judged
 from roadworthy.calls.exchange import CALL_DEADLINE, AgentFault, Answer, Exchange
-from roadworthy.calls.process import Died, HostTrouble, Refused, Status, judged
 from roadworthy.explorer.divergence import Divergence, traits
 from roadworthy.explorer.operations import Operation, Request, Sequence
 from roadworthy.explorer.seen import Fields, answer_fields, status_fields, tree_fields

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -13,8 +14,8 @@ from typing import Any
 
 import click
 
+from roadworthy.calls.answers import HostTrouble
 from roadworthy.calls.exchange import AgentFault, CallHung
-from roadworthy.calls.process import HostTrouble
 from roadworthy.engines.engine import EngineFailed
 from roadworthy.explorer.as_check import check
 from roadworthy.explorer.divergence import Divergence
@@ -24,19 +25,17 @@ from roadworthy.explorer.operations import Sequence
 from roadworthy.explorer.recorded import Recorded
 from roadworthy.explorer.report import reproducer, steps
 from roadworthy.explorer.run import Runner
-from roadworthy.lane.booting import Wanted, machine
+from roadworthy.lane.bring_up import lane_up
 from roadworthy.lane.lanes import Lane
-from roadworthy.lane.stand import Stand, bring_up, refuse_unmet
-from roadworthy.machines.host import Host
+from roadworthy.lane.stand import Stand
 from roadworthy.machines.kernel_log import bug
 from roadworthy.programs import ProgramFailed
-from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.upkeep import reaper
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.site import Site
 from roadworthy.verdict.deviations import DeviationError, load
-from roadworthy.verdict.judge import first_line
 
 DEVIATIONS = Path(__file__).parents[1] / "conformance/deviations"
 #: Exit statuses, as pytest has them: a new divergence, trouble that is not the driver's.
@@ -69,14 +68,14 @@ def searched(
 
 def brought_up(lane: Lane, accept_expired: bool, held: contextlib.ExitStack) -> Stand:
     """The lane, running, with the ledger that undoes it; all of it goes with `held`."""
-    if lane.source == "host" and not lane.root:
-        refuse_unmet(lane, Host())
-    if os.geteuid() != 0:
-        raise Precondition("needs root to mount and to start a daemon: run it as root, or with sudo")
-    site = Site(held.enter_context(ledger()))
-    wanted = Wanted(lane.root, lane.source, lane.backing == "zfs", lane.kernel_options)
-    found = held.enter_context(machine(wanted, site, stage, accept_expired))
-    return held.enter_context(bring_up(lane, trees(lane), found, site, stage))
+
+    @functools.cache
+    def site() -> Site:
+        if os.geteuid() != 0:
+            raise Precondition("needs root to mount and to start a daemon: run it as root, or with sudo")
+        return Site(held.enter_context(ledger()))
+
+    return held.enter_context(lane_up(lane, trees(lane), site, stage, accept_expired))
 
 
 @contextlib.contextmanager

@@ -20,8 +20,8 @@ import stat
 from collections.abc import Mapping
 from typing import Any
 
+from roadworthy.calls.answers import Status, judged
 from roadworthy.calls.exchange import Answer
-from roadworthy.calls.process import Status, judged
 from roadworthy.explorer.operations import FORMS, Operation
 from roadworthy.explorer.seeds import KNOWN_TIMES
 from roadworthy.explorer.states import Node

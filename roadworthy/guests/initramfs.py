@@ -20,8 +20,9 @@ from typing import Any, Literal
 
 from roadworthy.guests.cpio import Archive
 from roadworthy.programs import run
+from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import apt, host_codename
-from roadworthy.supplies.cache import Cache, Stage, quietly
+from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.kernels import Kernel
 from roadworthy.supplies.modules import Modules
 

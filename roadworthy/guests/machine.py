@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from roadworthy.calls.process import Process
+from roadworthy.calls.preparation import lay_out_through
+from roadworthy.guests.capsule import GuestCapsule
 from roadworthy.guests.guest import Guest
 from roadworthy.guests.log import GuestKernelLog
 from roadworthy.guests.path import GuestPath
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.machine import Machine, Requirement
+from roadworthy.machines.place import Place, PlacePath
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
+from roadworthy.reasons import MachineLost
+from roadworthy.trees.layers import Entry
+from roadworthy.upkeep.site import Site
 
-if TYPE_CHECKING:
-    from roadworthy.machines.place import Place
-    from roadworthy.upkeep.site import Site
 
+class GuestMachine(Machine):
+    """A lack in a guest is nothing that the user could mend by hand: the guest's root and kernel are ours. So a module
 
-class GuestHost(Host):
-    """What Host is for the running kernel. A lack in a guest is nothing that the user could mend by hand: the guest's
-
-    root and kernel are ours. So a module is loaded where it is asked for, and what is then missing is `unsupported`.
+    is loaded where it is asked for, and what is then missing is `unsupported`.
     """
+
+    far = True
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
         self._places = 0
-        self._files: GuestPath = guest.path("/")
+        self._files = guest.path("/")
+        if guest.accelerator.name == "tcg":
+            self.times_withheld = "measured under emulation: counters are exact, times are not those of any machine"
         self.release = self._read("proc/sys/kernel/osrelease").strip()
 
-    def kernel_log(self) -> GuestKernelLog:
-        return self._guest.kernel_log()
-
-    def place(self, site: Site) -> Place:
-        """A new place for a daemon: a capsule inside the guest."""
-        from roadworthy.guests.capsule import GuestCapsule
-
-        self._places += 1
-        return GuestCapsule(self._guest, self._places)
-
     @property
-    def guest(self) -> Guest:
-        return self._guest
-
-    def process(self, directory: GuestPath) -> Process:
-        """A process of the guest, working in `directory`."""
-        return self._guest.process(str(directory))
+    def _root(self) -> GuestPath:
+        return self._files
 
     def filesystem(self, name: str) -> Requirement:
         if self._has_filesystem(name) or (self._load(name) and self._has_filesystem(name)):
@@ -76,28 +68,29 @@ class GuestHost(Host):
         return Requirement(True, "")
 
     def facts(self) -> dict[str, Any]:
-        """What explains verdicts besides the driver's name."""
         return {
-            "release": self.release,
-            "upstream": self.upstream,
-            "version": self._read("proc/sys/kernel/version").strip(),
-            "machine": "x86_64",
-            "tainted": self._read("proc/sys/kernel/tainted").strip(),
-            "command line": self._read("proc/cmdline").strip(),
-            "overlay parameters": self.module_parameters("overlay"),
+            **super().facts(),
             "accelerator": self._guest.accelerator.name,
             "deadlines stretched by": self._guest.scale,
         }
 
-    def module_parameters(self, name: str) -> dict[str, str]:
-        directory = self._files / "sys/module" / name / "parameters"
-        found = {}
-        for path in directory.iterdir() if directory.is_dir() else ():
-            try:
-                found[path.name] = path.read_text().strip()
-            except OSError:  # some parameters are write-only
-                continue
-        return found
+    def place(self, site: Site) -> Place:
+        """A new place for a daemon: a capsule inside the guest."""
+        self._places += 1
+        return GuestCapsule(self._guest, self._places)
+
+    def kernel_log(self) -> GuestKernelLog:
+        return self._guest.kernel_log()
+
+    def lay_out(self, tree: Mapping[str, Entry], directory: PlacePath) -> None:
+        process = self._guest.process(str(directory))
+        try:
+            lay_out_through(process, tree)
+        finally:
+            process.leave()  # its working directory would hold the file system
+
+    def lost(self) -> MachineLost | None:
+        return None if self._guest.answers() else MachineLost(*self._guest.diagnose())
 
     def _has_filesystem(self, name: str) -> bool:
         return name in {line.split()[-1] for line in self._read("proc/filesystems").splitlines()}
@@ -109,9 +102,3 @@ class GuestHost(Host):
         except ProgramFailed:
             return False
         return True
-
-    def _read(self, path: str) -> str:
-        try:
-            return (self._files / path).read_text()
-        except OSError:
-            return ""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from roadworthy.calls.toolbox import toolbox
 from roadworthy.guests.capsule import TOOLBOX
 from roadworthy.guests.guest import Guest, GuestFailed
 from roadworthy.guests.initramfs import busybox
-from roadworthy.guests.machine import GuestHost
+from roadworthy.guests.machine import GuestMachine
 from roadworthy.guests.qemu import PACKAGE, PROGRAM, Disk, Hardware
 from roadworthy.guests.room import processors, room
 from roadworthy.guests.toolbox_disk import toolbox_image
+from roadworthy.lane.lanes import Lane
 from roadworthy.machines.backing import GIB
 from roadworthy.machines.host import Host
+from roadworthy.machines.machine import Machine
 from roadworthy.machines.rooted import RootedHost
 from roadworthy.reasons import Precondition
-from roadworthy.supplies.cache import Stage
+from roadworthy.stage import Stage
 from roadworthy.supplies.engine_roots import engine_image, engine_root
 from roadworthy.supplies.kernels import kernel, modules_image
 from roadworthy.supplies.zfs_module import with_zfs
@@ -29,23 +31,10 @@ DATA_DISKS = 6
 DISK_SIZE = 8 * GIB
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a lane asks of its machine. `root` is an engine root's name, empty for the host's own engine; `kernel` is
-
-    `host`, a series or a path; `zfs` says that its backing is made of that.
-    """
-
-    root: str
-    kernel: str
-    zfs: bool = False
-    command_line: tuple[str, ...] = ()
-
-
 @contextmanager
-def machine(wanted: Wanted, site: Site, stage: Stage, accept_expired: bool = False) -> Iterator[Host]:
-    """The machine, for as long as the block runs: this host, this host with an engine root, or a booted guest."""
-    if wanted.kernel == "host" and not wanted.root:
+def booted(lane: Lane, site: Site, stage: Stage, accept_expired: bool = False) -> Iterator[Machine]:
+    """The lane's machine, while the block runs: this host, with an engine root or without, or a guest."""
+    if lane.source == "host" and not lane.root:
         yield Host()
         return
     host = Host()
@@ -53,19 +42,20 @@ def machine(wanted: Wanted, site: Site, stage: Stage, accept_expired: bool = Fal
         if not need.met:
             raise Precondition(need.reason)
     with ExitStack() as held:
-        name = f"{wanted.root}+zfs" if wanted.zfs else wanted.root
+        zfs = lane.backing == "zfs"
+        name = f"{lane.root}+zfs" if zfs else lane.root
         with stage(f"making the engine root {name}"):
             root = engine_root(name, accept_expired=accept_expired, stage=stage)
         held.enter_context(root.entry.held())
-        if wanted.kernel == "host":
+        if lane.source == "host":
             yield RootedHost(root)
             return
         need = host.command(PROGRAM, PACKAGE)
         if not need.met:
             raise Precondition(need.reason)
-        with stage(f"fetching the kernel {wanted.kernel}"):
-            found = kernel(wanted.kernel, accept_expired=accept_expired, stage=stage)
-            if wanted.zfs:
+        with stage(f"fetching the kernel {lane.source}"):
+            found = kernel(lane.source, accept_expired=accept_expired, stage=stage)
+            if zfs:
                 found = with_zfs(found, accept_expired=accept_expired, stage=stage)
             modules = modules_image(found, stage=stage)
             shell = busybox(accept_expired=accept_expired, stage=stage)
@@ -77,17 +67,17 @@ def machine(wanted: Wanted, site: Site, stage: Stage, accept_expired: bool = Fal
         if modules is not None:
             held.enter_context(modules.held())
             disks.append(Disk("modules", modules.path / "modules.ext4"))
-        hardware = Hardware(found, shell, tuple(disks), processors=processors(), command_line=wanted.command_line)
+        hardware = Hardware(found, shell, tuple(disks), processors=processors(), command_line=lane.kernel_options)
         with stage("waiting for room for another virtual machine"):
             held.enter_context(room(hardware.memory))
         with stage(f"booting Linux {found.release}"):
-            guest = booted(site, hardware, stage)
+            guest = powered_on(site, hardware, stage)
         held.callback(guest.close)
         guest.mount_image("toolbox", TOOLBOX)
-        yield GuestHost(guest)
+        yield GuestMachine(guest)
 
 
-def booted(site: Site, hardware: Hardware, stage: Stage) -> Guest:
+def powered_on(site: Site, hardware: Hardware, stage: Stage) -> Guest:
     """A guest that is up, with fresh disks. A boot that fails is tried once more: emulated ones do, on a busy host."""
     try:
         return power_on(site, hardware)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from roadworthy.drivers import DRIVERS, Driver
-from roadworthy.engines import engine_kind
+from roadworthy.engines import engine_class
 from roadworthy.engines.engine import Engine, EngineFailed
+from roadworthy.lane.daemon import daemon
+from roadworthy.lane.faults import NO_FAULTS, Faults
 from roadworthy.lane.lanes import Lane
-from roadworthy.lane.stand import daemon, refuse_unmet
+from roadworthy.lane.needs import refuse_unmet
 from roadworthy.machines.backing import GIB
-from roadworthy.machines.host import Host
+from roadworthy.machines.machine import Machine
 from roadworthy.reasons import Unsupported
 from roadworthy.upkeep.site import Site
 
@@ -37,18 +39,26 @@ class Outcome:
 class Daemons:
     """What the fixture `daemons` gives."""
 
-    def __init__(self, site: Callable[[], Site], lane: Lane, machine: Host, tried: dict[Any, Outcome]) -> None:
+    def __init__(
+        self,
+        site: Callable[[], Site],
+        lane: Lane,
+        machine: Machine,
+        tried: dict[Any, Outcome],
+        faults: Faults = NO_FAULTS,
+    ) -> None:
         self._site = site
         self._lane = lane
         self._machine = machine
-        self._kind = engine_kind(lane.engine)
+        self._kind = engine_class(lane.engine)
         self._tried = tried
+        self._faults = faults
 
     @contextmanager
     def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Engine]:
         """A daemon, for as long as the block runs."""
         driver = DRIVERS[driver_name]
-        settings["size"] = GIB
+        settings |= {"size": GIB, "faults": self._faults}
         with daemon(self._site(), self._machine, self._kind, driver, backing_name, **settings) as (_, _, engine):
             yield engine
 
@@ -69,7 +79,8 @@ class Daemons:
     def _outcome(self, driver: Driver, backing_name: str, options: Sequence[str]) -> Outcome:
         try:
             with daemon(
-                self._site(), self._machine, self._kind, driver, backing_name, options, size=GIB
+                self._site(), self._machine, self._kind, driver, backing_name, options, size=GIB,
+                faults=self._faults,
             ) as (_, backing, engine):  # fmt: skip
                 return Outcome(str(engine.info()["Driver"]), backing.file_system(engine.directory))
         except EngineFailed as refusal:

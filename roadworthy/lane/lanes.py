@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from roadworthy.drivers import DRIVERS, Driver
-from roadworthy.engines import engine_name
+from roadworthy.engine_name import EngineName
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.nearest import hint
 from roadworthy.reports import records
@@ -31,7 +31,7 @@ class Lane:
 
     driver: Driver
     backing: str
-    engine: str
+    engine: EngineName
     kernel: str
     options: tuple[tuple[str, str], ...] = ()
     #: The engine root's name, empty for the host's own engine; and what --kernel said.
@@ -57,7 +57,7 @@ class Lane:
     def record(self) -> records.Lane:
         """The lane as the bundle's plan carries it."""
         return records.Lane(
-            id=self.id, driver=self.driver.name, backing=self.backing, engine=self.engine,
+            id=self.id, driver=self.driver.name, backing=self.backing, engine=str(self.engine),
             kernel=self.kernel.removeprefix("linux"),
             options={**dict(self.options), **dict(word.split("=", 1) for word in self.kernel_options)},
         )  # fmt: skip
@@ -110,10 +110,10 @@ def kernel_options_named(values: Iterable[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """One combination of --engine and --kernel: the names for ids, and what they were asked for."""
+class Combination:
+    """One of --engine with one of --kernel: the names for ids, and what they were asked for."""
 
-    engine: str
+    engine: EngineName
     kernel: str
     root: str = ""
     source: str = "host"
@@ -122,10 +122,10 @@ class Machine:
     named: bool = field(default=False, compare=False)
 
 
-def machines_named(
-    engines: Iterable[str], kernels: Iterable[str], installed: str, running: str, options: Iterable[str] = ()
-) -> list[Machine]:
-    """The machines of `--engine` and `--kernel`. `installed` and `running` are this host's, as ids name them.
+def combinations_named(
+    engines: Iterable[str], kernels: Iterable[str], installed: EngineName, running: str, options: Iterable[str] = ()
+) -> list[Combination]:
+    """What `--engine` and `--kernel` name together. `installed` and `running` are this host's.
 
     A kernel other than the host's boots with an engine root: without --engine, the one like the installed engine.
     `options` are for the kernels that boot; this host's cannot take any, because its modules serve others too.
@@ -140,45 +140,39 @@ def machines_named(
             root = known("engine", name, ["host", *ENGINES])
             if root == "host":
                 root = "" if source == "host" else default_root(installed)
-            engine = series_word(root) if root else installed
-            found.append(Machine(engine, label, root, source, wanted, named=bool(words(engines))))
+            engine = EngineName.of_root(root) if root else installed
+            found.append(Combination(engine, label, root, source, wanted, named=bool(words(engines))))
     return found
 
 
-def series_word(root: str) -> str:
-    """How an id names an engine root: `docker-20.10` is docker20.10."""
-    return root.replace("-", "", 1)
-
-
-def machines_for(driver: Driver, machines: Iterable[Machine], every: bool = False) -> list[Machine]:
-    """Those of the machines whose engine has this driver, or the driver's own default engine where none was named.
+def combinations_for(driver: Driver, combinations: Iterable[Combination], every: bool = False) -> list[Combination]:
+    """Those whose engine has this driver, or the driver's own default engine where none was named.
 
     Raises LaneError where an engine was named that has it not, unless this is one of `every` driver.
     """
-    asked = list(machines)
-    fitting = [machine for machine in asked if engine_name(machine.engine) in driver.engines]
-    if fitting or (every and any(machine.named for machine in asked)):
+    asked = list(combinations)
+    fitting = [one for one in asked if one.engine.kind in driver.engines]
+    if fitting or (every and any(one.named for one in asked)):
         return fitting
-    if not any(machine.named for machine in asked) and driver.default_engine:
-        engine = series_word(driver.default_engine)
-        return [replace(machine, engine=engine, root=driver.default_engine) for machine in asked]
-    roots = ", ".join(root for root in ENGINES if engine_name(root) in driver.engines)
-    named = ", ".join(dict.fromkeys(machine.engine for machine in asked))
+    if not any(one.named for one in asked) and driver.default_engine:
+        engine = EngineName.of_root(driver.default_engine)
+        return [replace(one, engine=engine, root=driver.default_engine) for one in asked]
+    roots = ", ".join(root for root in ENGINES if EngineName.of_root(root).kind in driver.engines)
+    named = ", ".join(dict.fromkeys(str(one.engine) for one in asked))
     raise LaneError(f"{driver.name} is no storage driver of {named}; it goes with {roots}")
 
 
-def default_lanes(driver: Driver, installed: str, running: str) -> list[Lane]:
+def default_lanes(driver: Driver, installed: EngineName, running: str) -> list[Lane]:
     """A driver on its default backing and the running kernel with each engine of its kind, the installed one first."""
     roots = [driver.default_engine] if driver.default_engine else ["", *ENGINES]
-    engines = [(root, series_word(root) if root else installed) for root in roots]
+    engines = [(root, EngineName.of_root(root) if root else installed) for root in roots]
     return [Lane(driver, driver.backings[0], engine, running, root=root) for root, engine in engines
-            if engine_name(engine) in driver.engines]  # fmt: skip
+            if engine.kind in driver.engines]  # fmt: skip
 
 
-def default_root(installed: str) -> str:
+def default_root(installed: EngineName) -> str:
     """The engine root like the installed engine, or Debian 12's."""
-    name = installed.replace("docker", "docker-", 1)
-    return name if name in ENGINES else "docker-20.10"
+    return installed.root if installed.root in ENGINES else "docker-20.10"
 
 
 def kernel_series(source: str) -> str:
@@ -192,7 +186,10 @@ def kernel_series(source: str) -> str:
 
 
 def expand(
-    drivers: Iterable[str], backings: Iterable[str], options: Iterable[str], machines: Iterable[Machine]
+    drivers: Iterable[str],
+    backings: Iterable[str],
+    options: Iterable[str],
+    combinations: Iterable[Combination],
 ) -> list[Lane]:
     """The lanes of a command line, in the order given. Raises LaneError.
 
@@ -209,8 +206,8 @@ def expand(
         if not wanted:
             raise LaneError(f"{driver.name} does not run on {', '.join(asked)}; it takes {', '.join(driver.backings)}")
         lanes += [
-            Lane(driver, backing, machine.engine, machine.kernel, pairs, machine.root, machine.source, machine.options)
-            for machine in machines_for(driver, machines, "all" in words(given)) for backing in wanted
+            Lane(driver, backing, one.engine, one.kernel, pairs, one.root, one.source, one.options)
+            for one in combinations_for(driver, combinations, "all" in words(given)) for backing in wanted
         ]  # fmt: skip
     repeated = [lane.id for lane in lanes if sum(other.id == lane.id for other in lanes) > 1]
     if repeated:

@@ -21,17 +21,35 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from roadworthy.lane.lanes import Lane, LaneError, expand, machines_named
+from roadworthy.engine_name import EngineName
+from roadworthy.lane.lanes import Lane, LaneError, combinations_named, expand
 
 AXES = ("driver", "backing", "engine", "kernel", "driver-opt", "kernel-opt")
 SECTIONS = ("axes", "include", "exclude")
 
 
-def matrix_lanes(path: Path, installed: str, running: str) -> list[Lane]:
+def lanes_named(
+    axes: Mapping[str, Sequence[str]], matrix: str | Path | None, installed: EngineName, running: str
+) -> list[Lane]:
+    """The lanes that options name, by their axes or by a matrix file. Raises LaneError where they do both.
+
+    `axes` are the values of `driver`, `backing`, `engine`, `kernel`, `driver_opt` and `kernel_opt`; `installed` and
+    `running` are this host's engine and kernel.
+    """
+    if matrix is not None:
+        given = next((name.replace("_", "-") for name, values in axes.items() if values), None)
+        if given is not None:
+            raise LaneError(f"--matrix names the lanes; leave out --{given}, or pick lanes by name with -k")
+        return matrix_lanes(Path(matrix), installed, running)
+    combinations = combinations_named(axes["engine"], axes["kernel"], installed, running, axes["kernel_opt"])
+    return expand(axes["driver"], axes["backing"], axes["driver_opt"], combinations)
+
+
+def matrix_lanes(path: Path, installed: EngineName, running: str) -> list[Lane]:
     """The lanes of a matrix file, in its order. `installed` and `running` name this host's engine and kernel.
 
     Raises LaneError, which begins with file and line.
@@ -84,16 +102,18 @@ class MatrixFile:
                     raise self.refusal(section, number, f"tables are expected, written [[{section}]]")
                 yield section, number, row
 
-    def lanes(self, section: str, number: int, block: Mapping[str, Any], installed: str, running: str) -> list[Lane]:
+    def lanes(
+        self, section: str, number: int, block: Mapping[str, Any], installed: EngineName, running: str
+    ) -> list[Lane]:
         """Every combination of one block's axes."""
         said = {axis: self._values(section, number, block, axis) for axis in block}
         if not said.get("driver"):
             raise self.refusal(section, number, "names no driver")
         try:
-            machines = machines_named(
+            combinations = combinations_named(
                 said.get("engine", []), said.get("kernel", []), installed, running, said.get("kernel-opt", [])
             )
-            return expand(said["driver"], said.get("backing", []), said.get("driver-opt", []), machines)
+            return expand(said["driver"], said.get("backing", []), said.get("driver-opt", []), combinations)
         except LaneError as reason:
             # The error names the value; the line that holds it is where the user has to look.
             named = [word for values in said.values() for word in values if word in str(reason)]

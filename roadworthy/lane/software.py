@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from roadworthy.engines.containers import SOFTWARE, Container
+from roadworthy.calls.inside import SOFTWARE
+from roadworthy.engines.containers import Container
 from roadworthy.programs import ProgramFailed, run
 from roadworthy.reasons import Precondition
+from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import AptFailed, apt
-from roadworthy.supplies.cache import Cache, Entry, Stage, quietly
+from roadworthy.supplies.cache import Cache, Entry
 
 SUITE = "bookworm"
 #: What checks call, by the package that has it. Each is asked for its libraries when the tree is made.

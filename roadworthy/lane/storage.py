@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from roadworthy.deadline import wait_until
+from roadworthy.declaring.places import VOLUME
 from roadworthy.drivers import Driver
-from roadworthy.engines.containers import VOLUME, Container
+from roadworthy.engines.containers import Container
 from roadworthy.engines.engine import Engine
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.place import PlacePath
@@ -118,7 +119,7 @@ class Storage:
         with self.layers_at_hand() as layers:
             for layer in layers:
                 place = layer / self._place.lstrip("/")
-                for path in sorted([place, *place.rglob("*")]):
+                for path in sorted([place, *place.rglob("*")], key=str):
                     add_file(summed, path)
         return summed.hexdigest()
 

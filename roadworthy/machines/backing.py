@@ -19,8 +19,8 @@ GIB = 1 << 30
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How one backing is made. `reported` is what `docker info` calls it, `magic` statfs(2)'s f_type.
+class BackingType:
+    """How a backing of one kind is made. `reported` is what `docker info` calls it, `magic` statfs(2)'s f_type.
 
     A `stacked` one is an overlay mount whose directories lie on what mkfs made. `settle` are commands that
     wait for deletions which the file system ends in the background; the mount point is their last word.
@@ -47,24 +47,24 @@ BTRFS_CLEANED = ("sh", "-c", 'timeout 10 btrfs subvolume sync "$0" || [ $? = 124
 
 #: Times of first use must not be mixed with background initialisation, so ext4's lazy one is off.
 #: Of devicemapper's two, docker info names the file system that is on the devices of the layers.
-RECIPES = {
-    "ext4": Recipe(EXT4, "e2fsprogs", "extfs", EXT4_SUPER_MAGIC),
-    "xfs": Recipe(("mkfs.xfs", "-q", "-f", "-K"), "xfsprogs", "xfs", XFS_SUPER_MAGIC),
-    "btrfs": Recipe(
+BACKING_TYPES = {
+    "ext4": BackingType(EXT4, "e2fsprogs", "extfs", EXT4_SUPER_MAGIC),
+    "xfs": BackingType(("mkfs.xfs", "-q", "-f", "-K"), "xfsprogs", "xfs", XFS_SUPER_MAGIC),
+    "btrfs": BackingType(
         ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs-progs", "btrfs", BTRFS_SUPER_MAGIC,
         settle=(("btrfs", "filesystem", "sync"), BTRFS_CLEANED, ("btrfs", "filesystem", "sync")),
     ),
-    "tmpfs": Recipe((), "", "tmpfs", TMPFS_MAGIC),
-    "overlay": Recipe(("mkfs.ext4", "-q", "-F"), "e2fsprogs", "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True),
-    "direct-lvm": Recipe(
+    "tmpfs": BackingType((), "", "tmpfs", TMPFS_MAGIC),
+    "overlay": BackingType(("mkfs.ext4", "-q", "-F"), "e2fsprogs", "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True),
+    "direct-lvm": BackingType(
         EXT4, "e2fsprogs", "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False,
         leaves="a volume group",
     ),
-    "loop-lvm": Recipe(EXT4, "e2fsprogs", "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False),
-    "zfs": Recipe(("zpool", "create"), "zfsutils-linux", "zfs", ZFS_SUPER_MAGIC, inodes=False, leaves="a pool"),
+    "loop-lvm": BackingType(EXT4, "e2fsprogs", "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False),
+    "zfs": BackingType(("zpool", "create"), "zfsutils-linux", "zfs", ZFS_SUPER_MAGIC, inodes=False, leaves="a pool"),
 }  # fmt: skip
 
-BACKINGS = tuple(RECIPES)
+BACKINGS = tuple(BACKING_TYPES)
 
 
 class Backing:
@@ -74,7 +74,7 @@ class Backing:
         self.name = name
         self.mountpoint = place.runtime / "m"
         self.size = size
-        self.recipe = RECIPES[name]
+        self.kind = BACKING_TYPES[name]
         #: Whether the driver keeps file systems in files of it, whose pending writes come before its own.
         self.nested = False
         #: The block devices that it lies on, and only it.
@@ -85,14 +85,14 @@ class Backing:
 
     def _make(self, size: int) -> None:
         mountpoint, place = self.mountpoint, self._place
-        if not self.recipe.mkfs:
+        if not self.kind.mkfs:
             place.run(["mount", "-t", self.name, "-o", f"size={size},mode=0711", "roadworthy", str(mountpoint)])
             return
         device = self._disk(size)
-        place.run([*self.recipe.mkfs, device], 120)
+        place.run([*self.kind.mkfs, device], 120)
         place.run(["mount", device, str(mountpoint)])
         place.settled(device)
-        if self.recipe.stacked:
+        if self.kind.stacked:
             lower, upper, work = (str(mountpoint / name) for name in ("lower", "upper", "work"))
             place.run(["mkdir", lower, upper, work])
             words = f"lowerdir={lower},upperdir={upper},workdir={work}"
@@ -105,7 +105,7 @@ class Backing:
     @property
     def file_system_name(self) -> str:
         """The file system that the data root lies on."""
-        return self.recipe.file_system or self.name
+        return self.kind.file_system or self.name
 
     @property
     def pool(self) -> str:
@@ -120,7 +120,7 @@ class Backing:
         """Everything that is pending is on the device when this returns."""
         if self.nested:
             self._place.run(["sync"], 120)
-        for words in (("sync", "--file-system"), *self.recipe.settle):
+        for words in (("sync", "--file-system"), *self.kind.settle):
             self._place.run([*words, str(self.mountpoint)])
 
     def used_bytes(self) -> int:
@@ -131,14 +131,14 @@ class Backing:
 
     def used_inodes(self) -> int:
         """Inodes in use; 0 where they are not counted for the files of containers."""
-        return self._inodes() if self.recipe.inodes else 0
+        return self._inodes() if self.kind.inodes else 0
 
     def data_root_inodes(self) -> int:
         """Inodes in use of the data root's file system alone, also where layers lie on devices beside it.
 
         0 where it does not count them, or where layers are further file systems of the same kind.
         """
-        return self._inodes() if self.recipe.inodes or self.recipe.file_system else 0
+        return self._inodes() if self.kind.inodes or self.kind.file_system else 0
 
     def _inodes(self) -> int:
         found = self.path().statvfs()
@@ -148,7 +148,7 @@ class Backing:
         """The name of the file system that a path of the backing really lies on, from statfs(2)'s f_type."""
         inside = str(self.mountpoint.joinpath(*parts))
         found = int(self._place.run(["stat", "--file-system", "--format=%t", inside]).strip(), 16)
-        return next((name for name, recipe in RECIPES.items() if recipe.magic == found), f"{found:#x}")
+        return next((name for name, kind in BACKING_TYPES.items() if kind.magic == found), f"{found:#x}")
 
     def device_counters(self) -> dict[str, int]:
         """Reads, bytes and flushes of its block devices since they were attached; empty where there is none.
@@ -171,7 +171,7 @@ class Backing:
         mine = next((line for line in self._place.mounts() if line.split()[4] == str(self.mountpoint)), "")
         return {
             "file system": self.file_system_name,
-            "made by": " ".join(self.recipe.mkfs) or "mount -t tmpfs",
+            "made by": " ".join(self.kind.mkfs) or "mount -t tmpfs",
             "mount": mine,
             "device": " ".join(self.devices),
             **({"pool": self.pool} if self.pool else {}),
@@ -264,7 +264,7 @@ class Zpool(Backing):
         self._pool = f"roadworthy{place.runtime.name}"
         device = self._disk(size)
         place.afterwards(["zpool", "destroy", "-f", self._pool])
-        place.run([*self.recipe.mkfs, "-f", "-m", str(self.mountpoint), self._pool, device], 120)
+        place.run([*self.kind.mkfs, "-f", "-m", str(self.mountpoint), self._pool, device], 120)
 
     @property
     def pool(self) -> str:
@@ -278,9 +278,9 @@ class Zpool(Backing):
         return int(self._place.run(["zpool", "list", "-Hpo", "allocated", self._pool]))
 
 
-KINDS: dict[str, type[Backing]] = {"direct-lvm": DirectLvm, "loop-lvm": LoopLvm, "zfs": Zpool}
+CLASSES: dict[str, type[Backing]] = {"direct-lvm": DirectLvm, "loop-lvm": LoopLvm, "zfs": Zpool}
 
 
 def fresh(name: str, place: Place, size: int) -> Backing:
     """A backing of this name, fresh, on at most `size` bytes of disk for each part that grows."""
-    return KINDS.get(name, Backing)(name, place, size)
+    return CLASSES.get(name, Backing)(name, place, size)

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from roadworthy.calls.toolbox import Toolbox, cache_directory
+from roadworthy.calls.toolbox import Toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.machines.host_path import HostPath
 from roadworthy.machines.place import PlacePath
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
+from roadworthy.supplies.cache import cache_directory
 from roadworthy.upkeep.ledger import RUNTIME, STATE, Ledger
 from roadworthy.upkeep.reaper import start_time
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Protocol
 
 #: Lines that mean a bug in the kernel, after xfstests' list; "cut here" precedes the warnings of the code itself. A
 #: call trace alone means nothing, as the out-of-memory killer prints one; "traps: … general protection fault ip:" is a
@@ -18,6 +19,18 @@ LOOKALIKES = re.compile(r"ODEBUG|FAULT_INJECTION")
 #: Lines that mean a failing device under the lane, whatever the driver made of it.
 DEVICE = re.compile(r"I/O error, dev |Buffer I/O error|critical (medium|target|space allocation) error")
 LINES_KEPT = 60
+
+
+class Log(Protocol):
+    """A kernel's log from some moment on."""
+
+    def lines(self) -> list[str]:
+        """What was logged since the last look, the newest last."""
+        ...
+
+    def close(self) -> None:
+        """Look no more."""
+        ...
 
 
 class KernelLog:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from roadworthy.machines.host import Host, Requirement
+from roadworthy.machines.host import RunningKernel
+from roadworthy.machines.machine import Requirement
 from roadworthy.programs import ENVIRONMENT
-
-if TYPE_CHECKING:
-    from roadworthy.machines.place import Place
-    from roadworthy.supplies.engine_roots import EngineRoot
-    from roadworthy.upkeep.site import Site
+from roadworthy.supplies.engine_roots import EngineRoot
 
 
-class RootedHost(Host):
-    """What Host is for the engine that is installed. A program that the root lacks is nothing that a user can mend."""
+class RootedHost(RunningKernel):
+    """The running kernel, and the programs of an engine root. What the root lacks is nothing that a user can mend."""
 
     def __init__(self, root: EngineRoot) -> None:
         super().__init__()
         self.engine_root = root
-
-    def place(self, site: Site) -> Place:
-        from roadworthy.machines.capsule import Capsule
-
-        image, runtime = site.next()
-        return Capsule(site.ledger, site.keep, image=image, runtime=runtime, root=self.engine_root.tree)
+        self._tree = root.tree
 
     def command(self, name: str, package: str) -> Requirement:
         if self._program(name) is not None:

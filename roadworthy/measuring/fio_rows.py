@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roadworthy.calls.process import Process
 from roadworthy.engines.containers import Container
@@ -16,15 +16,14 @@ from roadworthy.measuring.counters import Work, buffered_loops
 from roadworthy.measuring.design import SIDES, Budget, Measured, Side
 from roadworthy.measuring.filler import fill, filler
 from roadworthy.measuring.fio import Block, FioFailed, parsed, run_beside, run_block, run_together, words_beside
+from roadworthy.measuring.ground import Ground
 from roadworthy.measuring.guards import Guards
+from roadworthy.measuring.rows import Rows
 from roadworthy.measuring.system_calls import of_fio
 from roadworthy.measuring.workloads import Workload, load
 from roadworthy.reasons import Unsupported
 from roadworthy.reports.records import Benchmark, Trend
 from roadworthy.trees.layers import File
-
-if TYPE_CHECKING:
-    from roadworthy.measuring.bench import Bench
 
 #: Both ways to start a job run the same program, so that a hundredth of difference would be news.
 CLOSELY = Budget(seconds=150.0, rows=40, narrow=0.02)
@@ -33,19 +32,22 @@ CLOSELY = Budget(seconds=150.0, rows=40, narrow=0.02)
 class FioRows:
     """fio jobs of a benchmark, on files of its own. Called, it measures one workload; what else there is has a name."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._home = bench.stand.home
-        self._tools = bench.stand.toolbox
-        self._meter = bench.meter
-        self._calls = bench.system_calls
+    def __init__(self, ground: Ground, rows: Rows, seconds: float | None = None) -> None:
+        """`seconds` is what the user gives each benchmark; None leaves it to the tier."""
+        self._ground = ground
+        self._rows = rows
+        self._seconds = seconds
+        self._home = ground.stand.home
+        self._tools = ground.stand.toolbox
+        self._meter = ground.meter
+        self._calls = rows.system_calls
         #: Where fio in a container leaves its answer, unless several run at once.
-        self._report = f"{bench.volume}/report.json"
+        self._report = f"{ground.volume}/report.json"
 
     def __call__(self, named: str | Workload, stratum: str) -> Benchmark:
         """Measure a workload on a file of the stratum against a file of the volume, in one container."""
         workload = load(named) if isinstance(named, str) else named
-        container, fs, places = self._ground(workload, stratum)
+        container, fs, places = self._begin(workload, stratum)
         bins: dict[Side, Counter[float]] = {"baseline": Counter(), "again": Counter(), "arm": Counter()}
 
         def measure(side: Side) -> Measured:
@@ -53,7 +55,7 @@ class FioRows:
             bins[side].update(block.bins)
             return measured
 
-        record = self._bench.paired(
+        record = self._rows.paired(
             measure, metric="time per I/O", unit="ns", stratum=stratum,
             guards=lambda: self._guards_of(container, stratum, workload, "file"),
             workload=described(workload),
@@ -65,8 +67,8 @@ class FioRows:
     def scale(self, name: str, stratum: str, jobs: Sequence[int]) -> Trend | None:
         """The same workload by several jobs at once: what one I/O costs when so many are at it."""
         workload = load(name)
-        container, fs, places = self._ground(workload, stratum)
-        trend = self._bench.sweep(
+        container, fs, places = self._begin(workload, stratum)
+        trend = self._rows.sweep(
             lambda side: {count: self._block(fs, replace(workload, jobs=count), places[side])[0] for count in jobs},
             axis="jobs", axis_unit="jobs", metric="time per I/O", stratum=stratum,
             guards=lambda: self._guards_of(container, stratum, workload, "file"),
@@ -78,13 +80,13 @@ class FioRows:
     def together(self, metrics: Mapping[str, str], stratum: str) -> dict[str, Benchmark]:
         """Workloads that run at the same time, each on a file of its own; `metrics` names the workload of each."""
         workloads = {metric: load(name) for metric, name in metrics.items()}
-        container = self._bench.container(self._bench.everywhere({}))
-        processes = [self._bench.process(container) for _ in workloads]
+        container = self._ground.container(self._ground.everywhere({}))
+        processes = [self._ground.process(container) for _ in workloads]
         for workload in workloads.values():
             self._lay_out(processes[0], workload.name, filler(workload.size))
-        self._bench.settle()
-        files = {side: [self._bench.path(side, workload.name) for workload in workloads.values()] for side in SIDES}
-        reports = [f"{self._bench.volume}/{workload.name}.json" for workload in workloads.values()]
+        self._ground.settle()
+        files = {side: [self._ground.path(side, workload.name) for workload in workloads.values()] for side in SIDES}
+        reports = [f"{self._ground.volume}/{workload.name}.json" for workload in workloads.values()]
 
         def measure(side: Side) -> dict[str, Measured]:
             if self._calls.counting:  # one after another: who waits for whom is not what is counted
@@ -99,7 +101,7 @@ class FioRows:
                     for (metric, workload), block in zip(workloads.items(), blocks, strict=True)}  # fmt: skip
 
         first = next(iter(workloads.values()))
-        records = self._bench.phases(
+        records = self._rows.phases(
             measure, stratum=stratum, guards=lambda: self._guards_of(container, stratum, first, ""),
             workload={workload.name: workload.arguments("FILE", "REPORT") for workload in workloads.values()},
         )  # fmt: skip
@@ -110,12 +112,12 @@ class FioRows:
     def beside(self, name: str) -> Benchmark:
         """The volume seen from a container against the same file on the machine itself: what a container costs."""
         workload = load(name)
-        container = self._bench.container(self._bench.everywhere({}))
-        fs = self._bench.process(container)
-        inside, outside = self._bench.path("baseline", "file"), self._bench.outside / "baseline" / "file"
-        self._bench.lay_out("baseline", {"file": filler(workload.size)})
+        container = self._ground.container(self._ground.everywhere({}))
+        fs = self._ground.process(container)
+        inside, outside = self._ground.path("baseline", "file"), self._ground.outside / "baseline" / "file"
+        self._ground.lay_out("baseline", {"file": filler(workload.size)})
 
-        report = self._bench.outside / "beside.json"
+        report = self._ground.outside / "beside.json"
 
         def measure(side: Side) -> Measured:
             if self._calls.counting:
@@ -130,7 +132,7 @@ class FioRows:
             calls = self._calls.beside(words_beside(self._home, self._tools, short, outside, report))
             return Measured(0.0, parsed(report.read_bytes(), short).operations, calls=of_fio(calls))
 
-        record = self._bench.paired(
+        record = self._rows.paired(
             measure, metric="time per I/O", unit="ns", names=("host", "native"),
             guards=lambda: self._guards_of(container, "", workload, ""),
             workload=described(workload),
@@ -144,20 +146,20 @@ class FioRows:
         Raises Precondition where the engine has no command line.
         """
         workload = load(name)
-        container = self._bench.container(self._bench.everywhere({}))
-        fs = self._bench.process(container)
-        file, job = f"{self._bench.volume}/file", f"{self._bench.volume}/job.fio"
+        container = self._ground.container(self._ground.everywhere({}))
+        fs = self._ground.process(container)
+        file, job = f"{self._ground.volume}/file", f"{self._ground.volume}/job.fio"
         fill(fs, file, workload.size)
         fs.store(job, job_file(workload, file))
-        self._bench.settle()
+        self._ground.settle()
 
         def measure(side: Side) -> Measured:
             if side == "arm":
                 return self._timed(workload, lambda: run_block(fs, self._tools, workload, file, self._report))[0]
             return self._timed(workload, lambda: self._typed(container, job, workload))[0]
 
-        budget = CLOSELY if self._bench.seconds is None else replace(CLOSELY, seconds=self._bench.seconds)
-        record = self._bench.paired(
+        budget = CLOSELY if self._seconds is None else replace(CLOSELY, seconds=self._seconds)
+        record = self._rows.paired(
             measure, metric="time per I/O", unit="ns", stratum=name, names=("by hand", "suite"), budget=budget,
             workload=described(workload),
         )  # fmt: skip
@@ -166,42 +168,42 @@ class FioRows:
 
     def everywhere(self, name: str, workload: str) -> str:
         """What the bench's own does, of one file that a workload writes, as one too large for an archive; the image."""
-        image = self._bench.everywhere({})
-        container = self._bench.container(image)
-        fs = self._bench.process(container)
+        image = self._ground.everywhere({})
+        container = self._ground.container(image)
+        fs = self._ground.process(container)
         for side in SIDES:
-            fs.store(self._bench.path(side, name), b"")
-            fs.truncate(self._bench.path(side, name), load(workload).size)
-            self.job(fs, workload, self._bench.path(side, name))
+            fs.store(self._ground.path(side, name), b"")
+            fs.truncate(self._ground.path(side, name), load(workload).size)
+            self.job(fs, workload, self._ground.path(side, name))
         fs.leave()
-        self._bench.settle()
-        if not self._bench.stand.native:
-            with self._bench.engine.patience(600):
-                image = self._bench.containers.commit(container)
+        self._ground.settle()
+        if not self._ground.stand.native:
+            with self._ground.engine.patience(600):
+                image = self._ground.containers.commit(container)
         container.remove()
-        self._bench.containers.forget(container)
+        self._ground.containers.forget(container)
         return image
 
     def job(self, fs: Process, name: str, path: str) -> None:
         """Run a workload on a file for its effect, and not to be timed."""
-        fs.timed_run(*self._bench.tool("fio", *load(name).arguments(path, self._report)), patience=600)
+        fs.timed_run(*self._ground.tool("fio", *load(name).arguments(path, self._report)), patience=600)
 
-    def _ground(self, workload: Workload, stratum: str) -> tuple[Container, Process, dict[Side, str]]:
+    def _begin(self, workload: Workload, stratum: str) -> tuple[Container, Process, dict[Side, str]]:
         """A container, a process in it, and the workload's file on each side, on the device or in the cache."""
         content = filler(workload.size)
-        container = self._bench.container(self._bench.everywhere({"file": content} if stratum == "lower" else {}))
-        fs = self._bench.process(container)
+        container = self._ground.container(self._ground.everywhere({"file": content} if stratum == "lower" else {}))
+        fs = self._ground.process(container)
         if stratum == "upper":
             self._lay_out(fs, "file", content)
-        self._bench.settle()
+        self._ground.settle()
         places = self._places("file")
         if workload.reach == "cache":
             for place in places.values():
-                self._bench.read_anew(fs, place)
+                self._ground.read_anew(fs, place)
         return container, fs, places
 
     def _places(self, name: str) -> dict[Side, str]:
-        return {side: self._bench.path(side, name) for side in SIDES}
+        return {side: self._ground.path(side, name) for side in SIDES}
 
     def _lay_out(self, fs: Process, name: str, content: File) -> None:
         """A file on each side, written by one program: how it was written decides how it lies in the page cache.
@@ -209,8 +211,8 @@ class FioRows:
         A file that is written in one go can lie there in larger pieces than its copy, and then writing and syncing
         4 KiB of it takes another time.
         """
-        self._bench.lay_out("source", {name: content})
-        copy = self._bench.tool("cp", "--reflink=never", "--sparse=never", f"{self._bench.volume}/source/{name}")
+        self._ground.lay_out("source", {name: content})
+        copy = self._ground.tool("cp", "--reflink=never", "--sparse=never", f"{self._ground.volume}/source/{name}")
         for place in self._places(name).values():
             fs.timed_run(*copy, place, patience=300)
 
@@ -219,7 +221,7 @@ class FioRows:
         if workload.fresh:
             fs.truncate(file, 0)
             fs.truncate(file, workload.size)
-            self._bench.settle()
+            self._ground.settle()
         if self._calls.counting:
             return self._counted_block(fs, workload.shortened(), file, self._report)
         return self._timed(workload, lambda: run_block(fs, self._tools, workload, file, self._report))
@@ -233,18 +235,18 @@ class FioRows:
 
     def _counted_block(self, fs: Process, workload: Workload, file: str, report: str) -> tuple[Measured, Block]:
         """One block under a tracer."""
-        calls = self._calls.of_process(fs, argv=self._bench.tool("fio", *workload.arguments(file, report)))
+        calls = self._calls.of_process(fs, argv=self._ground.tool("fio", *workload.arguments(file, report)))
         block = parsed(fs.load(report), workload)
         return Measured(0.0, block.operations, block.bytes, calls=of_fio(calls)), block
 
     def _typed(self, container: Container, job: str, workload: Workload) -> Block:
         """`docker exec CONTAINER fio --output=… job.fio`."""
-        if not isinstance(self._bench.engine, Dockerd):
+        if not isinstance(self._ground.engine, Dockerd):
             raise Unsupported("typing a job by hand is done with the docker command, which this engine has not")
         only = ["--readonly"] if workload.reads else []
         fio = self._tools.command("fio", f"--output={job}.json", "--output-format=json+", *only, job)
-        said = self._bench.engine.command("exec", container.id, *fio)
-        report = self._bench.outside / "job.fio.json"
+        said = self._ground.engine.command("exec", container.id, *fio)
+        report = self._ground.outside / "job.fio.json"
         if not report.exists():
             raise FioFailed(f"fio by hand wrote no report: {said.strip()[-500:]}")
         return parsed(report.read_bytes(), workload)
@@ -258,15 +260,15 @@ class FioRows:
         alone = workload.iodepth == 1 and workload.jobs == 1
         flushes = workload.fsync or workload.fdatasync or workload.end_fsync
         cost = block.latency_ns if alone and not flushes else block.seconds * 1e9 / block.operations
-        raw = self._bench.reporter.keep(block.answer)
+        raw = self._rows.reporter.keep(block.answer)
         return Measured(cost, block.operations, block.bytes, work.counters(), void, raw)
 
     def _guards_of(self, container: Container, stratum: str, workload: Workload, name: str) -> Guards:
         found: dict[str, bool] = {}
         if workload.reach == "device":
-            found[rules.DIRECT_LOOP] = not buffered_loops(self._home, self._bench.stand.backing.devices)
-        if stratum == "lower" and workload.reads and self._bench.copies_up:
-            found[rules.LEFT_BELOW] = not self._bench.storage.upper(container, name).exists()
+            found[rules.DIRECT_LOOP] = not buffered_loops(self._home, self._ground.stand.backing.devices)
+        if stratum == "lower" and workload.reads and self._ground.copies_up:
+            found[rules.LEFT_BELOW] = not self._ground.storage.upper(container, name).exists()
         return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from roadworthy.deadline import wait_until
-from roadworthy.lane.stand import Stage
+from roadworthy.stage import Stage
 from roadworthy.upkeep.ledger import RUNTIME
 
 #: Seconds after which a run that waits for another one gives up: longer than a benchmark takes.

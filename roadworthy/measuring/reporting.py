@@ -12,7 +12,6 @@ import msgspec
 
 from roadworthy.declaring.benchmarks import Declaration
 from roadworthy.lane.lanes import Lane
-from roadworthy.machines.host import Host
 from roadworthy.measuring.clock import VirtualClock, hand_on
 from roadworthy.measuring.design import Measured, Side
 from roadworthy.measuring.guards import Guards
@@ -170,14 +169,6 @@ class Reporter:
             name = " ".join(f"{arm.name} {label}".split())
             group = f"{self.declaration.identity}: {record.metric}"
             hand_on(self._benchmark, self._clock, name, group, [value * scale for value in arm.samples], extra)
-
-
-def unpublished(machine: Host) -> str:
-    """Why times of a machine mean nothing to others, or an empty string."""
-    accelerator = getattr(getattr(machine, "guest", None), "accelerator", None)
-    if accelerator is not None and accelerator.name == "tcg":
-        return "measured under emulation: counters are exact, times are not those of any machine"
-    return ""
 
 
 def named(identity: str, stratum: str, point: float | None, unit: str) -> str:

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from roadworthy.lane.stand import Stage
 from roadworthy.measuring.design import Budget, Measured, Point, Side
 from roadworthy.measuring.design import rows as take_rows
 from roadworthy.measuring.guards import Guards
 from roadworthy.measuring.reporting import Reporter
 from roadworthy.measuring.system_calls import NotAsked, NotCounted, SystemCalls
 from roadworthy.reports.records import Benchmark, Trend
+from roadworthy.stage import Stage
 
 #: A point of an axis, or None where there is no axis.
 At = TypeVar("At", float, None)

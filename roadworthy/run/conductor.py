@@ -16,12 +16,12 @@ import msgspec
 import pytest
 
 from roadworthy.lane.lanes import Lane
-from roadworthy.plugin import BUNDLE, SAID, SEED, SESSION
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import Record
+from roadworthy.run.keys import BUNDLE, SAID, SEED
 from roadworthy.run.results import BundleWriter, open_bundle
-from roadworthy.run.session import check_deviations, terminated
+from roadworthy.run.session import SESSION, check_deviations, terminated
 from roadworthy.run.summary import summary
 from roadworthy.upkeep import reaper
 
@@ -42,8 +42,6 @@ class Conductor:
         if config.option.dist not in ("no", "load"):
             said = f"a lane goes to one worker as a whole: leave out --dist={config.option.dist}"
             raise pytest.UsageError(f"roadworthy: {said}")
-        if config.getoption("mutant"):
-            raise pytest.UsageError("roadworthy: --mutant runs in one process; leave out -n")
         given = config.invocation_params
         config.invocation_params = pytest.Config.InvocationParams(
             args=paths_bound(given.args), plugins=given.plugins, dir=given.dir

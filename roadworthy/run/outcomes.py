@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.verdict.judge import Judgement
 
 
@@ -42,4 +43,15 @@ def skipped(report: pytest.TestReport, item: pytest.Item, reason: str) -> pytest
     report.user_properties = list(item.user_properties)
     report.outcome = "skipped"
     report.longrepr = (path, (line or 0) + 1, f"Skipped: {reason}")
+    return report
+
+
+def reported_benchmark(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
+    """A benchmark that the driver or this host has no means for is skipped, with the reason."""
+    broken = call.excinfo.value if call.excinfo else None
+    if isinstance(broken, Unsupported | Precondition):
+        word = "unsupported" if isinstance(broken, Unsupported) else "skipped"
+        return skipped(report, item, f"[{word}] {broken}")
+    if report.when == "call" and report.passed and not item.funcargs["bench"].reporter.reported:  # type: ignore[attr-defined]
+        report.outcome, report.longrepr = "failed", f"{item.nodeid} measured nothing"
     return report

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -11,14 +10,14 @@ from roadworthy.calls.evidence import Evidence
 from roadworthy.declaring.checks import Declared, declared, round_name, round_of
 from roadworthy.engines.engine import EngineFailed
 from roadworthy.lane.lanes import Lane
-from roadworthy.plugin import EVIDENCE
-from roadworthy.reasons import MachineLost, Precondition, Unsupported
+from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.records import Result, Verdict
+from roadworthy.run.keys import EVIDENCE
 from roadworthy.run.outcomes import shaped, skipped
 from roadworthy.run.results import now
-from roadworthy.run.stands import Stands
+from roadworthy.run.stands import Aftermath
 from roadworthy.verdict.deviations import DeviationError, Deviations
-from roadworthy.verdict.judge import Judgement, first_line, judge
+from roadworthy.verdict.judge import Judgement, judge
 from roadworthy.verdict.reference import TreeDiffers, judge_tree
 
 #: Of what a tree has otherwise than the reference, so much is an observation.
@@ -28,13 +27,11 @@ DIFFERENCES = 5
 class Recorder:
     """Judges one check after the other. A result is written when its check has been cleaned up."""
 
-    def __init__(self, stands: Stands, mutant: Any, rounds: int, write: Callable[[Result], None]) -> None:
+    def __init__(self, rounds: int, write: Callable[[Result], None]) -> None:
         #: What is known of drivers, once it has been read.
         self.deviations = Deviations(())
         #: What is being asked.
         self.current: pytest.Item | None = None
-        self._stands = stands
-        self._mutant = mutant
         self._rounds = rounds
         self._write = write
         #: Lanes of which a check has told why they are down.
@@ -43,63 +40,53 @@ class Recorder:
         #: Verdicts of which a round has left its transcript in the bundle.
         self._transcribed: set[tuple[str, str, Verdict]] = set()
 
-    def report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
-        """Turn what happened in one phase of a check into its verdict, and the verdict into pytest's outcome."""
+    def report(
+        self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, found: Aftermath
+    ) -> pytest.TestReport:
+        """Turn what came of one phase of a check into its verdict, and the verdict into pytest's outcome."""
         check = declared(item)
         assert check is not None
         lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
-        broken = call.excinfo.value if call.excinfo else None
-        if call.when == "setup" and broken is None:
-            return report
         if call.when == "teardown":
-            return self._report_teardown(lane, check, item, broken, report)
-        if (
-            broken is not None
-            and broken is self._stands.down.get(lane.id)
-            and not isinstance(broken, Unsupported | Precondition)
-        ):
+            return self._report_teardown(lane, check, item, report, found)
+        broken = found.broken
+        if found.never_up and not isinstance(broken, Unsupported | Precondition):
             # The lane's first check carries the cause; the others were never asked, and their cells are `missing`.
             if lane.id in self._told:
+                assert broken is not None
                 item.user_properties[:] = [("lane", lane.id), ("check", check.identity), ("verdict", "missing")]
                 return skipped(report, item, f"[missing] the lane did not come up: {first_line(broken)}")
             self._told.add(lane.id)
+        if found.lost:
+            self._told.add(lane.id)
         evidence = item.stash.get(EVIDENCE, Evidence())
-        log = self._stands.logged(lane)
-        stand = self._stands.of(lane)
         recorded, of_tree = None, []
-        if stand is not None:
-            broken = stand.recovered(broken, check.capabilities)
-            if isinstance(broken, MachineLost):
-                self._stands.revive(stand)
-            if stand.lost is not None:
-                self._stands.down[lane.id] = stand.lost
-                self._told.add(lane.id)
+        if found.facts is not None:
             try:
-                facts = stand.deviation_facts(check.provenance)
-                recorded = self.deviations.find(check.identity, facts)
-                of_tree = self.deviations.of_tree(check.identity, facts)
+                recorded = self.deviations.find(check.identity, found.facts)
+                of_tree = self.deviations.of_tree(check.identity, found.facts)
             except DeviationError as reason:
                 broken = reason
         if isinstance(broken, TreeDiffers):
             evidence.observe("reference", "; ".join(broken.differences[:DIFFERENCES]))
-        judgement = judge(broken, recorded if call.when == "call" else None, log)
+        judgement = judge(broken, recorded if call.when == "call" else None, found.log)
         if evidence.compared:
             judgement = judge_tree(judgement, broken, of_tree)
         if isinstance(broken, EngineFailed):
             report.longrepr = f"[error] {broken}"  # the engine's own words; where we asked it is of no use
-        if self._mutant is not None and self._mutant.trouble():
-            judgement = Judgement("error", self._mutant.trouble())
+        if found.unbelievable:
+            judgement = Judgement("error", found.unbelievable)
             report.longrepr = f"[error] {judgement.reason}"
         seconds = max(0.0, call.duration - sum(evidence.seconds.values()))
-        self._record(lane, check, item, judgement, evidence, log, seconds)
+        self._record(lane, check, item, judgement, evidence, found.log, seconds)
         return shaped(report, item, judgement)
 
     def _report_teardown(
-        self, lane: Lane, check: Declared, item: pytest.Item, broken: BaseException | None, report: pytest.TestReport
+        self, lane: Lane, check: Declared, item: pytest.Item, report: pytest.TestReport, found: Aftermath
     ) -> pytest.TestReport:
         """Write the check's one result. Trouble while cleaning up spoils a good verdict, and is added to a bad one."""
-        log = self._stands.logged(lane)
-        judgement = judge(broken, None, log)
+        log = found.log
+        judgement = judge(found.broken, None, log)
         before = self._pending
         if judgement.verdict != "pass":
             reason = f"while cleaning up: {judgement.reason}"

@@ -18,30 +18,33 @@ import pytest
 
 from roadworthy.calls.toolbox import fio_version
 from roadworthy.declaring.checks import Declared, declared, round_of
-from roadworthy.engines.dockerd import installed_series
-from roadworthy.lane.lanes import Lane, LaneError, expand, machines_named
-from roadworthy.lane.matrix_file import matrix_lanes
-from roadworthy.lane.stand import timed
+from roadworthy.engines.dockerd import installed_engine
+from roadworthy.lane.bring_up import lane_up
+from roadworthy.lane.faults import NO_FAULTS, Faults
+from roadworthy.lane.lanes import Lane
+from roadworthy.lane.stand import Stand
 from roadworthy.machines.host import Host
-from roadworthy.plugin import BUNDLE, EVIDENCE, SEED
-from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
+from roadworthy.run.keys import BUNDLE, EVIDENCE, SEED
+from roadworthy.run.options import lanes_of
 from roadworthy.run.order import Group, OrderError, order
 from roadworthy.run.recorder import Recorder
 from roadworthy.run.repeats import RepeatError, repeats
 from roadworthy.run.results import BundleWriter, now, open_bundle
 from roadworthy.run.stands import Stands
 from roadworthy.run.summary import header, summary
+from roadworthy.stage import timed
 from roadworthy.upkeep import reaper
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.site import Site
 from roadworthy.verdict.deviations import DeviationError, Deviations, load
-from roadworthy.verdict.judge import first_line
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
+SESSION = pytest.StashKey["Session"]()
 
 
 class Session:
@@ -51,8 +54,8 @@ class Session:
         self.config = config
         self.machine = Host()
         asked = config.getoption("driver") or config.getoption("matrix")
-        self.engine = f"docker{installed_series()}" if asked else ""
-        self.lanes = lanes_of(config, self.engine, self.machine.kernel)
+        self.engine = installed_engine() if asked else None
+        self.lanes = lanes_of(config, self.engine, self.machine.kernel) if self.engine else []
         try:
             self.repeats = repeats(config.getoption("repeat"))
             self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption("random_order"))
@@ -66,9 +69,10 @@ class Session:
         self._items: list[tuple[Lane, Declared, pytest.Item]] = []
         self._site: Site | None = None
         self._ledger: Ledger | None = None
-        self.mutant = chosen_mutant(config.getoption("mutant"))
+        #: What is faulty on purpose; a plugin that brings faults puts them here.
+        self.faults: Faults = NO_FAULTS
         self.stands = Stands(self)
-        self.recorder = Recorder(self.stands, self.mutant, self.repeats.rounds, self._write)
+        self.recorder = Recorder(self.repeats.rounds, self._write)
 
     # --- collection and plan
 
@@ -93,7 +97,7 @@ class Session:
             if not on_lane(item):
                 said = "a check asks a lane: use fs, containers, storage or engine"
                 raise pytest.UsageError(f"roadworthy: {item.nodeid}: {said}")
-            self._items.append((item.callspec.params["lane"], found, item))  # type: ignore[attr-defined]
+            self._items.append((lane_of(item), found, item))
         seen: set[tuple[str, str, int]] = set()
         for lane, check, item in self._items:
             key = lane.id, check.identity, round_of(item)
@@ -103,7 +107,7 @@ class Session:
         if self._items:
             self.recorder.deviations = check_deviations()
         if measured:
-            asked = {item.callspec.params["lane"].id for item in session.items if on_lane(item)}  # type: ignore[attr-defined]
+            asked = {lane_of(item).id for item in session.items if on_lane(item)}
             self.lanes = [lane for lane in self.lanes if lane.id in asked]
 
     @pytest.hookimpl(wrapper=True)
@@ -146,7 +150,7 @@ class Session:
         return Check(
             id=check.identity, family=check.family, promise=check.promise, provenance=check.provenance, file=path,
             line=(line or 0) + 1, source=check.source, claim=check.claim,
-            control=check.control and self.mutant is None,  # a mutant may well have a hand in it
+            control=check.control and not self.faults.any,  # a fault may well have a hand in it
         )  # fmt: skip
 
     # --- what lanes need, see stands.Run
@@ -174,8 +178,17 @@ class Session:
         if self._site is None:
             if self._ledger is None:
                 raise Precondition("needs root to mount and to start a daemon: run it as root, or with sudo")
-            self._site = Site(self._ledger, self.config.getoption("keep"), self.mutant)
+            self._site = Site(self._ledger, self.config.getoption("keep"))
         return self._site
+
+    def bring_up(self, lane: Lane, held: contextlib.ExitStack) -> Stand:
+        found: Stand = self.config.hook.pytest_roadworthy_lane_up(run=self, lane=lane, held=held)
+        return found
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_roadworthy_lane_up(self, lane: Lane, held: contextlib.ExitStack) -> Stand:
+        accept = self.config.getoption("accept_expired_suites")
+        return held.enter_context(lane_up(lane, self.checks(lane), self.site, self.stage, accept, self.faults))
 
     def record_lane(
         self, lane: Lane, reason: BaseException | None, facts: Mapping[str, Any], seconds: Mapping[str, float]
@@ -199,8 +212,7 @@ class Session:
             yield
         finally:
             for lane in self.lanes:
-                facts = {} if self.mutant is None else {"mutant": self.mutant.facts()}
-                self.record_lane(lane, self.stands.down.get(lane.id), facts, {})
+                self.record_lane(lane, self.stands.down.get(lane.id), self.faults.facts(), {})
             self.bundle.end(0)
             self.bundle = whole
 
@@ -211,10 +223,9 @@ class Session:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self.recorder.current = item
-        if self.mutant is not None and (check := declared(item)) is not None:
-            self.mutant.checking = check.slug
-        lane = item.callspec.params.get("lane") if hasattr(item, "callspec") else None
-        stand = self.stands.of(lane) if lane is not None else None
+        if (check := declared(item)) is not None:
+            self.faults.begin(check.slug)
+        stand = self.stands.of(lane_of(item)) if on_lane(item) else None
         if stand is not None and stand.lost is None and stand.round != round_of(item):
             self.stands.begin_round(stand, round_of(item))
         if stand is not None and stand.lost is not None:
@@ -225,7 +236,7 @@ class Session:
         """A check that has passed has also left the tree that its calls leave on a file system without layers."""
         done = yield
         check = declared(item)
-        stand = self.stands.of(item.callspec.params["lane"]) if check and on_lane(item) else None  # type: ignore[attr-defined]
+        stand = self.stands.of(lane_of(item)) if check and on_lane(item) else None
         evidence = item.stash.get(EVIDENCE, None)
         if check is None or stand is None or stand.reference is None or evidence is None:
             return done
@@ -234,6 +245,13 @@ class Session:
             with timed(stand.seconds, "reference"), timed(evidence.seconds, "reference"):
                 stand.reference.compare(check, names, stand.container(check.capabilities), evidence)
         return done
+
+    def report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
+        """What pytest is told of one phase of a check: the lane is mended first, then the check is judged."""
+        check, broken = declared(item), call.excinfo.value if call.excinfo else None
+        if check is None or (call.when == "setup" and broken is None):
+            return report
+        return self.recorder.report(item, call, report, self.stands.after(lane_of(item), check, call.when, broken))
 
     def _write(self, record: Record) -> None:
         """Append to the bundle. A run that cannot keep its results ends, and what is on disk stays readable."""
@@ -252,7 +270,7 @@ class Session:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self.mutant is not None and self._site is not None and self.mutant.conclusion():
+        if self._site is not None and self.faults.conclusion():
             exitstatus = session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         if self.bundle is not None and exitstatus == pytest.ExitCode.OK and self.bundle.spoilt():
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -281,15 +299,16 @@ class Session:
     # --- what a person sees
 
     def pytest_report_header(self) -> list[str]:
-        lines = header(self.lanes, self.engine, self.machine, fio_version())
-        lines += self.order.header() if self.lanes else []
-        return lines if self.mutant is None else [*lines, self.mutant.header()]
+        if self.engine is None:
+            return []
+        lines = [*header(self.lanes, self.engine, self.machine, fio_version()), *self.order.header()]
+        return [*lines, *self.faults.header()]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.bundle is not None:
             summary(terminalreporter, self.lanes, self.bundle, self.page)
-        if self.mutant is not None and self._site is not None:
-            self.mutant.summary(terminalreporter)
+        if self._site is not None:
+            self.faults.summary(terminalreporter)
 
     def unsaid(self) -> list[str]:
         """What a worker has to say, once."""
@@ -320,21 +339,6 @@ class Session:
             timer.cancel()
 
 
-def lanes_of(config: pytest.Config, installed: str, running: str) -> list[Lane]:
-    """The lanes that the command line names, by itself or by a matrix file. Raises LaneError."""
-    options = {name: config.getoption(name) for name in ("driver", "backing", "engine", "kernel", "driver_opt",
-                                                         "kernel_opt")}  # fmt: skip
-    matrix = config.getoption("matrix")
-    if matrix is not None:
-        given = next((name for name, value in options.items() if value), None)
-        if given is not None:
-            word = given.replace("_", "-")
-            raise LaneError(f"--matrix names the lanes; leave out --{word}, or pick lanes by name with -k")
-        return matrix_lanes(Path(matrix), installed, running)
-    machines = machines_named(options["engine"], options["kernel"], installed, running, options["kernel_opt"])
-    return expand(options["driver"], options["backing"], options["driver_opt"], machines)
-
-
 def check_deviations() -> Deviations:
     """The recorded deviations. Raises UsageError for one that cannot be used."""
     try:
@@ -347,25 +351,19 @@ def group(item: pytest.Item, places: dict[str, int]) -> Group | None:
     """What an item is asked together with: its lane's round. None where it has no lane."""
     if not on_lane(item):
         return None
-    lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
+    lane = lane_of(item)
     return places[lane.id], lane.id, round_of(item)
 
 
 def on_lane(item: pytest.Item) -> bool:
+    """Whether it is asked on a lane."""
     return "lane" in getattr(item, "fixturenames", ())
 
 
-def chosen_mutant(name: str | None) -> Any:
-    """The roadworthy.mutants.run.MutantRun that --mutant asks for, or None. Only a mutant run imports the package."""
-    if not name:
-        return None
-    from roadworthy.mutants.catalogue import UnknownMutant
-    from roadworthy.mutants.run import MutantRun
-
-    try:
-        return MutantRun(name)
-    except UnknownMutant as reason:
-        raise pytest.UsageError(f"roadworthy: --mutant: {reason}") from None
+def lane_of(item: pytest.Item) -> Lane:
+    """The lane that it is asked on."""
+    found: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
+    return found
 
 
 def terminated(number: int, _: Any) -> None:

@@ -5,36 +5,39 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from docker.errors import DockerException
 
 from roadworthy.calls.exchange import AgentFault, CallHung
 from roadworthy.declaring.checks import Declared
-from roadworthy.engines import engine_name
 from roadworthy.engines.engine import EngineFailed
-from roadworthy.guests.log import GuestKernelLog
-from roadworthy.guests.machine import GuestHost
-from roadworthy.lane.booting import Wanted, machine
+from roadworthy.lane.bring_up import begin_round, bring_up
+from roadworthy.lane.daemon import BACKING_SIZE
 from roadworthy.lane.daemons import Daemons, Outcome
+from roadworthy.lane.faults import Faults
 from roadworthy.lane.lanes import Lane
-from roadworthy.lane.stand import BACKING_SIZE, Stand, bring_up, refuse_unmet
-from roadworthy.machines.host import Host
-from roadworthy.machines.kernel_log import KernelLog
+from roadworthy.lane.stand import Stand
+from roadworthy.machines.kernel_log import Log
+from roadworthy.reasons import MachineLost, first_line
 from roadworthy.run.repeats import Repeats
 from roadworthy.upkeep.site import Site
-from roadworthy.verdict.judge import first_line
+from roadworthy.verdict.deviations import Facts
 
 
 class Run(Protocol):
     """What lanes need of the run that they belong to."""
 
-    mutant: Any
-    machine: Host
+    faults: Faults
     repeats: Repeats
 
     def site(self) -> Site:
         """The run's directories."""
+        ...
+
+    def bring_up(self, lane: Lane, held: contextlib.ExitStack) -> Stand:
+        """The lane's machine and, on it, the lane; both go with `held`."""
         ...
 
     def checks(self, lane: Lane) -> list[Declared]:
@@ -64,6 +67,24 @@ class Run(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Aftermath:
+    """What one phase of a check leaves for its judge, once the lane is usable again or given up."""
+
+    #: What really broke the check; None where nothing did.
+    broken: BaseException | None
+    #: What the kernel below the lane has logged meanwhile.
+    log: list[str]
+    #: What conditions of deviations are asked about; None where the lane is not up.
+    facts: Facts | None = None
+    #: Whether it broke because the lane is down already.
+    never_up: bool = False
+    #: Whether the lane has gone for good with this check.
+    lost: bool = False
+    #: Why no verdict can be believed, or an empty string.
+    unbelievable: str = ""
+
+
 class Stands:
     """The stands of one run, by their lanes' ids."""
 
@@ -73,7 +94,7 @@ class Stands:
         self.down: dict[str, BaseException] = {}
         self._up: dict[str, Stand] = {}
         self._stacks: dict[str, contextlib.ExitStack] = {}
-        self._kernel_logs: dict[str, KernelLog | GuestKernelLog] = {}
+        self._kernel_logs: dict[str, Log] = {}
         self._last_logged: dict[str, list[str]] = {}
         self._tried: dict[Any, Outcome] = {}
 
@@ -104,8 +125,7 @@ class Stands:
                 log = self._kernel_logs.pop(lane.id)
                 self._last_logged[lane.id] = log.lines()
                 log.close()
-                if self._run.mutant is not None:
-                    facts["mutant"] = self._run.mutant.facts()
+                facts |= self._run.faults.facts()
                 if stand.reference is not None:
                     facts["reference"] = stand.reference.facts()
                 self._run.record_lane(lane, None, facts, stand.seconds)
@@ -116,18 +136,32 @@ class Stands:
         finally:
             self._stacks.pop(lane.id).close()
 
-    def brought_up(self, lane: Lane, stack: contextlib.ExitStack) -> Stand:
-        """The lane's machine and, on it, the lane; both go with `stack`."""
-        run = self._run
-        if lane.source == "host" and not lane.root:
-            refuse_unmet(lane, run.machine)  # first of all: what the kernel lacks is seen without root
-        wanted = Wanted(lane.root, lane.source, lane.backing == "zfs", lane.kernel_options)
-        found = stack.enter_context(machine(wanted, run.site(), run.stage, run.option("accept_expired_suites")))
-        stand = stack.enter_context(bring_up(lane, run.checks(lane), found, run.site(), run.stage))
-        self.watch(lane, found.kernel_log())
-        if run.option("reference") and run.mutant is None and not isinstance(found, GuestHost):
+    def brought_up(self, lane: Lane, held: contextlib.ExitStack) -> Stand:
+        """The lane, up, with an eye on the log of the kernel below it."""
+        stand = self._run.bring_up(lane, held)
+        self._kernel_logs[lane.id] = stand.machine.kernel_log()
+        if self._run.option("reference") and not self._run.faults.any and not stand.machine.far:
             stand.compare_trees()
         return stand
+
+    def after(self, lane: Lane, check: Declared, when: str, broken: BaseException | None) -> Aftermath:
+        """What a phase of a check has left; the lane is usable for the next one then, or down.
+
+        `when` is pytest's name of the phase.
+        """
+        if when == "teardown":
+            return Aftermath(broken, self.logged(lane))
+        never_up = broken is not None and broken is self.down.get(lane.id)
+        log, stand = self.logged(lane), self.of(lane)
+        if stand is None:
+            return Aftermath(broken, log, None, never_up, unbelievable=self._run.faults.trouble())
+        broken = stand.recovered(broken, check.capabilities)
+        if isinstance(broken, MachineLost):
+            self.revive(stand)
+        if stand.lost is not None:
+            self.down[lane.id] = stand.lost
+        facts = stand.deviation_facts(check.provenance)
+        return Aftermath(broken, log, facts, never_up, stand.lost is not None, self._run.faults.trouble())
 
     def revive(self, stand: Stand) -> None:
         """A machine that was lost in a check is made anew, and the lane with it: a loss costs one verdict."""
@@ -151,7 +185,7 @@ class Stands:
         with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):
             old.close()
         meanwhile()
-        stand.become(self.brought_up(lane, self._stacks[lane.id]))
+        stand.go_on_as(self.brought_up(lane, self._stacks[lane.id]))
         stand.round = turn
         if stand.reference is not None and compared is not None:
             stand.reference.go_on_from(compared)
@@ -164,7 +198,7 @@ class Stands:
                 stand.round = turn
                 self.renew(stand)
             else:
-                stand.begin_round(self._run.checks(stand.lane), turn)
+                begin_round(stand, self._run.checks(stand.lane), turn)
         except Exception as reason:
             stand.lost = EngineFailed(f"round {turn} could not begin: {first_line(reason)}")
 
@@ -172,22 +206,19 @@ class Stands:
 
     def second(self, stand: Stand, check: Declared, size: int = BACKING_SIZE) -> Iterator[Stand]:
         """Another stand of the same lane, for one check."""
-        with bring_up(stand.lane, [check], stand.machine, self._run.site(), self._run.stage, size) as own:
+        site, stage, faults = self._run.site(), self._run.stage, self._run.faults
+        with bring_up(stand.lane, [check], stand.machine, site, stage, size, faults) as own:
             yield own
 
     def daemons(self, stand: Stand) -> Daemons:
         """Daemons with any driver on any backing, on the lane's machine."""
-        return Daemons(self._run.site, stand.lane, stand.machine, self._tried)
+        return Daemons(self._run.site, stand.lane, stand.machine, self._tried, self._run.faults)
 
     def forget_tries(self) -> None:
         """What daemons have refused before is tried again."""
         self._tried.clear()
 
     # --- what kernels log
-
-    def watch(self, lane: Lane, log: KernelLog | GuestKernelLog) -> None:
-        """From now on this is the log of the kernel below the lane."""
-        self._kernel_logs[lane.id] = log
 
     def skip_logged(self) -> None:
         """What has been logged until now is no check's."""
@@ -205,5 +236,4 @@ def ready_line(lane: Lane, facts: Mapping[str, Any]) -> str:
     """A sentence on what a lane that is up really is."""
     engine, driver = facts["engine"], facts["driver"]
     backing = driver["status"].get("Backing Filesystem", lane.backing)
-    name = engine_name(lane.engine)
-    return f"{lane.id}: {name} {engine['version']}, API {engine['api']}, {driver['name']} on {backing}"
+    return f"{lane.id}: {lane.engine.kind} {engine['version']}, API {engine['api']}, {driver['name']} on {backing}"

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane
-from roadworthy.machines.host import Host
+from roadworthy.machines.machine import Machine
 from roadworthy.reports.records import WORST_FIRST, Benchmark, Count, Result, Verdict
 from roadworthy.reports.repeats import Tally, by_check, upper_bound, worst_of
 from roadworthy.reports.units import exact
@@ -28,7 +29,7 @@ COLOURS = {
 }
 
 
-def header(lanes: Sequence[Lane], engine: str, machine: Host, fio: str) -> list[str]:
+def header(lanes: Sequence[Lane], engine: EngineName, machine: Machine, fio: str) -> list[str]:
     """The lines under pytest's own header. Nothing is started for them."""
     if not lanes:
         return []

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from roadworthy.programs import ProgramFailed, run
+from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt
-from roadworthy.supplies.cache import Stage, quietly
 
 #: A tree that machines use needs no manuals; 100 MB less in an image.
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")

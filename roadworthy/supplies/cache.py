@@ -17,17 +17,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roadworthy.calls.toolbox import cache_directory
 from roadworthy.deadline import wait_until
 from roadworthy.programs import run
+from roadworthy.stage import Stage, quietly
 
-#: Says what is going on for as long as its block lasts.
-Stage = Callable[[str], AbstractContextManager[None]]
 #: Fills an empty directory and answers the facts of what it put there.
 Fill = Callable[[Path], Mapping[str, Any]]
 
@@ -40,12 +37,6 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 class CacheFailed(Exception):
     """The cache cannot give what was asked for."""
-
-
-@contextlib.contextmanager
-def quietly(name: str) -> Iterator[None]:
-    """A stage that says nothing."""
-    yield
 
 
 @dataclass(frozen=True)
@@ -286,3 +277,11 @@ def remove_tree(path: Path) -> None:
         going = path.with_name(f"{REMOVING}{path.name}-{os.getpid()}")
         path.rename(going)  # from now on no reader takes half of it for an entry
     shutil.rmtree(going)
+
+
+def cache_directory() -> Path:
+    """Where things that can be made again are kept: `$XDG_CACHE_HOME/roadworthy`, for root `/var/cache/roadworthy`."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    if named:
+        return Path(named) / "roadworthy"
+    return Path("/var/cache/roadworthy") if os.geteuid() == 0 else Path.home() / ".cache/roadworthy"

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from roadworthy.engine_name import EngineName
+from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.bootstrap import bootstrap
-from roadworthy.supplies.cache import Cache, Entry, Stage, quietly
+from roadworthy.supplies.cache import Cache, Entry
 from roadworthy.supplies.disk_image import ext4_image
 
 #: What every engine's drivers call, and what a guest needs to become a machine: devices, modules, network, agent, fio.
@@ -95,7 +97,7 @@ def recipe(name: str) -> Recipe:
         hint = f"; did you mean {near[0]}?" if near else "."
         raise UnknownEngine(f"no engine root {name}{hint} Known: {', '.join(ENGINES)}, each also as NAME+zfs")
     suite, packages = ENGINES[base]
-    series = base.split("-")[1]
+    series = EngineName.of_root(base).release
     if plus:
         return Recipe(name, suite, ("main", "contrib"), (*packages, *COMMON, *ZFS), series)
     return Recipe(name, suite, ("main",), (*packages, *COMMON), series)

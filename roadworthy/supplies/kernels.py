@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roadworthy.machines.host import series as series_of
 from roadworthy.programs import run
+from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt, AptFailed, apt
-from roadworthy.supplies.cache import Cache, Entry, Stage, quietly
+from roadworthy.supplies.cache import Cache, Entry
 from roadworthy.supplies.disk_image import ext4_image
 from roadworthy.supplies.modules import ModuleLacking, Modules
+from roadworthy.versions import series as series_of
 
 #: Series, and the suites that carry it, the first that does.
 SERIES = {"5.10": ("bullseye",), "6.1": ("bookworm",), "6.12": ("trixie",), "7.2": ("forky", "sid")}

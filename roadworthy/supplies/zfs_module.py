@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from roadworthy.programs import ProgramFailed, run
+from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt, AptFailed, apt
 from roadworthy.supplies.bootstrap import bootstrap, confined
-from roadworthy.supplies.cache import Cache, Entry, Stage, quietly, remove_tree
+from roadworthy.supplies.cache import Cache, Entry, remove_tree
 from roadworthy.supplies.kernels import Kernel
 
 COMPONENTS = ("main", "contrib")

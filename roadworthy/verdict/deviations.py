@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import difflib
 import functools
-import operator
 import re
 import tomllib
 from collections import defaultdict
@@ -22,12 +21,12 @@ from typing import Any
 from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
+from roadworthy.versions import in_range
 
 KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race"}
 NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS}
 ENGINES = ("docker", "podman")
 PROVENANCES = ("lower", "lower-deep", "upper", "copied-up", "volume")
-COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
 
 
 #: Ids that begin so are of no check: they speak of the tree that any check leaves.
@@ -96,24 +95,6 @@ def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
                 for value in values
             )
     return facts.parameters.get(key, "absent") in values
-
-
-def version(text: str) -> tuple[int, ...]:
-    """The numbers at the beginning of a version: `6.1.0-50-amd64` is (6, 1, 0)."""
-    found = re.match(r"\d+(\.\d+)*", text.strip())
-    return tuple(int(word) for word in found[0].split(".")) if found else ()
-
-
-def in_range(text: str, found: tuple[int, ...]) -> bool:
-    """Whether a version lies in a range such as `>=5.10, <6.6`; the empty range holds everything."""
-    for part in filter(None, (word.strip() for word in text.split(","))):
-        matched = re.fullmatch(r"(<=|>=|<|>|=)\s*(\d+(?:\.\d+)*)", part)
-        if matched is None:
-            raise ValueError(f"{part!r} is no version range; write >=5.10 or <6.6")
-        bound = version(matched[2])
-        if not COMPARISONS[matched[1]](found[: len(bound)], bound):
-            return False
-    return True
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from roadworthy.calls.exchange import CallHung
 from roadworthy.machines.kernel_log import bug, device_trouble
-from roadworthy.reasons import MachineLost, Precondition, Unsupported
+from roadworthy.reasons import MachineLost, Precondition, Unsupported, first_line
 from roadworthy.reports.records import Verdict
 from roadworthy.verdict.deviations import Entry
 
@@ -18,12 +18,6 @@ class Judgement:
     verdict: Verdict
     reason: str = ""
     deviation: Entry | None = None
-
-
-def first_line(broken: BaseException) -> str:
-    """The first line of what an exception says, or its name where it says nothing."""
-    said = str(broken).strip().splitlines()
-    return said[0] if said else type(broken).__name__
 
 
 def judge(outcome: BaseException | None, recorded: Entry | None, kernel_log: list[str]) -> Judgement:

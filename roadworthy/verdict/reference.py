@@ -15,15 +15,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
+from roadworthy.calls.answers import Died, HostTrouble, Refused
 from roadworthy.calls.evidence import Evidence, Made
-from roadworthy.calls.exchange import AgentFault, CallHung
+from roadworthy.calls.exchange import AgentFault, CallHung, Exchange
+from roadworthy.calls.inside import INSIDE, SOFTWARE
 from roadworthy.calls.preparation import preparing, send
-from roadworthy.calls.process import Died, HostTrouble, Pending, Process, Refused
-from roadworthy.calls.toolbox import INSIDE
+from roadworthy.calls.process import Pending, Process
 from roadworthy.declaring.checks import ABOVE, Declared
-from roadworthy.engines.containers import SOFTWARE, VOLUME, Container
+from roadworthy.declaring.places import VOLUME
 from roadworthy.trees.layers import Directory, beneath, flattened
 from roadworthy.trees.on_disk import lay_out
 from roadworthy.verdict.deviations import ANY_TREE, Entry
@@ -52,6 +53,18 @@ FOREIGN = frozenset({"security.selinux"})
 #: What is known of a file's content.
 CONTENTS = frozenset({"checksum", "size"})
 Tree = Mapping[str, Mapping[str, str]]
+
+
+class Container(Protocol):
+    """A container, as far as processes run in it."""
+
+    def exchange(self) -> Exchange:
+        """The conversation with its agent."""
+        ...
+
+    def process(self, directory: str, evidence: Evidence, name: str = "A") -> Process:
+        """A new process inside, working in `directory`."""
+        ...
 
 
 class NotCompared(Exception):

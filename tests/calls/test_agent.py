@@ -12,9 +12,10 @@ from os import O_CREAT, O_RDONLY, O_RDWR, O_WRONLY
 
 import pytest
 
+from roadworthy.calls.answers import Died, Refused
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import AgentFault, CallHung, Exchange
-from roadworthy.calls.process import Died, Process, Refused
+from roadworthy.calls.process import Process
 from roadworthy.calls.toolbox import AGENT
 from roadworthy.deadline import wait_until
 from roadworthy.linux import MAP_SHARED, PROT_READ, PROT_WRITE, RENAME_NOREPLACE

@@ -3,9 +3,10 @@
 import pytest
 
 from roadworthy.calls import agent
+from roadworthy.calls.answers import Refused
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.preparation import CALLS, PIECE, prepared, preparing
-from roadworthy.calls.process import Process, Refused, Step
+from roadworthy.calls.process import Process, Step
 from roadworthy.declaring.checks import Declared
 from roadworthy.trees.layers import LONG_AGO_NS, Directory, File, Symlink
 

@@ -5,8 +5,9 @@ import os
 
 import pytest
 
+from roadworthy.calls.answers import HOST_TROUBLE, Died, HostTrouble, Refused, judged
 from roadworthy.calls.exchange import AgentFault, Answer
-from roadworthy.calls.process import HOST_TROUBLE, Died, HostTrouble, Refused, judged, open_flags
+from roadworthy.linux import open_flags
 
 
 def test_a_value_is_shown_as_it_is():

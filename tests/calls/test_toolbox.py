@@ -5,8 +5,9 @@ import os
 import pytest
 
 from roadworthy.calls import toolbox as module
-from roadworthy.calls.toolbox import Toolbox, cache_directory, digest
+from roadworthy.calls.toolbox import Toolbox, digest
 from roadworthy.programs import ProgramFailed
+from roadworthy.supplies.cache import cache_directory
 
 
 def test_the_digest_is_of_the_sources_as_they_are(tmp_path):

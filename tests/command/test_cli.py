@@ -1,21 +1,17 @@
 """The companion command: a mistake on its line ends with status 4 and a sentence, and never with a traceback."""
 
-import sys
-from pathlib import Path
-
 import pytest
+import sample
 from click.testing import CliRunner
 
 from roadworthy.command import cli
 from roadworthy.command.cli import main
 from roadworthy.drivers import DRIVERS
-from roadworthy.lane import stand
-from roadworthy.machines.host import Requirement
+from roadworthy.engine_name import EngineName
+from roadworthy.lane import needs
+from roadworthy.machines.machine import Requirement
 from roadworthy.nearest import hint, nearest
 from roadworthy.reports.records import Benchmark, Count, Trend
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
-import sample
 
 MET = Requirement(True, "")
 
@@ -98,8 +94,8 @@ def test_nothing_to_compare_is_a_mistake(tmp_path):
 
 def test_drivers_that_the_installed_engine_has_not_are_not_said_to_run_on_it(monkeypatch):
     """What comes with a later engine is said to run with that one's root."""
-    monkeypatch.setattr(cli, "installed_series", lambda: "20.10")
-    monkeypatch.setattr(stand, "requirements", lambda lane, machine: iter(()))
+    monkeypatch.setattr(cli, "installed_engine", lambda: EngineName("docker", "20.10"))
+    monkeypatch.setattr(needs, "requirements", lambda lane, machine: iter(()))
     monkeypatch.setattr(cli.Host, "privilege", lambda self: MET)
     monkeypatch.setattr(cli.Host, "command", lambda self, *_: MET)
     for driver in DRIVERS.values():

@@ -21,11 +21,11 @@ def starts(monkeypatch):
         if len(begun) <= len(words):
             raise EngineFailed(words[len(begun) - 1])
 
-    monkeypatch.setattr(Engine, "start", start)
+    monkeypatch.setattr(Engine, "_start", start)
 
     def told(*failures):
         words[:] = failures
-        Dockerd.start(object.__new__(Dockerd))
+        Dockerd._start(object.__new__(Dockerd))
         return len(begun)
 
     told.begun = begun

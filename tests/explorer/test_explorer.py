@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from roadworthy.calls.answers import Status
 from roadworthy.calls.exchange import Answer, Exchange
-from roadworthy.calls.process import Status
 from roadworthy.calls.toolbox import AGENT
 from roadworthy.explorer import run
 from roadworthy.explorer.as_check import check

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from roadworthy import fixtures as given
 from roadworthy import plugin
 from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
@@ -19,7 +20,7 @@ from roadworthy.verdict import deviations
 
 ROOT = Path(__file__).parents[2]
 #: Steps on the way to a fixture that checks ask for.
-INTERNAL = {"stand", "declaration_of", "lane"}
+INTERNAL = {"stand", "declaration_of", "lane", "roadworthy_run"}
 LISTED = """
 import json
 from roadworthy.declaring.checks import declared
@@ -72,8 +73,8 @@ def markers():
 
 
 def fixtures():
-    kind = type(plugin.observe)
-    return [name for name, value in vars(plugin).items() if type(value) is kind and name not in INTERNAL]
+    kind = type(given.observe)
+    return [name for name, value in vars(given).items() if type(value) is kind and name not in INTERNAL]
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_every_verdict_is_documented(documents, verdict):
 def test_every_fixture_is_documented(documents, fixture):
     """Each fixture that a check may ask for is named in README.md or docs/, and says what it is."""
     assert re.search(rf"`{fixture}\b", documents)
-    assert vars(plugin)[fixture].__doc__
+    assert vars(given)[fixture].__doc__
 
 
 def test_every_check_says_its_promise_in_a_sentence(checks):

@@ -3,12 +3,16 @@
 import pytest
 
 from roadworthy.drivers import DRIVERS
-from roadworthy.lane.lanes import LaneError, Machine, expand, machines_named
+from roadworthy.engine_name import EngineName
+from roadworthy.lane.lanes import Combination, LaneError, combinations_named, expand
 from roadworthy.machines.backing import BACKINGS
 
+DOCKER, DOCKER_26, DOCKER_28 = (EngineName("docker", series) for series in ("20.10", "26.1", "28.5"))
+PODMAN = EngineName("podman", "5")
 
-def lanes(*drivers, backing=(), options=(), engine="docker20.10", kernel="linux6.1"):
-    return [lane.id for lane in expand(drivers, backing, options, [Machine(engine, kernel)])]
+
+def lanes(*drivers, backing=(), options=(), engine=DOCKER, kernel="linux6.1"):
+    return [lane.id for lane in expand(drivers, backing, options, [Combination(engine, kernel)])]
 
 
 def test_an_id_names_driver_backing_engine_and_kernel():
@@ -106,60 +110,60 @@ def test_a_value_may_hold_an_equals_sign():
 
 def test_the_record_carries_what_the_id_is_made_of():
     """The plan's record of a lane has the parts of its id."""
-    (lane,) = expand(["overlay2"], ["xfs"], ["k=v"], [Machine("docker26.1", "linux6.12")])
+    (lane,) = expand(["overlay2"], ["xfs"], ["k=v"], [Combination(DOCKER_26, "linux6.12")])
     record = lane.record()
     assert (record.driver, record.backing, record.engine, record.kernel) == ("overlay2", "xfs", "docker26.1", "6.12")
     assert record.options == {"k": "v"}
     assert record.id == lane.id
 
 
-def machines(engines=(), kernels=(), installed="docker20.10", running="linux6.18"):
-    return machines_named(engines, kernels, installed, running)
+def combinations(engines=(), kernels=(), installed=DOCKER, running="linux6.18"):
+    return combinations_named(engines, kernels, installed, running)
 
 
 def test_without_options_the_machine_is_this_host():
     """The engine that is installed, on the kernel that runs."""
-    assert machines() == [Machine("docker20.10", "linux6.18")]
+    assert combinations() == [Combination(DOCKER, "linux6.18")]
 
 
 def test_another_engine_is_a_root_on_this_kernel():
     """An engine root's series stands in the id, and `host` is the installed engine."""
-    assert machines(["host,docker-28.5"]) == [
-        Machine("docker20.10", "linux6.18"), Machine("docker28.5", "linux6.18", "docker-28.5"),
+    assert combinations(["host,docker-28.5"]) == [
+        Combination(DOCKER, "linux6.18"), Combination(DOCKER_28, "linux6.18", "docker-28.5"),
     ]  # fmt: skip
 
 
 def test_another_kernel_boots_with_a_root_like_the_installed_engine():
     """A guest cannot run the host's own engine; it gets the root of that series, or Debian 12's."""
-    assert machines(kernels=["6.1"]) == [Machine("docker20.10", "linux6.1", "docker-20.10", "6.1")]
-    assert machines(kernels=["6.1"], installed="docker26.1")[0].root == "docker-26.1"
-    assert machines(kernels=["6.1"], installed="docker27.3")[0].root == "docker-20.10"
+    assert combinations(kernels=["6.1"]) == [Combination(DOCKER, "linux6.1", "docker-20.10", "6.1")]
+    assert combinations(kernels=["6.1"], installed=DOCKER_26)[0].root == "docker-26.1"
+    assert combinations(kernels=["6.1"], installed=EngineName("docker", "27.3"))[0].root == "docker-20.10"
 
 
 def test_engines_and_kernels_are_combined():
     """Each kernel runs each engine."""
-    found = [(made.kernel, made.engine) for made in machines(["docker-26.1,podman-5"], ["host", "7.2"])]
+    found = [(made.kernel, made.engine) for made in combinations(["docker-26.1,podman-5"], ["host", "7.2"])]
     assert found == [
-        ("linux6.18", "docker26.1"), ("linux6.18", "podman5"), ("linux7.2", "docker26.1"), ("linux7.2", "podman5"),
+        ("linux6.18", DOCKER_26), ("linux6.18", PODMAN), ("linux7.2", DOCKER_26), ("linux7.2", PODMAN),
     ]  # fmt: skip
 
 
 def test_misspelt_engines_and_kernels_are_told_the_nearest():
     """An engine or a kernel that does not exist is refused with the nearest name."""
     with pytest.raises(LaneError, match=r"unknown engine 'docker-28'; did you mean 'docker-28\.5'"):
-        machines(["docker-28"])
+        combinations(["docker-28"])
     with pytest.raises(LaneError, match=r"no kernel 6\.2; did you mean 6\.12"):
-        machines(kernels=["6.2"])
+        combinations(kernels=["6.2"])
 
 
 def test_one_lane_asked_for_twice_is_refused():
     """The installed engine and an engine root of its series would be one column."""
     with pytest.raises(LaneError, match="asked for twice"):
-        expand(["vfs"], [], [], machines(["host,docker-20.10"]))
+        expand(["vfs"], [], [], combinations(["host,docker-20.10"]))
 
 
 def columns(driver, *engines, kernels=(), backing=()):
-    return [lane.id for lane in expand([driver], backing, [], machines(engines, kernels))]
+    return [lane.id for lane in expand([driver], backing, [], combinations(engines, kernels))]
 
 
 def test_a_driver_of_podman_brings_its_engine():
@@ -167,7 +171,7 @@ def test_a_driver_of_podman_brings_its_engine():
     assert columns("podman:overlay,overlay2") == [
         "podman:overlay-ext4-podman5-linux6.18", "overlay2-ext4-docker20.10-linux6.18",
     ]  # fmt: skip
-    (lane,) = expand(["podman:vfs"], [], [], machines(kernels=["6.1"]))
+    (lane,) = expand(["podman:vfs"], [], [], combinations(kernels=["6.1"]))
     assert (lane.id, lane.root, lane.source) == ("podman:vfs-ext4-podman5-linux6.1", "podman-5", "6.1")
 
 

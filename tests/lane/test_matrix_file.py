@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from roadworthy.command.cli import main
+from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import LaneError
 from roadworthy.lane.matrix_file import matrix_lanes
 
@@ -19,7 +20,7 @@ def lanes(tmp_path):
     def read(text):
         path = tmp_path / "m.toml"
         path.write_text(text)
-        return [lane.id for lane in matrix_lanes(path, "docker20.10", "linux6.18")]
+        return [lane.id for lane in matrix_lanes(path, EngineName("docker", "20.10"), "linux6.18")]
 
     return read
 
@@ -86,7 +87,7 @@ def test_a_mistake_is_told_with_its_line(lanes, text, line, said):
 def test_a_file_that_is_not_there(tmp_path):
     """The path is named."""
     with pytest.raises(LaneError, match=r"none\.toml: No such file"):
-        matrix_lanes(tmp_path / "none.toml", "docker20.10", "linux6.18")
+        matrix_lanes(tmp_path / "none.toml", EngineName("docker", "20.10"), "linux6.18")
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])

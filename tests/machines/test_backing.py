@@ -10,7 +10,7 @@ from roadworthy.engines.dockerd import Dockerd
 from roadworthy.guests import capsule as guest_capsule
 from roadworthy.guests.capsule import GuestCapsule
 from roadworthy.guests.guest import Guest, GuestFailed
-from roadworthy.machines.backing import RECIPES, Backing, fresh
+from roadworthy.machines.backing import BACKING_TYPES, Backing, fresh
 from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.host import Host
 from roadworthy.machines.host_path import HostPath
@@ -157,8 +157,8 @@ def test_what_stays_in_the_kernel_is_refused_on_the_host(tmp_path):
     need = Host(tmp_path).own_kernel("a pool")
     assert (need.met, need.host) == (False, True)
     assert "--kernel=" in need.reason
-    assert RECIPES["zfs"].leaves
-    assert RECIPES["direct-lvm"].leaves
+    assert BACKING_TYPES["zfs"].leaves
+    assert BACKING_TYPES["direct-lvm"].leaves
     with pytest.raises(ProgramFailed, match="kernel"):
         Capsule.afterwards(object.__new__(Capsule), ["zpool"])
 

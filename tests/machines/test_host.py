@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from roadworthy.machines.host import Host, series
+from roadworthy.machines.host import Host
 from roadworthy.programs import ENVIRONMENT
+from roadworthy.versions import series
 
 RELEASE = "6.1.0-50-amd64"
 

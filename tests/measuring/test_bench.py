@@ -8,9 +8,10 @@ import pytest
 from roadworthy.calls.toolbox import Toolbox
 from roadworthy.declaring.benchmarks import Declaration
 from roadworthy.declaring.features import Feature
-from roadworthy.measuring.bench import Bench, Fresh
+from roadworthy.measuring.bench import Bench
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.design import SIDES, Budget
+from roadworthy.measuring.ground import Fresh
 from roadworthy.measuring.reporting import Reporter
 from roadworthy.measuring.rows import Rows
 from roadworthy.measuring.system_calls import SystemCalls

@@ -300,16 +300,16 @@ def test_turn_that_did_not_end_is_given_back(tmp_path):
 def test_a_lane_comes_up_anew_after_a_mutant_that_spoils(spoiled):
     """A spoiled daemon goes before the next mutant takes its place; of a sound one only the containers go."""
     done = []
-    stand = SimpleNamespace(shared={"": SimpleNamespace(remove=lambda: done.append("container removed"))}, backing="")
+    stand = SimpleNamespace(remove_containers=lambda: done.append("containers removed"), renewable=True)
     run = SimpleNamespace(
         stands=SimpleNamespace(
             of=lambda _: stand, renew=lambda _, meanwhile: [done.append("down"), meanwhile(), done.append("up")]
         ),
-        mutant=SimpleNamespace(become=lambda name: done.append(name), sabotage=lambda _: done.append("edited")),
     )
+    faults = SimpleNamespace(become=lambda name: done.append(name), sabotage=lambda _: done.append("edited"))
     item = SimpleNamespace(callspec=SimpleNamespace(params={"lane": None}), get_closest_marker=lambda _: None)
-    changes_hands(run, "next", [item], spoiled)
-    assert done == (["down", "next", "up"] if spoiled else ["container removed", "next", "edited"])
+    changes_hands(run, faults, "next", [item], spoiled)
+    assert done == (["down", "next", "up"] if spoiled else ["containers removed", "next", "edited"])
 
 
 def test_what_reaches_images_spoils():
@@ -435,7 +435,7 @@ def test_hits_are_counted_by_check(tmp_path):
     assert "not reached" in made.conclusion()
     (tmp_path / "hits").write_text("/c/link.a\tlinkat\n/c/link.a/sub\tlinkat\n/c/link.b\tlink\n")
     assert made.hits() == {"link.a": 2, "link.b": 1}
-    assert made.facts()["hits"] == 3
+    assert made.facts()["mutant"]["hits"] == 3
     assert made.conclusion() == ""
     process.communicate(timeout=10)
 

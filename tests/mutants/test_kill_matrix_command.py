@@ -1,17 +1,12 @@
 """`roadworthy site --kills`: the kill matrix beside the page of the runs, and a link to it."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
+import sample
 from click.testing import CliRunner
 
 from roadworthy.command.cli import main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
-
-import sample
 
 MATRIX = {
     "schema": "1.0", "driver": "overlay2", "seconds": 60, "partial": False, "unstable": {}, "excused": {},

@@ -4,13 +4,16 @@ import io
 import json
 import os
 import tarfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from requests import Request, Response
+from requests import Request, Response, Session
+from requests.adapters import BaseAdapter
 
 import roadworthy.mutants.lies  # noqa: F401 - registers the lies
-from roadworthy.mutants.lie import LIES, Asked, lying_kind
+from roadworthy.engines.engine import Engine
+from roadworthy.mutants.lie import LIES, Asked, LyingEngine
 from roadworthy.mutants.lies.daemon import told_driver
 from roadworthy.mutants.lies.images import repacked
 from roadworthy.mutants.lies.said import rewritten
@@ -217,30 +220,57 @@ def test_commit_edits_the_new_layer(tmp_path):
     assert (layer / "c/image.a/g").read_bytes() == b"data"
 
 
-class Engine:
-    """An engine whose client answers what it was asked."""
+class FakeAdapter(BaseAdapter):
+    """Answers every request as a daemon answers `docker info`."""
 
-    def __init__(self, place, backing, driver):
-        self._argv = ["dockerd"]
-        self.start()
+    def send(self, request, **_):
+        return answered(INFO)
 
-    def start(self):
-        self.client = SimpleNamespace(api=SimpleNamespace(send=lambda request, **_: answered(INFO)))
+    def close(self):
+        """Nothing is open."""
 
-    def command(self, *words):
+
+class FakeEngine(Engine):
+    """An engine without a daemon: a client that is answered, and a command that repeats its words."""
+
+    name = program = directory = "fake"
+
+    def _command_line(self, driver, storage_options, cgroup, extra):
+        return ["dockerd"]
+
+    def _start(self):
+        api = Session()
+        api.base_url = "http+docker://localhost"
+        api.mount("http+docker://", FakeAdapter())
+        self.client = SimpleNamespace(api=api)
+
+    def _command(self, *words):
         return " ".join(words)
 
 
-def test_lying_engine_goes_through_the_lie_that_is_told_now():
+def test_lying_engine_goes_through_the_lie_that_is_told_now(tmp_path):
     liar = Liar()
-    engine = lying_kind(Engine, liar)(None, None, "driver")
-    request = Request("GET", "http+docker://localhost/v1.41/info").prepare()
-    assert engine.client.api.send(request).json() == INFO
+    place = SimpleNamespace(runtime=tmp_path, path=Path, reach=Path)
+    backing = SimpleNamespace(mountpoint=tmp_path)
+    engine = FakeEngine(place, backing, "driver", interposer=LyingEngine(liar))
+
+    def info():
+        return engine.client.api.get("http+docker://localhost/v1.41/info").json()
+
+    assert info() == INFO
     liar.lie = LIES["info-names-another-root"]
-    assert engine.client.api.send(request).json()["DockerRootDir"] == "/"
+    assert info()["DockerRootDir"] == "/"
     liar.standing = False
-    assert engine.client.api.send(request).json() == INFO
+    assert info() == INFO
     assert engine.driver == "driver"
     liar.lie = LIES["command-takes-a-driver"]
     assert engine.command("ps") == "ps"
     assert engine.command("create", "--storage-driver=x") != "create --storage-driver=x"
+
+
+def test_an_engine_without_a_lie_is_left_alone(tmp_path):
+    """Nothing stands between a client and its daemon in a run of checks."""
+    place = SimpleNamespace(runtime=tmp_path, path=Path, reach=Path)
+    engine = FakeEngine(place, SimpleNamespace(mountpoint=tmp_path), "driver")
+    assert isinstance(engine.client.api.get_adapter("http+docker://localhost"), FakeAdapter)
+    assert engine.command("ps") == "ps"

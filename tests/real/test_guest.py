@@ -15,12 +15,13 @@ import docker
 import pytest
 
 from roadworthy.calls.evidence import Evidence
+from roadworthy.calls.inside import SKELETON
 from roadworthy.calls.toolbox import toolbox
 from roadworthy.deadline import wait_until
-from roadworthy.engines.containers import SKELETON, Container
+from roadworthy.engines.containers import Container
 from roadworthy.guests.guest import Guest, GuestFailed
 from roadworthy.guests.initramfs import busybox
-from roadworthy.guests.machine import GuestHost
+from roadworthy.guests.machine import GuestMachine
 from roadworthy.guests.qemu import EMULATION, Disk, Hardware, probe
 from roadworthy.guests.toolbox_disk import toolbox_image
 from roadworthy.programs import ProgramFailed
@@ -231,7 +232,7 @@ def test_the_kernels_log_is_read_from_now_on(guest):
 
 def test_it_is_a_machine_that_drivers_can_ask(guest, parts):
     """What the kernel has is loaded, what it has not is said in a sentence that asks the user for nothing."""
-    host = GuestHost(guest)
+    host = GuestMachine(guest)
     assert host.kernel == "linux6.1"
     assert host.release == parts[0].release
     assert host.filesystem("btrfs").met

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-# Tests are imported one by one, not as a package; the sample run beside them is found here.
-sys.path.insert(0, str(Path(__file__).parent))
 
 import sample
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from roadworthy.drivers import DRIVERS
-from roadworthy.run import session, stands
+from roadworthy.run import session
 
 CHECK = """
 @check("sample/pass")
@@ -26,7 +26,7 @@ def nothing_starts(monkeypatch, unrooted):
         raise AssertionError("something was started")
 
     monkeypatch.setattr(session, "Ledger", started)
-    monkeypatch.setattr(stands, "bring_up", started)
+    monkeypatch.setattr(session, "lane_up", started)
     monkeypatch.setattr(session.reaper, "reap", started)
 
 

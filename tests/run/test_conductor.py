@@ -2,7 +2,8 @@
 
 import sample
 
-from roadworthy.lane.lanes import expand, machines_named
+from roadworthy.engine_name import EngineName
+from roadworthy.lane.lanes import combinations_named, expand
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.run.conductor import joined, lane_of, paths_bound
 
@@ -15,8 +16,8 @@ def test_paths_are_bound_to_their_options():
 
 def test_a_test_belongs_to_the_lane_that_its_id_names():
     """A kernel 6.1 is not a 6.12, nor one with another parameter; a test without a lane is by itself."""
-    machines = machines_named([], ["6.1", "6.12"], "docker20.10", "linux6.18")
-    tuned = machines_named([], ["6.1"], "docker20.10", "linux6.18", ["overlay.metacopy=on"])
+    machines = combinations_named([], ["6.1", "6.12"], EngineName("docker", "20.10"), "linux6.18")
+    tuned = combinations_named([], ["6.1"], EngineName("docker", "20.10"), "linux6.18", ["overlay.metacopy=on"])
     lanes = expand(["overlay2"], [], [], [*machines, *tuned])
     for lane in lanes:
         assert lane_of(f"conformance/posix/test_a.py::test_b[{lane.id}-lower]", lanes) == lane.id

@@ -8,7 +8,7 @@ import pytest
 from roadworthy.machines import host
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.reports.bundle import read_bundle
-from roadworthy.run import session, stands
+from roadworthy.run import session
 
 RECORDED = """
 ["sample/known"]
@@ -204,7 +204,7 @@ def test_a_lane_that_cannot_be_asked_tells_each_check_why(run, fake_stand, monke
     def bring_up(*_):
         raise reason
 
-    monkeypatch.setattr(stands, "bring_up", bring_up)
+    monkeypatch.setattr(session, "lane_up", bring_up)
     done = run(EVERY)
     assert set(done.verdicts.values()) == {verdict}
     assert set(done.reasons.values()) == {str(reason)}
@@ -222,7 +222,7 @@ def test_a_lane_that_does_not_come_up_is_one_error(run, fake_stand, monkeypatch,
         tried.append(lane.id)
         raise session.reaper.struct.error("dockerd ended with 1: no space left")
 
-    monkeypatch.setattr(stands, "bring_up", bring_up)
+    monkeypatch.setattr(session, "lane_up", bring_up)
     report = tmp_path / "junit.xml"
     done = run(EVERY, "-rs", f"--junitxml={report}")
     assert list(done.verdicts.values()) == ["error"]
@@ -236,14 +236,14 @@ def test_a_lane_that_does_not_come_up_is_one_error(run, fake_stand, monkeypatch,
 
 def test_one_lane_that_does_not_come_up_leaves_the_others(run, fake_stand, monkeypatch):
     """A second lane is tried although the first one failed."""
-    bring_up = stands.bring_up
+    bring_up = session.lane_up
 
     def sometimes(lane, *rest):
         if lane.driver.name == "vfs":
             raise OSError("no")
         return bring_up(lane, *rest)
 
-    monkeypatch.setattr(stands, "bring_up", sometimes)
+    monkeypatch.setattr(session, "lane_up", sometimes)
     done = run(EVERY, "-k", "test_pass", driver="vfs,overlay2")
     verdicts = {line["lane"].split("-")[0]: line["verdict"] for line in done.records if line["type"] == "result"}
     assert verdicts == {"vfs": "error", "overlay2": "pass"}

@@ -3,6 +3,7 @@
 import pytest
 
 from roadworthy.reports.bundle import read_bundle
+from roadworthy.run import stands
 from roadworthy.run.repeats import RepeatError, Repeats, repeats
 
 STEADY = """
@@ -91,10 +92,10 @@ def test_a_disagreement_without_a_failure_fails_the_run(run, fake_stand, deviati
 def test_a_round_that_cannot_begin_is_an_error(run, fake_stand, deviations, monkeypatch):
     """What keeps a round from beginning is the reason of its checks, and no check is asked in a stale container."""
 
-    def broken(self, checks, turn):
+    def broken(stand, checks, turn):
         raise OSError("the volume is gone")
 
-    monkeypatch.setattr(fake_stand, "begin_round", broken)
+    monkeypatch.setattr(stands, "begin_round", broken)
     done = run(UNSTEADY, "--repeat=2")
     results = [line for line in done.records if line["type"] == "result"]
     assert [result["verdict"] for result in results] == ["pass", "error"]

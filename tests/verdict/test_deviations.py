@@ -4,7 +4,8 @@ import textwrap
 
 import pytest
 
-from roadworthy.verdict.deviations import DeviationError, Facts, in_range, load, parameters, version
+from roadworthy.verdict.deviations import DeviationError, Facts, load, parameters
+from roadworthy.versions import in_range, version
 
 KNOWN = ("rename/merged-directory", "rename/target[file]", "link/count")
 GOOD = """

@@ -2,14 +2,14 @@
 
 import pytest
 
+from roadworthy.calls.answers import Died, HostTrouble, Refused
 from roadworthy.calls.exchange import AgentFault, CallHung
-from roadworthy.calls.process import Died, HostTrouble, Refused
 from roadworthy.engines.engine import EngineFailed
 from roadworthy.programs import ProgramFailed
-from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.records import WORST_FIRST
 from roadworthy.verdict.deviations import Entry
-from roadworthy.verdict.judge import first_line, judge
+from roadworthy.verdict.judge import judge
 
 RECORDED = Entry("rename/d", {"driver": ("overlay2",)}, "EXDEV", "no redirect", "a document", "rename.toml", 3)
 RACE = Entry("readdir/d", {"driver": ("fuse",)}, "EXDEV", "who comes first", "a document", "readdir.toml", 3, race=True)

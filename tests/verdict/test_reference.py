@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from roadworthy.calls.answers import Refused
 from roadworthy.calls.evidence import Evidence, Made
-from roadworthy.calls.process import Refused
 from roadworthy.declaring.checks import Declared
 from roadworthy.trees.layers import File, SparseFile
 from roadworthy.verdict import reference

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from roadworthy.drivers import DRIVERS
+from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane
-from roadworthy.lane.stand import refuse_unmet
-from roadworthy.machines.host import Requirement
+from roadworthy.lane.needs import refuse_unmet
+from roadworthy.machines.machine import Requirement
 from roadworthy.reasons import Precondition, Unsupported
 
 
@@ -28,11 +29,11 @@ def lane(name, engine):
 @pytest.mark.parametrize(
     ("name", "engine", "reason"),
     [
-        ("overlay", "docker26.1", "removed in Docker 24.0"),
-        ("aufs", "docker26.1", "removed in Docker"),
-        ("devicemapper", "docker25.0", "removed in Docker 25.0"),
-        ("containerd:erofs", "docker26.1", "came with Docker 28.5"),
-        ("containerd:overlayfs", "docker20.10", "came with Docker 25.0"),
+        ("overlay", EngineName("docker", "26.1"), "removed in Docker 24.0"),
+        ("aufs", EngineName("docker", "26.1"), "removed in Docker"),
+        ("devicemapper", EngineName("docker", "25.0"), "removed in Docker 25.0"),
+        ("containerd:erofs", EngineName("docker", "26.1"), "came with Docker 28.5"),
+        ("containerd:overlayfs", EngineName("docker", "20.10"), "came with Docker 25.0"),
     ],
 )
 def test_a_driver_that_the_engine_has_not_is_the_first_reason(met, name, engine, reason):
@@ -41,7 +42,9 @@ def test_a_driver_that_the_engine_has_not_is_the_first_reason(met, name, engine,
         refuse_unmet(lane(name, engine), machine(met))
 
 
-@pytest.mark.parametrize(("name", "engine"), [("overlay", "docker20.10"), ("containerd:erofs", "docker28.5")])
+@pytest.mark.parametrize(
+    ("name", "engine"), [("overlay", EngineName("docker", "20.10")), ("containerd:erofs", EngineName("docker", "28.5"))]
+)
 def test_a_driver_that_the_engine_has_is_asked_about_the_machine(name, engine):
     """A lack that the user can mend is a precondition, another one is unsupported."""
     refuse_unmet(lane(name, engine), machine(True))

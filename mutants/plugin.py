@@ -1,0 +1,31 @@
+"""The pytest plugin of faulty drivers: `--mutant=NAME` hands its faults to the run."""
+
+from __future__ import annotations
+
+import pytest
+
+from roadworthy.run.session import SESSION
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("roadworthy").addoption(
+        "--mutant", metavar="NAME",
+        help="Run on a faulty driver from the mutants' catalogue (mutants/catalogue.toml), to see its checks fail.",
+    )  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Refuse before any plugin is configured: what is configured in part cannot be undone by all of them."""
+    if config.getoption("mutant") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("roadworthy: --mutant runs in one process; leave out -n")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    name = config.getoption("mutant")
+    run = config.stash[SESSION]
+    if name and not run.faults.any:  # another plugin may have faults of its own, as the twin
+        from roadworthy.mutants.run import mutant_run
+
+        run.faults = mutant_run(name)

@@ -1,0 +1,20 @@
+"""What a container of a lane finds at which path, whatever engine and driver it runs on."""
+
+from __future__ import annotations
+
+from roadworthy.declaring.places import CHECKS, VOLUME
+from roadworthy.trees.layers import Directory, Entry, File, Symlink
+
+#: Where the toolbox is seen inside a container.
+INSIDE = "/toolbox"
+#: Where real software is put, once a check asks for it; see roadworthy/lane/software.py.
+SOFTWARE = f"{VOLUME}/software"
+#: Directories that a runtime expects in a root file system, so that nothing has to be made in the writable layer, and
+#: what programs expect: a /usr, and users that have a name.
+SKELETON: dict[str, Entry] = {
+    **{name: Directory() for name in (CHECKS, "dev", "etc", "proc", "sys", "tmp", "toolbox", VOLUME.lstrip("/"))},
+    "usr": Symlink(target=f"{SOFTWARE.lstrip('/')}/usr"),
+    **{name: Symlink(target=f"usr/{name}") for name in ("bin", "sbin", "lib", "lib64")},
+    "etc/passwd": File(b"root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n"),
+    "etc/group": File(b"root:x:0:\nuser:x:1000:\n"),
+}

@@ -1,0 +1,39 @@
+"""An engine's name as a value: its kind and its series, as `docker` and `20.10`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roadworthy.versions import version
+
+
+@dataclass(frozen=True)
+class EngineName:
+    """`docker20.10` in ids, `docker-20.10` as the name of an engine root."""
+
+    kind: str
+    series: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}{self.series}"
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The series as numbers that can be compared."""
+        return version(self.series)
+
+    @property
+    def release(self) -> str:
+        """The series without what tells two engine roots of it apart: of `20.10-bullseye` it is `20.10`."""
+        return self.series.partition("-")[0]
+
+    @property
+    def root(self) -> str:
+        """The name of the engine root of this series."""
+        return f"{self.kind}-{self.series}"
+
+    @classmethod
+    def of_root(cls, root: str) -> EngineName:
+        """The engine in a root: `docker-20.10-bullseye` is Docker's, of the series `20.10-bullseye`."""
+        kind, _, series = root.partition("-")
+        return cls(kind, series)

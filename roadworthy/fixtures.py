@@ -1,0 +1,207 @@
+"""What a check or a benchmark may ask for, as pytest's fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+
+from roadworthy.calls.evidence import Evidence
+from roadworthy.calls.preparation import prepared
+from roadworthy.calls.process import Process
+from roadworthy.calls.toolbox import Toolbox
+from roadworthy.declaring.benchmarks import declared_benchmark
+from roadworthy.declaring.checks import Declared, declared
+from roadworthy.declaring.features import LACKING
+from roadworthy.drivers import Driver
+from roadworthy.engines.containers import Container, Containers
+from roadworthy.engines.engine import Engine
+from roadworthy.lane.daemons import Daemons
+from roadworthy.lane.lanes import Lane
+from roadworthy.lane.software import Software
+from roadworthy.lane.stand import Stand
+from roadworthy.lane.storage import Storage
+from roadworthy.reasons import Unsupported
+from roadworthy.run.keys import EVIDENCE
+from roadworthy.run.session import SESSION, Session
+
+if TYPE_CHECKING:  # it brings numpy and scipy, which a run of checks has no use for
+    from roadworthy.measuring.bench import Bench
+
+#: What `observe` is: it takes a name and what was seen, and gives back what was seen.
+Observe: TypeAlias = Callable[[str, Any], Any]
+#: Bytes of the backing that a check may fill.
+CRAMPED = 400 << 20
+
+
+@pytest.fixture(scope="session")
+def roadworthy_run(request: pytest.FixtureRequest) -> Session:
+    """The run that a fixture belongs to."""
+    return request.config.stash[SESSION]
+
+
+@pytest.fixture(scope="session")
+def stand(lane: Lane, roadworthy_run: Session) -> Iterator[Stand]:
+    """The lane, running: its daemon, image and containers. Started at the first check that needs it."""
+    yield from roadworthy_run.stands.up(lane)
+
+
+@pytest.fixture
+def declaration_of(request: pytest.FixtureRequest, stand: Stand) -> Declared:
+    """The check's declaration, after its needs were compared with what the lane's driver and engine have."""
+    found = declared(request.node)
+    if found is None:
+        raise pytest.UsageError(f"{request.node.nodeid} uses Roadworthy's fixtures without @check")
+    for feature in found.feature:
+        if feature not in stand.features:
+            raise Unsupported(LACKING[feature])
+    stand.refuse_holes(found)
+    return found
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """The check's transcript and observations."""
+    found: Evidence = request.node.stash.setdefault(EVIDENCE, Evidence())
+    found.made = []
+    return found
+
+
+@pytest.fixture
+def observe(evidence: Evidence) -> Observe:
+    """Record what was seen, in one value that a person can read: `observe("read after write", data)`."""
+    return evidence.observe
+
+
+# --- the container that checks share
+
+
+@pytest.fixture
+def container(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> Iterator[Container]:
+    """The container that this check shares with others, or with --isolate its own."""
+    yield stand.container(declaration_of.capabilities)
+    if roadworthy_run.option("isolate"):
+        stand.replace_container(declaration_of.capabilities)
+
+
+@pytest.fixture
+def fs(stand: Stand, declaration_of: Declared, evidence: Evidence, container: Container) -> Iterator[Process]:
+    """A process in the container, in the check's own directory; each method is one system call."""
+    process = container.process(stand.place(declaration_of), evidence)
+    prepared(process, declaration_of)
+    yield process
+    process.leave()
+
+
+@pytest.fixture
+def other(fs: Process, container: Container, evidence: Evidence) -> Iterator[Process]:
+    """A second process in the same container and directory."""
+    process = container.process(fs.directory, evidence, "B")
+    yield process
+    process.leave()
+
+
+@pytest.fixture
+def toolbox(stand: Stand) -> Toolbox:
+    """Programs inside containers: `fs.run(*toolbox.command("mv", "a", "b"))`."""
+    return stand.toolbox
+
+
+@pytest.fixture
+def software(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> Software:
+    """Real software inside containers, from Debian's packages: `fs.run(*software.command("git", "fsck"))`."""
+    return stand.software(roadworthy_run.option("accept_expired_suites"), roadworthy_run.stage)
+
+
+# --- the lane below it
+
+
+@pytest.fixture
+def storage(stand: Stand, declaration_of: Declared) -> Storage:
+    """The machine's view: layer directories, mount tables, what an operation cost on the backing."""
+    return stand.storage(declaration_of)
+
+
+@pytest.fixture
+def engine(stand: Stand, declaration_of: Declared) -> Engine:
+    """The lane's daemon: `engine.info()`, `engine.client` of the Docker SDK. Shared: do not stop it."""
+    return stand.engine
+
+
+@pytest.fixture
+def driver(stand: Stand, declaration_of: Declared) -> Driver:
+    """The lane's driver, as its file describes it: layout, whiteout form, root file system."""
+    return stand.lane.driver
+
+
+@pytest.fixture
+def containers(stand: Stand, declaration_of: Declared, evidence: Evidence) -> Iterator[Containers]:
+    """Own containers and images of the lane's daemon, removed with the check."""
+    own = stand.containers(declaration_of, evidence)
+    yield own
+    own.close()
+
+
+# --- daemons of the check's own
+
+
+@pytest.fixture
+def lane_daemon(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> Iterator[Stand]:
+    """A second daemon of the same lane for this check alone, to be restarted or killed; it has the lane's image."""
+    yield from roadworthy_run.stands.second(stand, declaration_of)
+
+
+@pytest.fixture
+def own_containers(lane_daemon: Stand, declaration_of: Declared, evidence: Evidence) -> Containers:
+    """What `containers` is for the lane's daemon, for `lane_daemon`; gone with it."""
+    return lane_daemon.containers(declaration_of, evidence)
+
+
+@pytest.fixture
+def own_storage(lane_daemon: Stand, declaration_of: Declared) -> Storage:
+    """What `storage` is for the lane's daemon, for `lane_daemon`."""
+    return lane_daemon.storage(declaration_of)
+
+
+@pytest.fixture
+def cramped(
+    stand: Stand, roadworthy_run: Session, declaration_of: Declared, evidence: Evidence
+) -> Iterator[Containers]:  # fmt: skip
+    """Own containers of a second daemon of the same lane, whose backing has 400 MiB and may be filled."""
+    daemon = roadworthy_run.stands.second(stand, declaration_of, CRAMPED)
+    yield from (own.containers(declaration_of, evidence) for own in daemon)
+
+
+@pytest.fixture
+def daemons(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> Daemons:
+    """Daemons with any driver on any backing: `daemons.attempt(driver, "btrfs")`, `with daemons("vfs", "xfs") as …`."""
+    return roadworthy_run.stands.daemons(stand)
+
+
+# --- benchmarks
+
+
+@pytest.fixture
+def bench(stand: Stand, request: pytest.FixtureRequest, roadworthy_run: Session, benchmark: Any) -> Iterator[Bench]:
+    """What a benchmark measures with: `bench.fio("randread-4k", stratum)`, `bench.paired(…)`, `bench.count(…)`."""
+    from roadworthy.measuring.bench import Bench
+    from roadworthy.measuring.lock import measuring_alone
+
+    found = declared_benchmark(request.node)
+    if found is None:
+        raise pytest.UsageError(f"{request.node.nodeid} uses the fixture bench without @measured")
+    for feature in found.feature:
+        if feature not in stand.features:
+            pytest.skip(f"[unsupported] {LACKING[feature]}")
+    clock = request.node.get_closest_marker("benchmark").kwargs["timer"]
+    with measuring_alone(roadworthy_run.stage):
+        own = Bench(
+            stand, found, request.node.nodeid, roadworthy_run.bundle, benchmark, clock, roadworthy_run.stage,
+            roadworthy_run.option("bench_seconds"),
+            lambda: stand.software(roadworthy_run.option("accept_expired_suites"), roadworthy_run.stage),
+        )  # fmt: skip
+        try:
+            yield own
+        finally:
+            own.close()

@@ -1,0 +1,102 @@
+"""How a lane comes up: its machine, a daemon on a fresh backing, the image with all trees, and a container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
+
+from roadworthy.calls.inside import SOFTWARE
+from roadworthy.calls.toolbox import toolbox
+from roadworthy.declaring.checks import Declared
+from roadworthy.declaring.places import VOLUME
+from roadworthy.engines import engine_class
+from roadworthy.lane.booting import booted
+from roadworthy.lane.daemon import BACKING_SIZE, confirm, confirm_parameters, daemon
+from roadworthy.lane.faults import NO_FAULTS, Faults
+from roadworthy.lane.image import load_trees
+from roadworthy.lane.lanes import Lane
+from roadworthy.lane.needs import refuse_unmet
+from roadworthy.lane.stand import Running, Stand
+from roadworthy.machines.host import Host
+from roadworthy.machines.machine import Machine
+from roadworthy.programs import ProgramFailed
+from roadworthy.stage import Stage, quietly, timed
+from roadworthy.upkeep.site import Site
+
+
+@contextmanager
+def lane_up(
+    lane: Lane, checks: Sequence[Declared], site: Callable[[], Site], stage: Stage = quietly,
+    accept_expired: bool = False, faults: Faults = NO_FAULTS,
+) -> Iterator[Stand]:  # fmt: skip
+    """The lane on its machine, with the trees of `checks`, until the block ends.
+
+    `site` makes the run's directories, which takes root. Raises Unsupported or Precondition for what is missing,
+    EngineFailed, GuestFailed, and what the supplies of the machine raise.
+    """
+    if lane.source == "host" and not lane.root:
+        refuse_unmet(lane, Host())  # first of all: what the kernel lacks is seen without root
+    with (
+        booted(lane, site(), stage, accept_expired) as machine,
+        bring_up(lane, checks, machine, site(), stage, faults=faults) as stand,
+    ):
+        yield stand
+
+
+@contextmanager
+def bring_up(
+    lane: Lane, checks: Sequence[Declared], machine: Machine, site: Site, stage: Stage = quietly,
+    size: int = BACKING_SIZE, faults: Faults = NO_FAULTS,
+) -> Iterator[Stand]:  # fmt: skip
+    """The lane on a machine that runs, with the trees of `checks` in its image or, for `native`, on its volume."""
+    refuse_unmet(lane, machine)
+    confirm_parameters(lane, machine)
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def staged(name: str) -> Iterator[None]:
+        kind = {"making": "backing", "starting": "daemon"}.get(name.split()[0], name.split()[-1])
+        with stage(name), timed(seconds, kind):
+            yield
+
+    with staged("making the toolbox"):
+        tools = toolbox()
+    options = lane.driver.storage_options(dict(lane.options))
+    kind = engine_class(lane.engine)
+    with daemon(
+        site, machine, kind, lane.driver, lane.backing, options, staged, size, faults=faults
+    ) as (home, backing, engine):  # fmt: skip
+        confirm(lane, backing, engine)
+        backing.path("volume").mkdir()
+        running = Running(machine, home, backing, engine, tools, backing.mountpoint / "volume")
+        stand = Stand(lane, running, keep=site.keep, seconds=seconds)
+        with staged("loading the image"):
+            load_trees(stand, checks)
+            faults.sabotage(stand)
+        with stage("starting the container"):
+            stand.container()
+        try:
+            yield stand
+        finally:
+            stand.close()
+
+
+def begin_round(stand: Stand, checks: Sequence[Declared], turn: int) -> None:
+    """Ask the checks once more as if for the first time: fresh containers, and image and volume made anew.
+
+    The layers are no more what they were: fuse-overlayfs, say, moves the access times of files in them.
+    """
+    stand.remove_containers()
+    here, old = stand.backing.path("volume"), stand.backing.path(f"volume.round{stand.round}")
+    home = stand.home
+    home.run(["mv", home.inside(here), home.inside(old)])
+    here.mkdir()
+    programs = PurePosixPath(SOFTWARE).relative_to(VOLUME)
+    if (old / programs).is_dir():
+        home.run(["mv", home.inside(old / programs), home.inside(here)])
+    with suppress(ProgramFailed):  # what a check has made immutable stays, out of the way
+        home.run(["rm", "-rf", home.inside(old)])
+    stand.engine.client.images.remove(stand.image, force=True)
+    load_trees(stand, checks)
+    stand.round = turn

@@ -1,0 +1,77 @@
+"""A private daemon with a storage driver on a fresh backing, and whether it really runs what it was told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from roadworthy.drivers import Driver
+from roadworthy.engines.engine import Engine, EngineFailed
+from roadworthy.lane.faults import NO_FAULTS, Faults
+from roadworthy.lane.lanes import Lane
+from roadworthy.machines.backing import GIB, Backing, fresh
+from roadworthy.machines.machine import Machine
+from roadworthy.machines.place import Place
+from roadworthy.stage import Stage, quietly
+from roadworthy.upkeep.site import Site
+
+#: Bytes of a backing image file; sparse, so it costs what is written.
+BACKING_SIZE = 8 * GIB
+
+
+@contextmanager
+def daemon(
+    site: Site,
+    machine: Machine,
+    kind: type[Engine],
+    driver: Driver,
+    backing_name: str,
+    options: Sequence[str] = (),
+    stage: Stage = quietly,
+    size: int = BACKING_SIZE,
+    extra: Sequence[str] = (),
+    faults: Faults = NO_FAULTS,
+) -> Iterator[tuple[Place, Backing, Engine]]:
+    """A private daemon with a storage driver on a fresh backing, gone with the block (unless the run is kept)."""
+    with stage(f"making {backing_name}"):
+        place = machine.place(site)
+        try:
+            backing = fresh(backing_name, place, size)
+            backing.nested = driver.nested
+            for command in driver.afterwards(backing):
+                place.afterwards(command)
+        except BaseException:
+            place.close()
+            raise
+    try:
+        with stage(f"starting {kind.program}"):
+            words = [*driver.backing_options(backing), *options]
+            extra = [*extra, *faults.arm(place)]
+            engine = kind(place, backing, driver, words, site.cgroup, extra, interposer=faults.interposer())
+        yield place, backing, engine
+    finally:
+        place.close()
+
+
+def confirm(lane: Lane, backing: Backing, engine: Engine) -> None:
+    """Raise EngineFailed where the daemon uses another driver or file system than the lane says."""
+    info = engine.info()
+    if info["Driver"] != lane.driver.daemon_name:
+        raise EngineFailed(f"{engine.program} runs {info['Driver']} where {lane.driver.daemon_name} was asked for")
+    reported = dict(info["DriverStatus"] or []).get("Backing Filesystem")
+    if reported not in (None, "<unknown>", backing.kind.reported):
+        raise EngineFailed(f"{engine.program} reports {reported} as backing file system, the lane has {backing.name}")
+    found = backing.file_system(engine.directory)
+    if found != backing.file_system_name:
+        raise EngineFailed(f"the data root lies on {found}, the lane has {backing.name}")
+
+
+def confirm_parameters(lane: Lane, machine: Machine) -> None:
+    """Raise EngineFailed where the kernel has not taken a module parameter that the lane names."""
+    for word in lane.kernel_options:
+        parameter, _, asked = word.partition("=")
+        module, _, name = parameter.partition(".")
+        found = machine.module_parameters(module).get(name)
+        wanted = {"on": "Y", "1": "Y", "y": "Y", "off": "N", "0": "N", "n": "N"}.get(asked, asked)
+        if found not in (asked, wanted):
+            raise EngineFailed(f"the kernel has {parameter}={found or 'nothing'} where {asked} was asked for")

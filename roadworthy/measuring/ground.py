@@ -1,0 +1,193 @@
+"""Where a benchmark measures: its files on every side, its containers, and the programs in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from roadworthy.calls.evidence import Evidence
+from roadworthy.calls.process import Process
+from roadworthy.calls.toolbox import PROGRAMS
+from roadworthy.declaring.features import COPY_UP
+from roadworthy.declaring.places import CHECKS, VOLUME
+from roadworthy.engines.containers import Container, Containers
+from roadworthy.lane.software import Software
+from roadworthy.lane.stand import Stand
+from roadworthy.lane.storage import Storage
+from roadworthy.linux import POSIX_FADV_DONTNEED
+from roadworthy.machines.place import PlacePath
+from roadworthy.measuring import guards as rules
+from roadworthy.measuring.counters import Meter
+from roadworthy.measuring.design import SIDES, Side
+from roadworthy.measuring.filler import fill, filler
+from roadworthy.measuring.guards import Guards
+from roadworthy.measuring.holdings import Holdings
+from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.trees.layers import File, Tree, entry
+
+
+class Ground:
+    """A benchmark's own directories in the image and on the volume, and its own containers; gone with it."""
+
+    def __init__(self, stand: Stand, slug: str, software: Callable[[], Software]) -> None:
+        """`slug` names the directories, `software` fetches Debian's programs at their first use."""
+        self.stand = stand
+        self.engine = stand.engine
+        self.features = stand.features
+        self._software = software
+        #: The benchmark's directory in the image, and on the volume.
+        self.place = f"/{CHECKS}/{slug}"
+        self.volume = f"{VOLUME}/b/{slug}"
+        #: The volume's directory as the machine reaches it.
+        self.outside = stand.backing.path("volume", "b", slug)
+        self.outside.mkdir(parents=True, exist_ok=True)
+        #: Own containers and images.
+        self.containers = Containers(stand.engine, stand.toolbox, stand.volume, stand.image, Evidence(), self.place)
+        self.storage = Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, self.place)
+        self.meter = Meter(stand.home, stand.backing, timed=not stand.machine.times_withheld)
+        #: What containers, images and files hold of the machine.
+        self.holdings = Holdings(stand.engine, stand.backing)
+
+    # --- places
+
+    def path(self, side: Side, name: str) -> str:
+        """Where a file of a side lies, as a container sees it: the baselines and `native`'s arm on the volume."""
+        if side == "arm" and not self.stand.native:
+            return f"{self.place}/{name}"
+        return f"{self.volume}/{side}/{name}"
+
+    def everywhere(self, *trees: Tree) -> str:
+        """An image of these trees, and the same files once for each side on the volume; the image's name."""
+        merged: dict[str, Any] = {}
+        for tree in trees:
+            merged.update(tree)
+        for side in ("baseline", "again", *(["arm"] if self.stand.native else [])):
+            self.lay_out(f"{side}", merged)
+        return self.containers.image(*([{}] if self.stand.native else trees))
+
+    def lay_out(self, name: str, tree: Tree) -> None:
+        """Files on the volume, in a directory of the benchmark's own, on the device when this returns."""
+        (self.outside / name).mkdir(exist_ok=True)
+        values = {path: entry(value) for path, value in tree.items()}
+        self.stand.machine.lay_out(values, self.outside / name)
+        self.settle()
+
+    def settle(self) -> None:
+        """Everything that is pending is on the device."""
+        self.stand.backing.settle()
+
+    @property
+    def plain(self) -> tuple[Side, ...]:
+        """The sides whose files lie on the volume: what one row does to them, the next one finds."""
+        return SIDES if self.stand.native else ("baseline", "again")
+
+    def against(self, baseline: str) -> tuple[str, str]:
+        """Names of the two sides where the baseline is another thing of the same driver, or no driver at all."""
+        return baseline, self.stand.lane.driver.name
+
+    def filler(self, size: int) -> File:
+        """A file's content that no file system stores as a hole or compresses to nothing."""
+        return filler(size)
+
+    def fill(self, fs: Process, path: str, size: int) -> None:
+        """Write such a file through a process, on the device when this returns."""
+        fill(fs, path, size)
+
+    def read_anew(self, fs: Process, path: str) -> None:
+        """Have a file in the page cache as reading leaves it there, whoever has written it; nothing may be pending.
+
+        Pages that somebody has written are not like those that were read, of which several may be one folio.
+        """
+        descriptor = fs.open(path, os.O_RDONLY)
+        fs.fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        fs.close(descriptor)
+        fs.digest(path, patience=300)
+
+    def beside(self, container: Container, side: Side, name: str) -> PlacePath:
+        """The file of a side that a container has written, as the machine reaches it."""
+        if side == "arm" and not self.stand.native:
+            return self.storage.upper(container, name)
+        return self.outside / side / name
+
+    def evict(self, image: str, name: str) -> None:
+        """Drop what is cached of a file in an image's layers, where those are directories on the machine."""
+        for path in self.below(image, name):
+            self.holdings.evict(path)
+
+    def below(self, image: str, name: str) -> list[PlacePath]:
+        """A file in those layers of an image that have it, where layers are directories on the machine."""
+        if self.stand.native:
+            return []
+        with suppress(Unsupported):
+            paths = [layer / self.place.lstrip("/") / name for layer in self.storage.image_layers(image)]
+            return [path for path in paths if path.exists()]
+        return []
+
+    @property
+    def own_kernel(self) -> bool:
+        """Whether nothing but the lane runs on its kernel, so that numbers of the whole machine are the lane's."""
+        return self.stand.machine.own_kernel("").met
+
+    # --- containers, and programs in them
+
+    def container(self, image: str = "", **settings: Any) -> Container:
+        """An own container, running."""
+        return self.containers.run(image, **settings)
+
+    def process(self, container: Container, directory: str = "/") -> Process:
+        """A process in it; its calls are not kept as evidence."""
+        return container.process(directory, Evidence())
+
+    @property
+    def copies_up(self) -> bool:
+        """Whether the driver has an upper directory that is empty until something is changed."""
+        return bool(COPY_UP in self.features) and not self.stand.native
+
+    def fresh(self, image: str, then: Callable[[Process], None] = lambda fs: None) -> Fresh:
+        """A container for `before=`, replaced by a new one before every row."""
+        return Fresh(self, image, then)
+
+    def tool(self, program: str, *arguments: str) -> list[str]:
+        """What runs a program of the toolbox in a container. Raises Precondition where it is missing."""
+        if program not in self.stand.toolbox.programs:
+            raise Precondition(f"needs {program}: apt-get install {PROGRAMS[program]}")
+        return self.stand.toolbox.command(program, *arguments)
+
+    def software(self, program: str, *arguments: str) -> list[str]:
+        """What runs a program of Debian in a container, see Software. Raises Precondition where it cannot be had."""
+        return self._software().command(program, *arguments)
+
+    def close(self) -> None:
+        """Remove what was made."""
+        self.containers.close()
+        self.stand.home.run(["rm", "-r", "-f", self.stand.home.inside(self.outside)])
+
+
+class Fresh:
+    """A container that is replaced by a new one of the same image before every row, and a process in it.
+
+    `then` prepares it, outside of what is measured. Nothing is pending when the row begins.
+    """
+
+    def __init__(self, ground: Ground, image: str, then: Callable[[Process], None]) -> None:
+        self._ground = ground
+        self._image = image
+        self._then = then
+        self.container: Container | None = None
+
+    def __call__(self) -> None:
+        if self.container is not None:
+            self.container.remove()
+        self.container = self._ground.container(self._image)
+        self.fs = self._ground.process(self.container)
+        self._then(self.fs)
+        self._ground.settle()
+
+    def copied_up(self, *names: str) -> Guards:
+        """A guard: what was measured last has put these files into the writable layer, where there is copy-up."""
+        if not self._ground.copies_up or self.container is None:
+            return {}
+        storage, container = self._ground.storage, self.container
+        return {rules.COPIED_UP: all(storage.upper(container, name).exists() for name in names)}

@@ -1,0 +1,118 @@
+"""The options of a run, and the lanes that they name."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+import pytest
+
+from roadworthy.drivers import DRIVERS
+from roadworthy.engine_name import EngineName
+from roadworthy.lane.lanes import Lane
+from roadworthy.lane.matrix_file import lanes_named
+from roadworthy.machines.backing import BACKINGS
+from roadworthy.supplies.engine_roots import ENGINES
+from roadworthy.supplies.kernels import SERIES
+
+#: The options that name lanes by their axes.
+AXES = ("driver", "backing", "engine", "kernel", "driver_opt", "kernel_opt")
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Everything that the command line takes, but for what other plugins add."""
+    group = parser.getgroup("roadworthy", "Roadworthy: does this work on that storage driver, and what does it cost")
+    group.addoption(
+        "--driver", action="append", default=[], metavar="NAME[,NAME]",
+        help="Storage drivers to run on, each on a private daemon; repeatable. One column of the matrix each. "
+        f"Known: {', '.join(DRIVERS)}, or all. 'native' is the reference: the same trees on a plain volume.",
+    )  # fmt: skip
+    group.addoption(
+        "--backing", action="append", default=[], metavar="NAME[,NAME]",
+        help="File systems to put under the daemon's data root, each made fresh in an image file; repeatable. "
+        f"Known: {', '.join(BACKINGS)}, or all. Default: the first that the driver takes.",
+    )  # fmt: skip
+    group.addoption(
+        "--engine", action="append", default=[], metavar="NAME[,NAME]",
+        help="Engines to run; repeatable. host is the one that is installed. Others are root file systems, made once "
+        f"and cached: {', '.join(ENGINES)}.",
+    )  # fmt: skip
+    group.addoption(
+        "--kernel", action="append", default=[], metavar="SERIES|PATH",
+        help="Kernels to run on; repeatable. host is the running one. Others boot in a virtual machine: "
+        f"{', '.join(SERIES)} from Debian's packages, or the path of a bzImage, of kernel packages or of a directory "
+        "with vmlinuz and lib/modules.",
+    )  # fmt: skip
+    group.addoption(
+        "--accept-expired-suites", action="store_true",
+        help="Take packages of a suite whose Release file is past its date, as testing's often is on a mirror.",
+    )  # fmt: skip
+    group.addoption(
+        "--driver-opt",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="A --storage-opt for the daemon, as overlay2.size=1G; repeatable. It becomes part of the lane's name.",
+    )
+    group.addoption(
+        "--kernel-opt", action="append", default=[], metavar="MODULE.PARAMETER=VALUE",
+        help="A module parameter for the kernels that --kernel boots, as overlay.metacopy=on; repeatable. It becomes "
+        "part of the lane's name. Distributions differ in these, and verdicts depend on them.",
+    )  # fmt: skip
+    group.addoption(
+        "--matrix", metavar="FILE",
+        help="A TOML file that names the lanes by their axes, in place of the options above; matrices/ has some, and "
+        "`roadworthy lanes` prints what one means. With pytest-xdist's -n, lanes run side by side.",
+    )  # fmt: skip
+    group.addoption(
+        "--repeat", metavar="N[+M]", default="1",
+        help="Ask every check N times, in rounds; each round has fresh containers. With +M, M rounds more, each on a "
+        "fresh daemon: a new check has to pass --repeat=10+5. A check whose rounds disagree is flaky, and fails the "
+        "run; the summary tells how often checks may be flaky at most.",
+    )  # fmt: skip
+    group.addoption(
+        "--random-order", metavar="SEED", nargs="?", const="",
+        help="Ask the checks of a lane in random order, each round in another one. The seed is printed, and with "
+        "--random-order=SEED the order is the same again.",
+    )  # fmt: skip
+    group.addoption(
+        "--isolate", action="store_true",
+        help="Give every check a container of its own, in place of one for all that need the same capabilities. The "
+        "verdicts have to be the same: `roadworthy agree BUNDLE BUNDLE` compares them.",
+    )  # fmt: skip
+    group.addoption(
+        "--no-reference", dest="reference", action="store_false",
+        help="Do not compare the tree that a check leaves with the reference: what the same calls leave on a file "
+        "system without layers. In a virtual machine it is not compared in any case.",
+    )  # fmt: skip
+    group.addoption(
+        "--bundle", metavar="DIR",
+        help="Where to write the run bundle (bundle.jsonl) and its page (index.html). Default: bundles/RUN.",
+    )  # fmt: skip
+    group.addoption(
+        "--bench-seconds", type=seconds, metavar="SECONDS",
+        help="Time for each benchmark, in place of its tier's: rows are taken until the interval is narrow or this is "
+        "over, twelve at least.",
+    )  # fmt: skip
+    group.addoption(
+        "--keep", action="store_true",
+        help="Leave daemons, containers and file systems running for inspection. "
+        "`roadworthy reap --kept` removes them.",
+    )  # fmt: skip
+
+
+def seconds(word: str) -> float:
+    """The value of an option that is a time. Raises ArgumentTypeError."""
+    try:
+        found = float(word)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number of seconds, as 60 or 2.5 is")
+    return found
+
+
+def lanes_of(config: pytest.Config, installed: EngineName, running: str) -> list[Lane]:
+    """The lanes that the command line names, by itself or by a matrix file. Raises LaneError."""
+    axes = {name: config.getoption(name) for name in AXES}
+    return lanes_named(axes, config.getoption("matrix"), installed, running)
