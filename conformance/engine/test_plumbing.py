@@ -22,7 +22,7 @@ def test_info_names_the_backing_file_system(engine, storage, observe):
     """docker info names the file system that the data root lies on."""
     said = dict(engine.info()["DriverStatus"] or []).get("Backing Filesystem", "not said")
     observe("Backing Filesystem", said)
-    assert said == storage.backing.recipe.reported
+    assert said == storage.backing.kind.reported
 
 
 @check("plumb/info-root", claim="S13", source="Docker documentation, docker info, Docker Root Dir")

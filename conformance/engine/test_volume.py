@@ -60,7 +60,7 @@ def test_volume_shows_the_file_system_of_the_host(containers, storage, observe):
     fs = containers.process(containers.run(volumes={containers.volume(): {"bind": "/tmp", "mode": "rw"}}))
     kind, _ = fs.statfs("/tmp")
     observe("f_type", f"{kind:#x}")
-    assert kind == storage.backing.recipe.magic
+    assert kind == storage.backing.kind.magic
 
 
 @check("volume/prepopulate", source="Docker documentation, Populate a volume using a container")

@@ -292,7 +292,7 @@ def test_statfs_names_the_file_system_and_its_longest_name(fs, driver, storage, 
     """statfs tells the file system that the driver declares, and a name as long as it says can be made."""
     kind, longest = fs.statfs("dir")
     observe("type and longest name", f"{kind:#x} {longest}")
-    assert f"{kind:#x}" == f"{driver.magic or storage.backing.recipe.magic:#x}"
+    assert f"{kind:#x}" == f"{driver.magic or storage.backing.kind.magic:#x}"
     assert fs.attempt.mkdir(f"dir/{'n' * longest}") == "success"
     assert fs.attempt.mkdir(f"dir/{'n' * (longest + 1)}") == "ENAMETOOLONG"
 

@@ -142,7 +142,7 @@ from pathlib import Path
 from roadworthy.plugin import SESSION
 
 def pytest_runtest_teardown(item):
-    for supervisor in item.config.stash[SESSION].mutant._supervisors:
+    for supervisor in item.config.stash[SESSION].faults._supervisors:
         entered = supervisor.process.pid
         for child in Path(f"/proc/{entered}/task/{entered}/children").read_text().split():
             os.kill(int(child), signal.SIGKILL)

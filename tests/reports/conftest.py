@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 import sample
 
 from roadworthy.reports.bundle import Bundle, read_bundle
