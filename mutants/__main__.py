@@ -22,7 +22,7 @@ import click
 
 from roadworthy.command.explore import lane_named
 from roadworthy.mutants.catalogue import Mutant, UnknownMutant, catalogue, excused, find
-from roadworthy.mutants.kill_matrix import Matrix, Ran, disagreements, row
+from roadworthy.mutants.kill_matrix import KillMatrix, Ran, disagreements, row
 from roadworthy.mutants.selection import Wanted
 from roadworthy.mutants.series import Series, Turn
 from roadworthy.reports.bundle import BundleRefused
@@ -141,7 +141,7 @@ def main(
     sys.exit(0 if matrix.sound else 1)
 
 
-def compared(suite: Suite, driver: str, turns: Sequence[Turn], partial: bool, jobs: int) -> Matrix:
+def compared(suite: Suite, driver: str, turns: Sequence[Turn], partial: bool, jobs: int) -> KillMatrix:
     """All runs, with a line of progress each. Exits with 2 where a run without a fault cannot be believed."""
     # All of it, or what some mutant is asked: then nothing is said about the rest.
     whole = union([x.wanted for x in turns]) if partial else Wanted((), ("*",))
@@ -169,7 +169,7 @@ def compared(suite: Suite, driver: str, turns: Sequence[Turn], partial: bool, jo
         differs = disagreements(ran[PLAIN], found)
         unstable |= differs
         click.echo(f"{name}: {len(found.verdicts)} checks, {len(differs)} differ from the plain run")
-    matrix = Matrix(driver, ran[PLAIN], unstable, partial=partial, excused=excused())
+    matrix = KillMatrix(driver, ran[PLAIN], unstable, partial=partial, excused=excused())
     matrix.rows = [row(find(x.mutant), ran[BASE], suite.read(x.mutant), unstable) for x in turns]
     return matrix
 

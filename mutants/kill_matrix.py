@@ -96,7 +96,7 @@ def row(mutant: Mutant, identity: Ran, ran: Ran, unstable: Iterable[str] = ()) -
 
 
 @dataclass
-class Matrix:
+class KillMatrix:
     """All rows, and what they are compared with."""
 
     driver: str

@@ -20,7 +20,7 @@ DT_UNKNOWN = 0
 
 
 @dataclass(frozen=True)
-class Entry:
+class Dirent:
     """One directory entry: inode, where reading goes on after it, type, name."""
 
     inode: int
@@ -40,19 +40,19 @@ class Entry:
         return self.name not in (b".", b"..")
 
 
-def entries(data: bytes) -> list[Entry]:
+def entries(data: bytes) -> list[Dirent]:
     """The entries of one answer of getdents64."""
     found = []
     at = 0
     while at < len(data):
         inode, position, length, kind = HEAD.unpack_from(data, at)
         name = data[at + HEAD.size : at + length].split(b"\0", 1)[0]
-        found.append(Entry(inode, position, kind, name))
+        found.append(Dirent(inode, position, kind, name))
         at += length
     return found
 
 
-def fitting(listed: list[Entry], size: int) -> bytes:
+def fitting(listed: list[Dirent], size: int) -> bytes:
     """As many of the entries as the caller's buffer takes."""
     data = b""
     for entry in listed:
@@ -62,7 +62,7 @@ def fitting(listed: list[Entry], size: int) -> bytes:
 
 
 #: Takes one answer's entries, and gives others; the same ones are no hit.
-Edit = Callable[[Call, list[Entry]], list[Entry]]
+Edit = Callable[[Call, list[Dirent]], list[Dirent]]
 
 
 def listing(name: str) -> Callable[[Edit], Edit]:
@@ -92,44 +92,44 @@ def listing(name: str) -> Callable[[Edit], Edit]:
 
 
 @listing("listing-drops-an-entry")
-def drops(_call: Call, listed: list[Entry]) -> list[Entry]:
+def drops(_call: Call, listed: list[Dirent]) -> list[Dirent]:
     """The last entry of a listing of two or more is left out."""
     real = [entry for entry in listed if entry.real]
     return [entry for entry in listed if entry is not real[-1]] if len(real) > 1 else listed
 
 
 @listing("listing-repeats-an-entry")
-def repeats(_call: Call, listed: list[Entry]) -> list[Entry]:
+def repeats(_call: Call, listed: list[Dirent]) -> list[Dirent]:
     real = [entry for entry in listed if entry.real]
     return [*listed, replace(real[0], position=listed[-1].position)] if real else listed
 
 
 @listing("listing-hides-types")
-def hides_types(_call: Call, listed: list[Entry]) -> list[Entry]:
+def hides_types(_call: Call, listed: list[Dirent]) -> list[Dirent]:
     return [replace(entry, kind=DT_UNKNOWN) for entry in listed]
 
 
 @listing("listing-shows-other-inodes")
-def other_inodes(_call: Call, listed: list[Entry]) -> list[Entry]:
+def other_inodes(_call: Call, listed: list[Dirent]) -> list[Dirent]:
     return [replace(entry, inode=entry.inode ^ 0x4000_0000) for entry in listed]
 
 
 @listing("listing-hides-dot-wh")
-def hides_dot_wh(_call: Call, listed: list[Entry]) -> list[Entry]:
+def hides_dot_wh(_call: Call, listed: list[Dirent]) -> list[Dirent]:
     """Names that begin like the whiteouts of an image archive are left out, as on aufs."""
     return [entry for entry in listed if not entry.name.startswith(b".wh.")]
 
 
 @listing("listing-shows-a-phantom")
-def shows_a_phantom(_call: Call, listed: list[Entry]) -> list[Entry]:
+def shows_a_phantom(_call: Call, listed: list[Dirent]) -> list[Dirent]:
     """The beginning of each directory's listing has a name that does not exist."""
     if not any(entry.name == b"." for entry in listed):
         return listed
-    return [*listed, Entry(1, listed[-1].position, stat.S_IFREG >> 12, b"phantom")]
+    return [*listed, Dirent(1, listed[-1].position, stat.S_IFREG >> 12, b"phantom")]
 
 
 @listing("listing-shows-removed")
-def shows_removed(call: Call, listed: list[Entry]) -> list[Entry]:
+def shows_removed(call: Call, listed: list[Dirent]) -> list[Dirent]:
     """Names of the image that were removed are still listed."""
     if not any(entry.name == b"." for entry in listed):
         return listed
@@ -138,7 +138,7 @@ def shows_removed(call: Call, listed: list[Entry]) -> list[Entry]:
     behind = call.target.layer_path(inside)
     names = [name for name in os.listdir(behind) if name not in present] if behind else []
     end = listed[-1].position
-    return [*listed, *(Entry(1, end, stat.S_IFREG >> 12, os.fsencode(name)) for name in names)]
+    return [*listed, *(Dirent(1, end, stat.S_IFREG >> 12, os.fsencode(name)) for name in names)]
 
 
 def _seek(call: Call) -> tuple[int, int, bool]:

@@ -68,7 +68,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Entry:
+class DirectoryEntry:
     """One directory entry as getdents64(2) returns it; `position` is where reading goes on after it."""
 
     ino: int

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from roadworthy.calls.answers import Died, Entry, HostTrouble, Refused, Status, judged
+from roadworthy.calls.answers import Died, DirectoryEntry, HostTrouble, Refused, Status, judged
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import CALL_DEADLINE, Answer, Exchange
 from roadworthy.linux import STATX_BTIME, open_flags
@@ -43,7 +43,7 @@ class Pending:
         return self._finish(seconds)
 
 
-class Attempt:
+class AttemptedCalls:
     """The same calls, answering in a word: the errno's name, the signal that killed the process, or "success"."""
 
     def __init__(self, process: Process) -> None:
@@ -75,7 +75,7 @@ class Process:
         self._number = exchange.spawn(directory)
         #: Whether it has answered: nobody waits for a process to be made.
         self._there = False
-        self.attempt = Attempt(self)
+        self.attempt = AttemptedCalls(self)
 
     # --- files and descriptors
 
@@ -212,9 +212,9 @@ class Process:
         names = {1: "RENAME_NOREPLACE", 2: "RENAME_EXCHANGE", 4: "RENAME_WHITEOUT"}
         self._call("renameat2", source, target, flags, shown=f"renameat2({source!r}, {target!r}, {names[flags]})")
 
-    def getdents(self, descriptor: int, size: int = 32768) -> list[Entry]:
+    def getdents(self, descriptor: int, size: int = 32768) -> list[DirectoryEntry]:
         """One getdents64(2); empty at the directory's end."""
-        return [Entry(*entry) for entry in self._call("getdents", descriptor, size)]
+        return [DirectoryEntry(*entry) for entry in self._call("getdents", descriptor, size)]
 
     def listdir(self, path: str = ".") -> list[str]:
         """The names in a directory, sorted, without `.` and `..` (a row of calls)."""

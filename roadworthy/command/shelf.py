@@ -13,7 +13,7 @@ from roadworthy.supplies import engine_roots as roots
 from roadworthy.supplies import kernels
 from roadworthy.supplies.apt import AptFailed, apt
 from roadworthy.supplies.bootstrap import BootstrapFailed
-from roadworthy.supplies.cache import Cache, CacheFailed, Entry
+from roadworthy.supplies.cache import Cache, CacheEntry, CacheFailed
 from roadworthy.supplies.modules import ModuleLacking
 from roadworthy.versions import series as series_of
 
@@ -91,7 +91,7 @@ def engine_lines(cache: Cache) -> Iterator[str]:
     yield f"{'engine':<24} {'suite':<10} {'version':<30} {'tree':>8} {'image':>8}  last used"
     for base in roots.ENGINES:
         for name in (base, f"{base}+zfs"):
-            wanted = roots.recipe(name)
+            wanted = roots.root_spec(name)
             found = roots.cached_root(name, cache)
             if found:
                 image = roots.cached_image(found, cache)
@@ -115,7 +115,7 @@ def cache_lines(cache: Cache) -> Iterator[str]:
     yield f"{len(entries)} entries, {megabytes(sum(entry.size for entry in entries))} in {cache.directory}"
 
 
-def used(entry: Entry) -> str:
+def used(entry: CacheEntry) -> str:
     """How long ago an entry was last used."""
     days = max(0.0, time.time() - entry.used) / 86400
     return "used today" if days < 1 else f"used {days:.0f} days ago"

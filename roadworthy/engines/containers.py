@@ -170,7 +170,7 @@ class Container:
             return
 
 
-class Attempt:
+class AttemptedOperations:
     """Operations that may be refused: `containers.attempt.create(storage_opt=…)` answers the daemon's words."""
 
     def __init__(self, containers: Containers) -> None:
@@ -206,7 +206,7 @@ class Containers:
 
     def __init__(self, engine: Engine, toolbox: Toolbox, volume: Path, image: str, evidence: Evidence, place: str):
         #: The same operations, answering in the daemon's words, or "success".
-        self.attempt = Attempt(self)
+        self.attempt = AttemptedOperations(self)
         self._engine = engine
         self._toolbox = toolbox
         self._volume = volume

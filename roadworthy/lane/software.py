@@ -19,7 +19,7 @@ from roadworthy.programs import ProgramFailed, run
 from roadworthy.reasons import Precondition
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import AptFailed, apt
-from roadworthy.supplies.cache import Cache, Entry
+from roadworthy.supplies.cache import Cache, CacheEntry
 
 SUITE = "bookworm"
 #: What checks call, by the package that has it. Each is asked for its libraries when the tree is made.
@@ -76,7 +76,7 @@ def software(container: Container, accept_expired: bool = False, stage: Stage = 
     return Software(container, found.path / "software.tar.gz")
 
 
-def archive(cache: Cache, accept_expired: bool = False, stage: Stage = quietly) -> Entry:
+def archive(cache: Cache, accept_expired: bool = False, stage: Stage = quietly) -> CacheEntry:
     """The cache's entry with the archive. Raises AptFailed, ProgramFailed."""
     packages = sorted({*PROGRAMS.values(), *LIBRARIES.split()})
 

@@ -40,7 +40,7 @@ class CacheFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """A finished entry. `size` is in bytes on disk, `seconds` what making it took, `made` is UTC."""
 
     kind: str
@@ -61,7 +61,7 @@ class Entry:
             return 0.0
 
     @contextlib.contextmanager
-    def held(self, seconds: float = 60) -> Iterator[Entry]:
+    def held(self, seconds: float = 60) -> Iterator[CacheEntry]:
         """Keep it from being pruned while it is in use. Raises CacheFailed where it is gone already."""
         with locked(self.path.parent / f"{LOCK}{self.name}", fcntl.LOCK_SH, seconds, f"{self.name} to be free"):
             if not self.path.is_dir():
@@ -93,7 +93,7 @@ class Cache:
         label: str = "",
         stage: Stage = quietly,
         seconds: float = 3600,
-    ) -> Entry:
+    ) -> CacheEntry:
         """The entry that this recipe names, filled if need be. `label` makes its name readable.
 
         Waits up to `seconds` for another run that is making the same; TimeoutError then.
@@ -111,11 +111,11 @@ class Cache:
             os.utime(found.path)
         return found
 
-    def find(self, kind: str, recipe: Mapping[str, Any], label: str = "") -> Entry | None:
+    def find(self, kind: str, recipe: Mapping[str, Any], label: str = "") -> CacheEntry | None:
         """The entry that this recipe names, if it is there. Does not count as a use."""
         return read(kind, self.directory / kind / entry_name(dict(recipe), label))
 
-    def entries(self, kind: str | None = None) -> list[Entry]:
+    def entries(self, kind: str | None = None) -> list[CacheEntry]:
         """Everything that is finished, by kind and name."""
         found = []
         for shelf in sorted(self._shelves(kind)):
@@ -153,7 +153,7 @@ class Cache:
             if entry.used <= before:
                 yield self._remove(entry.path, entry.path.parent / f"{LOCK}{entry.name}")
 
-    def _make(self, kind: str, name: str, recipe: dict[str, Any], fill: Fill) -> Entry:
+    def _make(self, kind: str, name: str, recipe: dict[str, Any], fill: Fill) -> CacheEntry:
         shelf = self.directory / kind
         for dead in shelf.glob(f"{MAKING}{name}-*"):  # nobody else makes this one: we hold its lock
             remove_tree(dead)
@@ -211,11 +211,11 @@ def entry_name(recipe: dict[str, Any], label: str = "") -> str:
     return f"{label}-{digest}" if label else digest
 
 
-def read(kind: str, path: Path) -> Entry | None:
+def read(kind: str, path: Path) -> CacheEntry | None:
     """An entry as it lies on disk; None where there is none, or where its record cannot be read."""
     try:
         said = json.loads((path / RECORD).read_bytes())
-        return Entry(kind, path.name, path, **said)
+        return CacheEntry(kind, path.name, path, **said)
     except (OSError, ValueError, TypeError):
         return None
 

@@ -16,7 +16,7 @@ from typing import Any
 from roadworthy.engine_name import EngineName
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.bootstrap import bootstrap
-from roadworthy.supplies.cache import Cache, Entry
+from roadworthy.supplies.cache import Cache, CacheEntry
 from roadworthy.supplies.disk_image import ext4_image
 
 #: What every engine's drivers call, and what a guest needs to become a machine: devices, modules, network, agent, fio.
@@ -53,7 +53,7 @@ class WrongEngine(Exception):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class RootSpec:
     """What an engine root is made from. `series` is the version that its name promises."""
 
     name: str
@@ -63,7 +63,7 @@ class Recipe:
     series: str
 
     def values(self) -> dict[str, Any]:
-        """The recipe as the cache knows it. `tree` counts what bootstrap() makes of the same packages."""
+        """The recipe by which the cache knows it. `tree` counts what bootstrap() makes of the same packages."""
         return {
             "suite": self.suite,
             "components": list(self.components),
@@ -81,7 +81,7 @@ class EngineRoot:
     tree: Path
     version: str
     packages: Mapping[str, str]
-    entry: Entry
+    entry: CacheEntry
 
     def facts(self) -> dict[str, str]:
         """What a run records: the suite, and the exact versions of what it asked for."""
@@ -89,8 +89,8 @@ class EngineRoot:
         return {"suite": self.entry.recipe["suite"], **{name: self.packages[name] for name in asked}}
 
 
-def recipe(name: str) -> Recipe:
-    """The recipe of an engine root: `docker-20.10`, or with ZFS's tools `docker-20.10+zfs`. Raises UnknownEngine."""
+def root_spec(name: str) -> RootSpec:
+    """What `docker-20.10` is made from, or with ZFS's tools `docker-20.10+zfs`. Raises UnknownEngine."""
     base, plus, extra = name.partition("+")
     if base not in ENGINES or (plus and extra != "zfs"):
         near = difflib.get_close_matches(name, [*ENGINES, *(f"{known}+zfs" for known in ENGINES)], n=1)
@@ -99,8 +99,8 @@ def recipe(name: str) -> Recipe:
     suite, packages = ENGINES[base]
     series = EngineName.of_root(base).release
     if plus:
-        return Recipe(name, suite, ("main", "contrib"), (*packages, *COMMON, *ZFS), series)
-    return Recipe(name, suite, ("main",), (*packages, *COMMON), series)
+        return RootSpec(name, suite, ("main", "contrib"), (*packages, *COMMON, *ZFS), series)
+    return RootSpec(name, suite, ("main",), (*packages, *COMMON), series)
 
 
 def engine_root(
@@ -110,7 +110,7 @@ def engine_root(
 
     Raises UnknownEngine, WrongEngine, AptFailed or BootstrapFailed.
     """
-    wanted = recipe(name)
+    wanted = root_spec(name)
 
     def fill(directory: Path) -> dict[str, Any]:
         found = bootstrap(
@@ -123,7 +123,7 @@ def engine_root(
     return opened(name, (cache or Cache()).entry("engine-root", wanted.values(), fill, label=name, stage=stage))
 
 
-def engine_image(root: EngineRoot, cache: Cache | None = None, *, stage: Stage = quietly) -> Entry:
+def engine_image(root: EngineRoot, cache: Cache | None = None, *, stage: Stage = quietly) -> CacheEntry:
     """The root as an ext4 image, `root.ext4` in the entry; seconds to make."""
 
     def fill(directory: Path) -> dict[str, Any]:
@@ -139,23 +139,23 @@ def image_recipe(root: EngineRoot) -> dict[str, Any]:
     return {"root": root.entry.recipe, "made": root.entry.made, "image": 2}
 
 
-def cached_image(root: EngineRoot, cache: Cache | None = None) -> Entry | None:
+def cached_image(root: EngineRoot, cache: Cache | None = None) -> CacheEntry | None:
     """The root's image if it is in the cache."""
     return (cache or Cache()).find("engine-image", image_recipe(root), label=root.name)
 
 
 def cached_root(name: str, cache: Cache | None = None) -> EngineRoot | None:
     """The engine root of this name if it is in the cache. Raises UnknownEngine."""
-    found = (cache or Cache()).find("engine-root", recipe(name).values(), label=name)
+    found = (cache or Cache()).find("engine-root", root_spec(name).values(), label=name)
     return opened(name, found) if found else None
 
 
-def opened(name: str, entry: Entry) -> EngineRoot:
+def opened(name: str, entry: CacheEntry) -> EngineRoot:
     packages = entry.facts["packages"]
-    return EngineRoot(name, entry.path / "tree", packages[recipe(name).packages[0]], packages, entry)
+    return EngineRoot(name, entry.path / "tree", packages[root_spec(name).packages[0]], packages, entry)
 
 
-def check_version(wanted: Recipe, version: str) -> None:
+def check_version(wanted: RootSpec, version: str) -> None:
     """A suite that moves on must not give a root under the old name. Raises WrongEngine."""
     if not re.match(rf"(?:\d+:)?{re.escape(wanted.series)}(?!\d)", version):
         package = wanted.packages[0]

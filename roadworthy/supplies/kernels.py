@@ -21,7 +21,7 @@ from typing import Any
 from roadworthy.programs import run
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt, AptFailed, apt
-from roadworthy.supplies.cache import Cache, Entry
+from roadworthy.supplies.cache import Cache, CacheEntry
 from roadworthy.supplies.disk_image import ext4_image
 from roadworthy.supplies.modules import ModuleLacking, Modules
 from roadworthy.versions import series as series_of
@@ -117,7 +117,7 @@ def recipe(series: str, flavour: str) -> dict[str, Any]:
     return {"series": series, "flavour": flavour, "machine": platform.machine(), "tree": 1}
 
 
-def fetched(series: str, flavour: str, cache: Cache, accept_expired: bool, stage: Stage) -> Entry:
+def fetched(series: str, flavour: str, cache: Cache, accept_expired: bool, stage: Stage) -> CacheEntry:
     """The cache entry of a packaged kernel: `vmlinuz`, `lib/modules/RELEASE`, and the package's names as facts."""
 
     def fill(directory: Path) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def unpack(packages: list[Path], directory: Path) -> str:
     return release
 
 
-def opened(source: str, entry: Entry) -> Kernel:
+def opened(source: str, entry: CacheEntry) -> Kernel:
     """A kernel as it lies in the cache."""
     release = entry.facts["release"]
     facts = {name: str(value) for name, value in entry.facts.items()}
@@ -199,7 +199,7 @@ def opened(source: str, entry: Entry) -> Kernel:
     )
 
 
-def cached(series: str, cache: Cache) -> list[Entry]:
+def cached(series: str, cache: Cache) -> list[CacheEntry]:
     """The flavours of a series that are in the cache."""
     found = (cache.find("kernel", recipe(series, flavour), f"linux-{flavour}{series}") for flavour in FLAVOURS)
     return [entry for entry in found if entry]
@@ -270,7 +270,7 @@ def contents(path: Path) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"
 
 
-def modules_image(kernel: Kernel, cache: Cache | None = None, *, stage: Stage = quietly) -> Entry | None:
+def modules_image(kernel: Kernel, cache: Cache | None = None, *, stage: Stage = quietly) -> CacheEntry | None:
     """The modules tree as an ext4 image, `modules.ext4` in the entry; None for a kernel that has everything built in.
 
     The file system's root holds RELEASE, so that it is mounted at /lib/modules.

@@ -16,7 +16,7 @@ from roadworthy.programs import ProgramFailed, run
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt, AptFailed, apt
 from roadworthy.supplies.bootstrap import bootstrap, confined
-from roadworthy.supplies.cache import Cache, Entry, remove_tree
+from roadworthy.supplies.cache import Cache, CacheEntry, remove_tree
 from roadworthy.supplies.kernels import Kernel
 
 COMPONENTS = ("main", "contrib")
@@ -57,7 +57,7 @@ def with_zfs(
     return replace(kernel, modules=entry.path / "lib/modules" / kernel.release, facts=facts)
 
 
-def built(kernel: Kernel, cache: Cache, accept_expired: bool, stage: Stage) -> Entry:
+def built(kernel: Kernel, cache: Cache, accept_expired: bool, stage: Stage) -> CacheEntry:
     """The cache entry of the modules built for a kernel."""
     suite = kernel.facts.get("suite")
     if suite is None:

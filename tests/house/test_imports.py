@@ -42,6 +42,91 @@ def called(module):
             yield node, ast.unparse(node.func), {word.arg: word.value for word in node.keywords}
 
 
+#: The rooms of the house, the uppermost first; those on one floor know nothing of each other. A file of the package
+#: itself is a room of its own, and the ground is what all may stand on.
+FLOORS = (
+    ("plugin",),
+    ("mutants",),
+    ("fixtures",),
+    ("command",),
+    ("measuring",),
+    ("run", "explorer"),
+    ("lane",),
+    ("engines", "verdict"),
+    ("drivers", "guests"),
+    ("machines",),
+    ("calls",),
+    ("supplies", "upkeep"),
+    ("declaring",),
+    ("trees",),
+    ("engine_name", "reasons", "stage", "deadline", "programs"),
+    ("versions", "linux", "nearest", "reports"),
+)
+FLOOR = {room: number for number, rooms in enumerate(reversed(FLOORS)) for room in rooms}
+
+
+def house():
+    """The package's modules by their dotted name, each with those of them that it imports, wherever it does."""
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sorted((ROOT / "roadworthy").rglob("*.py"))
+    }
+    for name in ("mutants", "reports"):  # links, which rglob does not follow
+        for path in sorted((ROOT / name).rglob("*.py")):
+            dotted = ".".join(("roadworthy", *path.relative_to(ROOT).with_suffix("").parts))
+            paths[dotted.removesuffix(".__init__")] = path
+    found = {name: set() for name in paths}
+    for name, path in paths.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names} & paths.keys()
+            elif isinstance(node, ast.ImportFrom):
+                whole = {f"{node.module}.{alias.name}" for alias in node.names}
+                found[name] |= (whole & paths.keys()) or ({node.module} & paths.keys())
+    return found
+
+
+def room(module):
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_no_circle():
+    """Nothing imports itself by way of others, imports for type checkers counted."""
+    imports, reaching, done = house(), [], set()
+
+    def visit(module):
+        assert module not in reaching, " -> ".join([*reaching[reaching.index(module) :], module])
+        if module in done:
+            return
+        reaching.append(module)
+        for other in sorted(imports[module]):
+            if other != "roadworthy" and other != module:
+                visit(other)
+        reaching.pop()
+        done.add(module)
+
+    for module in imports:
+        visit(module)
+
+
+def test_a_wing_imports_what_lies_below_it():
+    """Every room has a floor, and an import leads to a lower one."""
+    imports = house()
+    rooms = {room(module) for module in imports} - {""}
+    assert rooms == set(FLOOR)
+    up = [
+        f"{module} imports {other}"
+        for module, others in imports.items() for other in sorted(others)
+        if room(module) and room(other) and room(module) != room(other) and FLOOR[room(module)] <= FLOOR[room(other)]
+    ]  # fmt: skip
+    assert not up
+
+
+def test_the_hall_is_small():
+    """At most a dozen files of the package are in no wing."""
+    assert len([path for path in (ROOT / "roadworthy").iterdir() if path.is_file()]) <= 12
+
+
 @pytest.mark.parametrize("module", modules("conformance", "bench"))
 def test_a_check_uses_fixtures_and_words_only(module):
     """Checks import the standard library, pytest, `roadworthy` and its constants; all else they get as fixtures."""

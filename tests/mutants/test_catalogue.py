@@ -19,9 +19,9 @@ from roadworthy.mutants.__main__ import asked
 from roadworthy.mutants.call import FAULTS
 from roadworthy.mutants.calls import ARCHITECTURE, NUMBERS, SECOND, SUBJECT
 from roadworthy.mutants.catalogue import Mutant, UnknownMutant, catalogue, find
-from roadworthy.mutants.faults.listings import Entry, entries, fitting
+from roadworthy.mutants.faults.listings import Dirent, entries, fitting
 from roadworthy.mutants.faults.status import STAT, STAT_SIZE
-from roadworthy.mutants.kill_matrix import Matrix, Ran, disagreements, row
+from roadworthy.mutants.kill_matrix import KillMatrix, Ran, disagreements, row
 from roadworthy.mutants.lie import LIES
 from roadworthy.mutants.run import Armed, MutantRun, Supervisor, check_of
 from roadworthy.mutants.sabotage import SABOTEURS
@@ -177,7 +177,7 @@ def test_directory_entries_survive_reading_and_writing(tmp_path):
 
 
 def test_directory_entry_is_padded_to_eight_bytes():
-    packed = Entry(1, 2, 8, b"name").packed
+    packed = Dirent(1, 2, 8, b"name").packed
     assert len(packed) == 24
     assert struct.unpack_from("=QqHB", packed) == (1, 2, 24, 8)
 
@@ -388,11 +388,11 @@ def test_unstable_checks_are_left_out():
     unstable = disagreements(CLEAN, identity)
     assert unstable == {"rename/a": "pass -> fail"}
     assert row(FAULTY, CLEAN, mutated(rename_a="fail"), unstable).outcome == "survived"
-    assert not Matrix("d", CLEAN, unstable).sound
+    assert not KillMatrix("d", CLEAN, unstable).sound
 
 
 def test_matrix_names_checks_that_kill_nothing():
-    matrix = Matrix("overlay2", CLEAN, {}, [row(FAULTY, CLEAN, mutated(rename_a="fail"))])
+    matrix = KillMatrix("overlay2", CLEAN, {}, [row(FAULTY, CLEAN, mutated(rename_a="fail"))])
     assert matrix.toothless == ["conc/storm", "link/a", "rename/b"]
     assert not matrix.sound
     matrix.excused = dict.fromkeys(matrix.toothless, "nothing breaks it")
@@ -402,13 +402,13 @@ def test_matrix_names_checks_that_kill_nothing():
 
 
 def test_partial_matrix_does_not_complain_of_checks_that_kill_nothing():
-    matrix = Matrix("overlay2", CLEAN, {}, [row(FAULTY, CLEAN, mutated(rename_a="fail"))], partial=True)
+    matrix = KillMatrix("overlay2", CLEAN, {}, [row(FAULTY, CLEAN, mutated(rename_a="fail"))], partial=True)
     assert matrix.sound
     assert "kill nothing" not in matrix.text()
 
 
 def test_matrix_is_read_back(tmp_path):
-    matrix = Matrix("overlay2", CLEAN, {}, [row(FAULTY, CLEAN, mutated(rename_a="fail", conc_storm="fail"))])
+    matrix = KillMatrix("overlay2", CLEAN, {}, [row(FAULTY, CLEAN, mutated(rename_a="fail", conc_storm="fail"))])
     read = read_kills(matrix.write(tmp_path / "build/kills.json"))
     assert read.by_check["rename/a"] == ["m"]
     assert read.mutants[0].reviewed == {"conc/storm": "renames"}

@@ -13,7 +13,7 @@ from roadworthy.supplies.engine_roots import (
     cached_root,
     check_version,
     engine_root,
-    recipe,
+    root_spec,
 )
 
 VERSIONS = {name: "1.0-1" for _, packages in ENGINES.values() for name in (*packages, *roots.COMMON, *roots.ZFS)}
@@ -34,18 +34,18 @@ def made(monkeypatch):
 
 
 def test_a_recipe_names_suite_components_and_packages():
-    found = recipe("docker-20.10")
+    found = root_spec("docker-20.10")
     assert (found.suite, found.components, found.series) == ("bookworm", ("main",), "20.10")
     assert found.packages[0] == "docker.io"
     assert {"udev", "kmod", "python3", "lvm2", "thin-provisioning-tools", "fio"} <= set(found.packages)
-    assert recipe("docker-20.10-bullseye").suite == "bullseye"
-    assert recipe("podman-5").packages[0] == "podman"
+    assert root_spec("docker-20.10-bullseye").suite == "bullseye"
+    assert root_spec("podman-5").packages[0] == "podman"
 
 
 def test_zfs_is_asked_for_by_name():
-    found = recipe("docker-26.1+zfs")
+    found = root_spec("docker-26.1+zfs")
     assert found.components == ("main", "contrib")
-    assert found.packages == (*recipe("docker-26.1").packages, "zfsutils-linux")
+    assert found.packages == (*root_spec("docker-26.1").packages, "zfsutils-linux")
 
 
 @pytest.mark.parametrize(
@@ -54,23 +54,23 @@ def test_zfs_is_asked_for_by_name():
 )
 def test_a_misspelt_name_names_the_nearest(name, near):
     with pytest.raises(UnknownEngine, match=rf"did you mean {near}\?"):
-        recipe(name)
+        root_spec(name)
 
 
 def test_every_recipe_is_another_entry():
-    digests = {str(recipe(f"{name}{extra}").values()) for name in ENGINES for extra in ("", "+zfs")}
+    digests = {str(root_spec(f"{name}{extra}").values()) for name in ENGINES for extra in ("", "+zfs")}
     assert len(digests) == 2 * len(ENGINES)
 
 
 @pytest.mark.parametrize("version", ["20.10.24+dfsg1-1", "1:20.10.5-1", "20.10"])
 def test_a_version_of_the_series_is_right(version):
-    check_version(recipe("docker-20.10"), version)
+    check_version(root_spec("docker-20.10"), version)
 
 
 @pytest.mark.parametrize("version", ["20.1.24", "20.101-1", "26.1.5+dfsg1-9", "2:6.1"])
 def test_a_suite_that_moved_on_is_an_error(version):
     with pytest.raises(WrongEngine, match=r"bookworm carries docker.io .* now, docker-20.10 needs 20.10"):
-        check_version(recipe("docker-20.10"), version)
+        check_version(root_spec("docker-20.10"), version)
 
 
 def test_a_root_is_made_once_and_reports_exact_versions(tmp_path, made):
