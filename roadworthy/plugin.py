@@ -235,7 +235,10 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 
 @pytest.fixture
 def observe(evidence: Evidence) -> Any:
-    """Record what was seen, in one value that a person can read: `observe("read after write", data)`."""
+    """Record what was seen, in one value that a person can read, and get it back to assert it.
+
+    `seen = observe("read after write", fs.pread(reader, 3, 0))`, and then `assert seen == b"new"`.
+    """
     return evidence.observe
 
 
