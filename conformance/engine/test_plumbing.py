@@ -109,5 +109,5 @@ def test_daemon_without_a_driver_takes_the_one_that_the_data_root_has(lane_daemo
     """A daemon that is told no driver goes on with the one whose images the data root holds."""
     lane_daemon.container().remove()
     lane_daemon.engine.restart(storage_driver="")
-    observe("docker info", lane_daemon.engine.info()["Driver"])
-    assert lane_daemon.engine.info()["Driver"] == driver.daemon_name
+    taken = observe("docker info", lane_daemon.engine.info()["Driver"])
+    assert taken == driver.daemon_name
