@@ -79,7 +79,9 @@ def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_contain
     observe("interrupted commit", interrupted.result())
     live.stop()  # where it outlived the daemon, the interrupted commit may have left it paused
     image = own_containers.process(own_containers.run(own_containers.commit(live)))
-    assert before.differences(image.manifest(), besides="mtime") == []
+    lost = before.differences(image.manifest(), besides="mtime")
+    observe("differences", "; ".join(lost) or f"none in {before}")
+    assert lost == []
 
 
 @check("life/driver-switch-hides", claim="S15", source="Docker documentation, Select a storage driver")
