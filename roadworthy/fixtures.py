@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
 
@@ -29,10 +29,17 @@ from roadworthy.run.session import SESSION, Session
 if TYPE_CHECKING:  # it brings numpy and scipy, which a run of checks has no use for
     from roadworthy.measuring.bench import Bench
 
-#: What `observe` is: it takes a name and what was seen, and gives back what was seen.
-Observe: TypeAlias = Callable[[str, Any], Any]
+Seen = TypeVar("Seen")
 #: Bytes of the backing that a check may fill.
 CRAMPED = 400 << 20
+
+
+class Observe(Protocol):
+    """What `observe` is."""
+
+    def __call__(self, name: str, value: Seen) -> Seen:
+        """Record `value`, as a person reads it, and give it back."""
+        ...
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +77,7 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 
 @pytest.fixture
 def observe(evidence: Evidence) -> Observe:
-    """Record what was seen, in one value that a person can read: `observe("read after write", data)`."""
+    """Record what was seen, and give it back to be asserted: `assert observe("read after write", data) == b"new"`."""
     return evidence.observe
 
 

@@ -35,8 +35,9 @@ def test_removed_container_leaves_the_image_alone(containers, storage, observe):
     fs.store("f", b"other")
     fs.unlink("g")
     live.remove()
-    observe("image layers", "unchanged" if storage.fingerprint() == before else "changed")
-    assert storage.fingerprint() == before
+    after = storage.fingerprint()
+    observe("image layers", "unchanged" if after == before else "changed")
+    assert after == before
 
 
 @check("life/persist-over-stop-start", claim="S3", source="Docker documentation, docker start")
@@ -49,9 +50,10 @@ def test_stopped_container_keeps_its_changes(containers, observe):
     fs.unlink("gone")
     live.stop()
     again = containers.process(live.start())
-    observe("after the stop", f"{again.load('f').decode()}, {' '.join(again.listdir())}")
-    assert again.load("f") == b"written"
-    assert again.listdir() == ["f", "new"]
+    content, names = again.load("f"), again.listdir()
+    observe("after the stop", f"{content.decode()}, {' '.join(names)}")
+    assert content == b"written"
+    assert names == ["f", "new"]
 
 
 @check("life/identity-over-stop-start", source="xfstests overlay/017")
@@ -98,12 +100,13 @@ def test_layers_lie_where_the_documentation_says(containers, storage, driver, ob
     """The driver keeps image layers and containers' layers in the directories that its documentation names."""
     fs = containers.process(live := containers.run())
     fs.store("new", b"")
-    observe("below the data root", " ".join(name for name in driver.layout if (storage.data_root / name).is_dir()))
+    there = [name for name in driver.layout if (storage.data_root / name).is_dir()]
+    observe("below the data root", " ".join(there))
     observe(
         "beside the writable layer",
         " ".join(sorted(found.name for found in storage.writable_layer(live).parent.iterdir())[:8]),
     )
-    assert [name for name in driver.layout if not (storage.data_root / name).is_dir()] == []
+    assert [name for name in driver.layout if name not in there] == []
     assert storage.upper(live, "new").is_file()
     assert any(storage.lower("f", layer).is_file() for layer in range(len(storage.image_layers())))
 

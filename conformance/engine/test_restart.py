@@ -21,9 +21,10 @@ def test_container_keeps_its_changes_over_a_restart_of_the_daemon(lane_daemon, o
     live.forget_agent()
     lane_daemon.engine.restart(kill)
     again = own_containers.process(live.start())
-    observe("after the restart", f"{again.load('f').decode()}, {' '.join(again.listdir())}")
-    assert again.load("f") == b"written"
-    assert again.listdir() == ["f", "new"]
+    content, names = again.load("f"), again.listdir()
+    observe("after the restart", f"{content.decode()}, {' '.join(names)}")
+    assert content == b"written"
+    assert names == ["f", "new"]
 
 
 @check("life/killed-daemon-leaves-no-mount", claim="S22", source="mount_namespaces(7); moby/moby issue 26510")
@@ -40,8 +41,9 @@ def test_restarted_daemon_has_no_mounts_of_ended_containers(lane_daemon, own_con
     lane_daemon.engine.restart(kill)
     for container in (*containers, lane_daemon.container()):
         container.remove()
-    observe("mounts", f"{running} before, {len(own_storage.layer_mounts())} after")
-    assert own_storage.layer_mounts() == []
+    left = own_storage.layer_mounts()
+    observe("mounts", f"{running} before, {len(left)} after")
+    assert left == []
 
 
 @check("life/daemon-restart-keeps-images", claim="S22", source="Docker documentation, docker images")
@@ -77,7 +79,9 @@ def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_contain
     observe("interrupted commit", interrupted.result())
     live.stop()  # where it outlived the daemon, the interrupted commit may have left it paused
     image = own_containers.process(own_containers.run(own_containers.commit(live)))
-    assert before.differences(image.manifest(), besides="mtime") == []
+    lost = before.differences(image.manifest(), besides="mtime")
+    observe("differences", "; ".join(lost) or f"none in {before}")
+    assert lost == []
 
 
 @check("life/driver-switch-hides", claim="S15", source="Docker documentation, Select a storage driver")

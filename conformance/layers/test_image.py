@@ -111,9 +111,10 @@ def test_hard_link_made_in_one_layer(containers, observe):
     fs.store("a", b"data")
     fs.link("a", "b")
     image = containers.process(containers.run(containers.commit(live)))
-    observe("links", image.stat("a").nlink)
-    assert image.stat("a").nlink == 2
-    assert image.stat("a").identity == image.stat("b").identity
+    a, b = image.stat("a"), image.stat("b")
+    observe("links", a.nlink)
+    assert a.nlink == 2
+    assert a.identity == b.identity
 
 
 @check("image/hardlink-across-layers", claim="S48", source="OCI image-spec, layer.md, Hardlinks; moby/moby issue 5632")
@@ -210,8 +211,8 @@ def test_change_of_mode_alone_is_committed(containers, observe):
     fs = containers.process(live := containers.run(containers.image({"f": b"data"})))
     fs.chmod("f", 0o600)
     image = containers.process(containers.run(containers.commit(live)))
-    observe("mode in the image", f"{image.stat('f').permissions:04o}")
-    assert image.stat("f").permissions == 0o600
+    mode = observe("mode in the image", f"{image.stat('f').permissions:04o}")
+    assert mode == "0600"
     assert image.load("f") == b"data"
 
 
@@ -313,8 +314,8 @@ def test_deletions_in_one_image_do_not_reach_its_base(containers, observe):
     fs.rmdir("d")
     containers.commit(live)
     found = containers.process(containers.run(base))
-    observe("the base's content", found.load("f"))
-    assert found.load("f") == b"base"
+    content = observe("the base's content", found.load("f"))
+    assert content == b"base"
     assert found.listdir("d") == ["g"]
 
 
@@ -328,8 +329,8 @@ def test_commit_of_a_paused_container(containers, observe):
     image = containers.commit(live)
     live.unpause()
     fs.pwrite(writer, b"late", 0)
-    observe("in the image", containers.process(containers.run(image)).load("f"))
-    assert containers.process(containers.run(image)).load("f") == b"data"
+    content = observe("in the image", containers.process(containers.run(image)).load("f"))
+    assert content == b"data"
     assert fs.load("f") == b"late"
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from roadworthy.reports.records import Call, Observation
 
 #: Calls kept of one check, and characters kept of one call or answer.
 CALLS_KEPT = 400
 TEXT_KEPT = 300
+
+Value = TypeVar("Value")
 
 
 def shortened(text: str, limit: int = TEXT_KEPT) -> str:
@@ -72,7 +74,11 @@ class Evidence:
             return
         self.transcript.append(Call(process, shortened(call), shortened(answer), failed, round(seconds * 1e6)))
 
-    def observe(self, name: str, value: object) -> None:
-        """Record what was seen, under a name that a reader understands. Bytes are shown as text where they are text."""
+    def observe(self, name: str, value: Value) -> Value:
+        """Record what was seen, under a name that a reader understands, and give it back as it is, to be asserted.
+
+        Bytes are shown as text where they are text.
+        """
         text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
         self.observations.append(Observation(name, shortened(text)))
+        return value

@@ -33,3 +33,11 @@ def test_an_observation_is_text():
     evidence.observe("long", b"x" * 10_000)
     assert [seen.value for seen in evidence.observations[:3]] == ["new", "\\xff\x00a", "7"]
     assert len(evidence.observations[3].value) <= TEXT_KEPT
+
+
+def test_what_is_observed_is_given_back():
+    """A check asserts the very value that it recorded, of whatever type."""
+    evidence = Evidence()
+    for value in (b"new", "same", 7, None, ["a", "b"], object()):
+        assert evidence.observe("seen", value) is value
+    assert len(evidence.observations) == 6
