@@ -38,7 +38,10 @@ MEANING: dict[Verdict, str] = {
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """One column: where checks ran. `id` uses series; exact versions are facts of the lane record."""
+    """One column: where checks ran. `id` uses series; exact versions are facts of the lane record.
+
+    `words` are the options that ask for this lane alone; bundles of earlier releases have none.
+    """
 
     id: str
     driver: str
@@ -46,6 +49,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     kernel: str
     options: dict[str, str] = {}
+    words: list[str] = []
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,9 +65,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     several = mark.kwargs["provenances"] if mark else ()
     unknown = [word for word in several if word not in PROVENANCES]
     if unknown:
-        raise LaneError(
-            f"{metafunc.definition.nodeid}: unknown provenance {unknown[0]!r}; known: {', '.join(PROVENANCES)}"
-        )
+        said = f"unknown provenance {unknown[0]!r}; known: {', '.join(PROVENANCES)}"
+        raise pytest.Collector.CollectError(f"{metafunc.definition.nodeid}: {said}")
     if len(several) > 1:
         metafunc.fixturenames.append("provenance")
         metafunc.parametrize("provenance", several, ids=list(several))

@@ -55,11 +55,13 @@ class Lane:
         ]  # fmt: skip
 
     def record(self) -> records.Lane:
-        """The lane as the bundle's plan carries it."""
+        """The lane as the bundle's plan carries it. A kernel's own path stays on this machine: it is `PATH` there."""
+        here = replace(self, source=self.source if self.source in ("host", *SERIES) else "PATH")
         return records.Lane(
             id=self.id, driver=self.driver.name, backing=self.backing, engine=str(self.engine),
             kernel=self.kernel.removeprefix("linux"),
             options={**dict(self.options), **dict(word.split("=", 1) for word in self.kernel_options)},
+            words=here.words(),
         )  # fmt: skip
 
 

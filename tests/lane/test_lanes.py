@@ -1,5 +1,7 @@
 """Lanes: how a command line becomes columns, and what it says about words that name none."""
 
+import dataclasses
+
 import pytest
 
 from roadworthy.drivers import DRIVERS
@@ -115,6 +117,19 @@ def test_the_record_carries_what_the_id_is_made_of():
     assert (record.driver, record.backing, record.engine, record.kernel) == ("overlay2", "xfs", "docker26.1", "6.12")
     assert record.options == {"k": "v"}
     assert record.id == lane.id
+
+
+def test_the_record_carries_the_words_that_ask_for_it():
+    """On another engine and kernel too, with a kernel option told from a driver option; a kernel's path stays here."""
+    (combination,) = combinations_named(["docker-26.1"], ["6.12"], DOCKER, "linux6.18", ["overlay.metacopy=on"])
+    (lane,) = expand(["overlay2"], [], ["k=v"], [combination])
+    assert lane.record().words == [
+        "--driver=overlay2", "--backing=ext4", "--engine=docker-26.1", "--kernel=6.12", "--driver-opt=k=v",
+        "--kernel-opt=overlay.metacopy=on",
+    ]  # fmt: skip
+    own = dataclasses.replace(lane, source="/home/me/bzImage")
+    assert own.words()[3] == "--kernel=/home/me/bzImage"
+    assert own.record().words[3] == "--kernel=PATH"
 
 
 def combinations(engines=(), kernels=(), installed=DOCKER, running="linux6.18"):

@@ -15,8 +15,9 @@ import pytest
 import sample
 
 from roadworthy.reports.bundle import Bundle, read_bundle
+from roadworthy.reports.drawer import rerun_command
 from roadworthy.reports.page import TEMPLATES, page_text, write_page
-from roadworthy.reports.records import MEANING, WORST_FIRST, Call, Result
+from roadworthy.reports.records import MEANING, WORST_FIRST, Call, Lane, Result
 
 
 class Elements(HTMLParser):
@@ -328,6 +329,13 @@ def test_rerun_command_names_lane_and_test(page):
     command = shown["cells"][f"1.{check}"]["rerun"]
     assert command.startswith("pytest --driver=overlay2 --backing=ext4 ")
     assert "test_rename.py::test_merged_directory[overlay2-ext4-docker20.10-linux6.1]'" in command
+
+
+def test_rerun_command_has_the_words_of_the_lane():
+    """Engine, kernel and module parameters too, as the run was asked for them."""
+    words = ["--driver=overlay2", "--engine=docker-28.5", "--kernel=7.2", "--kernel-opt=overlay.metacopy=on"]
+    lane = Lane(id="l", driver="overlay2", backing="ext4", engine="docker28.5", kernel="7.2", words=words)
+    assert rerun_command(lane, "test_a.py::test_b[l]") == f"pytest {' '.join(words)} \\\n'test_a.py::test_b[l]'"
 
 
 def luminance(colour: str) -> float:

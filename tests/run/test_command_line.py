@@ -201,7 +201,7 @@ def test_a_check_that_asks_no_lane_is_refused(run, nothing_starts):
 
 def test_an_unknown_provenance_is_refused(run, nothing_starts):
     """A misspelt provenance is an error of collection that lists the known ones."""
-    done = run("@check('sample/x', provenance='uper')\ndef test_x(fs):\n    '''It holds.'''\n")
+    done = run("@check('sample/x', provenance='uper')\ndef test_x(fs):\n    '''It holds.'''\n", collects=False)
     assert done.code == 2
     assert "unknown provenance 'uper'; known: lower, lower-deep, upper, copied-up, volume" in done.text
 

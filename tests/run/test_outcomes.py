@@ -56,7 +56,7 @@ test_unsupported = needs(SIZE_LIMIT)(sample("unsupported"))
 """
 
 SEVERAL = """
-@check("sample/several", provenances=("lower", "upper"))
+@check("sample/several", provenance=("lower", "upper"))
 def test_several(declaration_of):
     '''It holds.'''
 """
@@ -66,6 +66,7 @@ def test_a_result_has_the_id_by_which_pytest_finds_its_check(run, fake_stand):
     """What a bundle and a page name can be asked again; rounds are told apart by their number alone."""
     done = run(SEVERAL)
     asked = [line["nodeid"] for line in done.records if line["type"] == "result"]
+    assert len(asked) == 2
     assert run(SEVERAL, "--collect-only", "-q").lines[: len(asked)] == asked
     repeated = run(SEVERAL, "--repeat=2", f"--bundle={done.bundle}-repeated")
     assert {line["nodeid"] for line in repeated.records if line["type"] == "result"} <= set(asked)
