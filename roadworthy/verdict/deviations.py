@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
 
 KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race"}
-NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS}
+NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS, "provenance": PROVENANCES}
 ENGINES = ("docker", "podman")
-PROVENANCES = ("lower", "lower-deep", "upper", "copied-up", "volume")
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
 
 
@@ -226,13 +226,12 @@ def entry(check: str, row: Any, place: str, known: set[str]) -> Entry:
 
 def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any) -> None:
     """Raise where a condition can never hold as written."""
-    keys = ("driver", "backing", "provenance", "kernel", "engine", *PARAMETERS)
+    keys = (*NAMED, "kernel", "engine", *PARAMETERS)
     if key not in keys:
         raise refuse(f"unknown condition {key!r}{nearest(key, keys)}")
-    names: Mapping[str, tuple[str, ...]] = {**NAMED, "provenance": PROVENANCES}
     for value in values:
-        if key in names and value not in names[key]:
-            raise refuse(f"unknown {key} {value!r}{nearest(value, names[key])}")
+        if key in NAMED and value not in NAMED[key]:
+            raise refuse(f"unknown {key} {value!r}{nearest(value, NAMED[key])}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
             raise refuse(f"unknown engine {value!r}{nearest(value, ENGINES)}")
         if key in PARAMETERS and value not in ("on", "off", "absent"):
