@@ -21,6 +21,7 @@ from typing import Any
 
 from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.drivers import DRIVERS
+from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
 
@@ -226,7 +227,7 @@ def entry(check: str, row: Any, place: str, known: set[str]) -> Entry:
 
 def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any) -> None:
     """Raise where a condition can never hold as written."""
-    keys = (*NAMED, "kernel", "engine", *PARAMETERS)
+    keys = (*NAMED, "kernel", "engine", *SWITCHES)
     if key not in keys:
         raise refuse(f"unknown condition {key!r}{nearest(key, keys)}")
     for value in values:
@@ -234,7 +235,7 @@ def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any
             raise refuse(f"unknown {key} {value!r}{nearest(value, NAMED[key])}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
             raise refuse(f"unknown engine {value!r}{nearest(value, ENGINES)}")
-        if key in PARAMETERS and value not in ("on", "off", "absent"):
+        if key in SWITCHES and value not in ("on", "off", "absent"):
             raise refuse(f"{key} is on, off or absent, not {value!r}")
         try:
             if key == "kernel":
@@ -245,10 +246,6 @@ def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any
             raise refuse(str(reason)) from None
 
 
-#: Parameters of the overlay module that conditions may name; `Y` is on, `N` off, no such parameter absent.
-PARAMETERS = ("redirect_dir", "index", "metacopy", "xino_auto", "nfs_export")
-
-
 def parameters(found: Mapping[str, str]) -> dict[str, str]:
-    """Module parameters as conditions name them."""
-    return {name: {"Y": "on", "N": "off"}.get(found.get(name, ""), "absent") for name in PARAMETERS}
+    """The overlay module's parameters as conditions name them: `Y` is on, `N` off, no such parameter absent."""
+    return {name: {"Y": "on", "N": "off"}.get(found.get(name, ""), "absent") for name in SWITCHES}

@@ -76,6 +76,7 @@ def test_an_entry_without_a_case_speaks_of_every_case(recorded):
         ('provenance = "lower"', True),
         ('provenance = ["upper", "volume"]', False),
         ('xino_auto = "absent"', True),
+        ('redirect_always_follow = ["on", "absent"]', True),
         ('redirect_dir = "off"', True),
     ],
 )
@@ -150,6 +151,7 @@ REFUSED = {
     "unknown backing": (OFF, 'backing = "ext5"', "unknown backing 'ext5'; did you mean 'ext4'"),
     "unknown provenance": (OFF, 'provenance = "uper"', "unknown provenance 'uper'; did you mean 'upper'"),
     "unknown setting": ('"off"', '"no"', "redirect_dir is on, off or absent, not 'no'"),
+    "a setting that is a number": (OFF, 'redirect_max = "256"', "unknown condition 'redirect_max'"),
     "bad kernel range": (OFF, 'kernel = "6.1"', "'6.1' is no version range"),
     "bad engine range": (OFF, 'engine = "docker 20.10"', "'20.10' is no version range"),
     "unknown engine": (OFF, 'engine = "docker-20.10"', "unknown engine 'docker-20.10'; did you mean 'docker'"),
