@@ -53,7 +53,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Deviation:
     """One recorded deviation: of the promise, or with `tree` of what the check leaves behind.
 
     With `race` it depends on who comes first: a run in which it does not happen has not shown that it cannot.
@@ -74,6 +74,7 @@ class Entry:
         return all(holds(key, values, facts) for key, values in self.when.items())
 
     def record(self) -> records.Deviation:
+        """It as the bundle carries it, with its condition in words."""
         condition = "; ".join(f"{key} = {' or '.join(values)}" for key, values in self.when.items())
         return records.Deviation(
             why=self.why, source=self.source, signature=self.signature, when=condition, file=self.file, line=self.line
@@ -121,25 +122,25 @@ def in_range(text: str, found: tuple[int, ...]) -> bool:
 class Deviations:
     """All entries. `checks` are the ids that entries may name."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[Deviation, ...]
 
     @functools.cached_property
-    def _by_check(self) -> Mapping[str, list[Entry]]:
+    def _by_check(self) -> Mapping[str, list[Deviation]]:
         """The entries by the id that they name, with or without its case; those of any check's tree by ANY_TREE."""
-        found: dict[str, list[Entry]] = defaultdict(list)
+        found: dict[str, list[Deviation]] = defaultdict(list)
         for entry in self.entries:
             found[ANY_TREE if entry.check.startswith(ANY_TREE) else entry.check].append(entry)
         return found
 
-    def _of(self, check: str, facts: Facts) -> list[Entry]:
+    def _of(self, check: str, facts: Facts) -> list[Deviation]:
         names = dict.fromkeys((check, check.partition("[")[0], ANY_TREE))
         return [entry for name in names for entry in self._by_check.get(name, ()) if entry.applies(facts)]
 
-    def of_tree(self, check: str, facts: Facts) -> list[Entry]:
+    def of_tree(self, check: str, facts: Facts) -> list[Deviation]:
         """The entries that speak of the tree which this check leaves on this lane."""
         return [entry for entry in self._of(check, facts) if entry.tree]
 
-    def find(self, check: str, facts: Facts) -> Entry | None:
+    def find(self, check: str, facts: Facts) -> Deviation | None:
         """The entry that speaks of this check on this lane. Raises DeviationError where two do."""
         found = [entry for entry in self._of(check, facts) if not entry.tree]
         if len(found) > 1:
@@ -156,13 +157,13 @@ def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
     With `checks` given, an entry for an id that is not among them is refused.
     """
     known = set(checks)
-    entries: list[Entry] = []
+    entries: list[Deviation] = []
     for path in sorted(directory.glob("*.toml")):
         entries += read(path, known)
     return Deviations(tuple(entries))
 
 
-def read(path: Path, known: set[str]) -> list[Entry]:
+def read(path: Path, known: set[str]) -> list[Deviation]:
     try:
         text = path.read_text()
         tables = tomllib.loads(text)
@@ -178,12 +179,12 @@ def read(path: Path, known: set[str]) -> list[Entry]:
         lines = [number for number, line in enumerate(text.splitlines(), 1) if begins.match(line)] or [1]
         for at, row in enumerate(rows):
             place = f"{path}:{lines[min(at, len(lines) - 1)]}"
-            entries.append(entry(check, row, place, known))
+            entries.append(deviation(check, row, place, known))
     return entries
 
 
-def entry(check: str, row: Any, place: str, known: set[str]) -> Entry:
-    """One table as an Entry. Raises DeviationError that begins with its place."""
+def deviation(check: str, row: Any, place: str, known: set[str]) -> Deviation:
+    """One table as a Deviation. Raises DeviationError that begins with its place."""
 
     def refuse(text: str) -> DeviationError:
         return DeviationError(f"{place}: {check}: {text}")
@@ -222,7 +223,7 @@ def entry(check: str, row: Any, place: str, known: set[str]) -> Entry:
     tree, race = row.get("tree", any_tree), row.get("race", False)
     if tree and race:
         raise refuse("a tree that a check leaves is compared whole, and no race: say tree or race")
-    return Entry(check, conditions, row["signature"], row["why"], row["source"], file, int(line), tree, race)
+    return Deviation(check, conditions, row["signature"], row["why"], row["source"], file, int(line), tree, race)
 
 
 def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any) -> None:

@@ -8,7 +8,7 @@ from roadworthy.calls.exchange import CallHung
 from roadworthy.machines.kernel_log import bug, device_trouble
 from roadworthy.reasons import MachineLost, Precondition, Unsupported
 from roadworthy.reports.records import Verdict
-from roadworthy.verdict.deviations import Entry
+from roadworthy.verdict.deviations import Deviation
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Judgement:
 
     verdict: Verdict
     reason: str = ""
-    deviation: Entry | None = None
+    deviation: Deviation | None = None
 
 
 def first_line(broken: BaseException) -> str:
@@ -26,7 +26,7 @@ def first_line(broken: BaseException) -> str:
     return said[0] if said else type(broken).__name__
 
 
-def judge(outcome: BaseException | None, recorded: Entry | None, kernel_log: list[str]) -> Judgement:
+def judge(outcome: BaseException | None, recorded: Deviation | None, kernel_log: list[str]) -> Judgement:
     """The verdict on a check that ended with `outcome`, of which `recorded` was expected."""
     found = bug(kernel_log)
     if found:
