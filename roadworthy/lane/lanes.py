@@ -10,8 +10,8 @@ from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.drivers.overlayfs import PARAMETERS
 from roadworthy.engines import engine_name
 from roadworthy.machines.backing import BACKINGS
-from roadworthy.nearest import hint
 from roadworthy.reports import records
+from roadworthy.reports.nearest import hint
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import SERIES, KernelUnknown, kernel
 

@@ -8,13 +8,12 @@ recorded as a race, which some runs lose and some win.
 from __future__ import annotations
 
 import datetime
-import difflib
 import functools
 import operator
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,9 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
+from roadworthy.reports.nearest import meant
 
-KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race"}
+KEYS = ("when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race")
 NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS, "provenance": PROVENANCES}
 ENGINES = ("docker", "podman")
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
@@ -189,18 +189,14 @@ def deviation(check: str, row: Any, place: str, known: set[str]) -> Deviation:
     def refuse(text: str) -> DeviationError:
         return DeviationError(f"{place}: {check}: {text}")
 
-    def nearest(word: str, names: Iterable[str]) -> str:
-        found = difflib.get_close_matches(word, list(names), n=1, cutoff=0.4)
-        return f"; did you mean {found[0]!r}?" if found else ""
-
     if not isinstance(row, dict):
         raise refuse("an entry is a table with when, signature, why and source")
     any_tree = check.startswith(ANY_TREE)
     if known and not any_tree and check not in known and check not in {name.partition("[")[0] for name in known}:
-        raise refuse(f"no check has this id{nearest(check, known)}")
+        raise refuse(f"no check has this id{meant(check, sorted(known))}")
     for key in row:
         if key not in KEYS:
-            raise refuse(f"unknown key {key!r}{nearest(key, KEYS)}")
+            raise refuse(f"unknown key {key!r}{meant(key, KEYS)}")
     for key in ("signature", "why", "source"):
         if not isinstance(row.get(key), str) or not row[key].strip():
             raise refuse(f"has no {key}: an entry needs a signature, a reason and a source")
@@ -214,7 +210,7 @@ def deviation(check: str, row: Any, place: str, known: set[str]) -> Deviation:
         values = tuple(value) if isinstance(value, list) else (value,)
         if not values or not all(isinstance(word, str) for word in values):
             raise refuse(f"condition {key!r} takes a text or a list of texts, not {value!r}")
-        check_condition(key, values, refuse, nearest)
+        check_condition(key, values, refuse)
         conditions[key] = values
     file, _, line = place.rpartition(":")
     for key in ("tree", "race"):
@@ -226,16 +222,16 @@ def deviation(check: str, row: Any, place: str, known: set[str]) -> Deviation:
     return Deviation(check, conditions, row["signature"], row["why"], row["source"], file, int(line), tree, race)
 
 
-def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any) -> None:
+def check_condition(key: str, values: tuple[str, ...], refuse: Callable[[str], DeviationError]) -> None:
     """Raise where a condition can never hold as written."""
     keys = (*NAMED, "kernel", "engine", *SWITCHES)
     if key not in keys:
-        raise refuse(f"unknown condition {key!r}{nearest(key, keys)}")
+        raise refuse(f"unknown condition {key!r}{meant(key, keys)}")
     for value in values:
         if key in NAMED and value not in NAMED[key]:
-            raise refuse(f"unknown {key} {value!r}{nearest(value, NAMED[key])}")
+            raise refuse(f"unknown {key} {value!r}{meant(value, NAMED[key])}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
-            raise refuse(f"unknown engine {value!r}{nearest(value, ENGINES)}")
+            raise refuse(f"unknown engine {value!r}{meant(value, ENGINES)}")
         if key in SWITCHES and value not in ("on", "off", "absent"):
             raise refuse(f"{key} is on, off or absent, not {value!r}")
         try:

@@ -63,6 +63,12 @@ def test_what_runs_alone_imports_the_standard_library_only(module):
     assert all(of_the_standard_library(name) for name in imported(module))
 
 
+@pytest.mark.parametrize("module", modules("roadworthy", "reports", "mutants"))
+def test_what_was_meant_is_guessed_in_one_place(module):
+    """A misspelt word is answered in the same way wherever it was typed."""
+    assert "difflib" not in imported(module) or module == "reports/nearest.py"
+
+
 @pytest.mark.parametrize("module", modules("roadworthy/drivers"))
 def test_a_driver_does_not_know_pytest(module):
     """A driver's file describes the driver; what a verdict is, it does not know."""
