@@ -26,7 +26,13 @@ from roadworthy.reports import records
 from roadworthy.reports.nearest import meant
 
 KEYS = ("when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race")
-NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS, "provenance": PROVENANCES}
+#: What conditions are lists of names of, and the names.
+NAMED = {
+    "driver": tuple(DRIVERS),
+    "built_on": tuple(sorted({driver.built_on for driver in DRIVERS.values()} - {""})),
+    "backing": BACKINGS,
+    "provenance": PROVENANCES,
+}
 ENGINES = ("docker", "podman")
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
 
@@ -41,9 +47,13 @@ class DeviationError(ValueError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What conditions are asked about. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs."""
+    """What conditions are asked about. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs.
+
+    `built_on` is the driver's, see drivers.base.Driver.
+    """
 
     driver: str
+    built_on: str
     backing: str
     engine: str
     engine_version: tuple[int, ...]
@@ -86,6 +96,8 @@ def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
     match key:
         case "driver":
             return facts.driver in values
+        case "built_on":
+            return facts.built_on in values
         case "backing":
             return facts.backing in values
         case "provenance":

@@ -403,7 +403,7 @@ MOVED = Divergence(
 
 
 def facts(driver):
-    return lambda provenance: Facts(driver, "ext4", "docker", (20, 10), (6, 1), provenance, {})
+    return lambda provenance: Facts(driver, "", "ext4", "docker", (20, 10), (6, 1), provenance, {})
 
 
 def test_a_divergence_is_named_where_the_deviation_is_recorded_for_the_lane():

@@ -1,9 +1,13 @@
 """Recorded deviations: when they apply, and what is refused, with file and line."""
 
 import textwrap
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from roadworthy.drivers import DRIVERS, Driver
+from roadworthy.lane.stand import Stand
 from roadworthy.verdict.deviations import DeviationError, Facts, in_range, load, parameters, version
 
 KNOWN = ("rename/merged-directory", "rename/target[file]", "link/count")
@@ -29,8 +33,9 @@ def recorded(tmp_path):
 
 def facts(**other):
     found = {
-        "driver": "overlay2", "backing": "ext4", "engine": "docker", "engine_version": (20, 10, 24),
-        "kernel_version": (6, 1, 0), "provenance": "lower", "parameters": parameters({"redirect_dir": "N"}),
+        "driver": "overlay2", "built_on": "overlayfs", "backing": "ext4", "engine": "docker",
+        "engine_version": (20, 10, 24), "kernel_version": (6, 1, 0), "provenance": "lower",
+        "parameters": parameters({"redirect_dir": "N"}),
     }  # fmt: skip
     return Facts(**{**found, **other})
 
@@ -73,6 +78,8 @@ def test_an_entry_without_a_case_speaks_of_every_case(recorded):
         ('engine = "docker <23"', True),
         ('engine = ["docker >=23"]', False),
         ('backing = ["xfs", "btrfs"]', False),
+        ('built_on = "overlayfs"', True),
+        ('built_on = ["aufs", "fuse-overlayfs"]', False),
         ('provenance = "lower"', True),
         ('provenance = ["upper", "volume"]', False),
         ('xino_auto = "absent"', True),
@@ -84,6 +91,40 @@ def test_a_condition_holds_or_not(recorded, condition, holds):
     """Each kind of condition is asked of the lane's facts."""
     found = recorded(GOOD.replace('redirect_dir = "off"', condition))
     assert (found.find("rename/merged-directory", facts()) is not None) is holds
+
+
+class OtherOverlay(Driver):
+    """A driver that nobody has recorded anything of."""
+
+    name = "other:overlay"
+    backings = ("ext4",)
+    built_on = "overlayfs"
+
+
+def said_of(driver):
+    """What the suite has recorded of files of the image on a lane with this driver, because of the driver."""
+    stand = SimpleNamespace(
+        lane=SimpleNamespace(driver=driver, backing="ext4"), engine=SimpleNamespace(name="docker"),
+        engine_said={"Version": "20.10.24"}, machine=SimpleNamespace(upstream="6.1"),
+        overlay_parameters=parameters(dict.fromkeys(("redirect_dir", "metacopy", "index", "nfs_export"), "N")),
+    )  # fmt: skip
+    lower = Stand.deviation_facts(stand, "lower")
+    entries = load(Path(__file__).parents[2] / "conformance/deviations").entries
+    return [entry for entry in entries if {"driver", "built_on"} & set(entry.when) and entry.applies(lower)]
+
+
+def test_a_new_driver_inherits_what_it_is_built_on():
+    """What is recorded of overlayfs speaks of a driver that lays its layers with it, without any edit."""
+    inherited = [entry for entry in said_of(DRIVERS["overlay2"]) if "built_on" in entry.when]
+    assert len(inherited) > 30
+    assert said_of(OtherOverlay()) == inherited
+    assert not any("built_on" in entry.when for entry in said_of(DRIVERS["btrfs"]))
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_a_driver_says_what_it_is_built_on(driver):
+    """Whose containers have overlayfs for a root is built on it, and nobody else."""
+    assert (driver.built_on == "overlayfs") == (driver.root_file_system == "overlay")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +190,7 @@ REFUSED = {
     ),
     "unknown driver": ('"overlay2"', '"overlya2"', "unknown driver 'overlya2'; did you mean 'overlay2'"),
     "unknown backing": (OFF, 'backing = "ext5"', "unknown backing 'ext5'; did you mean 'ext4'"),
+    "unknown file system": (OFF, 'built_on = "ovrelayfs"', "unknown built_on 'ovrelayfs'; did you mean 'overlayfs'"),
     "unknown provenance": (OFF, 'provenance = "uper"', "unknown provenance 'uper'; did you mean 'upper'"),
     "unknown setting": ('"off"', '"no"', "redirect_dir is on, off or absent, not 'no'"),
     "a setting that is a number": (OFF, 'redirect_max = "256"', "unknown condition 'redirect_max'"),
