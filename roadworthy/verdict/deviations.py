@@ -13,7 +13,7 @@ import operator
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class Facts:
 class Deviation:
     """One recorded deviation: of the promise, or with `tree` of what the check leaves behind.
 
+    `file` is relative to the directory that holds `conformance`, as bundles and pages have it.
     With `race` it depends on who comes first: a run in which it does not happen has not shown that it cannot.
     """
 
@@ -170,89 +171,88 @@ def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
     """
     known = set(checks)
     entries: list[Deviation] = []
-    for path in sorted(directory.glob("*.toml")):
+    for path in sorted(directory.resolve().glob("*.toml")):
         entries += read(path, known)
     return Deviations(tuple(entries))
 
 
 def read(path: Path, known: set[str]) -> list[Deviation]:
+    """The entries of one file, named by its absolute path. Raises DeviationError for the first that cannot be used."""
+    # What a bundle carries is the same on every machine; who has to mend a file wants to open it.
+    file = str(Path(*path.parts[-3:]))
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     try:
         text = path.read_text()
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:
-        line = re.search(r"at line (\d+)", str(reason))
-        raise DeviationError(f"{path}:{line[1] if line else len(text.splitlines())}: {reason}") from None
+        found = re.search(r"at line (\d+)", str(reason))
+        raise DeviationError(f"{shown}:{found[1] if found else len(text.splitlines())}: {reason}") from None
     except UnicodeDecodeError as reason:
-        raise DeviationError(f"{path}: {reason}") from None
+        raise DeviationError(f"{shown}: {reason}") from None
     entries = []
     for check, value in tables.items():
         rows = value if isinstance(value, list) else [value]
         begins = re.compile(rf"""\s*\[*\s*(["']?){re.escape(check)}\1\s*[]=]""")
         lines = [number for number, line in enumerate(text.splitlines(), 1) if begins.match(line)] or [1]
         for at, row in enumerate(rows):
-            place = f"{path}:{lines[min(at, len(lines) - 1)]}"
-            entries.append(deviation(check, row, place, known))
+            line = lines[min(at, len(lines) - 1)]
+            try:
+                entries.append(deviation(check, row, file, line, known))
+            except ValueError as reason:
+                raise DeviationError(f"{shown}:{line}: {check}: {reason}") from None
     return entries
 
 
-def deviation(check: str, row: Any, place: str, known: set[str]) -> Deviation:
-    """One table as a Deviation. Raises DeviationError that begins with its place."""
-
-    def refuse(text: str) -> DeviationError:
-        return DeviationError(f"{place}: {check}: {text}")
-
+def deviation(check: str, row: Any, file: str, line: int, known: set[str]) -> Deviation:
+    """One table as a Deviation. Raises ValueError that says what was expected."""
     if not isinstance(row, dict):
-        raise refuse("an entry is a table with when, signature, why and source")
+        raise ValueError("an entry is a table with when, signature, why and source")
     any_tree = check.startswith(ANY_TREE)
     if known and not any_tree and check not in known and check not in {name.partition("[")[0] for name in known}:
-        raise refuse(f"no check has this id{meant(check, sorted(known))}")
+        raise ValueError(f"no check has this id{meant(check, sorted(known))}")
     for key in row:
         if key not in KEYS:
-            raise refuse(f"unknown key {key!r}{meant(key, KEYS)}")
+            raise ValueError(f"unknown key {key!r}{meant(key, KEYS)}")
     for key in ("signature", "why", "source"):
         if not isinstance(row.get(key), str) or not row[key].strip():
-            raise refuse(f"has no {key}: an entry needs a signature, a reason and a source")
+            raise ValueError(f"has no {key}: an entry needs a signature, a reason and a source")
     if "review" in row and not isinstance(row["review"], datetime.date):
-        raise refuse(f"review is a date such as 2027-05-01, not {row['review']!r}")
+        raise ValueError(f"review is a date such as 2027-05-01, not {row['review']!r}")
     when = row.get("when")
     if not isinstance(when, dict) or not when:
-        raise refuse("has no condition: when = { driver = [...] } says on which lanes the promise is broken")
+        raise ValueError("has no condition: when = { driver = [...] } says on which lanes the promise is broken")
     conditions = {}
     for key, value in when.items():
         values = tuple(value) if isinstance(value, list) else (value,)
         if not values or not all(isinstance(word, str) for word in values):
-            raise refuse(f"condition {key!r} takes a text or a list of texts, not {value!r}")
-        check_condition(key, values, refuse)
+            raise ValueError(f"condition {key!r} takes a text or a list of texts, not {value!r}")
+        check_condition(key, values)
         conditions[key] = values
-    file, _, line = place.rpartition(":")
     for key in ("tree", "race"):
         if not isinstance(row.get(key, False), bool):
-            raise refuse(f"{key} is true or false, not {row[key]!r}")
+            raise ValueError(f"{key} is true or false, not {row[key]!r}")
     tree, race = row.get("tree", any_tree), row.get("race", False)
     if tree and race:
-        raise refuse("a tree that a check leaves is compared whole, and no race: say tree or race")
-    return Deviation(check, conditions, row["signature"], row["why"], row["source"], file, int(line), tree, race)
+        raise ValueError("a tree that a check leaves is compared whole, and no race: say tree or race")
+    return Deviation(check, conditions, row["signature"], row["why"], row["source"], file, line, tree, race)
 
 
-def check_condition(key: str, values: tuple[str, ...], refuse: Callable[[str], DeviationError]) -> None:
-    """Raise where a condition can never hold as written."""
+def check_condition(key: str, values: tuple[str, ...]) -> None:
+    """Raise ValueError where a condition can never hold as written."""
     keys = (*NAMED, "kernel", "engine", *SWITCHES)
     if key not in keys:
-        raise refuse(f"unknown condition {key!r}{meant(key, keys)}")
+        raise ValueError(f"unknown condition {key!r}{meant(key, keys)}")
     for value in values:
         if key in NAMED and value not in NAMED[key]:
-            raise refuse(f"unknown {key} {value!r}{meant(value, NAMED[key])}")
+            raise ValueError(f"unknown {key} {value!r}{meant(value, NAMED[key])}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
-            raise refuse(f"unknown engine {value!r}{meant(value, ENGINES)}")
+            raise ValueError(f"unknown engine {value!r}{meant(value, ENGINES)}")
         if key in SWITCHES and value not in ("on", "off", "absent"):
-            raise refuse(f"{key} is on, off or absent, not {value!r}")
-        try:
-            if key == "kernel":
-                in_range(value, (0,))
-            if key == "engine":
-                in_range(value.partition(" ")[2], (0,))
-        except ValueError as reason:
-            raise refuse(str(reason)) from None
+            raise ValueError(f"{key} is on, off or absent, not {value!r}")
+        if key == "kernel":
+            in_range(value, (0,))
+        if key == "engine":
+            in_range(value.partition(" ")[2], (0,))
 
 
 def parameters(found: Mapping[str, str]) -> dict[str, str]:

@@ -23,10 +23,12 @@ GOOD = """
 @pytest.fixture
 def recorded(tmp_path):
     """Read deviations from a file `sample.toml`."""
+    directory = tmp_path / "conformance/deviations"
+    directory.mkdir(parents=True)
 
     def recorded(text, checks=KNOWN):
-        (tmp_path / "sample.toml").write_text(textwrap.dedent(text))
-        return load(tmp_path, checks)
+        (directory / "sample.toml").write_text(textwrap.dedent(text))
+        return load(directory, checks)
 
     return recorded
 
@@ -52,10 +54,11 @@ def test_an_entry_applies_on_lanes_with_its_conditions(recorded):
     assert found.find("link/count", facts()) is None
 
 
-def test_an_entry_knows_where_it_stands(recorded, tmp_path):
-    """An entry has its file and line, for whoever has to remove it."""
+def test_an_entry_knows_where_it_stands(recorded):
+    """An entry has its file, whatever machine that lies on, and its line, for whoever has to remove it."""
     found = recorded("\n\n" + GOOD).find("rename/merged-directory", facts())
-    assert (found.file, found.line) == (str(tmp_path / "sample.toml"), 4)
+    assert (found.file, found.line) == ("conformance/deviations/sample.toml", 4)
+    assert found.record().file == found.file
 
 
 def test_an_entry_without_a_case_speaks_of_every_case(recorded):
@@ -214,8 +217,19 @@ def test_an_entry_that_cannot_be_used_is_refused_with_its_place(recorded, tmp_pa
     """A refusal begins with file and line, names the check, and says what is wrong and what is near."""
     with pytest.raises(DeviationError) as refused:
         recorded(changed(old, new))
-    assert str(refused.value).startswith(f"{tmp_path}/sample.toml:2: rename/merged-d")
+    assert str(refused.value).startswith(f"{tmp_path}/conformance/deviations/sample.toml:2: rename/merged-d")
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("text", [changed("why =", "whi ="), GOOD + "this is no TOML\n"])
+def test_a_file_below_the_current_directory_is_named_from_there(recorded, tmp_path, monkeypatch, text):
+    """A refusal names the file so that whoever reads it can open it."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DeviationError, match=r"^conformance/deviations/sample.toml:\d: "):
+        recorded(text)
+    monkeypatch.chdir(tmp_path / "conformance/deviations")
+    with pytest.raises(DeviationError, match=r"^sample.toml:\d: "):
+        recorded(text)
 
 
 @pytest.mark.parametrize("quotes", ['"', "'"])
@@ -239,7 +253,7 @@ def test_broken_toml_is_refused_with_its_line(recorded, tmp_path):
     """A file that is no TOML is refused with the line at which reading stopped."""
     with pytest.raises(DeviationError) as refused:
         recorded(GOOD + "this is no TOML\n")
-    assert str(refused.value).startswith(f"{tmp_path}/sample.toml:7: ")
+    assert str(refused.value).startswith(f"{tmp_path}/conformance/deviations/sample.toml:7: ")
 
 
 def test_a_file_that_is_not_text_is_refused_by_name(tmp_path):
