@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from roadworthy.nearest import hint
+from roadworthy.reports.nearest import hint
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 Kind = Literal["identity", "notify", "saboteur", "engine"]

@@ -216,7 +216,7 @@ class TwinStand(Stand):
     def deviation_facts(self, provenance: str) -> Facts:
         """Those of overlay2: the kernel's overlayfs is what it is."""
         return Facts(
-            driver="overlay2", backing="tmpfs", engine="twin", engine_version=version("0"),
+            driver="overlay2", built_on="overlayfs", backing="tmpfs", engine="twin", engine_version=version("0"),
             kernel_version=version(self.machine.upstream), provenance=provenance,
             parameters=parameters(self.machine.module_parameters("overlay")),
         )  # fmt: skip

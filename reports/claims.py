@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import tomllib
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from typing import Any, Literal
 
 from roadworthy.reports.costs import Cost, Finding, cost, findings
 from roadworthy.reports.matrix import Matrix
+from roadworthy.reports.nearest import meant
 from roadworthy.reports.records import Verdict
 
 CLAIMS = Path(__file__).parents[1] / "claims"
@@ -100,8 +100,7 @@ def claim(place: str, name: str, row: Any) -> Claim:
         raise ClaimError(f"{place}: expected a table with says and checks")
     for key in row:
         if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            raise ClaimError(f"{place}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+            raise ClaimError(f"{place}: unknown key {key!r}{meant(key, KEYS)}")
     checks, costs, untested = row.get("checks", []), row.get("costs", []), row.get("untested", "")
     answered = isinstance(checks, list) and isinstance(costs, list) and (checks or costs or untested)
     if not isinstance(row.get("says"), str) or not answered:

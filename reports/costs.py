@@ -15,7 +15,6 @@ is exact where times are not, as under emulation.
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any
 
 from roadworthy.reports.comparisons import workload
 from roadworthy.reports.matrix import Column, Matrix
+from roadworthy.reports.nearest import meant
 from roadworthy.reports.records import Benchmark, Count, Lane, Sample, Trend
 from roadworthy.reports.units import amount, number, per
 
@@ -88,8 +88,7 @@ def cost(row: Any) -> Cost:
         raise ValueError("a cost is a table with a benchmark and a test")
     for key in row:
         if key not in (*CHOICES, *TESTS):
-            near = difflib.get_close_matches(key, (*CHOICES, *TESTS), n=1)
-            raise ValueError(f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+            raise ValueError(f"unknown key {key!r}{meant(key, (*CHOICES, *TESTS))}")
     tests = [key for key in TESTS if key in row]
     if len(tests) != 1:
         raise ValueError(f"{row['benchmark']}: expected one test of {', '.join(TESTS)}, found {len(tests)}")

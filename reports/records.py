@@ -55,7 +55,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One row: one promise. `promise` is the check's docstring, `source` where the promise is written down.
 
-    Where a `control` does not pass, its run says nothing of drivers.
+    `file` is relative to the directory that holds `conformance`, of a check from elsewhere to pytest's root. Where a
+    `control` does not pass, its run says nothing of drivers.
     """
 
     id: str
@@ -121,7 +122,10 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Deviation(msgspec.Struct, frozen=True, kw_only=True):
-    """The recorded deviation that a `known` or `fixed` verdict rests on. `when` is its condition as written."""
+    """The recorded deviation that a `known` or `fixed` verdict rests on. `when` is its condition as written.
+
+    `file` is relative to the directory that holds `conformance`: `conformance/deviations/rename.toml`.
+    """
 
     why: str
     source: str

@@ -43,7 +43,8 @@ class FakeStand:
         }
 
     def deviation_facts(self, provenance):
-        return Facts(self.lane.driver.name, self.lane.backing, "docker", (20, 10), (6, 1), provenance, {})
+        driver = self.lane.driver
+        return Facts(driver.name, driver.built_on, self.lane.backing, "docker", (20, 10), (6, 1), provenance, {})
 
     def refuse_holes(self, check):
         """A stand without layers can hold any file."""

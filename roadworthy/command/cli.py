@@ -19,12 +19,12 @@ from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.lanes import LaneError, default_lanes, words
 from roadworthy.lane.matrix_file import lanes_named
 from roadworthy.machines.host import Host
-from roadworthy.nearest import hint
 from roadworthy.reports.agreement import agreement
 from roadworthy.reports.claims import Answered, answers
 from roadworthy.reports.claims import load as load_claims
 from roadworthy.reports.kills import KILLS_PAGE, KillsRefused, read_kills, write_kills
 from roadworthy.reports.matrix import build
+from roadworthy.reports.nearest import hint
 from roadworthy.reports.page import write_page
 from roadworthy.reports.text import counted, visible
 from roadworthy.supplies.apt import ACCEPT_EXPIRED

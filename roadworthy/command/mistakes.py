@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from roadworthy.nearest import hint
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
+from roadworthy.reports.nearest import hint
 from roadworthy.reports.series import bundle_paths
 from roadworthy.reports.text import visible
 

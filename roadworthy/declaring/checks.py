@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import pytest
 
@@ -20,9 +20,9 @@ from roadworthy.trees.layers import Entry, Tree, beneath, entry
 Function = TypeVar("Function", bound=Callable[..., Any])
 #: Where the object under test comes from. `lower-deep` is an older layer, under one that does not touch it.
 Provenance = Literal["lower", "lower-deep", "upper", "copied-up", "volume"]
+PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
 #: What lies above a deep object, so that there is a layer which does not touch it.
 ABOVE: Mapping[str, Entry] = {".above": entry(b"")}
-PROVENANCES: tuple[Provenance, ...] = ("lower", "lower-deep", "upper", "copied-up", "volume")
 
 
 def check(

@@ -29,6 +29,7 @@ class Aufs(Driver):
     layout = ("aufs/diff", "aufs/layers", "aufs/mnt")
     info_fields = ("Root Dir", "Backing Filesystem", "Dirs", "Dirperm1 Supported")
     whiteout_form = ".wh. file"
+    built_on = "aufs"
     root_file_system = "aufs"
     magic = AUFS_SUPER_MAGIC
 

@@ -70,6 +70,9 @@ class Driver:
     whiteout_form: ClassVar[str] = "nothing"
     #: Whether a file of an image has a hard link for every layer above its own, which its link count then shows.
     links_layers: ClassVar[bool] = False
+    #: The file system, of the kernel or in a server, that lays its layers over each other; empty where there is none.
+    #: Deviations name it instead of every driver that inherits what it does.
+    built_on: ClassVar[str] = ""
     #: The file system that a container's root shows in the mount table; empty: that of the backing.
     root_file_system: ClassVar[str] = ""
     #: statfs(2)'s f_type inside a container; 0: that of the backing.

@@ -18,6 +18,7 @@ class FuseOverlayfs(Driver):
     packages = ("fuse-overlayfs",)
     layout = ("fuse-overlayfs", "fuse-overlayfs/l")
     whiteout_form = "character device 0:0"
+    built_on = "fuse-overlayfs"
     root_file_system = "fuse.fuse-overlayfs"
     magic = FUSE_SUPER_MAGIC
     server = "fuse-overlayfs"

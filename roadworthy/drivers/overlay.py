@@ -23,6 +23,7 @@ class Overlay(Driver):
     info_fields = ("Backing Filesystem", "Supports d_type")
     whiteout_form = "character device 0:0"
     links_layers = True
+    built_on = "overlayfs"
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
 

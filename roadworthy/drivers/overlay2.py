@@ -18,6 +18,7 @@ class Overlay2(Driver):
     layout = ("overlay2", "overlay2/l")
     info_fields = ("Backing Filesystem", "Supports d_type", "Native Overlay Diff")
     whiteout_form = "character device 0:0"
+    built_on = "overlayfs"
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
 

@@ -71,6 +71,7 @@ class PodmanOverlay(PodmanDriver):
     layout = ("overlay", "overlay/l", "overlay-layers", "overlay-images", "overlay-containers")
     info_fields = ("Backing Filesystem", "Supports d_type", "Native Overlay Diff")
     whiteout_form = "character device 0:0"
+    built_on = "overlayfs"
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
 

@@ -84,6 +84,7 @@ class ContainerdOverlayfs(Snapshotter):
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
     features = LAYERS | WHITEOUTS | COPY_UP | SHARED_PAGE_CACHE
     whiteout_form = "character device 0:0"
+    built_on = "overlayfs"
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
 
@@ -137,6 +138,7 @@ class ContainerdErofs(Snapshotter):
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
     features = LAYERS | WHITEOUTS | COPY_UP
     whiteout_form = "character device 0:0"
+    built_on = "overlayfs"
     root_file_system = "overlay"
     magic = OVERLAYFS_SUPER_MAGIC
     sealed_layers = "an image layer is a read-only EROFS image here: it takes neither holes nor file flags"

@@ -15,7 +15,7 @@ from roadworthy.explorer.operations import FORMS, PROCESSES, Sequence
 from roadworthy.explorer.run import Runner
 from roadworthy.explorer.sequences import sequences
 from roadworthy.explorer.states import STATES
-from roadworthy.verdict.deviations import Entry
+from roadworthy.verdict.deviations import Deviation
 
 #: Sequences that are drawn in a row before the next number is taken to draw from.
 ROUND = 200
@@ -45,7 +45,7 @@ class Broken(BaseException):
 class Known:
     """A recorded deviation that came up: how often, and the shortest sequence that showed it."""
 
-    entry: Entry
+    deviation: Deviation
     example: Divergence
     times: int = 0
 
@@ -66,7 +66,7 @@ class Explorer:
     def __init__(
         self,
         runner: Runner,
-        recorded: Callable[[Divergence], Entry | None],
+        recorded: Callable[[Divergence], Deviation | None],
         seed: int,
         processes: int = len(PROCESSES),
         tell: Callable[[Divergence], None] = lambda _: None,
@@ -148,9 +148,9 @@ class Explorer:
         for _ in range(AGAIN):
             left_out = None
             for found in self.runner.run(sequence):
-                entry = self._recorded(found)
-                if entry is not None:
-                    self._note(entry, found)
+                deviation = self._recorded(found)
+                if deviation is not None:
+                    self._note(deviation, found)
                 elif found.kind not in self._told:
                     return found
                 if upsets(found):
@@ -161,7 +161,7 @@ class Explorer:
             sequence = sequence.without(left_out)
         return None
 
-    def named(self, found: Divergence) -> Entry | None:
+    def named(self, found: Divergence) -> Deviation | None:
         """The recorded deviation that a divergence is."""
         return self._recorded(found)
 
@@ -171,7 +171,7 @@ class Explorer:
             position = len(known.example.sequence.operations) - 1
             while position >= 0:
                 shorter = known.example.sequence.without(position)
-                shown = self._first(shorter, known.entry.check) if position <= known.example.position else None
+                shown = self._first(shorter, known.deviation.check) if position <= known.example.position else None
                 if shown is not None:
                     known.example = shown
                 position -= 1
@@ -179,15 +179,15 @@ class Explorer:
     def _first(self, sequence: Sequence, check: str) -> Divergence | None:
         """The first divergence of a sequence that is this deviation, before any that upsets the trees."""
         for found in self.runner.run(sequence):
-            entry = self._recorded(found)
-            if entry is not None and entry.check == check:
+            deviation = self._recorded(found)
+            if deviation is not None and deviation.check == check:
                 return found
             if upsets(found):
                 return None
         return None
 
-    def _note(self, entry: Entry, found: Divergence) -> None:
-        known = self.findings.known.setdefault(entry.check, Known(entry, found))
+    def _note(self, deviation: Deviation, found: Divergence) -> None:
+        known = self.findings.known.setdefault(deviation.check, Known(deviation, found))
         known.times += 1
         if size(found) < size(known.example):
             known.example = found

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.explorer.divergence import Divergence
 from roadworthy.explorer.operations import Operation
-from roadworthy.verdict.deviations import Deviations, Entry, Facts
+from roadworthy.verdict.deviations import Deviation, Deviations, Facts
 
 #: Fields that tell of a file's content, and of what is known about it.
 CONTENT = ("data", "size", "checksum", "entry")
@@ -118,15 +118,15 @@ class Recorded:
         self._deviations = deviations
         self._facts: Mapping[str, Facts] = {provenance: facts(provenance) for provenance in PROVENANCES}
 
-    def find(self, found: Divergence) -> Entry | None:
-        """The entry that names it."""
+    def find(self, found: Divergence) -> Deviation | None:
+        """The deviation that it is."""
         for rule in RULES:
             if not rule.fits(found):
                 continue
             for facts in self._facts.values():
-                entry = self._deviations.find(rule.check, facts)
-                if entry is not None and agrees(entry.signature, found):
-                    return entry
+                deviation = self._deviations.find(rule.check, facts)
+                if deviation is not None and agrees(deviation.signature, found):
+                    return deviation
         return None
 
 

@@ -145,9 +145,9 @@ class Search:
         self.explorer.shorten()
         self._logged += self._log.lines()
         crash = bug(self._logged)
-        for known in sorted(findings.known.values(), key=lambda one: one.entry.check):
-            click.echo(f"known    {known.entry.check}  {known.times} times, shortest: {told(known.example)}")
-            self.write(kind="known", check=known.entry.check, times=known.times, **record(known.example))
+        for known in sorted(findings.known.values(), key=lambda one: one.deviation.check):
+            click.echo(f"known    {known.deviation.check}  {known.times} times, shortest: {told(known.example)}")
+            self.write(kind="known", check=known.deviation.check, times=known.times, **record(known.example))
         for found in findings.unsteady:
             click.echo(f"unsteady {told(found)}")
         for found in findings.new:
@@ -175,7 +175,7 @@ class Search:
             click.echo(f"  {'nothing new' if found is None else f'new: {found}'}")
             code = code if found is None else NEW
         for known in self.explorer.findings.known.values():
-            click.echo(f"known    {known.entry.check}: {known.example}")
+            click.echo(f"known    {known.deviation.check}: {known.example}")
         return code
 
     def tick(self) -> None:

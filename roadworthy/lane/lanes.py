@@ -7,16 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from roadworthy.drivers import DRIVERS, Driver
+from roadworthy.drivers.overlayfs import PARAMETERS
 from roadworthy.engine_name import EngineName
 from roadworthy.machines.backing import BACKINGS
-from roadworthy.nearest import hint
 from roadworthy.reports import records
+from roadworthy.reports.nearest import hint
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import SERIES, KernelUnknown, kernel
 
-#: Parameters of the overlay module that decide verdicts, see the kernel's Documentation/filesystems/overlayfs.rst.
-OVERLAY_PARAMETERS = ("redirect_dir", "redirect_always_follow", "redirect_max", "index", "metacopy", "xino_auto",
-                      "nfs_export")  # fmt: skip
 #: The kernel that messages name as an example.
 SERIES_DEFAULT = "6.1"
 
@@ -106,7 +104,7 @@ def kernel_options_named(values: Iterable[str]) -> tuple[str, ...]:
         if not re.fullmatch(r"\w+\.\w+=[\w:/-]+", word.strip()):
             raise LaneError(f"a kernel option is MODULE.PARAMETER=VALUE, as in overlay.metacopy=on; got {word!r}")
         if module == "overlay":
-            known("parameter of the overlay module", name, OVERLAY_PARAMETERS)
+            known("parameter of the overlay module", name, PARAMETERS)
         found[parameter] = f"{module}{dot}{name}={value}"
     return tuple(sorted(found.values()))
 

@@ -18,7 +18,6 @@ The axes are those of the command line, and mean the same: driver, backing, engi
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from typing import Any
 
 from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane, LaneError, combinations_named, expand
+from roadworthy.reports.nearest import hint
 
 AXES = ("driver", "backing", "engine", "kernel", "driver-opt", "kernel-opt")
 SECTIONS = ("axes", "include", "exclude")
@@ -86,7 +86,7 @@ class MatrixFile:
             raise LaneError(f"{path}:{at[1] if at else len(self._text.splitlines())}: {reason}") from None
         for name in self._tables:
             if name not in SECTIONS:
-                raise LaneError(f"{path}:{self._header(name, 0)}: unknown section {name!r}{nearest(name, SECTIONS)}")
+                raise LaneError(f"{path}:{self._header(name, 0)}: unknown section {name!r}{hint(name, SECTIONS)}")
         if not any(True for _ in self.blocks("axes", "include")):
             raise LaneError(f"{path}:1: expected [axes] or [[include]] with at least a driver")
 
@@ -139,7 +139,7 @@ class MatrixFile:
         """An axis's values. Raises LaneError for an axis that is none, and for values that are no text."""
         if axis not in AXES:
             line = self._line(section, number, axis)
-            raise LaneError(f"{self.path}:{line}: unknown axis {axis!r}{nearest(axis, AXES)}")
+            raise LaneError(f"{self.path}:{line}: unknown axis {axis!r}{hint(axis, AXES)}")
         value = block[axis]
         values = value if isinstance(value, list) else [value]
         for word in values:
@@ -177,8 +177,3 @@ def excluded(lane: Lane, said: Mapping[str, list[str]]) -> bool:
         "kernel-opt": set(lane.kernel_options),
     }
     return all(on_lane[axis] & set(values) for axis, values in said.items())
-
-
-def nearest(word: str, names: tuple[str, ...]) -> str:
-    found = difflib.get_close_matches(word, names, n=1, cutoff=0.4)
-    return (f"; did you mean {found[0]!r}?" if found else ".") + f" Known: {', '.join(names)}"

@@ -226,6 +226,7 @@ class Stand:
         """What the conditions of deviations are asked about."""
         return Facts(
             driver=self.lane.driver.name,
+            built_on=self.lane.driver.built_on,
             backing=self.lane.backing,
             engine=self.engine.name,
             engine_version=version(str(self.running.engine_said["Version"])),

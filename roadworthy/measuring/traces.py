@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from roadworthy.measuring.workloads import DIRECTORY, WorkloadError, nearest
+from roadworthy.measuring.workloads import DIRECTORY, WorkloadError
+from roadworthy.reports.nearest import hint
 from roadworthy.trees.layers import Directory, Entry
 
 TRACES = DIRECTORY / "traces"
@@ -82,14 +83,14 @@ def load_trace(name: str, directory: Path = TRACES) -> Trace:
     path = directory / f"{name}.toml"
     if not path.is_file():
         names = sorted(found.stem for found in directory.glob("*.toml"))
-        raise WorkloadError(f"{path}: no such trace{nearest(name, names)} Known: {', '.join(names)}")
+        raise WorkloadError(f"{path}: no such trace{hint(name, names)}")
     try:
         found = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as reason:
         raise WorkloadError(f"{path}: {reason}") from None
     for key in found:
         if key not in KEYS:
-            raise WorkloadError(f"{path}: unknown key {key!r}{nearest(key, list(KEYS))} Known: {', '.join(KEYS)}")
+            raise WorkloadError(f"{path}: unknown key {key!r}{hint(key, KEYS)}")
     for key in KEYS:
         if key not in found:
             raise WorkloadError(f"{path}: has no {key}")
@@ -116,7 +117,7 @@ def check(where: str, words: Sequence[str], opened: set[str]) -> None:
     """Raise WorkloadError where a line is none; `opened` are the files that are open."""
     call, *rest = words
     if call not in CALLS:
-        raise WorkloadError(f"{where}: {call!r} is no call{nearest(call, list(CALLS))} Known: {', '.join(CALLS)}")
+        raise WorkloadError(f"{where}: {call!r} is no call{hint(call, list(CALLS))}")
     kinds = CALLS[call] + ("f" if call == "open" else "")
     if len(rest) != len(kinds):
         raise WorkloadError(f"{where}: {call} takes {len(kinds)} words, and here are {len(rest)}")

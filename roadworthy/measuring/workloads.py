@@ -6,12 +6,13 @@ it is given. So a workload names what it wants, and the argument list is generat
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+from roadworthy.reports.nearest import hint
 
 DIRECTORY = Path(__file__).parents[1] / "workloads"
 PATTERNS = ("read", "write", "randread", "randwrite", "rw", "randrw")
@@ -99,7 +100,7 @@ def load(name: str, directory: Path = DIRECTORY) -> Workload:
     path = directory / f"{name}.toml"
     if not path.is_file():
         names = sorted(found.stem for found in directory.glob("*.toml"))
-        raise WorkloadError(f"{path}: no such workload{nearest(name, names)} Known: {', '.join(names)}")
+        raise WorkloadError(f"{path}: no such workload{hint(name, names)}")
     try:
         found = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as reason:
@@ -108,7 +109,7 @@ def load(name: str, directory: Path = DIRECTORY) -> Workload:
     optional = {field.name: field.default for field in fields(Workload) if field.default is not MISSING}
     for key in found:
         if key not in keys:
-            raise WorkloadError(f"{path}: unknown key {key!r}{nearest(key, keys)} Known: {', '.join(keys)}")
+            raise WorkloadError(f"{path}: unknown key {key!r}{hint(key, keys)}")
     for key in keys:
         if key not in found and key not in optional:
             raise WorkloadError(f"{path}: has no {key}")
@@ -136,11 +137,6 @@ def load(name: str, directory: Path = DIRECTORY) -> Workload:
     if made.fresh and made.reads:
         raise WorkloadError(f"{path}: fresh is 1 and rw is {made.rw!r}; a hole is no file to be read")
     return made
-
-
-def nearest(word: str, names: list[str]) -> str:
-    found = difflib.get_close_matches(word, names, n=1)
-    return f"; did you mean {found[0]!r}?" if found else "."
 
 
 def chosen(path: Path, key: str, value: Any, names: tuple[str, ...]) -> str:

@@ -147,8 +147,11 @@ class Session:
 
     def _describe(self, check: Declared, item: pytest.Item) -> Check:
         path, line, _ = item.location
+        # The location is relative to pytest's root, which may lie anywhere; the suite's own files have one name.
+        suite, place = CONFORMANCE.resolve().parent, (self.config.rootpath / path).resolve()
+        file = str(place.relative_to(suite)) if place.is_relative_to(suite) else path
         return Check(
-            id=check.identity, family=check.family, promise=check.promise, provenance=check.provenance, file=path,
+            id=check.identity, family=check.family, promise=check.promise, provenance=check.provenance, file=file,
             line=(line or 0) + 1, source=check.source, claim=check.claim,
             control=check.control and not self.faults.any,  # a fault may well have a hand in it
         )  # fmt: skip

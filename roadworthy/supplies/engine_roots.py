@@ -5,7 +5,6 @@ One tree serves two uses: chrooted into a capsule on this kernel, or, as an ext4
 
 from __future__ import annotations
 
-import difflib
 import platform
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from roadworthy.engine_name import EngineName
+from roadworthy.reports.nearest import meant
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.bootstrap import bootstrap
 from roadworthy.supplies.cache import Cache, CacheEntry
@@ -93,9 +93,8 @@ def root_spec(name: str) -> RootSpec:
     """What `docker-20.10` is made from, or with ZFS's tools `docker-20.10+zfs`. Raises UnknownEngine."""
     base, plus, extra = name.partition("+")
     if base not in ENGINES or (plus and extra != "zfs"):
-        near = difflib.get_close_matches(name, [*ENGINES, *(f"{known}+zfs" for known in ENGINES)], n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        raise UnknownEngine(f"no engine root {name}{hint} Known: {', '.join(ENGINES)}, each also as NAME+zfs")
+        near = meant(name, [*ENGINES, *(f"{known}+zfs" for known in ENGINES)]) or "."
+        raise UnknownEngine(f"no engine root {name}{near} Known: {', '.join(ENGINES)}, each also as NAME+zfs")
     suite, packages = ENGINES[base]
     series = EngineName.of_root(base).release
     if plus:

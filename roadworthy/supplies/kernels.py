@@ -6,7 +6,6 @@ and unpacked into the cache, not installed.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import platform
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from roadworthy.programs import run
+from roadworthy.reports.nearest import meant, nearest
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt, AptFailed, apt
 from roadworthy.supplies.cache import Cache, CacheEntry
@@ -85,10 +85,9 @@ def kernel(
         return packaged(source, cache or Cache(), tuple(needs), accept_expired, stage)
     if os.sep in source or Path(source).exists():
         return from_path(Path(source), cache or Cache(), stage)
-    near = difflib.get_close_matches(source, ["host", *SERIES], n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else "."
+    near = meant(source, ["host", *SERIES]) or "."
     raise KernelUnknown(
-        f"no kernel {source}{hint} Expected host, a series ({', '.join(SERIES)}), or the path of a bzImage, "
+        f"no kernel {source}{near} Expected host, a series ({', '.join(SERIES)}), or the path of a bzImage, "
         f"of a kernel package, or of a directory with packages or with vmlinuz and lib/modules/RELEASE"
     )
 
@@ -214,8 +213,8 @@ def from_path(path: Path, cache: Cache, stage: Stage) -> Kernel:
         wanted = [package for package in packages if named.fullmatch(package.name)]
         return from_packages(path, wanted, cache, stage) if wanted else from_directory(path)
     if not path.exists():
-        near = difflib.get_close_matches(path.name, os.listdir(path.parent) if path.parent.is_dir() else [], n=1)
-        raise KernelUnknown(f"{path} does not exist" + (f"; the nearest is {path.parent / near[0]}" if near else ""))
+        near = nearest(path.name, sorted(os.listdir(path.parent)) if path.parent.is_dir() else [])
+        raise KernelUnknown(f"{path} does not exist" + (f"; the nearest is {path.parent / near}" if near else ""))
     if path.suffix == ".deb":
         return from_packages(path, [path], cache, stage)
     release = image_release(path)

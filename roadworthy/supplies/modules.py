@@ -6,11 +6,12 @@ modules.softdep, modules.alias. Names compare as the kernel compares them, `-` a
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
+
+from roadworthy.reports.nearest import nearest
 
 
 class ModuleLacking(Exception):
@@ -48,9 +49,9 @@ class Modules:
             return self.directory / self._files[known][0]
         if known in self._builtin:
             return None
-        near = difflib.get_close_matches(known, [*self._files, *self._builtin], n=1)
-        hint = f"; the nearest is {near[0]}" if near else ""
-        raise ModuleLacking(f"kernel {self.release} has no module {name}{hint}")
+        near = nearest(known, [*self._files, *self._builtin])
+        said = f"; the nearest is {near}" if near else ""
+        raise ModuleLacking(f"kernel {self.release} has no module {name}{said}")
 
     def closure(self, names: Iterable[str]) -> list[Path]:
         """The files to load, in an order in which each finds what it needs; what is built in has none.

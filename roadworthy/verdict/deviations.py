@@ -8,7 +8,6 @@ recorded as a race, which some runs lose and some win.
 from __future__ import annotations
 
 import datetime
-import difflib
 import functools
 import re
 import tomllib
@@ -18,15 +17,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.drivers import DRIVERS
+from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
+from roadworthy.reports.nearest import meant
 from roadworthy.versions import in_range
 
-KEYS = {"when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race"}
-NAMED = {"driver": tuple(DRIVERS), "backing": BACKINGS}
+KEYS = ("when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race")
+#: What conditions are lists of names of, and the names.
+NAMED = {
+    "driver": tuple(DRIVERS),
+    "built_on": tuple(sorted({driver.built_on for driver in DRIVERS.values()} - {""})),
+    "backing": BACKINGS,
+    "provenance": PROVENANCES,
+}
 ENGINES = ("docker", "podman")
-PROVENANCES = ("lower", "lower-deep", "upper", "copied-up", "volume")
 
 
 #: Ids that begin so are of no check: they speak of the tree that any check leaves.
@@ -39,9 +46,13 @@ class DeviationError(ValueError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What conditions are asked about. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs."""
+    """What conditions are asked about. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs.
+
+    `built_on` is the driver's, see drivers.base.Driver.
+    """
 
     driver: str
+    built_on: str
     backing: str
     engine: str
     engine_version: tuple[int, ...]
@@ -51,9 +62,10 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Deviation:
     """One recorded deviation: of the promise, or with `tree` of what the check leaves behind.
 
+    `file` is relative to the directory that holds `conformance`, as bundles and pages have it.
     With `race` it depends on who comes first: a run in which it does not happen has not shown that it cannot.
     """
 
@@ -72,6 +84,7 @@ class Entry:
         return all(holds(key, values, facts) for key, values in self.when.items())
 
     def record(self) -> records.Deviation:
+        """It as the bundle carries it, with its condition in words."""
         condition = "; ".join(f"{key} = {' or '.join(values)}" for key, values in self.when.items())
         return records.Deviation(
             why=self.why, source=self.source, signature=self.signature, when=condition, file=self.file, line=self.line
@@ -83,6 +96,8 @@ def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
     match key:
         case "driver":
             return facts.driver in values
+        case "built_on":
+            return facts.built_on in values
         case "backing":
             return facts.backing in values
         case "provenance":
@@ -101,25 +116,25 @@ def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
 class Deviations:
     """All entries. `checks` are the ids that entries may name."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[Deviation, ...]
 
     @functools.cached_property
-    def _by_check(self) -> Mapping[str, list[Entry]]:
+    def _by_check(self) -> Mapping[str, list[Deviation]]:
         """The entries by the id that they name, with or without its case; those of any check's tree by ANY_TREE."""
-        found: dict[str, list[Entry]] = defaultdict(list)
+        found: dict[str, list[Deviation]] = defaultdict(list)
         for entry in self.entries:
             found[ANY_TREE if entry.check.startswith(ANY_TREE) else entry.check].append(entry)
         return found
 
-    def _of(self, check: str, facts: Facts) -> list[Entry]:
+    def _of(self, check: str, facts: Facts) -> list[Deviation]:
         names = dict.fromkeys((check, check.partition("[")[0], ANY_TREE))
         return [entry for name in names for entry in self._by_check.get(name, ()) if entry.applies(facts)]
 
-    def of_tree(self, check: str, facts: Facts) -> list[Entry]:
+    def of_tree(self, check: str, facts: Facts) -> list[Deviation]:
         """The entries that speak of the tree which this check leaves on this lane."""
         return [entry for entry in self._of(check, facts) if entry.tree]
 
-    def find(self, check: str, facts: Facts) -> Entry | None:
+    def find(self, check: str, facts: Facts) -> Deviation | None:
         """The entry that speaks of this check on this lane. Raises DeviationError where two do."""
         found = [entry for entry in self._of(check, facts) if not entry.tree]
         if len(found) > 1:
@@ -136,101 +151,91 @@ def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
     With `checks` given, an entry for an id that is not among them is refused.
     """
     known = set(checks)
-    entries: list[Entry] = []
-    for path in sorted(directory.glob("*.toml")):
+    entries: list[Deviation] = []
+    for path in sorted(directory.resolve().glob("*.toml")):
         entries += read(path, known)
     return Deviations(tuple(entries))
 
 
-def read(path: Path, known: set[str]) -> list[Entry]:
+def read(path: Path, known: set[str]) -> list[Deviation]:
+    """The entries of one file, named by its absolute path. Raises DeviationError for the first that cannot be used."""
+    # What a bundle carries is the same on every machine; who has to mend a file wants to open it.
+    file = str(Path(*path.parts[-3:]))
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     try:
         text = path.read_text()
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:
-        line = re.search(r"at line (\d+)", str(reason))
-        raise DeviationError(f"{path}:{line[1] if line else len(text.splitlines())}: {reason}") from None
+        found = re.search(r"at line (\d+)", str(reason))
+        raise DeviationError(f"{shown}:{found[1] if found else len(text.splitlines())}: {reason}") from None
     except UnicodeDecodeError as reason:
-        raise DeviationError(f"{path}: {reason}") from None
+        raise DeviationError(f"{shown}: {reason}") from None
     entries = []
     for check, value in tables.items():
         rows = value if isinstance(value, list) else [value]
         begins = re.compile(rf"""\s*\[*\s*(["']?){re.escape(check)}\1\s*[]=]""")
         lines = [number for number, line in enumerate(text.splitlines(), 1) if begins.match(line)] or [1]
         for at, row in enumerate(rows):
-            place = f"{path}:{lines[min(at, len(lines) - 1)]}"
-            entries.append(entry(check, row, place, known))
+            line = lines[min(at, len(lines) - 1)]
+            try:
+                entries.append(deviation(check, row, file, line, known))
+            except ValueError as reason:
+                raise DeviationError(f"{shown}:{line}: {check}: {reason}") from None
     return entries
 
 
-def entry(check: str, row: Any, place: str, known: set[str]) -> Entry:
-    """One table as an Entry. Raises DeviationError that begins with its place."""
-
-    def refuse(text: str) -> DeviationError:
-        return DeviationError(f"{place}: {check}: {text}")
-
-    def nearest(word: str, names: Iterable[str]) -> str:
-        found = difflib.get_close_matches(word, list(names), n=1, cutoff=0.4)
-        return f"; did you mean {found[0]!r}?" if found else ""
-
+def deviation(check: str, row: Any, file: str, line: int, known: set[str]) -> Deviation:
+    """One table as a Deviation. Raises ValueError that says what was expected."""
     if not isinstance(row, dict):
-        raise refuse("an entry is a table with when, signature, why and source")
+        raise ValueError("an entry is a table with when, signature, why and source")
     any_tree = check.startswith(ANY_TREE)
     if known and not any_tree and check not in known and check not in {name.partition("[")[0] for name in known}:
-        raise refuse(f"no check has this id{nearest(check, known)}")
+        raise ValueError(f"no check has this id{meant(check, sorted(known))}")
     for key in row:
         if key not in KEYS:
-            raise refuse(f"unknown key {key!r}{nearest(key, KEYS)}")
+            raise ValueError(f"unknown key {key!r}{meant(key, KEYS)}")
     for key in ("signature", "why", "source"):
         if not isinstance(row.get(key), str) or not row[key].strip():
-            raise refuse(f"has no {key}: an entry needs a signature, a reason and a source")
+            raise ValueError(f"has no {key}: an entry needs a signature, a reason and a source")
     if "review" in row and not isinstance(row["review"], datetime.date):
-        raise refuse(f"review is a date such as 2027-05-01, not {row['review']!r}")
+        raise ValueError(f"review is a date such as 2027-05-01, not {row['review']!r}")
     when = row.get("when")
     if not isinstance(when, dict) or not when:
-        raise refuse("has no condition: when = { driver = [...] } says on which lanes the promise is broken")
+        raise ValueError("has no condition: when = { driver = [...] } says on which lanes the promise is broken")
     conditions = {}
     for key, value in when.items():
         values = tuple(value) if isinstance(value, list) else (value,)
         if not values or not all(isinstance(word, str) for word in values):
-            raise refuse(f"condition {key!r} takes a text or a list of texts, not {value!r}")
-        check_condition(key, values, refuse, nearest)
+            raise ValueError(f"condition {key!r} takes a text or a list of texts, not {value!r}")
+        check_condition(key, values)
         conditions[key] = values
-    file, _, line = place.rpartition(":")
     for key in ("tree", "race"):
         if not isinstance(row.get(key, False), bool):
-            raise refuse(f"{key} is true or false, not {row[key]!r}")
+            raise ValueError(f"{key} is true or false, not {row[key]!r}")
     tree, race = row.get("tree", any_tree), row.get("race", False)
     if tree and race:
-        raise refuse("a tree that a check leaves is compared whole, and no race: say tree or race")
-    return Entry(check, conditions, row["signature"], row["why"], row["source"], file, int(line), tree, race)
+        raise ValueError("a tree that a check leaves is compared whole, and no race: say tree or race")
+    return Deviation(check, conditions, row["signature"], row["why"], row["source"], file, line, tree, race)
 
 
-def check_condition(key: str, values: tuple[str, ...], refuse: Any, nearest: Any) -> None:
-    """Raise where a condition can never hold as written."""
-    keys = ("driver", "backing", "provenance", "kernel", "engine", *PARAMETERS)
+def check_condition(key: str, values: tuple[str, ...]) -> None:
+    """Raise ValueError where a condition can never hold as written."""
+    keys = (*NAMED, "kernel", "engine", *SWITCHES)
     if key not in keys:
-        raise refuse(f"unknown condition {key!r}{nearest(key, keys)}")
-    names: Mapping[str, tuple[str, ...]] = {**NAMED, "provenance": PROVENANCES}
+        raise ValueError(f"unknown condition {key!r}{meant(key, keys)}")
     for value in values:
-        if key in names and value not in names[key]:
-            raise refuse(f"unknown {key} {value!r}{nearest(value, names[key])}")
+        if key in NAMED and value not in NAMED[key]:
+            raise ValueError(f"unknown {key} {value!r}{meant(value, NAMED[key])}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
-            raise refuse(f"unknown engine {value!r}{nearest(value, ENGINES)}")
-        if key in PARAMETERS and value not in ("on", "off", "absent"):
-            raise refuse(f"{key} is on, off or absent, not {value!r}")
-        try:
-            if key == "kernel":
-                in_range(value, (0,))
-            if key == "engine":
-                in_range(value.partition(" ")[2], (0,))
-        except ValueError as reason:
-            raise refuse(str(reason)) from None
-
-
-#: Parameters of the overlay module that conditions may name; `Y` is on, `N` off, no such parameter absent.
-PARAMETERS = ("redirect_dir", "index", "metacopy", "xino_auto", "nfs_export")
+            raise ValueError(f"unknown engine {value!r}{meant(value, ENGINES)}")
+        if key in SWITCHES and value not in ("on", "off", "absent"):
+            raise ValueError(f"{key} is on, off or absent, not {value!r}")
+        if key == "kernel":
+            in_range(value, (0,))
+        if key == "engine":
+            in_range(value.partition(" ")[2], (0,))
 
 
 def parameters(found: Mapping[str, str]) -> dict[str, str]:
-    """Module parameters as conditions name them."""
-    return {name: {"Y": "on", "N": "off"}.get(found.get(name, ""), "absent") for name in PARAMETERS}
+    """The overlay module's parameters as conditions name them: `Y` is on, `N` off, no such parameter absent."""
+    return {name: {"Y": "on", "N": "off"}.get(found.get(name, ""), "absent") for name in SWITCHES}

@@ -8,7 +8,7 @@ from roadworthy.calls.exchange import CallHung
 from roadworthy.machines.kernel_log import bug, device_trouble
 from roadworthy.reasons import MachineLost, Precondition, Unsupported, first_line
 from roadworthy.reports.records import Verdict
-from roadworthy.verdict.deviations import Entry
+from roadworthy.verdict.deviations import Deviation
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Judgement:
 
     verdict: Verdict
     reason: str = ""
-    deviation: Entry | None = None
+    deviation: Deviation | None = None
 
 
-def judge(outcome: BaseException | None, recorded: Entry | None, kernel_log: list[str]) -> Judgement:
+def judge(outcome: BaseException | None, recorded: Deviation | None, kernel_log: list[str]) -> Judgement:
     """The verdict on a check that ended with `outcome`, of which `recorded` was expected."""
     found = bug(kernel_log)
     if found:

@@ -27,7 +27,7 @@ from roadworthy.declaring.checks import ABOVE, Declared
 from roadworthy.declaring.places import VOLUME
 from roadworthy.trees.layers import Directory, beneath, flattened
 from roadworthy.trees.on_disk import lay_out
-from roadworthy.verdict.deviations import ANY_TREE, Entry
+from roadworthy.verdict.deviations import ANY_TREE, Deviation
 from roadworthy.verdict.judge import Judgement
 
 #: Below the volume: where references are laid out.
@@ -326,7 +326,7 @@ def differences(
     return said
 
 
-def judge_tree(judgement: Judgement, broken: BaseException | None, recorded: Sequence[Entry]) -> Judgement:
+def judge_tree(judgement: Judgement, broken: BaseException | None, recorded: Sequence[Deviation]) -> Judgement:
     """The verdict on a check whose tree was compared, where the `recorded` differences were expected.
 
     A difference that is recorded leaves the check what it is: its own promise was kept. Every one has to be. An entry

@@ -10,7 +10,6 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
 from roadworthy.lane import needs
 from roadworthy.machines.machine import Requirement
-from roadworthy.nearest import hint, nearest
 from roadworthy.reports.records import Benchmark, Count, Trend
 
 MET = Requirement(True, "")
@@ -107,17 +106,3 @@ def test_drivers_that_the_installed_engine_has_not_are_not_said_to_run_on_it(mon
     assert said["podman:overlay"] == ", with --engine=podman-5"
     widest = max(map(len, DRIVERS))
     assert all(line[widest + 2 :].startswith(DRIVERS[line.split()[0]].backings[0]) for line in lines), "one column"
-
-
-def test_the_nearest_word_has_as_many_letters():
-    """A digit that was typed wrong means another digit."""
-    assert nearest("overlay3", ["overlay", "overlay2", "vfs"]) == "overlay2"
-    assert nearest("overla", ["overlay", "overlay2", "vfs"]) == "overlay"
-    assert nearest("nothing", ["vfs"]) == ""
-
-
-def test_of_many_words_those_are_named_that_are_like_it():
-    """A list of hundreds hides what was meant."""
-    many = [f"mutant-{number}" for number in range(100)]
-    assert hint("mutant-7x", many).count("mutant-") <= 6
-    assert hint("xyz", ["a", "b"]) == ". Known: a, b"

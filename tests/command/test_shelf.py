@@ -69,8 +69,8 @@ def test_prune_says_what_it_keeps(command, cache):
         (["cache", "prune", "kernal"], "no kind 'kernal' in the cache; did you mean 'kernel'? Known: kernel"),
         (["cache", "prune", "--all", "--older-than", "3"], "--all and --older-than exclude each other"),
         (["cache", "prune", "--older-than", "-1"], "not in the range"),
-        (["kernels", "--make", "6.11"], "no kernel 6.11; did you mean 6.1?"),
-        (["engines", "--make", "docker-20.1"], "no engine root docker-20.1; did you mean docker-20.10?"),
+        (["kernels", "--make", "6.11"], "no kernel 6.11; did you mean '6.12'?"),
+        (["engines", "--make", "docker-20.1"], "no engine root docker-20.1; did you mean 'docker-20.10'?"),
     ],
 )
 def test_a_word_that_means_nothing_names_the_nearest(command, cache, words, said):

@@ -22,7 +22,7 @@ from roadworthy.explorer.seeds import LAYERS, SET_TIMES, plain
 from roadworthy.explorer.seen import Numbers, answer_fields, status_fields, time_of
 from roadworthy.explorer.states import Node, World
 from roadworthy.trees.layers import LONG_AGO_NS, Directory, File, Hardlink, Symlink
-from roadworthy.verdict.deviations import Deviations, Entry, Facts
+from roadworthy.verdict.deviations import Deviation, Deviations, Facts
 
 
 class LocalPipe:
@@ -170,21 +170,21 @@ def test_a_lie_without_words_shows_in_the_tree(lying):
 def test_what_is_recorded_is_counted_and_left_out(lying):
     """A recorded divergence ends nothing: the sequence goes on without the step, and shows what lies behind."""
     runner = lying(rename=lambda *_: Answer(errno=18), mkdir=lambda *_: Answer(errno=1))
-    recorded = lambda found: ENTRY if found.driver == "EXDEV" else None  # noqa: E731
+    recorded = lambda found: RECORDED if found.driver == "EXDEV" else None  # noqa: E731
     explorer = Explorer(runner, recorded, seed=1)
     both = sequence(Operation(0, "rename", ("low", "new")), Operation(0, "mkdir", ("new", 0o755)))
     found = explorer.judged(both)
     assert (found.name, found.driver) == ("mkdir", "EPERM")
     assert found.sequence == both.without(0)
-    assert explorer.findings.known[ENTRY.check].times == 1
+    assert explorer.findings.known[RECORDED.check].times == 1
 
 
 def test_a_known_example_is_shortened(lying):
     """What an example of a recorded deviation does not need is left out of it."""
-    explorer = Explorer(lying(rename=lambda *_: Answer(errno=18)), lambda _: ENTRY, seed=1)
+    explorer = Explorer(lying(rename=lambda *_: Answer(errno=18)), lambda _: RECORDED, seed=1)
     explorer.judged(sequence(*[Operation(0, "lstat", ("deep",))] * 5, Operation(0, "rename", ("low", "new"))))
     explorer.shorten()
-    assert str(explorer.findings.known[ENTRY.check].example) == (
+    assert str(explorer.findings.known[RECORDED.check].example) == (
         "A: rename('low', 'new'): answer 'EXDEV', on the volume 'success' (lower)"
     )
 
@@ -392,7 +392,9 @@ def test_states_follow_what_operations_do():
 
 # --- recorded deviations
 
-ENTRY = Entry("rename/lower-populated-dir", {"driver": ("overlay2",)}, "EXDEV", "why", "source", "rename.toml", 1)
+RECORDED = Deviation(
+    "rename/lower-populated-dir", {"driver": ("overlay2",)}, "EXDEV", "why", "source", "rename.toml", 1
+)
 MOVE = sequence(Operation(0, "rename", ("dir", "new")))
 MOVED = Divergence(
     MOVE, 0, MOVE.operations[0], "dir", False, "answer", "EXDEV", "success", "lower",
@@ -401,13 +403,13 @@ MOVED = Divergence(
 
 
 def facts(driver):
-    return lambda provenance: Facts(driver, "ext4", "docker", (20, 10), (6, 1), provenance, {})
+    return lambda provenance: Facts(driver, "", "ext4", "docker", (20, 10), (6, 1), provenance, {})
 
 
 def test_a_divergence_is_named_where_the_deviation_is_recorded_for_the_lane():
-    """A rule alone names nothing: the entry has to apply, and its errno has to be the answer."""
-    entries = Deviations((ENTRY,))
-    assert Recorded(entries, facts("overlay2")).find(MOVED) is ENTRY
+    """A rule alone names nothing: the deviation has to apply, and its errno has to be the answer."""
+    entries = Deviations((RECORDED,))
+    assert Recorded(entries, facts("overlay2")).find(MOVED) is RECORDED
     assert Recorded(entries, facts("native")).find(MOVED) is None
     assert Recorded(Deviations(()), facts("overlay2")).find(MOVED) is None
     other = Divergence(**{**vars(MOVED), "driver": "EIO"})
@@ -416,22 +418,26 @@ def test_a_divergence_is_named_where_the_deviation_is_recorded_for_the_lane():
 
 def test_lost_set_id_bits_are_told_from_other_modes():
     """The deviation of a copy without its set-id bits is not one of any other mode."""
-    entry = Entry("copyup/preserves-owner-mode-times", {"driver": ("fuse-overlayfs",)}, "0751", "why", "x", "y", 1)
-    recorded = Recorded(Deviations((entry,)), facts("fuse-overlayfs"))
+    deviation = Deviation(
+        "copyup/preserves-owner-mode-times", {"driver": ("fuse-overlayfs",)}, "0751", "why", "x", "y", 1
+    )
+    recorded = Recorded(Deviations((deviation,)), facts("fuse-overlayfs"))
     seen = {"what": "mode", "driver": "0755", "reference": "6755", "traits": frozenset({"lower", "copied"})}
-    assert recorded.find(Divergence(**{**vars(MOVED), **seen})) is entry
+    assert recorded.find(Divergence(**{**vars(MOVED), **seen})) is deviation
     assert recorded.find(Divergence(**{**vars(MOVED), **seen, "driver": "0700"})) is None
     assert recorded.find(Divergence(**{**vars(MOVED), **seen, "traits": frozenset({"lower"})})) is None
 
 
 def test_a_removed_name_that_comes_back_is_told_by_what_was_done_to_it():
     """A name is back as the deviation has it only where a directory took it and was renamed away."""
-    entry = Entry("rename/directory-over-removed-file", {"driver": ("fuse-overlayfs",)}, "x", "why", "x", "y", 1)
-    recorded = Recorded(Deviations((entry,)), facts("fuse-overlayfs"))
+    deviation = Deviation(
+        "rename/directory-over-removed-file", {"driver": ("fuse-overlayfs",)}, "x", "why", "x", "y", 1
+    )
+    recorded = Recorded(Deviations((deviation,)), facts("fuse-overlayfs"))
     made = [Operation(0, "unlink", ("low",)), Operation(0, "mkdir", ("low", 0o755)),
             Operation(0, "rename", ("low", "new"))]  # fmt: skip
     back = {"path": "low", "look": True, "driver": "success", "reference": "ENOENT", "state": "whiteout"}
-    for operations, wanted in ((made, entry), (made[:1], None)):
+    for operations, wanted in ((made, deviation), (made[:1], None)):
         shown = {"sequence": sequence(*operations), "position": len(operations) - 1, "operation": operations[-1]}
         assert recorded.find(Divergence(**{**vars(MOVED), **back, **shown})) is wanted
 
@@ -441,9 +447,9 @@ def test_what_an_exchange_loses_is_told_by_the_exchange():
     lost = {"path": "low/k", "look": True, "what": "entry", "driver": "missing", "reference": "there"}
     exchanged = sequence(Operation(0, "exchange", ("low", "deepdir")))
     for signature, done, wanted in (("[]", exchanged, True), ("[]", MOVE, False), ("EXDEV", exchanged, False)):
-        entry = Entry("rename/exchange-file-with-lower-dir", {"driver": ("x",)}, signature, "why", "x", "y", 1)
+        deviation = Deviation("rename/exchange-file-with-lower-dir", {"driver": ("x",)}, signature, "why", "x", "y", 1)
         found = Divergence(**{**vars(MOVED), **lost, "sequence": done, "operation": done.operations[0]})
-        assert (Recorded(Deviations((entry,)), facts("x")).find(found) is entry) == wanted
+        assert (Recorded(Deviations((deviation,)), facts("x")).find(found) is deviation) == wanted
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: "-".join((rule.check, *rule.traits, *rule.after)))

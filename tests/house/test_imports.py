@@ -60,7 +60,7 @@ FLOORS = (
     ("declaring",),
     ("trees",),
     ("engine_name", "reasons", "stage", "deadline", "programs"),
-    ("versions", "linux", "nearest", "reports"),
+    ("versions", "linux", "reports"),
 )
 FLOOR = {room: number for number, rooms in enumerate(reversed(FLOORS)) for room in rooms}
 
@@ -146,6 +146,12 @@ def test_reports_read_bundles_only(module):
 def test_what_runs_alone_imports_the_standard_library_only(module):
     """The agent and a capsule's first process are run by path, with nothing of ours beside them."""
     assert all(of_the_standard_library(name) for name in imported(module))
+
+
+@pytest.mark.parametrize("module", modules("roadworthy", "reports", "mutants"))
+def test_what_was_meant_is_guessed_in_one_place(module):
+    """A misspelt word is answered in the same way wherever it was typed."""
+    assert "difflib" not in imported(module) or module == "reports/nearest.py"
 
 
 @pytest.mark.parametrize("module", modules("roadworthy/drivers"))

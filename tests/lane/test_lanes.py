@@ -69,7 +69,7 @@ def test_no_driver_is_no_lane():
 
 @pytest.mark.parametrize(
     ("word", "nearest"),
-    [("overlya2", "overlay2"), ("fuse-overlay", "fuse-overlayfs"), ("device-mapper", "devicemapper")],
+    [("overlya2", "overlay2"), ("ovelay2", "overlay2"), ("fuse", "fuse-overlayfs"), ("device-mapper", "devicemapper")],
 )
 def test_a_misspelt_driver_is_told_the_nearest(word, nearest):
     """A misspelt driver is refused with the nearest name and the list of all."""
@@ -167,7 +167,7 @@ def test_misspelt_engines_and_kernels_are_told_the_nearest():
     """An engine or a kernel that does not exist is refused with the nearest name."""
     with pytest.raises(LaneError, match=r"unknown engine 'docker-28'; did you mean 'docker-28\.5'"):
         combinations(["docker-28"])
-    with pytest.raises(LaneError, match=r"no kernel 6\.2; did you mean 6\.12"):
+    with pytest.raises(LaneError, match=r"no kernel 6\.2; did you mean '6\.12'"):
         combinations(kernels=["6.2"])
 
 

@@ -1,6 +1,7 @@
 """From a verdict to pytest's outcome, exit status, bundle and report, on a lane that is faked."""
 
 import re
+import shutil
 from xml.etree import ElementTree
 
 import pytest
@@ -137,7 +138,21 @@ def test_a_verdict_alone_decides_the_exit_status(run, fake_stand, deviations, na
 def test_a_fixed_deviation_names_its_entry(run, fake_stand, deviations):
     """The entry that has to go is named with file and line."""
     deviations(RECORDED)
-    assert re.search(r"sample.toml:8\b", run(EVERY, "-k", "test_fixed").text)
+    assert re.search(r"; remove suite/deviations/sample.toml:8\b", run(EVERY, "-k", "test_fixed").text)
+
+
+def test_a_bundle_does_not_tell_where_the_suite_lies(run, fake_stand, deviations, tmp_path, pytester, monkeypatch):
+    """Deviations and checks are named from the suite's own directory, wherever pytest takes its root to be."""
+    deviations(RECORDED)
+    done = run(EVERY, "-k", "test_fixed or test_known")
+    recorded = [line["deviation"] for line in done.records if line.get("deviation")]
+    assert [(found["file"], found["line"]) for found in recorded] == [
+        ("suite/deviations/sample.toml", 2), ("suite/deviations/sample.toml", 8),
+    ]  # fmt: skip
+    monkeypatch.setattr(session, "CONFORMANCE", pytester.path / "conformance")
+    shutil.rmtree(done.bundle)
+    (plan, *_) = run(EVERY, "--rootdir=/").records
+    assert {check["file"] for check in plan["checks"]} == {"test_sample.py"}
 
 
 def test_two_entries_for_one_check_are_an_error_with_both_places(run, fake_stand, deviations):

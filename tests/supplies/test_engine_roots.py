@@ -53,7 +53,7 @@ def test_zfs_is_asked_for_by_name():
     [("docker-20.1", "docker-20.10"), ("docker26.1", "docker-26.1"), ("podman-4.3+xfs", r"podman-4\.3\+zfs")],
 )
 def test_a_misspelt_name_names_the_nearest(name, near):
-    with pytest.raises(UnknownEngine, match=rf"did you mean {near}\?"):
+    with pytest.raises(UnknownEngine, match=rf"did you mean '{near}'\?"):
         root_spec(name)
 
 

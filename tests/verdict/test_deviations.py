@@ -1,9 +1,13 @@
 """Recorded deviations: when they apply, and what is refused, with file and line."""
 
 import textwrap
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from roadworthy.drivers import DRIVERS, Driver
+from roadworthy.lane.stand import Stand
 from roadworthy.verdict.deviations import DeviationError, Facts, load, parameters
 from roadworthy.versions import in_range, version
 
@@ -20,18 +24,21 @@ GOOD = """
 @pytest.fixture
 def recorded(tmp_path):
     """Read deviations from a file `sample.toml`."""
+    directory = tmp_path / "conformance/deviations"
+    directory.mkdir(parents=True)
 
     def recorded(text, checks=KNOWN):
-        (tmp_path / "sample.toml").write_text(textwrap.dedent(text))
-        return load(tmp_path, checks)
+        (directory / "sample.toml").write_text(textwrap.dedent(text))
+        return load(directory, checks)
 
     return recorded
 
 
 def facts(**other):
     found = {
-        "driver": "overlay2", "backing": "ext4", "engine": "docker", "engine_version": (20, 10, 24),
-        "kernel_version": (6, 1, 0), "provenance": "lower", "parameters": parameters({"redirect_dir": "N"}),
+        "driver": "overlay2", "built_on": "overlayfs", "backing": "ext4", "engine": "docker",
+        "engine_version": (20, 10, 24), "kernel_version": (6, 1, 0), "provenance": "lower",
+        "parameters": parameters({"redirect_dir": "N"}),
     }  # fmt: skip
     return Facts(**{**found, **other})
 
@@ -48,10 +55,11 @@ def test_an_entry_applies_on_lanes_with_its_conditions(recorded):
     assert found.find("link/count", facts()) is None
 
 
-def test_an_entry_knows_where_it_stands(recorded, tmp_path):
-    """An entry has its file and line, for whoever has to remove it."""
+def test_an_entry_knows_where_it_stands(recorded):
+    """An entry has its file, whatever machine that lies on, and its line, for whoever has to remove it."""
     found = recorded("\n\n" + GOOD).find("rename/merged-directory", facts())
-    assert (found.file, found.line) == (str(tmp_path / "sample.toml"), 4)
+    assert (found.file, found.line) == ("conformance/deviations/sample.toml", 4)
+    assert found.record().file == found.file
 
 
 def test_an_entry_without_a_case_speaks_of_every_case(recorded):
@@ -74,9 +82,12 @@ def test_an_entry_without_a_case_speaks_of_every_case(recorded):
         ('engine = "docker <23"', True),
         ('engine = ["docker >=23"]', False),
         ('backing = ["xfs", "btrfs"]', False),
+        ('built_on = "overlayfs"', True),
+        ('built_on = ["aufs", "fuse-overlayfs"]', False),
         ('provenance = "lower"', True),
         ('provenance = ["upper", "volume"]', False),
         ('xino_auto = "absent"', True),
+        ('redirect_always_follow = ["on", "absent"]', True),
         ('redirect_dir = "off"', True),
     ],
 )
@@ -84,6 +95,43 @@ def test_a_condition_holds_or_not(recorded, condition, holds):
     """Each kind of condition is asked of the lane's facts."""
     found = recorded(GOOD.replace('redirect_dir = "off"', condition))
     assert (found.find("rename/merged-directory", facts()) is not None) is holds
+
+
+class OtherOverlay(Driver):
+    """A driver that nobody has recorded anything of."""
+
+    name = "other:overlay"
+    backings = ("ext4",)
+    built_on = "overlayfs"
+
+
+def said_of(driver):
+    """What the suite has recorded of files of the image on a lane with this driver, because of the driver."""
+    stand = SimpleNamespace(
+        lane=SimpleNamespace(driver=driver, backing="ext4"), engine=SimpleNamespace(name="docker"),
+        machine=SimpleNamespace(upstream="6.1"),
+        running=SimpleNamespace(
+            engine_said={"Version": "20.10.24"},
+            overlay_parameters=parameters(dict.fromkeys(("redirect_dir", "metacopy", "index", "nfs_export"), "N")),
+        ),
+    )  # fmt: skip
+    lower = Stand.deviation_facts(stand, "lower")
+    entries = load(Path(__file__).parents[2] / "conformance/deviations").entries
+    return [entry for entry in entries if {"driver", "built_on"} & set(entry.when) and entry.applies(lower)]
+
+
+def test_a_new_driver_inherits_what_it_is_built_on():
+    """What is recorded of overlayfs speaks of a driver that lays its layers with it, without any edit."""
+    inherited = [entry for entry in said_of(DRIVERS["overlay2"]) if "built_on" in entry.when]
+    assert len(inherited) > 30
+    assert said_of(OtherOverlay()) == inherited
+    assert not any("built_on" in entry.when for entry in said_of(DRIVERS["btrfs"]))
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_a_driver_says_what_it_is_built_on(driver):
+    """Whose containers have overlayfs for a root is built on it, and nobody else."""
+    assert (driver.built_on == "overlayfs") == (driver.root_file_system == "overlay")
 
 
 @pytest.mark.parametrize(
@@ -149,8 +197,10 @@ REFUSED = {
     ),
     "unknown driver": ('"overlay2"', '"overlya2"', "unknown driver 'overlya2'; did you mean 'overlay2'"),
     "unknown backing": (OFF, 'backing = "ext5"', "unknown backing 'ext5'; did you mean 'ext4'"),
+    "unknown file system": (OFF, 'built_on = "ovrelayfs"', "unknown built_on 'ovrelayfs'; did you mean 'overlayfs'"),
     "unknown provenance": (OFF, 'provenance = "uper"', "unknown provenance 'uper'; did you mean 'upper'"),
     "unknown setting": ('"off"', '"no"', "redirect_dir is on, off or absent, not 'no'"),
+    "a setting that is a number": (OFF, 'redirect_max = "256"', "unknown condition 'redirect_max'"),
     "bad kernel range": (OFF, 'kernel = "6.1"', "'6.1' is no version range"),
     "bad engine range": (OFF, 'engine = "docker 20.10"', "'20.10' is no version range"),
     "unknown engine": (OFF, 'engine = "docker-20.10"', "unknown engine 'docker-20.10'; did you mean 'docker'"),
@@ -171,8 +221,19 @@ def test_an_entry_that_cannot_be_used_is_refused_with_its_place(recorded, tmp_pa
     """A refusal begins with file and line, names the check, and says what is wrong and what is near."""
     with pytest.raises(DeviationError) as refused:
         recorded(changed(old, new))
-    assert str(refused.value).startswith(f"{tmp_path}/sample.toml:2: rename/merged-d")
+    assert str(refused.value).startswith(f"{tmp_path}/conformance/deviations/sample.toml:2: rename/merged-d")
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("text", [changed("why =", "whi ="), GOOD + "this is no TOML\n"])
+def test_a_file_below_the_current_directory_is_named_from_there(recorded, tmp_path, monkeypatch, text):
+    """A refusal names the file so that whoever reads it can open it."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DeviationError, match=r"^conformance/deviations/sample.toml:\d: "):
+        recorded(text)
+    monkeypatch.chdir(tmp_path / "conformance/deviations")
+    with pytest.raises(DeviationError, match=r"^sample.toml:\d: "):
+        recorded(text)
 
 
 @pytest.mark.parametrize("quotes", ['"', "'"])
@@ -196,7 +257,7 @@ def test_broken_toml_is_refused_with_its_line(recorded, tmp_path):
     """A file that is no TOML is refused with the line at which reading stopped."""
     with pytest.raises(DeviationError) as refused:
         recorded(GOOD + "this is no TOML\n")
-    assert str(refused.value).startswith(f"{tmp_path}/sample.toml:7: ")
+    assert str(refused.value).startswith(f"{tmp_path}/conformance/deviations/sample.toml:7: ")
 
 
 def test_a_file_that_is_not_text_is_refused_by_name(tmp_path):

@@ -8,11 +8,13 @@ from roadworthy.engines.engine import EngineFailed
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.records import WORST_FIRST
-from roadworthy.verdict.deviations import Entry
+from roadworthy.verdict.deviations import Deviation
 from roadworthy.verdict.judge import judge
 
-RECORDED = Entry("rename/d", {"driver": ("overlay2",)}, "EXDEV", "no redirect", "a document", "rename.toml", 3)
-RACE = Entry("readdir/d", {"driver": ("fuse",)}, "EXDEV", "who comes first", "a document", "readdir.toml", 3, race=True)
+RECORDED = Deviation("rename/d", {"driver": ("overlay2",)}, "EXDEV", "no redirect", "a document", "rename.toml", 3)
+RACE = Deviation(
+    "readdir/d", {"driver": ("fuse",)}, "EXDEV", "who comes first", "a document", "readdir.toml", 3, race=True
+)
 BUG = ["eth0: link up", "BUG: kernel NULL pointer dereference, address: 0000000000000008"]
 FAILING = ["I/O error, dev loop0, sector 8 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2"]
 

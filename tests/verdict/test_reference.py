@@ -12,7 +12,7 @@ from roadworthy.calls.evidence import Evidence, Made
 from roadworthy.declaring.checks import Declared
 from roadworthy.trees.layers import File, SparseFile
 from roadworthy.verdict import reference
-from roadworthy.verdict.deviations import Entry
+from roadworthy.verdict.deviations import Deviation
 from roadworthy.verdict.judge import Judgement
 from roadworthy.verdict.reference import (
     AHEAD,
@@ -292,7 +292,7 @@ def test_a_difference_is_an_assertion_with_the_first_and_the_number_of_others(tm
     assert evidence.made is None, "calls are not kept longer than they are needed"
 
 
-RECORDED = Entry("sample/check", {}, "mtime", "why", "a document", "sample.toml", 3, tree=True)
+RECORDED = Deviation("sample/check", {}, "mtime", "why", "a document", "sample.toml", 3, tree=True)
 
 
 def test_a_recorded_difference_leaves_the_verdict():
