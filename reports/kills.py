@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 from markupsafe import Markup
 
+from roadworthy.reports.families import title
 from roadworthy.reports.page import asset, digest, environment, replace_file
 from roadworthy.reports.text import visible
 
@@ -131,7 +132,7 @@ def kills_text(kills: Kills) -> str:
     families = sorted(declared | {family_of(check) for row in kills.mutants for check in row.killers})
     worst = list(OUTCOMES)
     return environment().get_template("kills.html.j2").render(
-        kills=kills, style=style, script=script, policy=policy, outcomes=OUTCOMES, families=families,
+        kills=kills, title=title, style=style, script=script, policy=policy, outcomes=OUTCOMES, families=families,
         rows=sorted(kills.mutants, key=lambda row: worst.index(row.outcome)),
         counts={outcome: sum(row.outcome == outcome for row in kills.mutants) for outcome in OUTCOMES},
         checks=teeth(kills), own=failing_by_themselves(kills),

@@ -15,6 +15,7 @@ from typing import Any
 
 from roadworthy.reports.bundle import Bundle, BundleRefused
 from roadworthy.reports.comparisons import Comparison, Counted, comparisons, counted
+from roadworthy.reports.families import title
 from roadworthy.reports.records import WORST_FIRST, Check, Lane, LaneRecord, Plan, Result, Verdict
 from roadworthy.reports.repeats import Tally, by_check, worst_of
 
@@ -89,6 +90,11 @@ class Family:
     name: str
     rows: tuple[Row, ...]
     roll_ups: tuple[RollUp, ...]
+
+    @property
+    def title(self) -> str:
+        """Its name in whole words."""
+        return title(self.name)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane
 from roadworthy.machines.machine import Machine
+from roadworthy.reports.families import title
 from roadworthy.reports.records import WORST_FIRST, Benchmark, Count, Result, Verdict
 from roadworthy.reports.repeats import Tally, by_check, upper_bound, worst_of
 from roadworthy.reports.units import exact
@@ -125,13 +126,13 @@ def table(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter) -> None:
     families.sort(key=lambda family: min(WORST_FIRST.index(worst.get((family, lane.id), "missing")) for lane in lanes))
     alone = len({lane.driver.name for lane in lanes}) == len(lanes)
     names = [lane.driver.name if alone else lane.id for lane in lanes]
-    left = max(len(family) for family in [*families, "family"])
+    left = max(len(title(family)) for family in [*families, "family"])
     widths = [max(len(name), len("unsupported")) for name in names]
     columns = list(zip(lanes, names, widths, strict=True))
     reporter.write_line("")
     reporter.write_line(f"{'family':<{left}}" + "".join(f"  {name:<{width}}" for _, name, width in columns))
     for family in families:
-        reporter.write(f"{family:<{left}}")
+        reporter.write(f"{title(family):<{left}}")
         for lane, _, width in columns:
             verdict = worst.get((family, lane.id), "missing")
             written(reporter, f"  {verdict:<{width}}", verdict)

@@ -15,6 +15,7 @@ from roadworthy import plugin
 from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.mutants.catalogue import catalogue, excused
+from roadworthy.reports.families import TITLES
 from roadworthy.reports.records import MEANING, WORST_FIRST
 from roadworthy.verdict import deviations
 
@@ -135,6 +136,11 @@ def test_every_fixture_is_documented(documents, fixture):
     """Each fixture that a check may ask for is named in README.md or docs/, and says what it is."""
     assert re.search(rf"`{fixture}\b", documents)
     assert vars(given)[fixture].__doc__
+
+
+def test_every_family_has_a_title_in_whole_words(checks):
+    """And nothing that is no family has one."""
+    assert {identity.partition("/")[0] for identity, *_ in checks} == set(TITLES)
 
 
 def test_every_check_says_its_promise_in_a_sentence(checks):

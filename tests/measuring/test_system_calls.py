@@ -1,5 +1,6 @@
 """Counting system calls: the tracer's table, what is left out of a total, and the processes that it is put upon."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -102,7 +103,7 @@ def tools(tmp_path):
 @pytest.fixture
 def ticking(tmp_path, strace):
     """A process of a name of its own that looks at a file again and again."""
-    program = tmp_path / "ticking-engine"
+    program = tmp_path / f"ticking-{os.getpid()}"
     program.symlink_to("/bin/sh")
     running = subprocess.Popen([program, "-c", "while :; do [ -e /nowhere ] || sleep 0.01; done"])
     yield running.pid
@@ -146,7 +147,7 @@ def test_a_process_that_is_gone_by_then_is_not_waited_for(monkeypatch, tools, ti
 def test_processes_are_found_by_their_whole_name(tools, ticking):
     """A driver's server comes with the first container, and none is nothing to be counted."""
     calls = SystemCalls(Here(tools, tools), Toolbox(tools, "ld.so", frozenset({"strace"})), "report", lambda: 0)
-    assert calls._named("ticking-engine") == [str(ticking)]
+    assert calls._named(f"ticking-{os.getpid()}") == [str(ticking)]
     assert calls._named("ticking") == []
     with calls._of([]) as found:
         pass
