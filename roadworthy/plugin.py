@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
 
 import pytest
 
@@ -91,17 +90,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at all"))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
     if item.get_closest_marker("measured") is not None:
-        return reported_benchmark(item, call, report)
+        return reported_benchmark(item, call)
     if item.get_closest_marker("check") is None:
-        return report
+        return None
     session = item.config.stash[SESSION]
-    judged = session.report(item, call, report)
+    judged = session.report(item, call)
     judged.user_properties = [*judged.user_properties, *((SAID, text) for text in session.unsaid())]
     return judged
 

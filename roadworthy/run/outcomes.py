@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.verdict.judge import Judgement
 
+#: Verdicts behind which nobody looks for a traceback. A check that passes may have raised: then its tree differs from
+#: the reference's as recorded.
+QUIET = frozenset({"pass", "known", "fixed", "unsupported", "skipped", "missing"})
 
-def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -> pytest.TestReport:
-    """The report of a check with pytest's outcome for its verdict."""
+
+def unformatted(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
+    """pytest's report of a phase, without what was raised: to format that takes pytest a tenth of a second."""
+    quiet = copy.copy(call)
+    quiet.excinfo = None
+    return pytest.TestReport.from_item_and_call(item, quiet)
+
+
+def shaped(item: pytest.Item, call: pytest.CallInfo[None], judgement: Judgement, words: str = "") -> pytest.TestReport:
+    """The report of a check with pytest's outcome for its verdict; `words` are shown in place of a traceback."""
+    if judgement.verdict in ("unsupported", "skipped"):
+        return skipped(item, call, f"[{judgement.verdict}] {judgement.reason}")
+    if words or judgement.verdict in QUIET:
+        report = unformatted(item, call)
+        report.longrepr = words or None
+    else:
+        report = pytest.TestReport.from_item_and_call(item, call)
     report.user_properties = list(item.user_properties)
     match judgement.verdict:
-        case "pass":
-            # Also where the test has raised: its tree differs from the reference's as recorded.
-            report.outcome, report.longrepr = "passed", None
         case "known":
             assert judgement.deviation
             report.outcome = "skipped"
@@ -24,8 +41,6 @@ def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -
             assert judgement.deviation
             place = f"{judgement.deviation.file}:{judgement.deviation.line}"
             report.longrepr = f"[fixed] {judgement.reason}; remove {place}"
-        case "unsupported" | "skipped":
-            return skipped(report, item, f"[{judgement.verdict}] {judgement.reason}")
         case "crash" | "hang":
             report.outcome = "failed"
             report.longrepr = f"[{judgement.verdict}] {judgement.reason}\n\n{report.longrepr or ''}"
@@ -37,8 +52,9 @@ def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -
     return report
 
 
-def skipped(report: pytest.TestReport, item: pytest.Item, reason: str) -> pytest.TestReport:
+def skipped(item: pytest.Item, call: pytest.CallInfo[None], reason: str) -> pytest.TestReport:
     """The report of a test that was not asked, with the reason."""
+    report = unformatted(item, call)
     path, line, _domain = item.location
     report.user_properties = list(item.user_properties)
     report.outcome = "skipped"
@@ -46,12 +62,13 @@ def skipped(report: pytest.TestReport, item: pytest.Item, reason: str) -> pytest
     return report
 
 
-def reported_benchmark(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
+def reported_benchmark(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
     """A benchmark that the driver or this host has no means for is skipped, with the reason."""
     broken = call.excinfo.value if call.excinfo else None
     if isinstance(broken, Unsupported | Precondition):
         word = "unsupported" if isinstance(broken, Unsupported) else "skipped"
-        return skipped(report, item, f"[{word}] {broken}")
+        return skipped(item, call, f"[{word}] {broken}")
+    report = pytest.TestReport.from_item_and_call(item, call)
     if report.when == "call" and report.passed and not item.funcargs["bench"].reporter.reported:  # type: ignore[attr-defined]
         report.outcome, report.longrepr = "failed", f"{item.nodeid} measured nothing"
     return report

@@ -41,21 +41,19 @@ class Recorder:
         self._transcribed: set[tuple[str, str, Verdict]] = set()
 
     def report(
-        self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, found: Aftermath
+        self, item: pytest.Item, call: pytest.CallInfo[None], check: Declared, found: Aftermath
     ) -> pytest.TestReport:
         """Turn what came of one phase of a check into its verdict, and the verdict into pytest's outcome."""
-        check = declared(item)
-        assert check is not None
         lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
         if call.when == "teardown":
-            return self._report_teardown(lane, check, item, report, found)
+            return self._report_teardown(lane, check, item, call, found)
         broken = found.broken
         if found.never_up and not isinstance(broken, Unsupported | Precondition):
             # The lane's first check carries the cause; the others were never asked, and their cells are `missing`.
             if lane.id in self._told:
                 assert broken is not None
                 item.user_properties[:] = [("lane", lane.id), ("check", check.identity), ("verdict", "missing")]
-                return skipped(report, item, f"[missing] the lane did not come up: {first_line(broken)}")
+                return skipped(item, call, f"[missing] the lane did not come up: {first_line(broken)}")
             self._told.add(lane.id)
         if found.lost:
             self._told.add(lane.id)
@@ -72,23 +70,24 @@ class Recorder:
         judgement = judge(broken, recorded if call.when == "call" else None, found.log)
         if evidence.compared:
             judgement = judge_tree(judgement, broken, of_tree)
-        if isinstance(broken, EngineFailed):
-            report.longrepr = f"[error] {broken}"  # the engine's own words; where we asked it is of no use
+        # Of an engine its own words; where we asked it is of no use.
+        words = f"[error] {broken}" if isinstance(broken, EngineFailed) else ""
         if found.unbelievable:
-            judgement = Judgement("error", found.unbelievable)
-            report.longrepr = f"[error] {judgement.reason}"
+            judgement, words = Judgement("error", found.unbelievable), f"[error] {found.unbelievable}"
         seconds = max(0.0, call.duration - sum(evidence.seconds.values()))
         self._record(lane, check, item, judgement, evidence, found.log, seconds)
-        return shaped(report, item, judgement)
+        return shaped(item, call, judgement, words)
 
     def _report_teardown(
-        self, lane: Lane, check: Declared, item: pytest.Item, report: pytest.TestReport, found: Aftermath
+        self, lane: Lane, check: Declared, item: pytest.Item, call: pytest.CallInfo[None], found: Aftermath
     ) -> pytest.TestReport:
         """Write the check's one result. Trouble while cleaning up spoils a good verdict, and is added to a bad one."""
         log = found.log
         judgement = judge(found.broken, None, log)
         before = self._pending
-        if judgement.verdict != "pass":
+        if judgement.verdict == "pass":
+            report = pytest.TestReport.from_item_and_call(item, call)
+        else:
             reason = f"while cleaning up: {judgement.reason}"
             verdict: Verdict = judgement.verdict if judgement.verdict == "crash" else "error"
             if before is not None and before.verdict in ("error", "crash", "hang", "fail"):
@@ -97,7 +96,7 @@ class Recorder:
             log = [*(before.kernel_log if before else []), *log]
             evidence = item.stash.get(EVIDENCE, Evidence())
             self._record(lane, check, item, judgement, evidence, log, before.seconds if before else 0.0)
-            report = shaped(report, item, judgement)
+            report = shaped(item, call, judgement)
         self._conclude()
         if EVIDENCE in item.stash:
             del item.stash[EVIDENCE]  # it is in the bundle; many rounds would fill the memory

@@ -249,12 +249,12 @@ class Session:
                 stand.reference.compare(check, names, stand.container(check.capabilities), evidence)
         return done
 
-    def report(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
+    def report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
         """What pytest is told of one phase of a check: the lane is mended first, then the check is judged."""
         check, broken = declared(item), call.excinfo.value if call.excinfo else None
         if check is None or (call.when == "setup" and broken is None):
-            return report
-        return self.recorder.report(item, call, report, self.stands.after(lane_of(item), check, call.when, broken))
+            return pytest.TestReport.from_item_and_call(item, call)
+        return self.recorder.report(item, call, check, self.stands.after(lane_of(item), check, call.when, broken))
 
     def _write(self, record: Record) -> None:
         """Append to the bundle. A run that cannot keep its results ends, and what is on disk stays readable."""

@@ -10,6 +10,7 @@ from roadworthy.machines import host
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.run import session
+from roadworthy.run.outcomes import QUIET
 
 RECORDED = """
 ["sample/known"]
@@ -76,6 +77,24 @@ def test_a_result_has_the_id_by_which_pytest_finds_its_check(run, fake_stand):
 def test_an_id_picks_its_check(run, fake_stand):
     """-k takes the id that the page shows, with its case or without."""
     assert set(run(EVERY, "-k", "sample/pass").verdicts) == {"sample/pass"}
+
+
+def test_a_traceback_is_formatted_only_where_it_is_shown(run, fake_stand, deviations, monkeypatch):
+    """That takes pytest a tenth of a second, and a lane that cannot start has hundreds of skipped checks."""
+    deviations(RECORDED)
+    formatted = []
+    repr_failure = pytest.Function.repr_failure
+
+    def counted(self, *arguments):
+        formatted.append(self.name.partition("[")[0])
+        return repr_failure(self, *arguments)
+
+    monkeypatch.setattr(pytest.Function, "repr_failure", counted)
+    verdicts = run(EVERY).verdicts
+    quiet = {f"test_{name.partition('/')[2]}" for name, verdict in verdicts.items() if verdict in QUIET}
+    assert {"test_known", "test_skipped", "test_unsupported"} <= quiet
+    assert {"test_fail", "test_error"} <= set(formatted)
+    assert not quiet.intersection(formatted)
 
 
 OBSERVING = """
