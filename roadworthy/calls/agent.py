@@ -771,10 +771,16 @@ def main(argv):
         import codecs
 
         codecs.lookup("utf-8"), codecs.lookup("latin-1"), codecs.lookup("ascii")
-        for module in list(sys.modules.values()):
+        from importlib.machinery import PathFinder
+
+        for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None) or getattr(getattr(module, "__spec__", None), "origin", None)
-            if file and os.path.isabs(file):
-                print(file)
+            # A module that puts another one into its place, as collections.abc does, is a file nevertheless.
+            parent = sys.modules.get(name.rpartition(".")[0])
+            found = PathFinder.find_spec(name, getattr(parent, "__path__", None))
+            for path in {file, getattr(found, "origin", None)}:
+                if path and os.path.isabs(path):
+                    print(path)
         return
     Relay(argv[1]).serve()
 

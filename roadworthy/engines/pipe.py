@@ -59,5 +59,9 @@ class ExecPipe:
         return self._complaints.decode(errors="replace")
 
     def close(self) -> None:
+        # The SDK ties the response to the connection. http.client flushes it when it goes, which has to come first.
+        response = getattr(self._holder, "_response", None)
+        if response is not None:
+            response.close()
         self._socket.close()
         self._holder.close()

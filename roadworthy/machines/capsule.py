@@ -56,6 +56,8 @@ class Capsule:
         self._ledger = ledger
         self._keep = keep
         self._image = image
+        #: nsenter(1)'s processes on this host, each of which ends with the program that it has started inside.
+        self._started: list[subprocess.Popen[bytes]] = []
         tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
         kill = [] if keep else ["--kill-child=KILL"]
         namespaces = ["unshare", "--pid", "--mount", "--fork", *kill, "--mount-proc", "--propagation", "private",
@@ -98,10 +100,12 @@ class Capsule:
     def start(self, argv: Sequence[str], log: str | os.PathLike[str]) -> subprocess.Popen[bytes]:
         """Start a program inside and leave it running, its output appended to `log`, a path of the capsule's."""
         with self.path(log).open("ab") as output:
-            return subprocess.Popen(
+            started = subprocess.Popen(
                 self.enter(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT,
                 start_new_session=True,
             )  # fmt: skip
+        self._started.append(started)
+        return started
 
     def path(self, inside: str | os.PathLike[str]) -> HostPath:
         """An absolute path inside, as the controller reaches it."""
@@ -150,6 +154,7 @@ class Capsule:
             with suppress(ProcessLookupError):  # it ends by itself when its input does, and may have done so by now
                 os.kill(self.pid, signal.SIGKILL)
         wait_until(lambda: self._outer.poll() is not None, 20, f"capsule {self.pid} to end")
+        wait_until(lambda: all(program.poll() is not None for program in self._started), 20, "its programs to end")
         for stream in (self._outer.stdout, self._outer.stderr):
             if stream:
                 stream.close()

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from types import SimpleNamespace
 
 import pytest
 
@@ -130,4 +131,14 @@ def test_closing_lets_go_of_the_connection(ends):
     pipe, _ = ends
     pipe.close()
     assert pipe.fileno() == -1
+    assert pipe._holder.closed
+
+
+def test_a_response_is_closed_before_its_connection(ends):
+    """http.client flushes what it reads from; on a connection that is closed, Python 3.13 complains of that."""
+    pipe, _ = ends
+    seen = []
+    pipe._holder._response = SimpleNamespace(close=lambda: seen.append(pipe.fileno()))
+    pipe.close()
+    assert seen[0] >= 0
     assert pipe._holder.closed

@@ -2,8 +2,11 @@
 
 import subprocess
 
+import pytest
+
 from roadworthy.machines import capsule as capsules
 from roadworthy.machines.capsule import Capsule
+from roadworthy.upkeep.ledger import Ledger
 
 
 def test_a_capsule_may_end_by_itself_while_it_is_closed(monkeypatch):
@@ -14,7 +17,7 @@ def test_a_capsule_may_end_by_itself_while_it_is_closed(monkeypatch):
 
     monkeypatch.setattr(capsules.os, "kill", gone)
     made = Capsule.__new__(Capsule)
-    made._keep, made._image = False, None
+    made._keep, made._image, made._started = False, None, []
     made._outer = subprocess.Popen(
         ["sh", "-c", "read nothing; exec sleep 0.2"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -22,3 +25,14 @@ def test_a_capsule_may_end_by_itself_while_it_is_closed(monkeypatch):
     made.pid = made._outer.pid
     made.close()
     assert made._outer.poll() is not None
+
+
+@pytest.mark.real
+def test_nothing_that_was_started_inside_is_left_unwaited(tmp_path):
+    """Its processes on this host end with it, and are waited for: nobody else would do it."""
+    ledger = Ledger(tmp_path)
+    capsule = Capsule(ledger, runtime=tmp_path)
+    started = capsule.start(["sleep", "60"], tmp_path / "log")
+    capsule.close()
+    ledger.close()
+    assert started.returncode is not None
