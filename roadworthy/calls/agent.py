@@ -90,10 +90,10 @@ def encoded(path):
 # --- calls that take more than their namesake in os
 
 
-def call_statx(path, mask):
+def call_statx(path, mask, flags=0):
     found = KernelStatx()
     number = NUMBERS[os.uname().machine]["statx"]
-    flags = AT_EMPTY_PATH if isinstance(path, int) else 0x100
+    flags |= AT_EMPTY_PATH if isinstance(path, int) else 0x100
     place, name = (path, b"") if isinstance(path, int) else (AT_FDCWD, encoded(path))
     checked(libc.syscall(ctypes.c_long(number), place, name, flags, mask, ctypes.byref(found)))
     return [found.mask, found.btime * 10**9 + found.btime_nsec]

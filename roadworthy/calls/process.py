@@ -16,7 +16,7 @@ from typing import Any
 from roadworthy.calls.answers import Died, DirectoryEntry, HostTrouble, Refused, Status, judged
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import CALL_DEADLINE, Answer, Exchange
-from roadworthy.linux import STATX_BTIME, open_flags
+from roadworthy.linux import AT_STATX_FORCE_SYNC, STATX_BTIME, open_flags
 from roadworthy.trees.manifest import Manifest
 
 
@@ -164,6 +164,10 @@ class Process:
         """statx(2)'s stx_btime in nanoseconds, or 0 where the file system has none."""
         mask, btime = self._call("statx", path, STATX_BTIME, shown=f"statx({path!r}, STATX_BTIME)")
         return int(btime) if mask & STATX_BTIME else 0
+
+    def refresh(self, path: str) -> None:
+        """statx(2) with AT_STATX_FORCE_SYNC: a file system that keeps what its server said of a file asks anew."""
+        self._call("statx", path, 0, AT_STATX_FORCE_SYNC, shown=f"statx({path!r}, AT_STATX_FORCE_SYNC)")
 
     def statfs(self, path: str) -> tuple[int, int]:
         """f_type and the longest name, of statfs(2)."""

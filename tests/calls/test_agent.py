@@ -375,6 +375,13 @@ def test_the_agents_modules_are_listed():
     assert all(os.path.exists(line) for line in listed)
 
 
+def test_attributes_are_asked_for_anew(fs):
+    """The call goes through where nothing is kept, and is refused where there is nothing."""
+    fs.store("f", b"data")
+    fs.refresh("f")
+    assert fs.attempt.refresh("nothing") == "ENOENT"
+
+
 def test_no_number_of_an_errno_is_lost(fs):
     """Every errno that a call can answer has a name in the report."""
     assert {errno.EXDEV, errno.ESTALE, errno.ENOTSUP} <= set(errno.errorcode)
