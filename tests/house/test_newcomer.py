@@ -96,16 +96,6 @@ def test_what_the_document_says_of_a_driver_is_so(tmp_path):
     assert any(words.startswith(".venv/bin/roadworthy lanes --driver=example") for words in typed)
 
 
-def test_the_types_of_the_driver_are_looked_at(tmp_path):
-    """The document's mypy command notices a method of the example that loses its types."""
-    newcomer = Newcomer(tmp_path / "checkout")
-    example = written(DRIVER)
-    newcomer.put(Text("python", example.path, example.text.replace("machine: Machine)", "machine)")))
-    status, output = newcomer.type(".venv/bin/mypy")
-    assert status == 1
-    assert f"{example.path}:" in output
-
-
 @pytest.mark.parametrize("document", [CHECK, DRIVER])
 def test_a_document_has_steps_with_and_without_a_daemon(document):
     """Neither half of what is followed is empty, and each command says what it prints."""
