@@ -1,4 +1,4 @@
-"""A run enters the files that docs/architecture.md says, in the order that it says."""
+"""A run enters the files that docs/architecture.md says, by the functions and in the order that it says."""
 
 import json
 import re
@@ -17,7 +17,7 @@ def test_writes(fs):
     fs.store("f", b"new")
     assert fs.load("f") == b"new"
 """
-#: Writes down which files of the checkout functions are called in; one after the other, once each time.
+#: Writes down which functions of the checkout are called.
 FOLLOWER = """
 import json
 import os
@@ -26,12 +26,11 @@ import sys
 entered, names = [], {{}}
 
 def follow(frame, event, argument):
-    path = frame.f_code.co_filename
-    if event == "call" and path.startswith("{root}/") and frame.f_code.co_name != "<module>":
-        if path not in names:
-            names[path] = os.path.relpath(os.path.realpath(path), "{root}")
-        if entered[-1:] != [names[path]]:
-            entered.append(names[path])
+    code = frame.f_code
+    if event == "call" and code.co_filename.startswith("{root}/"):
+        if code not in names:
+            names[code] = os.path.relpath(os.path.realpath(code.co_filename), "{root}"), code.co_qualname
+        entered.append(names[code])
 
 sys.setprofile(follow)
 
@@ -43,9 +42,10 @@ def pytest_unconfigure():
 
 
 def test_a_driver_s_name_goes_the_way_that_is_told(start, tmp_path):
-    """Every file of the list is entered after the one before it; a file in between may be one that is not told of."""
-    told = re.findall(r"^\d+\. `([^`]+)`: ", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    """Every function of the list is called after the one before it; what is called in between may not be told of."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    told = [list(step) for step in re.findall(r"^\d+\. `([^`]+)` `([^`]+)`: ", page, re.MULTILINE)]
     run = start(CHECK, conftest=FOLLOWER.format(root=ROOT))
     assert run.end() == 0, run.text()
     entered = iter(json.loads((tmp_path / "entered.json").read_text()))
-    assert next((path for path in told if path not in entered), None) is None, "is not entered, or too early"
+    assert next((step for step in told if step not in entered), None) is None, "is not called, or too early"
