@@ -19,8 +19,8 @@ from roadworthy.verdict.deviations import Facts
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
-# Bundles for tests are made by modules that several folders of tests import.
-sys.path.insert(0, str(Path(__file__).parent / "reports"))
+# Modules that several folders of tests import: what makes bundles, and who follows documents.
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("reports", "house")]
 
 
 class FakeStand:

@@ -18,6 +18,7 @@ import pytest
 
 from roadworthy.calls.toolbox import fio_version
 from roadworthy.declaring.checks import Declared, declared, round_of
+from roadworthy.declaring.redefined import redefined
 from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.bring_up import lane_up
 from roadworthy.lane.faults import NO_FAULTS, Faults
@@ -67,6 +68,8 @@ class Session:
         self.bundle: BundleWriter | None = None
         self.page: Path | None = None
         self._items: list[tuple[Lane, Declared, pytest.Item]] = []
+        #: The modules that have checks or benchmarks, also such as were deselected, and how a person calls them.
+        self._modules: dict[Path, str] = {}
         self._site: Site | None = None
         self._ledger: Ledger | None = None
         #: What is faulty on purpose; a plugin that brings faults puts them here.
@@ -75,6 +78,10 @@ class Session:
         self.recorder = Recorder(self.repeats.rounds, self._write)
 
     # --- collection and plan
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        if item.get_closest_marker("check") or item.get_closest_marker("measured"):
+            self._modules[item.path] = item.location[0]
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -89,6 +96,7 @@ class Session:
         if measured and not self.lanes:
             said = "name a storage driver, as in --driver=overlay2, or a file with --matrix (see --help)"
             raise pytest.UsageError(f"roadworthy: {said}")
+        refuse_redefined(self._modules)
         self._items = []
         for item in session.items:
             found = declared(item)
@@ -340,6 +348,16 @@ class Session:
             yield
         finally:
             timer.cancel()
+
+
+def refuse_redefined(modules: Mapping[Path, str]) -> None:
+    """Raise UsageError where a check or a benchmark was replaced by a later function: it would never be asked."""
+    for path, shown in modules.items():
+        for found in redefined(path.read_bytes()):
+            raise pytest.UsageError(
+                f"roadworthy: {shown}:{found.second}: {found.name} replaces the function of that name on line "
+                f"{found.first}, which is not asked any more: give one of the two another name"
+            )
 
 
 def check_deviations() -> Deviations:

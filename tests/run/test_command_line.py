@@ -192,6 +192,22 @@ def test_a_second_check_with_an_id_is_refused(run, nothing_starts):
     assert "a second check with the id sample/pass" in done.text
 
 
+@pytest.mark.parametrize("options", [[], ["-k", "sample/pass"]], ids=["all", "deselected"])
+def test_a_check_that_a_later_function_replaces_is_refused(run, nothing_starts, options):
+    """Python keeps the last function of a name, so the first check would silently not be asked; -k hides none of it."""
+    done = run(CHECK + CHECK.replace("sample/pass", "sample/other"), *options)
+    assert done.code == USAGE
+    said = "test_sample.py:9: test_pass replaces the function of that name on line 5, which is not asked any more"
+    assert f"{said}: give one of the two another name" in done.text
+    assert "Traceback" not in done.text
+    assert not done.bundle.exists()
+
+
+def test_tests_that_are_no_checks_may_replace_one_another(run, nothing_starts):
+    """What other people's tests do is none of the plugin's business."""
+    assert run("def test_plain(): pass\ndef test_plain(): pass\n", driver="").code == 0
+
+
 def test_a_check_that_asks_no_lane_is_refused(run, nothing_starts):
     """A check that uses none of the plugin's fixtures looks at nothing, and is refused with its place."""
     done = run("@check('sample/vacuous')\ndef test_vacuous():\n    '''It holds.'''\n")

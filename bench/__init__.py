@@ -1,0 +1,1 @@
+"""The benchmarks: what a driver costs, against the same work on a volume."""

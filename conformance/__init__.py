@@ -1,0 +1,1 @@
+"""The checks: each is one promise of a file system, asked of a container's."""

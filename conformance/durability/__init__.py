@@ -1,0 +1,1 @@
+"""What a synchronisation gives to the device."""

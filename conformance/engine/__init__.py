@@ -1,0 +1,1 @@
+"""What the engine promises of its containers, its volumes and its data root."""

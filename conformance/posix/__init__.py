@@ -1,0 +1,1 @@
+"""What POSIX and Linux promise of files, asked of files that may come from an image."""

@@ -1,0 +1,1 @@
+"""Real software at work on files of an image."""
