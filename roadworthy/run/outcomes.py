@@ -1,4 +1,4 @@
-"""What pytest shows of a verdict: known is xfailed, fixed fails, unsupported and skipped skip."""
+"""pytest's outcome of each verdict: known is xfailed, fixed fails, unsupported and skipped are skipped."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from roadworthy.verdict.judge import Judgement
 
 
 def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -> pytest.TestReport:
-    """The report of a check with pytest's outcome for its verdict."""
+    """Give the report of a check pytest's outcome for its verdict."""
     report.user_properties = list(item.user_properties)
     match judgement.verdict:
         case "pass":
-            # Also where the test has raised: its tree differs from the reference's as recorded.
+            # The test may have raised, because its tree differs from the reference's as recorded.
             report.outcome, report.longrepr = "passed", None
         case "known":
             assert judgement.deviation
@@ -30,7 +30,7 @@ def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -
             report.outcome = "failed"
             report.longrepr = f"[{judgement.verdict}] {judgement.reason}\n\n{report.longrepr or ''}"
         case "error":
-            # pytest tells an error from a failure by the phase: a check that could not be asked is an error.
+            # pytest distinguishes an error from a failure by the phase; a check that could not run is an error.
             report.outcome = "failed"
             if report.when == "call":
                 report.when = "setup"
@@ -38,7 +38,7 @@ def shaped(report: pytest.TestReport, item: pytest.Item, judgement: Judgement) -
 
 
 def skipped(report: pytest.TestReport, item: pytest.Item, reason: str) -> pytest.TestReport:
-    """The report of a test that was not asked, with the reason."""
+    """Give the report of a test that did not run the outcome skipped, with the reason."""
     path, line, _domain = item.location
     report.user_properties = list(item.user_properties)
     report.outcome = "skipped"
@@ -47,7 +47,7 @@ def skipped(report: pytest.TestReport, item: pytest.Item, reason: str) -> pytest
 
 
 def reported_benchmark(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> pytest.TestReport:
-    """A benchmark that the driver or this host has no means for is skipped, with the reason."""
+    """Skip a benchmark that the driver or this host does not support; fail one that measured nothing."""
     broken = call.excinfo.value if call.excinfo else None
     if isinstance(broken, Unsupported | Precondition):
         word = "unsupported" if isinstance(broken, Unsupported) else "skipped"
