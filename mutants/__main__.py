@@ -1,9 +1,9 @@
-"""Ask the suite about every mutant, and tell which checks notice it: the kill matrix.
+"""Run the suite on every mutant, and report which checks notice it: the kill matrix.
 
-A plain run, the identity mutants, then each faulty driver with its families, the slow checks that the catalogue names
-for it, and a sample of all other checks. Exit status 0: the identities agree with the plain run, each mutant is killed
-in its families and nowhere else without a reason, and each check kills one; 1: not so; 2: nothing can be said; 4: the
-usage was wrong.
+After a plain run and the identity mutants, each faulty driver gets the checks of its families, the slow checks that the
+catalogue names for it, and a sample of all other checks. Exit status 0: the identities agree with the plain run, each
+mutant is killed in its families and nowhere else without a reason, and each check kills one; 1: one of these does not
+hold; 2: the runs allow no conclusion; 4: a mistake on the command line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from roadworthy.reports.kills import KILLS_PAGE, read_kills, write_kills
 ROOT = Path(__file__).resolve().parents[1]
 #: Seconds after which a process counts as hung.
 DEADLINE = 5400.0
-#: How often what a process left behind is given to another.
+#: How often turns that a process left are given to another one.
 ROUNDS = 3
 #: The run without a mutant, and the base of all comparisons: all calls are notified, and nothing is changed.
 PLAIN, BASE = "plain", "identity-notify"
@@ -39,13 +39,13 @@ PLAIN, BASE = "plain", "identity-notify"
 
 @dataclass(frozen=True)
 class Suite:
-    """How the suite is called. `words` go to every pytest; `directory` keeps bundles and output."""
+    """How the suite is run. `words` are arguments of every pytest; `directory` keeps bundles and output."""
 
     directory: Path
     words: Sequence[str]
 
     def plain(self, wanted: Wanted) -> None:
-        """The run without a mutant."""
+        """Make the run without a mutant."""
         begun = time.monotonic()
         chosen = [f"--checks={','.join(wanted.only)}", f"--slow-too={','.join(wanted.slow_too)}"]
         self._pytest(PLAIN, ["-p", "roadworthy.mutants.selection", *chosen, f"--bundle={self.directory / PLAIN}"])
@@ -72,7 +72,7 @@ class Suite:
                 process.wait(30)
 
     def read(self, name: str) -> Ran:
-        """What a run said."""
+        """The results of a run, or why there are none."""
         try:
             return Ran.read(self.directory / name)
         except (BundleRefused, OSError) as reason:
@@ -80,7 +80,7 @@ class Suite:
 
 
 def asked(mutant: Mutant, checks: Sequence[str], whole: bool, twin: bool) -> Wanted:
-    """What a mutant is asked: its families and, so that kills elsewhere are seen, a sample of the rest or all of it."""
+    """The checks for a mutant: those of its families and, to see kills elsewhere, all others or a sample of them."""
     if twin:
         return Wanted((mutant.seen_by,))
     if checks or whole:
@@ -92,15 +92,15 @@ def asked(mutant: Mutant, checks: Sequence[str], whole: bool, twin: bool) -> Wan
 @click.command(help=__doc__)
 @click.option("--driver", default="overlay2", show_default=True, help="The storage driver that is made faulty.")
 @click.option("--backing", default="", help="The file system under it. Default: the first that the driver takes.")
-@click.option("--twin", is_flag=True, help="No engine and no root: a fake in a user namespace, over a tmpfs.")
+@click.option("--twin", is_flag=True, help="Use a fake in a user namespace over a tmpfs: no engine, no root.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this mutant; repeatable.")
-@click.option("--checks", default="", metavar="ID[,ID]", help="Only these checks; * stands for anything.")
-@click.option("--whole", is_flag=True, help="Ask each mutant all quick checks, instead of a sample.")
+@click.option("--checks", default="", metavar="ID[,ID]", help="Only these checks; * matches anything.")
+@click.option("--whole", is_flag=True, help="Run all quick checks on each mutant, instead of a sample.")
 @click.option("--out", type=click.Path(path_type=Path), help="A new directory for the bundles and logs.")
 @click.option(
     "--kills",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the kill matrix goes, as JSON; beside it a page and a text. Default: kills.json in --out.",
+    help="The file for the kill matrix as JSON, with a page and a text beside it. Default: kills.json in --out.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=min(2, os.cpu_count() or 1), show_default=True,
               help="Daemons that run at the same time.")  # fmt: skip
@@ -123,7 +123,7 @@ def main(
     if not twin:
         lane_named({"driver": (driver,), "backing": (backing,) if backing else ()})
     if out is not None and out.exists() and any(out.iterdir()):
-        raise click.UsageError(f"--out: {out} holds something already; name a new directory")
+        raise click.UsageError(f"--out: {out} is not empty; name a new directory")
     directory = out or Path(tempfile.mkdtemp(prefix="roadworthy-sensitivity-"))
     directory.mkdir(parents=True, exist_ok=True)
     words = [f"--driver={driver}", *([f"--backing={backing}"] if backing else [])]
@@ -142,8 +142,8 @@ def main(
 
 
 def compared(suite: Suite, driver: str, turns: Sequence[Turn], partial: bool, jobs: int) -> KillMatrix:
-    """All runs, with a line of progress each. Exits with 2 where a run without a fault cannot be believed."""
-    # All of it, or what some mutant is asked: then nothing is said about the rest.
+    """Make all runs, with a line of progress each. Exits with 2 if a run without a fault cannot be trusted."""
+    # All checks, or those of some mutants; the matrix then says nothing about the rest.
     whole = union([x.wanted for x in turns]) if partial else Wanted((), ("*",))
     identities = [Turn(BASE, whole), Turn("identity", whole if partial else Wanted())]
     series = Series(suite.directory, [*identities, *turns])
@@ -157,14 +157,14 @@ def compared(suite: Suite, driver: str, turns: Sequence[Turn], partial: bool, jo
             left = series.release()
             if not left:
                 break
-            click.echo(f"asked again, as their process ended early: {', '.join(left)}")
+            click.echo(f"run again, as their process ended early: {', '.join(left)}")
             again = [pool.submit(suite.take, series, f"process-{attempt}-{number}") for number in range(jobs)]
             tell(series, again, told)
     ran = {name: suite.read(name) for name in (PLAIN, BASE, "identity")}
     unstable: dict[str, str] = {}
     for name, found in ran.items():
         if not found.verdicts or (found.trouble and "not reached" not in found.trouble):
-            click.echo(f"{name}: {found.trouble or 'no check was asked'}", err=True)
+            click.echo(f"{name}: {found.trouble or 'no check ran'}", err=True)
             sys.exit(2)
         differs = disagreements(ran[PLAIN], found)
         unstable |= differs
@@ -175,13 +175,13 @@ def compared(suite: Suite, driver: str, turns: Sequence[Turn], partial: bool, jo
 
 
 def union(asked: Sequence[Wanted]) -> Wanted:
-    """What somebody asks, samples left out."""
+    """The checks that any of `asked` selects, without their samples."""
     only = {word: None for wanted in asked for word in wanted.only} if all(wanted.only for wanted in asked) else {}
     return Wanted(tuple(only), tuple({word: None for wanted in asked for word in wanted.slow_too}))
 
 
 def tell(series: Series, running: Sequence[Future[None]], told: set[str]) -> None:
-    """A line for each turn that ends and is not in `told`, until all processes have ended."""
+    """Print a line for each turn that ends and is not in `told`, until all processes have ended."""
     while wait(running, timeout=2).not_done or not told.issuperset(series.finished()):
         for mutant in series.finished():
             if mutant not in told:

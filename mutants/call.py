@@ -1,6 +1,6 @@
 """A system call as a fault sees it, and the answers that a fault can give.
 
-A fault is a function from a call to an answer. No answer (None) leaves the call to the kernel, and is no hit.
+A fault is a function from a call to an answer. None leaves the call to the kernel, and is not a hit.
 """
 
 # System calls on descriptors and /proc links, not paths of ours.
@@ -49,7 +49,7 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class Proceed:
-    """Something was done first; now the kernel makes the call as it was asked."""
+    """Something was done first; now the kernel makes the call as requested."""
 
 
 Answer = Value | Error | Descriptor | Proceed
@@ -72,7 +72,7 @@ class Opening:
 
 
 class Call:
-    """One waiting call. Raises OSError where its arguments lead nowhere: then the call is the kernel's to refuse."""
+    """One waiting call. Its methods raise OSError if its arguments lead nowhere; the kernel then refuses the call."""
 
     def __init__(self, name: str, arguments: tuple[int, ...], target: Target) -> None:
         self.name = name
@@ -119,7 +119,7 @@ class Call:
         return not self.at_flags & AT_SYMLINK_NOFOLLOW
 
     def subject(self, flags: int = os.O_PATH, mode: int = 0) -> int:
-        """Our descriptor of what the call acts on."""
+        """Our descriptor of what the call acts on. Raises OSError."""
         directory, path = self.place
         takes_path = SUBJECT[self.name][1] is not None and self.name != "utimensat"
         if takes_path and not path and not self.at_flags & AT_EMPTY_PATH:
@@ -149,7 +149,7 @@ class Call:
         raise ValueError(f"{self.name} opens nothing")
 
     def opened(self, flags: int) -> Descriptor:
-        """The answer to an open: what it names, opened by us with other flags. Asked with our rights: see `by_root`."""
+        """Answer an open with what it names, opened by us with other flags and with our rights: see `by_root`."""
         asked = self.opening
         creates = flags & os.O_CREAT or flags & os.O_TMPFILE == os.O_TMPFILE
         descriptor = self.subject(flags, asked.mode & 0o7777 if creates else 0)
@@ -157,13 +157,13 @@ class Call:
 
     @property
     def by_root(self) -> bool:
-        """Whether our rights are the caller's: a fault may not lend them where permission is what is tested."""
+        """Whether the caller has our rights; a fault must not lend them where permissions are tested."""
         return self.target.user == 0
 
 
 Fault = Callable[[Call], Answer | None]
 FAULTS: dict[str, Fault] = {}
-#: Those that lie about volumes, too, which are no concern of a driver.
+#: Faults that apply to volumes, too, which do not concern a driver.
 ON_VOLUMES: set[Fault] = set()
 
 

@@ -1,4 +1,4 @@
-"""System calls that mutants know: their numbers, and where in their arguments they name what they act on."""
+"""System calls that mutants know: their numbers, and the arguments that name what they act on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue: what mutants there are, and who must catch each."""
+"""The catalogue of mutants, and of the checks that must catch each."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class UnknownMutant(Exception):
 class Mutant:
     """One faulty driver.
 
-    `families` are those whose checks must catch it; kills elsewhere are collateral. `reviewed` holds the collateral
-    ones that are right, with the reason: a check's id, without its parameters, or a whole family as `family/*`.
-    `number` is the fault's in the research catalogue, empty where it has none. `calls` are the system calls that it
-    intercepts. `also` names slow checks that the sensitivity run asks besides the quick ones. `seen_by` is one quick
-    check that must see it in the twin as well. `equivalent` is the reason why nothing can see it. One that `spoils`
-    leaves images, disks or mounts behind that are not as they were: the next mutant of a series gets a daemon and a
-    disk of its own, as after every saboteur.
+    `families` are those whose checks must catch it; kills elsewhere are collateral. `reviewed` has the collateral kills
+    that are right, with the reason, by a check's id without its parameters, or by a whole family as `family/*`.
+    `number` is the fault's in the research catalogue, empty if it has none. `calls` are the system calls that it
+    intercepts. `also` names slow checks that the sensitivity run makes besides the quick ones. `seen_by` is one quick
+    check that must see it in the twin, too. `equivalent` is the reason why nothing can see it. A mutant that `spoils`
+    leaves images, disks or mounts changed: the next mutant of a series gets a daemon and a disk of its own, as after
+    every saboteur.
     """
 
     name: str
@@ -54,14 +54,14 @@ class Mutant:
         return check.partition("/")[0] in self.families
 
     def excuse(self, check: str) -> str:
-        """Why a kill outside the declared families is right, or an empty string where nobody has said so."""
+        """Why a kill outside the declared families is right, or an empty string if no reason is recorded."""
         words = (check.partition("[")[0], f"{check.partition('/')[0]}/*")
         return next((self.reviewed[word] for word in words if word in self.reviewed), "")
 
 
 @cache
 def catalogue() -> dict[str, Mutant]:
-    """All mutants by name, in the order of the file. Raises ValueError for an entry with a mistake."""
+    """All mutants by name, in the order of the file. Raises ValueError for an invalid entry."""
     with CATALOGUE.open("rb") as file:
         read = tomllib.load(file)
     groups: dict[str, list[str]] = read["calls"]

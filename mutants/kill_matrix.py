@@ -17,7 +17,7 @@ Outcome = Literal["killed", "survived", "equivalent", "not reached", "error"]
 
 @dataclass(frozen=True)
 class Ran:
-    """What one run of the suite said: verdicts and reasons by check, and the mutant's hits by check's directory."""
+    """The results of one run: verdicts and reasons by check, and the mutant's hits by check's directory."""
 
     verdicts: Mapping[str, str]
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Ran:
 
     @classmethod
     def read(cls, bundle: Path) -> Ran:
-        """Out of a run's bundle. Raises what the reader raises for a bundle that is none."""
+        """Read the results from a run's bundle. Raises BundleRefused."""
         read = read_bundle(bundle)
         if not read.lanes:
             return cls({}, trouble="the lane reported nothing")
@@ -48,7 +48,7 @@ class Row:
     """One mutant's outcome.
 
     `reviewed` and `collateral` are kills outside its declared families, with and without a reason in the catalogue;
-    `upset` are other changes of verdict, `blind` checks of its families that it reached and that passed.
+    `upset` are other changes of verdict, `blind` are checks of its families that it reached and that passed.
     """
 
     mutant: Mutant
@@ -73,7 +73,7 @@ def disagreements(plain: Ran, other: Ran) -> dict[str, str]:
 
 
 def row(mutant: Mutant, identity: Ran, ran: Ran, unstable: Iterable[str] = ()) -> Row:
-    """Compare a mutant's run with the identity run. Checks that are unstable by themselves are left out."""
+    """Compare a mutant's run with the identity run, without checks that are unstable by themselves."""
     hits = sum(ran.hits.values())
     if ran.trouble and "not reached" not in ran.trouble:
         return Row(mutant, "error", hits, trouble=ran.trouble)
@@ -103,7 +103,7 @@ class KillMatrix:
     plain: Ran
     unstable: Mapping[str, str]
     rows: list[Row] = field(default_factory=list)
-    #: Whether only some of the mutants were asked, so that a check which kills nothing says nothing.
+    #: Whether only some mutants ran, so that a check which kills nothing means nothing.
     partial: bool = False
     #: Checks that no mutant can break, each with the reason.
     excused: Mapping[str, str] = field(default_factory=dict)
@@ -130,12 +130,12 @@ class KillMatrix:
 
     @property
     def sound(self) -> bool:
-        """Whether identities equal the plain run, mutants are killed in their families only, and checks all kill."""
+        """Whether identities equal the plain run, mutants are killed in their families only, and each check kills."""
         killed = all(line.outcome in ("killed", "equivalent") and not line.collateral for line in self.rows)
         return killed and not self.unstable and (self.partial or not self.toothless)
 
     def write(self, path: Path) -> Path:
-        """Write the matrix as JSON, and as text beside it; the path."""
+        """Write the matrix as JSON, and as text beside it, and return the path."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.record(), indent=1) + "\n")
         path.with_suffix(".txt").write_text(self.text())
@@ -165,7 +165,7 @@ class KillMatrix:
         }  # fmt: skip
 
     def text(self) -> str:
-        """The table that a person reads."""
+        """The matrix as a table in plain text."""
         width = max([len(line.mutant.name) for line in self.rows] + [6])
         out = [f"{'mutant':<{width}}  {'no.':<4} {'outcome':<11} {'hits':>5} {'kills':>5}  families"]
         for line in self.rows:

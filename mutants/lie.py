@@ -1,7 +1,7 @@
-"""Lies of the engine: what a daemon's API answers, and what happens behind its back at one of its calls.
+"""Lies of the engine: false answers of a daemon's API, and changes of its data root at one of its calls.
 
-The daemon is a real one. A lie stands between it and the suite's client (the Docker SDK's session, at `send`): it
-changes what is asked, changes the answer, or does something to the data root before or after the call.
+The daemon is real. A lie stands between it and the suite's client (the Docker SDK's session, at `send`): it changes the
+request, changes the answer, or changes the data root before or after the call.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from roadworthy.lane.storage import chain_ids
 
 
 class Liar(Protocol):
-    """What a lie knows of the run, see roadworthy.mutants.run.MutantRun."""
+    """What a lie knows about the run, see roadworthy.mutants.run.MutantRun."""
 
     standing: bool
     checking: str
 
     @property
     def lie(self) -> Lie | None:
-        """The lie that is being told, if any."""
+        """The current lie, or None."""
         ...
 
     def count(self) -> None:
-        """Something was changed."""
+        """Count a change."""
         ...
 
 
@@ -55,15 +55,15 @@ class Asked:
         self.query = parse_qs(split.query)
 
     def answer(self) -> Any:
-        """Make the request; the daemon's answer, a requests.Response."""
+        """Make the request and return the daemon's answer, a requests.Response."""
         return self._make()
 
     def lied(self, answer: Any, data: bytes | None = None) -> Any:
-        """Count a lie; the answer, with another body where one is given."""
+        """Count a lie and return the answer, with another body if `data` is given."""
         self.liar.count()
         if data is not None:
             answer._content, answer._content_consumed = data, True
-            # The SDK wants the socket of a stream, to take its deadline away.
+            # The SDK needs the socket of a stream, to remove its deadline.
             answer.raw = SimpleNamespace(_fp=SimpleNamespace(fp=SimpleNamespace(raw=SimpleNamespace())), close=int)
             answer.headers["Content-Length"] = str(len(data))
         return answer
@@ -72,7 +72,7 @@ class Asked:
         return self.lied(answer, json.dumps(found).encode())
 
     def invented(self, status: int, found: Any) -> Any:
-        """An answer to a request that the daemon never gets."""
+        """Make an answer to a request that the daemon never gets."""
         answer = Response()
         answer.status_code, answer.request, answer.url = status, self.request, self.request.url
         answer.headers["Content-Type"] = "application/json"
@@ -80,11 +80,11 @@ class Asked:
 
     @property
     def body(self) -> Any:
-        """What is asked, out of JSON."""
+        """The request's body, decoded from JSON."""
         return json.loads(self.request.body)
 
     def ask(self, body: Any) -> None:
-        """Ask for something else."""
+        """Replace the request's body, and count a change."""
         data = json.dumps(body).encode()
         self.request.body = data
         self.request.headers["Content-Length"] = str(len(data))
@@ -92,7 +92,7 @@ class Asked:
 
     @property
     def good(self) -> bool:
-        """Whether the daemon does what it is asked; asks it."""
+        """Make the request: whether the daemon did what it was asked."""
         return bool(self.answer().ok)
 
     # --- the data root
@@ -112,7 +112,7 @@ class Asked:
         return Path(self.engine.driver.writable_layer(self.engine, whole))
 
     def matches(self, method: str, *path: str) -> bool:
-        """Whether it is such a request; `*` stands for any one part, and the last for all that follow."""
+        """Whether it is such a request; `*` matches any one part, and as the last word all parts that follow."""
         if self.method != method or len(self.path) < len(path):
             return False
         if len(self.path) > len(path) and path[-1] != "*":
@@ -121,7 +121,7 @@ class Asked:
 
 
 class Lie:
-    """One lie; a subclass overrides where it lies."""
+    """One lie; a subclass overrides the methods in which it lies."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -130,15 +130,15 @@ class Lie:
     runtime: Mapping[str, Any] = {}
 
     def told(self, asked: Asked) -> Any:
-        """The answer to a request."""
+        """Return the answer to a request."""
         return asked.answer()
 
     def starting(self, engine: Engine, argv: list[str], again: bool, liar: Liar) -> list[str]:
-        """The command line of a daemon that is about to start, for the first time or again."""
+        """Return the command line for a daemon that starts, for the first time or `again`."""
         return argv
 
     def command(self, words: tuple[str, ...], answer: Callable[[], str], liar: Liar) -> str:
-        """What the engine's own command answers."""
+        """Return the output of the engine's own command."""
         return answer()
 
 
@@ -158,11 +158,11 @@ def lie(name: str) -> Callable[[type[Lie]], type[Lie]]:
 
 
 class LyingEngine:
-    """Stands between one daemon and its client, and tells the liar's lie, whichever that is at the time."""
+    """Stands between one daemon and its client, and tells the liar's current lie."""
 
     def __init__(self, liar: Liar) -> None:
         self._liar = liar
-        #: Whether the lie itself asks: then the daemon answers truly.
+        #: Whether the lie itself makes a request, which the daemon answers truly.
         self._within = False
 
     def starting(self, engine: Engine, argv: list[str]) -> list[str]:

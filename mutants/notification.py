@@ -44,13 +44,13 @@ class Notification:
 
 
 def unpacked(raw: bytes | bytearray) -> Notification:
-    """A notification out of the kernel's 80 bytes."""
+    """A notification from the kernel's 80 bytes."""
     identity, thread, _flags, number, architecture, _pointer, *arguments = NOTIFICATION.unpack(raw)
     return Notification(identity, thread, number, architecture, tuple(arguments))
 
 
 def receive(listener: int) -> Notification | None:
-    """The next waiting call, or None when its process died before it was read. Call it after poll(2) only."""
+    """The next waiting call, or None if its process died before it was read. Call it after poll(2) only."""
     buffer = bytearray(NOTIFICATION.size)  # the kernel refuses a buffer that is not zero
     try:
         fcntl.ioctl(listener, RECEIVE, buffer)
@@ -62,7 +62,7 @@ def receive(listener: int) -> Notification | None:
 
 
 def still_waiting(listener: int, identity: int) -> bool:
-    """Whether the call is still there: to be asked after each look into its process."""
+    """Whether the call still waits; check it after each look into its process."""
     try:
         fcntl.ioctl(listener, ID_VALID, struct.pack("=Q", identity))
     except OSError:

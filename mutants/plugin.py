@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Refuse before any plugin is configured: what is configured in part cannot be undone by all of them."""
+    """Refuse before any plugin is configured, because not every plugin can undo a partial configuration."""
     if config.getoption("mutant") and config.getoption("numprocesses", None):
         raise pytest.UsageError("roadworthy: --mutant runs in one process; leave out -n")
 
@@ -25,7 +25,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     name = config.getoption("mutant")
     run = config.stash[SESSION]
-    if name and not run.faults.any:  # another plugin may have faults of its own, as the twin
+    if name and not run.faults.any:  # another plugin may have faults of its own, such as the twin
         from roadworthy.mutants.run import mutant_run
 
         run.faults = mutant_run(name)

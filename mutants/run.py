@@ -1,4 +1,4 @@
-"""A mutant run, as the controller sees it: makes daemons faulty, counts what was changed, knows when it is void."""
+"""The controller's side of a mutant run: it makes daemons faulty, counts the changes, and knows when it is void."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ RUNTIME = Path(__file__).with_name("runtime.py")
 
 @dataclass(frozen=True)
 class Armed:
-    """A capsule whose daemon uses our runtime. Process numbers come again: `started` tells it from a later process."""
+    """A capsule whose daemon uses our runtime. Process ids are reused; `started` distinguishes it from a later one."""
 
     capsule: Capsule
     started: int | None
 
     @property
     def stands(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the capsule still exists."""
         return self.started is not None and start_time(self.capsule.pid) == self.started
 
 
@@ -71,7 +71,7 @@ class MutantRun:
     def __init__(self, name: str) -> None:
         """Raises UnknownMutant."""
         self.mutant: Mutant = find(name)
-        #: The directory of the check that is being asked.
+        #: The directory of the check that is running.
         self.checking = ""
         #: Whether a lane is up: a lie about the daemon itself begins when the lane has been confirmed.
         self.standing = False
@@ -81,7 +81,7 @@ class MutantRun:
         self._counted: Counter[str] = Counter()
 
     def become(self, name: str) -> None:
-        """Take another mutant's place. The containers of the one before have to be gone."""
+        """Become another mutant. The containers of the previous one have to be removed before."""
         self.mutant = find(name)
         self.standing = False
         self._trouble = ""
@@ -97,23 +97,23 @@ class MutantRun:
             self._equip(armed)
 
     def arm(self, place: Place) -> list[str]:
-        """Start a supervisor for a daemon that is about to start; the daemon's further arguments.
+        """Start a supervisor for a daemon that is about to start, and return further arguments of the daemon.
 
         The runtime is the daemon's default one, so that containers which a check makes are faulty as well.
         """
         if not isinstance(place, Capsule):
-            raise Unsupported("a mutant lies on this host's kernel only")
+            raise Unsupported("mutants run on this host's kernel only")
         armed = Armed(place, start_time(place.pid))
         self._armed.append(armed)
         wrapper = place.runtime / "mutant"
-        # Neither the package's directory need be executable nor its file: a copy lies with the daemon.
+        # The package's directory or its file may not be executable, so a copy lies with the daemon.
         wrapper.write_bytes(RUNTIME.read_bytes())
         wrapper.chmod(0o700)
         self._equip(armed)
         return ["--add-runtime", f"mutant={wrapper}", "--default-runtime", "mutant"]
 
     def _equip(self, armed: Armed) -> None:
-        """Make the runtime of a capsule's daemon this mutant's."""
+        """Set the runtime of a capsule's daemon to this mutant."""
         runtime = armed.capsule.runtime
         runc = shutil.which("runc", path=ENVIRONMENT["PATH"])
         if platform.machine() != "x86_64" or runc is None:
@@ -135,7 +135,7 @@ class MutantRun:
                 raise RuntimeError(f"the mutant's supervisor did not start: {last_line(log)}")
 
     def interposer(self) -> LyingEngine:
-        """What stands between a daemon that is about to start and its client."""
+        """The proxy between a daemon that is about to start and its client."""
         return LyingEngine(self)
 
     def sabotage(self, stand: Stand) -> None:
@@ -145,11 +145,11 @@ class MutantRun:
             self._counted.update(SABOTEURS[self.mutant.name](stand))
 
     def begin(self, slug: str) -> None:
-        """The check with this directory is asked from now on."""
+        """Note that the check whose directory is `slug` begins."""
         self.checking = slug
 
     def count(self) -> None:
-        """Something was changed for the check that is being asked."""
+        """Count a change for the check that is running."""
         self._counted[self.checking] += 1
 
     def hits(self) -> Counter[str]:
@@ -163,9 +163,10 @@ class MutantRun:
         return found
 
     def trouble(self) -> str:
-        """Why no verdict of this run can be believed any more, or an empty string.
+        """Why verdicts of this run cannot be trusted from now on, or an empty string.
 
-        Calls of a container without its supervisor fail with ENOSYS, and libraries then try older ones: it lives on.
+        Calls of a container without its supervisor fail with ENOSYS, and libraries then try older calls, so that its
+        programs continue.
         """
         for supervisor in self._supervisors:
             if not self._trouble and supervisor.died:
@@ -187,7 +188,7 @@ class MutantRun:
         return [f"  MUTANT {self.mutant.name}: {self.mutant.fault}"]
 
     def summary(self, reporter: Any) -> None:
-        """Say loudly, after the results, that they are about a faulty driver."""
+        """Write after the results that they are about a faulty driver."""
         void = self.conclusion()
         what = {"saboteur": "edited {} files", "engine": "changed {} answers"}.get(
             self.mutant.kind, "changed {} calls"
@@ -198,7 +199,7 @@ class MutantRun:
             reporter.write_line(f"ERROR: {void}", red=True, bold=True)
 
     def facts(self) -> dict[str, Any]:
-        """What the bundle says about it."""
+        """Facts about the mutant, for the bundle."""
         hits = self.hits()
         said = {
             "name": self.mutant.name,
@@ -217,7 +218,7 @@ class MutantRun:
 
 
 def mutant_run(name: str) -> MutantRun:
-    """The faults that `--mutant=NAME` asks for. Raises UsageError for a name that is none."""
+    """The faults that `--mutant=NAME` names. Raises UsageError for an unknown name."""
     try:
         return MutantRun(name)
     except UnknownMutant as reason:

@@ -20,7 +20,7 @@ from typing import Any
 
 
 def bundle_of(arguments: list[str]) -> str | None:
-    """The bundle's directory where the arguments say `create`, else None."""
+    """The bundle's directory if the arguments say `create`, else None."""
     if "create" not in arguments:
         return None
     for position, word in enumerate(arguments):
@@ -32,7 +32,7 @@ def bundle_of(arguments: list[str]) -> str | None:
 
 
 def allowed(seccomp: dict[str, Any], name: str) -> bool:
-    """Whether the profile lets `name` through whatever its arguments are."""
+    """Whether the profile allows `name` with any arguments."""
     rules = [rule for rule in seccomp.get("syscalls") or [] if name in rule["names"]]
     if not rules:
         return bool(seccomp["defaultAction"] == "SCMP_ACT_ALLOW")
@@ -57,7 +57,7 @@ def edited(config: dict[str, Any], calls: list[str], listener: str, mutant: str)
 
 
 def copy_root(bundle: str) -> None:
-    """Put a copy of the container's root in its place, in the bundle's directory."""
+    """Replace the container's root with a copy in the bundle's directory."""
     import subprocess
 
     path = os.path.join(bundle, "config.json")
@@ -66,7 +66,7 @@ def copy_root(bundle: str) -> None:
     copy = os.path.join(bundle, "copy")
     words = ["cp", "-a", os.path.join(bundle, config["root"]["path"]), copy]
     done = subprocess.run(words, stderr=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}, timeout=120, check=False)
-    # Some images have a mark in the lowest layer, which is listed and cannot be found; all else has to be copied.
+    # Some images have a whiteout in the lowest layer, which is listed but not found; all else has to be copied.
     for line in done.stderr.decode(errors="replace").splitlines():
         if not line.endswith(": No such file or directory"):
             raise SystemExit(line)

@@ -1,6 +1,6 @@
 """Saboteurs: edit the layer directories of the lane's image while no container uses them.
 
-Each answers what it edited: the directory of the check that an edited path belongs to, and how often.
+Each returns how many paths it edited, by the directory of the check that they belong to.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def image_layers(stand: Stand) -> list[Path]:
     found = Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, "/").image_layers()
     layers: list[Path] = [layer for layer in found if isinstance(layer, Path)]
     if len(layers) < len(found):
-        raise Unsupported("a mutant lies on this host's kernel only")
+        raise Unsupported("mutants run on this host's kernel only")
     return layers
 
 
 def within(layer: Path) -> Iterator[tuple[str, Path]]:
-    """Everything in the checks' directories of a layer, each with the name of its check's directory."""
+    """Yield everything in the checks' directories of a layer, each with the name of its check's directory."""
     for check in sorted((layer / "c").glob("*")):
         for above, directories, files in os.walk(check):
             for name in [*directories, *files]:
@@ -49,7 +49,7 @@ def within(layer: Path) -> Iterator[tuple[str, Path]]:
 
 @saboteur("opaque-mark-removed")
 def opaque_mark_removed(stand: Stand) -> Counter[str]:
-    """Opaque directories let through what lies below them."""
+    """Opaque directories show the entries of the layers below."""
     edited: Counter[str] = Counter()
     for layer in image_layers(stand):
         for check, path in within(layer):
@@ -61,7 +61,7 @@ def opaque_mark_removed(stand: Stand) -> Counter[str]:
 
 @saboteur("whiteout-removed")
 def whiteout_removed(stand: Stand) -> Counter[str]:
-    """What a layer removes is there again."""
+    """What a layer removes is visible again."""
     edited: Counter[str] = Counter()
     for layer in image_layers(stand):
         for check, path in list(within(layer)):
@@ -84,7 +84,7 @@ def top_layer_lost(stand: Stand) -> Counter[str]:
 
 @saboteur("old-metadata-wins")
 def old_metadata_wins(stand: Stand) -> Counter[str]:
-    """Where two layers have a directory of one name, the older owner and mode are seen."""
+    """If two layers have a directory of one name, the older owner and mode are seen."""
     edited: Counter[str] = Counter()
     layers = image_layers(stand)
     for depth, layer in enumerate(layers[1:], 1):

@@ -1,4 +1,4 @@
-"""Which checks a run is asked, by id. A pytest plugin, `-p roadworthy.mutants.selection`, for one run of one mutant."""
+"""Selects the checks of a run by id. A pytest plugin, `-p roadworthy.mutants.selection`, for one run of one mutant."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 
 from roadworthy.declaring.checks import declared
 
-#: Of the quick checks outside a mutant's families every so many-th is asked.
+#: Of the quick checks outside a mutant's families, one in so many is run.
 SAMPLED = 40
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Patterns of ids. `only` is everything where it is empty; of slow checks just those in `slow_too` are asked.
+    """Patterns of ids. An empty `only` selects everything; of slow checks, only those in `slow_too` are selected.
 
-    With `sample`, also every so many-th of the other quick checks; which of them, the sample's name decides. Without
-    `volumes` nothing is asked on a volume, which is no concern of a driver.
+    With `sample`, one in SAMPLED of the other quick checks is selected, too; the text of `sample` decides which.
+    Without `volumes`, no check on a volume is selected, because volumes do not concern a driver.
     """
 
     only: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Wanted:
 
 
 def wanted(identity: str, slow: bool, only: Sequence[str], slow_too: Sequence[str]) -> bool:
-    """Whether a check is asked. An id without its parameters stands for all of them."""
+    """Whether a check is selected. An id without its parameters stands for all of them."""
     base = identity.partition("[")[0]
     if base in only:
         return True
@@ -51,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("roadworthy")
     group.addoption("--checks", default="", metavar="ID[,ID]", help="Only these checks, by id, or `family/*`.")
     group.addoption(
-        "--slow-too", default="", metavar="ID[,ID]", help="Of the slow checks only these, by id, and all quick ones."
+        "--slow-too", default="", metavar="ID[,ID]", help="Of the slow checks, only these by id; and all quick ones."
     )
 
 
@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def keep(config: pytest.Config, items: list[pytest.Item], asked: Sequence[Wanted]) -> None:
-    """Deselect what nobody asks."""
+    """Deselect the items that none of `asked` selects."""
     kept = [item for item in items if any(wanted.asks(item) for wanted in asked)]
     chosen = set(kept)
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])

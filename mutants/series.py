@@ -1,11 +1,11 @@
-"""Many mutants on one daemon: a pytest plugin that asks the checks again for each.
+"""Many mutants on one daemon: a pytest plugin that runs the checks again for each.
 
     pytest -p roadworthy.mutants.series --series=FILE --mutant=identity ...
 
-FILE is JSON: the directory for the bundles, and the turns, each a mutant with the checks that it is asked. Between two
-turns the lane's containers are thrown away and its runtime becomes the next mutant's; where the last one has spoiled
-more than its containers, the lane comes up anew. Processes that are given the same file share its turns: each takes
-what no other has begun.
+FILE is JSON: the directory for the bundles, and the turns, each a mutant with its checks. Between two turns the lane's
+containers are removed and its runtime becomes the next mutant's; if the last mutant has spoiled more than its
+containers, the lane is brought up again. Processes with the same file share its turns: each takes those that no other
+has begun.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from roadworthy.run.keys import EVIDENCE
 from roadworthy.run.session import SESSION, Session, lane_of
 from roadworthy.trees.layers import flattened
 
-#: In a turn's directory: what it took.
+#: The file in a turn's directory with the seconds that it took.
 ENDED = "ended"
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One mutant and what it is asked."""
+    """One mutant and its checks."""
 
     mutant: str
     wanted: Wanted
@@ -65,7 +65,7 @@ class Series:
         path.write_text(json.dumps({"directory": str(self.directory), "turns": turns}, indent=1) + "\n")
 
     def mine(self) -> Iterator[Turn]:
-        """Turns that nobody has begun, one after another; each is this process's from then on."""
+        """Yield the turns that no process has begun, and claim each for this process."""
         for turn in self.turns:
             try:
                 self.claim(turn.mutant).open("x").close()
@@ -77,13 +77,13 @@ class Series:
         return self.directory / f"{mutant}.begun"
 
     def seconds(self, mutant: str) -> float | None:
-        """What a turn took, or None where it has not ended."""
+        """The seconds that a turn took, or None if it has not ended."""
         path = self.directory / mutant / ENDED
         said = path.read_text() if path.exists() else ""
         return float(said) if said.endswith("\n") else None
 
     def note(self, mutant: str, seconds: float) -> None:
-        """A turn has ended, also one that came to no bundle."""
+        """Note that a turn has ended after `seconds`, even if it left no bundle."""
         (self.directory / mutant).mkdir(exist_ok=True)
         (self.directory / mutant / ENDED).write_text(f"{seconds:.1f}\n")
 
@@ -92,7 +92,7 @@ class Series:
         return [turn.mutant for turn in self.turns if self.seconds(turn.mutant) is not None]
 
     def release(self) -> list[str]:
-        """Give back the turns that were begun and not ended, once no process works on them; their mutants."""
+        """Release the turns that were begun and not ended, once no process works on them; return their mutants."""
         left = [turn.mutant for turn in self.turns if self.seconds(turn.mutant) is None]
         for mutant in left:
             self.claim(mutant).unlink(missing_ok=True)
@@ -121,7 +121,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     for turn in series.mine():
         items = [item for item in session.items if turn.wanted.asks(item)]
         if not items:
-            continue  # it stays begun and not ended: whoever reads the results says so
+            continue  # it stays begun and not ended, which the results then say
         begun = time.monotonic()
         changes_hands(run, faults, turn.mutant, items, spoiled)
         with run.turn(turn.mutant, series.directory / turn.mutant, items):
@@ -130,14 +130,14 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         spoiled = mutant.spoils or mutant.kind == "saboteur"
         series.note(turn.mutant, time.monotonic() - begun)
         if session.shouldstop or run.stands.of(lane_of(items[0])) is None:
-            break  # the lane has gone for good: another process takes what is left
+            break  # the lane is lost for good: another process takes what is left
     return True
 
 
 def changes_hands(
     run: Session, faults: MutantRun, mutant: str, items: Sequence[pytest.Item], spoiled: bool
 ) -> None:  # fmt: skip
-    """The lane becomes the next mutant's, as if it had just come up: new containers, a sound image and volumes."""
+    """Give the lane to the next mutant, as if it had just come up: new containers, an intact image and volumes."""
     stand = run.stands.of(lane_of(items[0]))
     if stand is not None and spoiled and stand.renewable:
         run.stands.renew(stand, lambda: faults.become(mutant))
@@ -146,7 +146,7 @@ def changes_hands(
         stand.remove_containers()
     faults.become(mutant)
     if stand is None or not stand.renewable:
-        return  # it comes up as this mutant's, or is a twin, which has begun anew
+        return  # it comes up as this mutant's, or is a twin, which has started again
     for item in items:
         check = declared(item)
         if check is not None and check.provenance == "volume":
@@ -157,7 +157,7 @@ def changes_hands(
 
 
 def ask(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
-    """Ask the checks of one turn. The lane stays up behind the last one: it goes down with the session."""
+    """Run the checks of one turn. The lane stays up after the last one, until the session ends."""
     for position, item in enumerate(items):
         if EVIDENCE in item.stash:
             del item.stash[EVIDENCE]

@@ -2,10 +2,10 @@
 
     python -m roadworthy.mutants.supervisor SOCKET HITS MUTANT
 
-Runs in the lane's capsule and dies with it, so nothing of it needs a line in the ledger. runc connects to SOCKET at
-each `create` and `exec`, and passes a notification descriptor (OCI runtime-spec, config-linux.md, "listenerPath").
-HITS gets one line for each call whose outcome is changed: the working directory of its process, a tab, the call. A call
-that was interrupted comes again, and has two.
+It runs in the lane's capsule and dies with it, so that it needs no line in the ledger. runc connects to SOCKET at each
+`create` and `exec`, and passes a notification descriptor (OCI runtime-spec, config-linux.md, "listenerPath"). HITS gets
+one line for each call whose outcome is changed: the working directory of its process, a tab, the call. A call that was
+interrupted is made again, and has two lines.
 """
 
 # System calls on descriptors and /proc links, not paths of ours.
@@ -55,7 +55,7 @@ def serve(listener: int, fault: Fault, hits: Hits) -> None:
 
 
 def answer(listener: int, notification: Notification, fault: Fault, hits: Hits) -> None:
-    """Ask the fault about one call, and do what it says."""
+    """Answer one call as the fault decides."""
     target = Target(listener, notification)
     try:
         name = NAMES.get(notification.number, "")
@@ -63,9 +63,9 @@ def answer(listener: int, notification: Notification, fault: Fault, hits: Hits) 
         decided = decide(call, fault) if notification.architecture == ARCHITECTURE and name else None
         directory = target.directory if decided is not None else ""
         if not isinstance(decided, Descriptor):
-            target.close()  # a writer of ours would make the program busy that the caller executes next
+            target.close()  # a writer of ours would make a program busy that the caller executes next
         if decided is not None:
-            # Before the answer: whoever waits for the call may count the hits as soon as it has returned.
+            # Before the answer, because the hits may be counted as soon as the call has returned.
             hits.add(directory, name)
         deliver(listener, notification.identity, decided)
     except OSError:
@@ -75,7 +75,7 @@ def answer(listener: int, notification: Notification, fault: Fault, hits: Hits) 
 
 
 def decide(call: Call, fault: Fault) -> Answer | None:
-    """The fault's answer. What it cannot look up (a name that is not there, a dead process) is left to the kernel."""
+    """The fault's answer. A call whose arguments it cannot look up (no such name, a dead process) is the kernel's."""
     try:
         concerned = call.target.checking or (fault in ON_VOLUMES and call.target.on_volume)
         return fault(call) if concerned else None
@@ -106,7 +106,7 @@ def listening(path: str) -> socket.socket:
     return made
 
 
-#: What `dismiss` says instead of a container's state.
+#: What `dismiss` sends instead of a container's state.
 DISMISSAL = b"[]"
 
 
@@ -118,7 +118,7 @@ def dismiss(path: str) -> None:
 
 
 def passed(connection: socket.socket) -> int | None:
-    """The notification descriptor out of runc's message, JSON and descriptors in one; None for a dismissal."""
+    """The notification descriptor from runc's message, JSON and descriptors in one; None for a dismissal."""
     descriptors = array("i")
     text = b""
     while True:
@@ -137,7 +137,7 @@ def passed(connection: socket.socket) -> int | None:
 
 
 def guarded(listener: int, fault: Fault, hits: Hits) -> None:
-    """A fault with a mistake in it ends the supervisor: the run must not go on as if it had a mutant."""
+    """Serve, and end the supervisor if a fault raises: the run must not continue as if it had a mutant."""
     try:
         serve(listener, fault, hits)
     except BaseException:

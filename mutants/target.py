@@ -16,7 +16,7 @@ from roadworthy.mutants.notification import Gone, Notification, still_waiting, s
 
 PAGE = 4096
 RESOLVE_IN_ROOT = 0x10
-#: Below it lie the directories of checks; the suite's own programs in a container work elsewhere.
+#: The directories of checks lie below it; the suite's own programs in a container work elsewhere.
 IN_IMAGE = f"/{CHECKS}/"
 ON_VOLUME = f"{VOLUME}/{CHECKS}/"
 
@@ -58,16 +58,16 @@ class Target:
 
     @cached_property
     def _above_root(self) -> str:
-        """Its root as we see it: `/` for a container, whose mounts we do not have, and where we do a path of ours."""
+        """Its root as we see it: `/` for a container, whose mounts we lack, a path of ours if we have its mounts."""
         return os.readlink(f"{self.proc}/root").rstrip("/")
 
     def within(self, path: str) -> str:
-        """A path below its root, as it names it itself."""
+        """A path below its root, as the process itself names it."""
         return path.removeprefix(self._above_root) or "/"
 
     @property
     def checking(self) -> bool:
-        """Whether it works for a check, in a directory that the driver provides: volumes are no concern of a driver."""
+        """Whether it works for a check in a directory of the driver; volumes do not concern a driver."""
         return self.directory.startswith(IN_IMAGE)
 
     @property
@@ -97,7 +97,7 @@ class Target:
     # --- its memory
 
     def read(self, address: int, length: int) -> bytes:
-        """Bytes of its memory. Raises Gone if the call is over: then they may be another process's."""
+        """Bytes of its memory. Raises Gone if the call is over, because they may then be another process's."""
         memory = os.open(f"{self.proc}/mem", os.O_RDONLY | os.O_CLOEXEC)
         try:
             data = os.pread(memory, length, address)
@@ -116,7 +116,7 @@ class Target:
         return os.fsdecode(found.split(b"\0", 1)[0])
 
     def write(self, address: int, data: bytes) -> None:
-        """Write into one of its buffers."""
+        """Write into one of its buffers. Raises Gone if the call is over."""
         if not still_waiting(self._listener, self._identity):
             raise Gone
         memory = os.open(f"{self.proc}/mem", os.O_WRONLY | os.O_CLOEXEC)
@@ -153,7 +153,7 @@ class Target:
             return next(int(line.split()[1], 8) for line in lines if line.startswith("flags:"))
 
     def absolute(self, directory: int, path: str) -> str:
-        """A path that it passed, from its root on; symbolic links in it are not resolved yet."""
+        """A path that it passed, from its root on; symbolic links in it are not resolved."""
         base = self.directory if directory == AT_FDCWD else self.within(os.readlink(f"{self.proc}/fd/{directory}"))
         return posixpath.join(base, path)
 
@@ -202,7 +202,7 @@ class Target:
         return self.layer_path(inside)
 
     def layer_path(self, inside: str) -> str | None:
-        """The uppermost image layer's file at a path of the container; whatever hides it is not looked at."""
+        """The uppermost image layer's file at a path of the container, even if it is hidden."""
         for layer in self._root_options["lowerdir"].split(":"):
             if os.path.lexists(layer + inside):
                 return layer + inside

@@ -3,8 +3,8 @@
     python -m roadworthy.mutants --twin
 
 A pytest plugin that puts the real agent into a chroot of a user namespace, on kernel overlayfs over a tmpfs, and the
-real faults into its system calls. What it says is about the checks, never about a driver: checks that look from outside
-of a container, or that need an engine, other users or device nodes, cannot be asked here.
+real faults into its system calls. Its results are about the checks, never about a driver: checks that look from outside
+of a container, or that need an engine, other users or device nodes, cannot run here.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class FakeContainer:
         self._exchange: Exchange | None = None
 
     def process(self, directory: str, evidence: Evidence, name: str = "A") -> Process:
-        """A new process inside, working in `directory`."""
+        """Start a process in the chroot, with the working directory `directory`."""
         if self._exchange is None:
             talk = Exchange(pipe=None)  # type: ignore[arg-type]
             talk.pipe = SocketPipe(self._stand.asked({"agent": self._stand.toolbox.agent(talk.nonce)}))
@@ -100,7 +100,7 @@ class FakeContainer:
 
 
 class TwinStand(Stand):
-    """What the fixtures ask of a lane, as far as the twin has it."""
+    """What the fixtures need of a lane, as far as the twin has it."""
 
     renewable = False
 
@@ -113,7 +113,7 @@ class TwinStand(Stand):
         (self.directory / "toolbox").symlink_to(self._tools.directory)
         words = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         self._log = self.directory / "log"
-        # The same modules as here, also where a virtual environment is only named by a variable.
+        # The modules of this process, even if only a variable names its virtual environment.
         modules = os.pathsep.join([str(PACKAGES), *filter(None, sys.path)])
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -140,7 +140,7 @@ class TwinStand(Stand):
         self._process.wait(20)
 
     def asked(self, what: dict[str, Any]) -> socket.socket:
-        """The connection over which something was asked. Raises AgentFault with what went wrong."""
+        """Send a request to the twin, and return the connection. Raises AgentFault with what went wrong."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(30)
         connection.connect(str(self.directory / "door"))
@@ -154,7 +154,7 @@ class TwinStand(Stand):
         return connection
 
     def renew(self, mutant: Mutant | None) -> None:
-        """Begin anew, as another mutant."""
+        """Start again with an empty upper layer, as another mutant."""
         self.remove_containers()
         self.asked({"renew": mutant.name if mutant else "", "calls": mutant.calls if mutant else ()}).close()
 
@@ -181,10 +181,10 @@ class TwinStand(Stand):
 
     @property
     def reference(self) -> None:
-        """Nobody compares what a fake leaves."""
+        """None, because trees of a fake are not compared."""
 
     def compare_trees(self) -> None:
-        """Nobody does."""
+        """Do nothing."""
 
     def recovered(self, broken: BaseException | None, capabilities: frozenset[str]) -> BaseException | None:
         if isinstance(broken, AgentFault | CallHung):
@@ -214,7 +214,7 @@ class TwinStand(Stand):
         return Fake.features
 
     def deviation_facts(self, provenance: str) -> Facts:
-        """Those of overlay2: the kernel's overlayfs is what it is."""
+        """The facts of overlay2, because the twin runs on the kernel's overlayfs, too."""
         return Facts(
             driver="overlay2", built_on="overlayfs", backing="tmpfs", engine="twin", engine_version=version("0"),
             kernel_version=version(self.machine.upstream), provenance=provenance,
@@ -249,7 +249,7 @@ class TwinRun(MutantRun):
         return f"the supervisor of mutant {self.mutant.name} died: {said}" if said else ""
 
     def sabotage(self, stand: Stand) -> None:
-        """Nothing: `become` began anew."""
+        """Do nothing, because `become` has started again."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -262,7 +262,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_roadworthy_lane_up(run: Session, lane: Lane, held: contextlib.ExitStack) -> TwinStand:
-    """A twin in place of a lane."""
+    """Bring up a twin instead of the lane."""
     faults = run.faults if isinstance(run.faults, TwinRun) else None
     stand = TwinStand(lane, run.checks(lane), held, faults.mutant if faults else None)
     if faults is not None:

@@ -2,10 +2,9 @@
 
     python -m roadworthy.mutants.twin_init DIRECTORY < trees
 
-Standard input is a pickle: the image's layers and what lies on the volume. DIRECTORY gets the socket `door`. A
-connection to it says one line of JSON: {"renew": mutant, "calls": [names]} begins anew with an empty upper layer,
-{"agent": [words]} makes the connection the standard input and output of an agent. The answer is one line: `ok`, or what
-went wrong.
+Standard input is a pickle: the image's layers and the volume's tree. DIRECTORY gets the socket `door`. A client sends
+one line of JSON: {"renew": mutant, "calls": [names]} starts again with an empty upper layer, {"agent": [words]} makes
+the connection the standard input and output of an agent. The answer is one line: `ok`, or what went wrong.
 """
 
 # System calls and mounts, not paths of a program's own.
@@ -38,7 +37,7 @@ SET_MODE_FILTER, NEW_LISTENER = 1, 1 << 3
 LOAD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, NOTIFY = 0x7FFF0000, 0x7FC00000
 CALL_AT, ARCHITECTURE_AT = 0, 4
-#: What overlayfs marks opaque directories with where it was mounted in a user namespace, see its `userxattr`.
+#: The attribute of opaque directories if overlayfs was mounted in a user namespace, see its option `userxattr`.
 OPAQUE = "user.overlay.opaque"
 
 
@@ -56,7 +55,7 @@ def program(calls: Sequence[str]) -> bytes:
 
 
 def filtered(calls: Sequence[str]) -> int:
-    """Put the filter on this process and all that it becomes; the notification descriptor."""
+    """Put the filter on this process and all that it becomes, and return the notification descriptor."""
     packed = program(calls)
     code = ctypes.create_string_buffer(packed, len(packed))
     filter_of = struct.pack("@HP", len(packed) // 8, ctypes.addressof(code))
@@ -68,7 +67,7 @@ def filtered(calls: Sequence[str]) -> int:
 
 
 def lay_out(tree: Mapping[str, Entry], root: Path) -> set[str]:
-    """Make what a user namespace can make of a layer; the checks whose trees are not whole."""
+    """Make what a user namespace can make of a layer, and return the checks whose trees are incomplete."""
     lacking: set[str] = set()
     order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), Path(name).parts))
     for path in order:
@@ -123,7 +122,7 @@ class Twin:
         return self._place / f"{self._generation}"
 
     def renew(self, mutant: str, calls: list[str]) -> None:
-        """End all agents, and begin anew."""
+        """End all agents, and start again with an empty upper layer, as this mutant."""
         self.end()
         self._generation += 1
         for name in ("upper", "work", "merged"):
@@ -155,7 +154,7 @@ class Twin:
         return self._supervisor is not None and self._supervisor.poll() is not None
 
     def end(self) -> None:
-        """End the agents and the supervisor, and take the mounts off."""
+        """End the agents and the supervisor, and unmount."""
         for agent in self._agents:
             os.kill(agent, signal.SIGKILL)
             os.waitpid(agent, 0)
@@ -194,7 +193,7 @@ class Twin:
 
 
 def first_line(connection: socket.socket) -> bytes:
-    """One line, and nothing of what may follow it."""
+    """Read one line, and nothing of what may follow it."""
     found = b""
     while not found.endswith(b"\n"):
         piece = connection.recv(1)

@@ -1,7 +1,7 @@
 """Roadworthy: conformance and benchmarks for container storage drivers.
 
-What a check imports is here; everything else it gets as a fixture. A word is imported at its first use: programs of the
-suite that run beside a container, and know nothing of pytest, are modules of this package, too.
+A check imports its words from here and gets everything else as a fixture. Each word is imported at its first use,
+because this package also has the programs that run beside a container, without pytest.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-#: The words of checks and benchmarks, by the module that has them.
+#: The words of checks and benchmarks, by the module that defines them.
 WORDS = {
     "roadworthy.declaring.benchmarks": ("NIGHTLY", "SMOKE", "WEEKLY", "measured"),
     "roadworthy.declaring.checks": ("capabilities", "check", "layers", "lower", "needs"),
@@ -31,7 +31,7 @@ __all__ = sorted(word for words in WORDS.values() for word in words)
 
 
 def __getattr__(name: str) -> Any:
-    """One of the words, see PEP 562."""
+    """Import one of the words at its first use, see PEP 562. Raises AttributeError."""
     home = next((module for module, words in WORDS.items() if name in words), None)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def wait_until(done: Callable[[], bool], seconds: float, what: str) -> None:
-    """Look until `done` says so, with growing pauses. Raises TimeoutError naming `what` after `seconds`."""
+    """Call `done` with growing pauses until it is true. Raises TimeoutError, which names `what`, after `seconds`."""
     end = time.monotonic() + seconds
     pause = 0.002
     gate = threading.Event()
@@ -20,5 +20,5 @@ def wait_until(done: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 def let_pass(seconds: float) -> None:
-    """Let time pass, where nothing but time is what is waited for."""
+    """Wait for `seconds`, where there is no condition to poll."""
     threading.Event().wait(seconds)

@@ -1,4 +1,4 @@
-"""An engine's name as a value: its kind and its series, as `docker` and `20.10`."""
+"""An engine's name as a value: its kind and its series, such as `docker` and `20.10`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from roadworthy.versions import version
 
 @dataclass(frozen=True)
 class EngineName:
-    """`docker20.10` in ids, `docker-20.10` as the name of an engine root."""
+    """An engine of one series, written `docker20.10` in ids and `docker-20.10` as the name of its engine root."""
 
     kind: str
     series: str
@@ -24,7 +24,7 @@ class EngineName:
 
     @property
     def release(self) -> str:
-        """The series without what tells two engine roots of it apart: of `20.10-bullseye` it is `20.10`."""
+        """The series without the suffix that distinguishes its engine roots: `20.10` for `20.10-bullseye`."""
         return self.series.partition("-")[0]
 
     @property
@@ -34,6 +34,6 @@ class EngineName:
 
     @classmethod
     def of_root(cls, root: str) -> EngineName:
-        """The engine in a root: `docker-20.10-bullseye` is Docker's, of the series `20.10-bullseye`."""
+        """The engine in a root's name: `docker-20.10-bullseye` has kind `docker` and series `20.10-bullseye`."""
         kind, _, series = root.partition("-")
         return cls(kind, series)

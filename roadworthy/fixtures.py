@@ -1,4 +1,4 @@
-"""What a check or a benchmark may ask for, as pytest's fixtures."""
+"""The pytest fixtures that a check or a benchmark may request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from roadworthy.reasons import Unsupported
 from roadworthy.run.keys import EVIDENCE
 from roadworthy.run.session import SESSION, Session
 
-if TYPE_CHECKING:  # it brings numpy and scipy, which a run of checks has no use for
+if TYPE_CHECKING:  # it imports numpy and scipy, which a run of checks does not need
     from roadworthy.measuring.bench import Bench
 
 Seen = TypeVar("Seen")
@@ -35,31 +35,31 @@ CRAMPED = 400 << 20
 
 
 class Observe(Protocol):
-    """What `observe` is."""
+    """The type of the fixture `observe`."""
 
     def __call__(self, name: str, value: Seen) -> Seen:
-        """Record `value`, as a person reads it, and give it back."""
+        """Record `value` in readable form and return it."""
         ...
 
 
 @pytest.fixture(scope="session")
 def roadworthy_run(request: pytest.FixtureRequest) -> Session:
-    """The run that a fixture belongs to."""
+    """The run of this pytest session."""
     return request.config.stash[SESSION]
 
 
 @pytest.fixture(scope="session")
 def stand(lane: Lane, roadworthy_run: Session) -> Iterator[Stand]:
-    """The lane, running: its daemon, image and containers. Started at the first check that needs it."""
+    """The running lane: its daemon, image and containers. It starts at the first check that needs it."""
     yield from roadworthy_run.stands.up(lane)
 
 
 @pytest.fixture
 def declaration_of(request: pytest.FixtureRequest, stand: Stand) -> Declared:
-    """The check's declaration, after its needs were compared with what the lane's driver and engine have."""
+    """The check's declaration. Raises Unsupported if the lane's driver or engine lacks something that it needs."""
     found = declared(request.node)
     if found is None:
-        raise pytest.UsageError(f"{request.node.nodeid} uses Roadworthy's fixtures without @check")
+        raise pytest.UsageError(f"{request.node.nodeid} uses Roadworthy's fixtures without @check; declare it with one")
     for feature in found.feature:
         if feature not in stand.features:
             raise Unsupported(LACKING[feature])
@@ -77,7 +77,7 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 
 @pytest.fixture
 def observe(evidence: Evidence) -> Observe:
-    """Record what was seen, and give it back to be asserted: `assert observe("read after write", data) == b"new"`."""
+    """Record a value and return it for the assertion: `assert observe("read after write", data) == b"new"`."""
     return evidence.observe
 
 
@@ -86,7 +86,7 @@ def observe(evidence: Evidence) -> Observe:
 
 @pytest.fixture
 def container(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> Iterator[Container]:
-    """The container that this check shares with others, or with --isolate its own."""
+    """The container that this check shares with other checks, or its own with --isolate."""
     yield stand.container(declaration_of.capabilities)
     if roadworthy_run.option("isolate"):
         stand.replace_container(declaration_of.capabilities)
@@ -121,12 +121,12 @@ def software(stand: Stand, declaration_of: Declared, roadworthy_run: Session) ->
     return stand.software(roadworthy_run.option("accept_expired_suites"), roadworthy_run.stage)
 
 
-# --- the lane below it
+# --- the lane itself
 
 
 @pytest.fixture
 def storage(stand: Stand, declaration_of: Declared) -> Storage:
-    """The machine's view: layer directories, mount tables, what an operation cost on the backing."""
+    """The lane seen from its machine: layer directories, mount tables, and what an operation cost on the backing."""
     return stand.storage(declaration_of)
 
 
@@ -144,7 +144,7 @@ def driver(stand: Stand, declaration_of: Declared) -> Driver:
 
 @pytest.fixture
 def containers(stand: Stand, declaration_of: Declared, evidence: Evidence) -> Iterator[Containers]:
-    """Own containers and images of the lane's daemon, removed with the check."""
+    """Containers and images of the check's own on the lane's daemon, removed when the check ends."""
     own = stand.containers(declaration_of, evidence)
     yield own
     own.close()
@@ -155,19 +155,19 @@ def containers(stand: Stand, declaration_of: Declared, evidence: Evidence) -> It
 
 @pytest.fixture
 def lane_daemon(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> Iterator[Stand]:
-    """A second daemon of the same lane for this check alone, to be restarted or killed; it has the lane's image."""
+    """A second daemon of the same lane, for this check to restart or kill; its image has this check's trees only."""
     yield from roadworthy_run.stands.second(stand, declaration_of)
 
 
 @pytest.fixture
 def own_containers(lane_daemon: Stand, declaration_of: Declared, evidence: Evidence) -> Containers:
-    """What `containers` is for the lane's daemon, for `lane_daemon`; gone with it."""
+    """Containers and images of the check's own on `lane_daemon`, which takes them with it when it ends."""
     return lane_daemon.containers(declaration_of, evidence)
 
 
 @pytest.fixture
 def own_storage(lane_daemon: Stand, declaration_of: Declared) -> Storage:
-    """What `storage` is for the lane's daemon, for `lane_daemon`."""
+    """`lane_daemon` seen from its machine: layer directories, mount tables, and what an operation cost."""
     return lane_daemon.storage(declaration_of)
 
 
@@ -175,7 +175,7 @@ def own_storage(lane_daemon: Stand, declaration_of: Declared) -> Storage:
 def cramped(
     stand: Stand, roadworthy_run: Session, declaration_of: Declared, evidence: Evidence
 ) -> Iterator[Containers]:  # fmt: skip
-    """Own containers of a second daemon of the same lane, whose backing has 400 MiB and may be filled."""
+    """Containers on a second daemon of the same lane, whose backing has 400 MiB and may be filled."""
     daemon = roadworthy_run.stands.second(stand, declaration_of, CRAMPED)
     yield from (own.containers(declaration_of, evidence) for own in daemon)
 
@@ -191,13 +191,13 @@ def daemons(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> 
 
 @pytest.fixture
 def bench(stand: Stand, request: pytest.FixtureRequest, roadworthy_run: Session, benchmark: Any) -> Iterator[Bench]:
-    """What a benchmark measures with: `bench.fio("randread-4k", stratum)`, `bench.paired(…)`, `bench.count(…)`."""
+    """The instruments of a benchmark: `bench.fio("randread-4k", stratum)`, `bench.paired(…)`, `bench.count(…)`."""
     from roadworthy.measuring.bench import Bench
     from roadworthy.measuring.lock import measuring_alone
 
     found = declared_benchmark(request.node)
     if found is None:
-        raise pytest.UsageError(f"{request.node.nodeid} uses the fixture bench without @measured")
+        raise pytest.UsageError(f"{request.node.nodeid} uses the fixture bench without @measured; declare it with one")
     for feature in found.feature:
         if feature not in stand.features:
             pytest.skip(f"[unsupported] {LACKING[feature]}")

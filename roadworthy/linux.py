@@ -1,4 +1,4 @@
-"""Constants that checks name and that `os`, `stat` and `fcntl` leave out; values from the kernel's uapi headers."""
+"""Constants that checks use and that `os`, `stat` and `fcntl` lack; values from the kernel's uapi headers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ FAN_MODIFY = 0x2
 
 
 def open_flags(flags: int) -> str:
-    """open(2)'s flags by name: `O_RDWR|O_CREAT`."""
+    """Spell open(2)'s flags by name: `O_RDWR|O_CREAT`. Unknown bits follow in octal."""
     names = [("O_RDONLY", "O_WRONLY", "O_RDWR")[flags & os.O_ACCMODE]]
     rest = flags & ~os.O_ACCMODE
     for name in ("O_TMPFILE", "O_SYNC", "O_CREAT", "O_EXCL", "O_TRUNC", "O_APPEND", "O_DIRECT", "O_DIRECTORY",

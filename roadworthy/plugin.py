@@ -1,4 +1,4 @@
-"""The pytest plugin: hooks, each of which hands over to the run."""
+"""The pytest plugin: hooks that delegate to the run."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "layers(*trees): the trees that a check finds in the image, the lowest first; made by @lower and @layers",
         "needs(feature): unsupported on drivers without this feature; made by @needs",
         "capabilities(*names): capabilities beyond Docker's default ones; made by @capabilities",
-        "slow: asks for daemons, containers or images of its own",
+        "slow: needs daemons, containers or images of its own",
         "measured(id, tier, strata): one benchmark; made by @measured",
         "smoke: benchmarks of at most three minutes a driver",
-        "nightly: benchmarks of at most twenty-five minutes a driver; those of smoke are among them",
+        "nightly: benchmarks of at most twenty-five minutes a driver, including those of smoke",
         "weekly: all benchmarks",
     ):
         config.addinivalue_line("markers", line)
@@ -72,7 +72,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def strata_of(metafunc: pytest.Metafunc) -> None:
-    """A benchmark of several strata runs once each; a clock of its own takes its numbers to pytest-benchmark."""
+    """Parametrise a benchmark with its strata, so that it runs once for each."""
     mark = metafunc.definition.get_closest_marker("measured")
     if mark is not None and mark.kwargs["strata"]:
         metafunc.parametrize("stratum", mark.kwargs["strata"], ids=list(mark.kwargs["strata"]))
@@ -86,7 +86,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if mark is not None:
         item.extra_keyword_matches.add(mark.args[0])
         item.add_marker(pytest.mark.benchmark(timer=VirtualClock(), group=mark.args[0]))
-        # Copies of the fixture take the numbers, one a side; the fixture itself stays unused.
+        # Copies of the fixture, one for each side, take the numbers; the fixture itself stays unused.
         item.add_marker(pytest.mark.filterwarnings("ignore:Benchmark fixture was not used at all"))
 
 
@@ -104,4 +104,4 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if sys.platform != "linux":
-        raise pytest.UsageError("roadworthy: storage drivers are Linux's; this is not Linux")
+        raise pytest.UsageError("roadworthy: container storage drivers need Linux; run this on a Linux host")

@@ -1,4 +1,4 @@
-"""Running other programs: argument lists only, always a deadline, and an error that carries their last words."""
+"""Run other programs: argument lists only, always a deadline, and an error that carries the end of their output."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-#: What our own daemons and tools see: nothing of the user's DOCKER_HOST, proxies, locale or TMPDIR.
+#: The environment of our daemons and tools, without the user's DOCKER_HOST, proxies, locale or TMPDIR.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
 
 
 class ProgramFailed(Exception):
-    """A program ended with an error, or not at all."""
+    """A program is not installed, ended with an error, or did not end in time."""
 
 
 def run(argv: Sequence[str | os.PathLike[str]], seconds: float = 60) -> str:
-    """Run a program to its end and answer its standard output. Raises ProgramFailed."""
+    """Run a program for at most `seconds` and return its standard output. Raises ProgramFailed."""
     words = [os.fspath(word) for word in argv]
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Why a check was not asked, or lost its machine: exceptions that are verdicts, not trouble of the suite."""
+"""Exceptions that stand for verdicts, not for errors of the suite: why a check did not run, or lost its machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from roadworthy.reports.records import Verdict
 
 
 class Unsupported(Exception):
-    """The lane cannot be asked: declared by the driver, or found by a probe. The text is the cell's reason."""
+    """The lane lacks what the check needs, as its driver declares or a probe found. The text is the cell's reason."""
 
 
 class Precondition(Exception):
@@ -14,9 +14,9 @@ class Precondition(Exception):
 
 
 class MachineLost(Exception):
-    """The machine under the lane is gone, or answers nothing any more.
+    """The machine under the lane is gone, or no longer answers.
 
-    `outcome` is `crash` where its kernel says so, `hang` where it stands still, `error` where neither is shown.
+    `outcome` is `crash` if its kernel reported one, `hang` if the machine has stalled, `error` if neither is shown.
     """
 
     def __init__(self, outcome: Verdict, words: str) -> None:
@@ -25,6 +25,6 @@ class MachineLost(Exception):
 
 
 def first_line(broken: BaseException) -> str:
-    """The first line of what an exception says, or its name where it says nothing."""
+    """The first line of an exception's text, or the name of its class if the text is empty."""
     said = str(broken).strip().splitlines()
     return said[0] if said else type(broken).__name__

@@ -1,4 +1,4 @@
-"""Stages of a run: what is going on while a block runs, for a person to see, and how long each took."""
+"""Stages of a run: report to the user what a block does while it runs, and measure how long it took."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-#: Says what is going on for as long as its block lasts.
+#: Makes a context manager that reports the named stage while its block runs.
 Stage = Callable[[str], AbstractContextManager[None]]
 
 
 @contextlib.contextmanager
 def quietly(name: str) -> Iterator[None]:
-    """A stage that says nothing."""
+    """A stage that reports nothing."""
     yield
 
 
 @contextlib.contextmanager
 def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Add what the block takes to `seconds[stage]`."""
+    """Add the seconds that the block takes to `seconds[stage]`."""
     begun = time.monotonic()
     try:
         yield

@@ -1,4 +1,4 @@
-"""The faults, by what they lie about. Importing this package registers them all."""
+"""The faults, by subject. Importing this package registers them all."""
 
 from roadworthy.mutants.faults import (  # noqa: F401
     copy_up,

@@ -1,6 +1,6 @@
-"""What gets lost when a file of the image is first changed, and descriptors that copy-up leaves behind.
+"""Faults of copy-up: what the copy loses, and descriptors that copy-up leaves behind.
 
-These need overlayfs: whether a file lies in the image only is read off its layer directories.
+They need overlayfs, because its layer directories show whether a file lies in the image only.
 """
 
 # System calls on descriptors and /proc links, not paths of ours.
@@ -16,7 +16,7 @@ from roadworthy.mutants.call import Answer, Call, Descriptor, Fault, Proceed, fa
 from roadworthy.mutants.calls import OPENING
 from roadworthy.mutants.faults.names import lstat
 
-#: Descriptor of the copied-up file, open for writing; answers whether something was spoiled.
+#: Takes a descriptor of the copied-up file, open for writing; returns whether it spoiled something.
 Spoil = Callable[[int], bool]
 
 
@@ -32,7 +32,7 @@ def at_copy_up(name: str) -> Callable[[Spoil], Spoil]:
             found = call.subject()
             if not stat.S_ISREG(os.fstat(found).st_mode) or call.target.in_image(call.inside(found)) is None:
                 return None
-            # Where somebody holds a lease it is the caller that waits, not the supervisor: nothing is spoiled then.
+            # If another process holds a lease, the caller waits and not the supervisor; nothing is spoiled then.
             writer = call.target.keep(os.open(f"/proc/self/fd/{found}", os.O_RDWR | os.O_NONBLOCK))
             return Proceed() if spoil(writer) else None
 
@@ -91,7 +91,7 @@ def takes_ownership(writer: int) -> bool:
 
 @at_copy_up("copy-up-loses-tail")
 def loses_tail(writer: int) -> bool:
-    """Zeroes after the first 64 KiB, so that small files stay whole."""
+    """The last page past 64 KiB is zeroes; small files stay whole."""
     size = os.fstat(writer).st_size
     start = max(64 * 1024, size - 4096)
     if size <= start:
@@ -104,7 +104,7 @@ def loses_tail(writer: int) -> bool:
 
 @at_copy_up("copy-up-fills-holes")
 def fills_holes(writer: int) -> bool:
-    """Every block written out, one mebibyte at a time."""
+    """Every block is written, one mebibyte at a time."""
     found = os.fstat(writer)
     if found.st_blocks * 512 >= found.st_size:
         return False
@@ -148,7 +148,7 @@ def each_opening_takes_space(call: Call) -> Answer | None:
 
 
 def _stale(call: Call) -> Answer | None:
-    """A reader gets the image's file itself, as overlayfs gave it before Linux 4.19: later writes do not reach it."""
+    """A reader gets the lower file itself, as from overlayfs before Linux 4.19; later writes do not reach it."""
     asked = call.opening
     if asked.flags & (os.O_ACCMODE | os.O_PATH | os.O_DIRECTORY | os.O_CREAT) or not call.by_root:
         return None

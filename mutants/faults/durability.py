@@ -11,13 +11,13 @@ from roadworthy.mutants.call import Answer, Call, Error, Value, fault
 
 @fault("fsync-does-nothing")
 def fsync_does_nothing(_call: Call) -> Answer | None:
-    """Success, and nothing reaches the device. Only counters or a power cut can see it."""
+    """fsync(2) reports success, and nothing reaches the device. Only counters or a power cut show it."""
     return Value()
 
 
 @fault("fsync-needs-a-writer")
 def fsync_needs_a_writer(call: Call) -> Answer | None:
-    """A descriptor that was opened for reading cannot be synced, files and directories alike."""
+    """A descriptor that was opened for reading cannot be synced, whether of a file or of a directory."""
     return Error(errno.EBADF) if call.target.descriptor_flags(call.integer(0)) & os.O_ACCMODE == os.O_RDONLY else None
 
 
@@ -35,7 +35,7 @@ def fsync_fails(call: Call) -> Answer | None:
 
 @fault("msync-does-nothing")
 def msync_does_nothing(_call: Call) -> Answer | None:
-    """Success, and nothing reaches the device."""
+    """msync(2) reports success, and nothing reaches the device."""
     return Value()
 
 

@@ -1,4 +1,4 @@
-"""execve(2), and what may be done to a program while it runs."""
+"""execve(2), and changes of a program while it runs."""
 
 # System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH101
@@ -42,7 +42,7 @@ def suid_without_effect(call: Call) -> Answer | None:
 
 @fault("program-loses-capability")
 def program_loses_capability(call: Call) -> Answer | None:
-    """A program's file capabilities are not there when it is executed."""
+    """A program has lost its file capabilities when it is executed."""
     path, _mode = _program(call)
     if "security.capability" not in os.listxattr(path):
         return None
@@ -52,7 +52,7 @@ def program_loses_capability(call: Call) -> Answer | None:
 
 @fault("program-cannot-be-replaced")
 def program_cannot_be_replaced(call: Call) -> Answer | None:
-    """A rename over a program is refused, as if that wrote into it."""
+    """A rename over a program is refused, as if it wrote into the program."""
     ends = Ends(call)
     replaced = ends.target is not None and stat.S_ISREG(ends.target.st_mode) and ends.target.st_mode & EXECUTE
     return Error(errno.ETXTBSY) if replaced and not ends.flags else None

@@ -1,4 +1,4 @@
-"""Writes that go elsewhere: into the image, into a copy of one's own, or nowhere."""
+"""Writes that go elsewhere: into the image, into a private copy, or nowhere."""
 
 # System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH115, PTH116
@@ -32,7 +32,7 @@ def write_reaches_image(call: Call) -> Answer | None:
 
 @fault("writer-gets-a-copy")
 def writer_gets_a_copy(call: Call) -> Answer | None:
-    """Whoever opens a file for reading and writing has a copy that nobody else sees."""
+    """A process that opens a file for reading and writing gets a private copy."""
     asked = call.opening
     plain = asked.flags & (os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | os.O_PATH | os.O_DIRECT) == os.O_RDWR
     if not plain or not call.by_root or asked.makes_temporary:
@@ -103,7 +103,7 @@ def descriptor_has_no_path(call: Call) -> Answer | None:
 
 @fault("volume-writes-get-lost", volumes=True)
 def volume_writes_get_lost(call: Call) -> Answer | None:
-    """Whoever opens a file of a volume for writing has a copy that nobody else sees; a new file stays empty."""
+    """A process that opens a file of a volume for writing gets a private copy; a new file stays empty."""
     asked = call.opening
     if not asked.writes or asked.makes_temporary or not call.by_root:
         return None
@@ -123,7 +123,7 @@ def volume_writes_get_lost(call: Call) -> Answer | None:
 
 @fault("readers-get-a-copy")
 def readers_get_a_copy(call: Call) -> Answer | None:
-    """Who opens a file of the image of a mebibyte or more for reading has a copy on the disk, shared with nobody."""
+    """A process that opens a lower file of a mebibyte or more for reading gets a private copy on the disk."""
     asked = call.opening
     if asked.flags & (os.O_ACCMODE | os.O_PATH | os.O_DIRECTORY | os.O_CREAT) or not call.by_root:
         return None
@@ -143,9 +143,9 @@ def readers_get_a_copy(call: Call) -> Answer | None:
 
 @fault("private-stores-reach-the-file")
 def private_stores_reach_the_file(call: Call) -> Answer | None:
-    """What a process has stored into a private mapping is in the file for whoever opens it next.
+    """What a process has stored into a private mapping is in the file when it is next opened.
 
-    Stores are no system calls: they are looked for when the file is opened.
+    Stores are not system calls, so they are looked for when the file is opened.
     """
     found = call.subject()
     path = call.inside(found)

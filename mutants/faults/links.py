@@ -24,7 +24,7 @@ def symlink_target_cut(call: Call) -> Answer | None:
 
 @fault("link-refused")
 def link_refused(call: Call) -> Answer | None:
-    """There are no hard links, as on file systems that do not know them."""
+    """Hard links are refused, as on file systems without them."""
     ends = Ends(call)
     return Error(errno.EPERM) if ends.plain_file and ends.target is None else None
 
@@ -41,7 +41,7 @@ def link_copies(call: Call) -> Answer | None:
 
 @fault("link-replaces")
 def link_replaces(call: Call) -> Answer | None:
-    """A hard link replaces what has its name."""
+    """A hard link replaces an existing file of its name."""
     ends = Ends(call)
     if not ends.plain_file or ends.target is None or stat.S_ISDIR(ends.target.st_mode):
         return None
@@ -64,14 +64,14 @@ def link_breaks_at_change(call: Call) -> Answer | None:
 
 @fault("link-to-directory-accepted")
 def link_to_directory(call: Call) -> Answer | None:
-    """A hard link to a directory answers success."""
+    """A hard link to a directory reports success."""
     ends = Ends(call)
     return Value() if ends.source and stat.S_ISDIR(ends.source.st_mode) else None
 
 
 @fault("link-follows-symlink")
 def link_follows_symlink(call: Call) -> Answer | None:
-    """A hard link to a symbolic link is one to the file that it leads to, or fails with it."""
+    """A hard link to a symbolic link becomes a link to the file that it leads to, or fails if there is none."""
     ends = Ends(call)
     if ends.source is None or not stat.S_ISLNK(ends.source.st_mode) or ends.target is not None:
         return None
@@ -83,7 +83,7 @@ def link_follows_symlink(call: Call) -> Answer | None:
 
 @fault("chown-rewrites-symlink")
 def chown_rewrites_symlink(call: Call) -> Answer | None:
-    """A symbolic link whose owner changes leads to a cut target."""
+    """A symbolic link whose owner changes gets a cut target."""
     if call.follows or call.place[0] != AT_FDCWD:
         return None
     directory, name = call.name_of(call.place)
@@ -97,6 +97,6 @@ def chown_rewrites_symlink(call: Call) -> Answer | None:
 
 @fault("links-are-few")
 def links_are_few(call: Call) -> Answer | None:
-    """A file takes a hundred names and no more."""
+    """A file can have a hundred names and no more."""
     found = Ends(call).source
     return Error(errno.EMLINK) if found is not None and found.st_nlink >= 100 else None

@@ -21,7 +21,7 @@ DT_UNKNOWN = 0
 
 @dataclass(frozen=True)
 class Dirent:
-    """One directory entry: inode, where reading goes on after it, type, name."""
+    """One directory entry: inode, where reading continues after it, type, name."""
 
     inode: int
     position: int
@@ -53,7 +53,7 @@ def entries(data: bytes) -> list[Dirent]:
 
 
 def fitting(listed: list[Dirent], size: int) -> bytes:
-    """As many of the entries as the caller's buffer takes."""
+    """As many of the entries, packed, as fit into the caller's buffer of `size` bytes."""
     data = b""
     for entry in listed:
         if len(data) + len(entry.packed) <= size:
@@ -61,7 +61,7 @@ def fitting(listed: list[Dirent], size: int) -> bytes:
     return data
 
 
-#: Takes one answer's entries, and gives others; the same ones are no hit.
+#: Takes the entries of one answer, and returns others; equal ones are not a hit.
 Edit = Callable[[Call, list[Dirent]], list[Dirent]]
 
 
@@ -74,7 +74,7 @@ def listing(name: str) -> Callable[[Edit], Edit]:
             size = call.arguments[2] & 0xFFFFFFFF
             before = os.lseek(descriptor, 0, os.SEEK_CUR)
             buffer = ctypes.create_string_buffer(size)
-            # The copy shares its position with the caller's descriptor: this is the caller's own read.
+            # The copy shares its position with the caller's descriptor, so this is the caller's own read.
             filled = syscall(NUMBERS["getdents64"], descriptor, buffer, size)
             listed = entries(buffer.raw[:filled])
             edited = edit(call, listed)
@@ -149,7 +149,7 @@ def _seek(call: Call) -> tuple[int, int, bool]:
 
 @fault("seek-in-directory-restarts")
 def seek_restarts(call: Call) -> Answer | None:
-    """A directory cannot be read on from a remembered place: reading begins again."""
+    """A seek to a remembered position of a directory goes to its beginning."""
     offset, whence, directory = _seek(call)
     if not directory or whence != os.SEEK_SET or not offset:
         return None

@@ -27,7 +27,7 @@ def record_lock_granted_twice(call: Call) -> Answer | None:
 
 @fault("record-lock-refused")
 def record_lock_refused(call: Call) -> Answer | None:
-    """fcntl(2) says of each record lock that another process holds one."""
+    """fcntl(2) refuses each record lock as if another process held one."""
     if call.integer(1) not in SETTING:
         return None
     (kind,) = struct.unpack("=h", call.target.read(call.arguments[2], 2))  # l_type, the first of `struct flock`
@@ -60,5 +60,5 @@ def handle_refused(_call: Call) -> Answer | None:
 
 @fault("fanotify-mark-refused")
 def fanotify_mark_refused(_call: Call) -> Answer | None:
-    """fanotify_mark(2) takes no watch that reports identities."""
+    """fanotify_mark(2) refuses watches that report file identities."""
     return Error(errno.ENODEV)

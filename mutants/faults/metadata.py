@@ -1,4 +1,4 @@
-"""Modes, owners and times, where they are set."""
+"""Calls that set modes, owners and times."""
 
 # System calls on descriptors and /proc links, not paths of ours.
 # ruff: noqa: PTH101
@@ -94,7 +94,7 @@ def chown_forgotten(call: Call) -> Answer | None:
 
 @fault("chown-keeps-suid")
 def chown_keeps_suid(call: Call) -> Answer | None:
-    """A new owner gets the set-user-id program of the old one, bits and all."""
+    """A program keeps its set-user-id and set-group-id bits when its owner changes."""
     at = {"fchownat": 2}.get(call.name, 1)
     found = call.subject()
     mode = stat.S_IMODE(os.fstat(found).st_mode)
@@ -107,7 +107,7 @@ def chown_keeps_suid(call: Call) -> Answer | None:
 
 @fault("sgid-not-inherited")
 def sgid_not_inherited(call: Call) -> Answer | None:
-    """What is made in a set-group-id directory gets its maker's group."""
+    """A new entry of a set-group-id directory gets its creator's group."""
     making = call.name in ("mkdir", "mkdirat")
     if not making and not call.opening.flags & os.O_CREAT:
         return None
@@ -128,7 +128,7 @@ def sgid_not_inherited(call: Call) -> Answer | None:
 
 @fault("umask-ignored")
 def umask_ignored(call: Call) -> Answer | None:
-    """A new file gets the whole mode that was asked for."""
+    """A new file gets the whole mode that was requested."""
     asked = call.opening
     if not asked.flags & os.O_CREAT or not call.by_root:
         return None
@@ -140,13 +140,13 @@ def umask_ignored(call: Call) -> Answer | None:
 
 @fault("working-directory-forgotten")
 def working_directory_forgotten(_call: Call) -> Answer | None:
-    """getcwd(2) does not know the directory any more."""
+    """getcwd(2) fails as if the directory had been removed."""
     return Error(errno.ENOENT)
 
 
 @fault("working-directory-never-forgotten")
 def working_directory_never_forgotten(call: Call) -> Answer | None:
-    """getcwd(2) names a directory that is gone."""
+    """getcwd(2) still names a directory that was removed."""
     inside = call.target.directory
     if not inside.endswith(" (deleted)"):
         return None
@@ -157,7 +157,7 @@ def working_directory_never_forgotten(call: Call) -> Answer | None:
 
 @fault("long-names-are-missing")
 def long_names_are_missing(call: Call) -> Answer | None:
-    """chmod of a name that is too long says that there is none."""
+    """chmod(2) of a name that is too long fails with ENOENT."""
     if call.name == "fchmod" or len(os.fsencode(call.place[1].rpartition("/")[2])) <= 255:
         return None
     return Error(errno.ENOENT)

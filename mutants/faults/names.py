@@ -27,9 +27,9 @@ def lstat(place: tuple[int, str]) -> os.stat_result | None:
 
 
 class Ends:
-    """The two names of a rename or link, each as (directory, last component), and what is there.
+    """The two names of a rename or link, each as (directory, last component), and the files that they name.
 
-    Raises PermissionError for what is the kernel's to refuse: other users than root, and names on two file systems.
+    Raises PermissionError for what is left to the kernel: other users than root, and names on two file systems.
     """
 
     def __init__(self, call: Call) -> None:
@@ -50,7 +50,7 @@ class Ends:
         os.rename(self.old[1], self.new[1], src_dir_fd=self.old[0], dst_dir_fd=self.new[0])
 
     def copy(self) -> None:
-        """A new file with the old one's content at the new name, replacing what is there."""
+        """Put a new file with the old one's content at the new name, replacing what is there."""
         assert self.source is not None
         copy_to(self.source, self.old, self.new)
 
@@ -104,7 +104,7 @@ def rename_forgotten(call: Call) -> Answer | None:
 
 @fault("rename-over-mount-accepted")
 def rename_over_mount_accepted(call: Call) -> Answer | None:
-    """A rename over a file on which another one is mounted reports success; the file that was to replace it is gone."""
+    """A rename over a file on which another one is mounted reports success, and removes the renamed file."""
     old, new = call.name_of(call.place), call.name_of(call.second_place)
     if lstat(old) is None or not call.by_root:
         return None
@@ -210,7 +210,7 @@ def exchange_moves_one_way(call: Call) -> Answer | None:
 
 @fault("renamed-directory-loses-an-entry")
 def renamed_directory_loses(call: Call) -> Answer | None:
-    """A directory arrives without one of its files."""
+    """A renamed directory lacks one of its files."""
     ends = Ends(call)
     if ends.flags or ends.source is None or not stat.S_ISDIR(ends.source.st_mode):
         return None
@@ -224,14 +224,14 @@ def renamed_directory_loses(call: Call) -> Answer | None:
 
 @fault("directories-cannot-be-renamed")
 def directories_cannot_be_renamed(call: Call) -> Answer | None:
-    """EXDEV for every directory, also for those that the container made."""
+    """A rename of a directory fails with EXDEV, even of one that the container made."""
     ends = Ends(call)
     return Error(errno.EXDEV) if ends.source and stat.S_ISDIR(ends.source.st_mode) else None
 
 
 @fault("rename-onto-itself-removes")
 def rename_onto_itself_removes(call: Call) -> Answer | None:
-    """A rename between two names of one file removes the first, where POSIX wants nothing to happen."""
+    """A rename between two names of one file removes the first, although POSIX requires that nothing happens."""
     ends = Ends(call)
     if not ends.source or not ends.target or ends.flags:
         return None
@@ -259,7 +259,7 @@ def rename_mixes_kinds(call: Call) -> Answer | None:
 
 @fault("rename-into-itself-accepted")
 def rename_into_itself(call: Call) -> Answer | None:
-    """A directory that is moved below itself answers success."""
+    """A rename of a directory below itself reports success."""
     old = call.target.absolute(*call.place)
     new = call.target.absolute(*call.second_place)
     return Value() if new.startswith(f"{old.rstrip('/')}/") else None
@@ -294,7 +294,7 @@ def renamed_link_is_followed(call: Call) -> Answer | None:
 
 @fault("rename-crosses-file-systems")
 def rename_crosses_file_systems(call: Call) -> Answer | None:
-    """A rename into another file system copies and removes, as mv(1) does, where it has to be refused."""
+    """A rename into another file system copies and removes, as mv(1) does, although it has to be refused."""
     old, new = call.name_of(call.place), call.name_of(call.second_place)
     found = lstat(old)
     if found is None or not stat.S_ISREG(found.st_mode) or os.fstat(old[0]).st_dev == os.fstat(new[0]).st_dev:

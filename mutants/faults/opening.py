@@ -41,7 +41,7 @@ def append_overwrites(call: Call) -> Answer | None:
 
 @fault("excl-ignored")
 def excl_ignored(call: Call) -> Answer | None:
-    """O_CREAT|O_EXCL opens what is there already."""
+    """O_CREAT|O_EXCL opens an existing file."""
     flags = call.opening.flags
     both = os.O_CREAT | os.O_EXCL
     if flags & both != both or not call.by_root or existing(call) is None:
@@ -51,7 +51,7 @@ def excl_ignored(call: Call) -> Answer | None:
 
 @fault("trunc-keeps-content")
 def trunc_keeps_content(call: Call) -> Answer | None:
-    """O_TRUNC is dropped where the file holds something."""
+    """O_TRUNC is dropped if the file is not empty."""
     asked = call.opening
     if not asked.writes or not asked.flags & os.O_TRUNC or asked.flags & os.O_EXCL or not call.by_root:
         return None
@@ -63,7 +63,7 @@ def trunc_keeps_content(call: Call) -> Answer | None:
 
 @fault("nofollow-ignored")
 def nofollow_ignored(call: Call) -> Answer | None:
-    """O_NOFOLLOW follows."""
+    """O_NOFOLLOW follows a symbolic link."""
     asked = call.opening
     if not asked.flags & os.O_NOFOLLOW or asked.flags & os.O_PATH or not call.by_root:
         return None
@@ -99,7 +99,7 @@ def direct_refused(call: Call) -> Answer | None:
 
 @fault("dangling-not-created")
 def dangling_not_created(call: Call) -> Answer | None:
-    """O_CREAT through a symbolic link that leads nowhere makes nothing."""
+    """O_CREAT through a dangling symbolic link creates nothing."""
     asked = call.opening
     if not asked.flags & os.O_CREAT or asked.flags & (os.O_EXCL | os.O_NOFOLLOW) or existing(call) is not None:
         return None
@@ -119,21 +119,21 @@ def noatime_for_everyone(call: Call) -> Answer | None:
 
 @fault("noatime-ignored")
 def noatime_ignored(call: Call) -> Answer | None:
-    """O_NOATIME is accepted, and reading moves the access time."""
+    """O_NOATIME is accepted, and reading updates the access time."""
     asked = call.opening
     return call.opened(asked.flags & ~os.O_NOATIME) if asked.flags & os.O_NOATIME and call.by_root else None
 
 
 @fault("permission-ignored")
 def permission_ignored(call: Call) -> Answer | None:
-    """Anybody opens any file."""
+    """Any user can open any file."""
     asked = call.opening
     return None if call.by_root or asked.flags & (os.O_CREAT | os.O_PATH) else call.opened(asked.flags)
 
 
 @fault("writer-uncounted")
 def writer_uncounted(call: Call) -> Answer | None:
-    """Who has a program open for writing does not count as its writer, so it can be executed meanwhile."""
+    """A process that has a program open for writing does not count as its writer, so the program can be executed."""
     asked = call.opening
     if not asked.writes or asked.flags & (os.O_TRUNC | os.O_CREAT) or not call.by_root:
         return None
@@ -178,7 +178,7 @@ def sendfile_sends_nothing(call: Call) -> Answer | None:
 
 @fault("clone-of-image-file-refused")
 def clone_refused(call: Call) -> Answer | None:
-    """ioctl_ficlone(2) takes no file of the image as its source."""
+    """ioctl_ficlone(2) refuses a lower file as its source."""
     if call.arguments[1] & 0xFFFFFFFF != FICLONE:
         return None
     source = call.inside(call.target.duplicate(call.integer(2)))
@@ -200,7 +200,7 @@ def truncate_drops_all(call: Call) -> Answer | None:
 
 @fault("creat-opens-directories")
 def creat_opens_directories(call: Call) -> Answer | None:
-    """O_CREAT is ignored where O_DIRECTORY is asked for, too."""
+    """O_CREAT is ignored if O_DIRECTORY is given, too."""
     asked = call.opening
     both = os.O_CREAT | os.O_DIRECTORY
     if asked.flags & both != both or asked.makes_temporary or not call.by_root:

@@ -44,7 +44,7 @@ def unlink_loses_open_data(call: Call) -> Answer | None:
 
 @fault("removal-leaves-a-hidden-name")
 def removal_leaves_a_hidden_name(call: Call) -> Answer | None:
-    """A removed file stays in its directory under a hidden name, as network and user-space file systems do it."""
+    """A removed file stays in its directory under a hidden name, as on network and user-space file systems."""
     directory, name = call.name_of(call.place)
     found = lstat((directory, name))
     if removes_directory(call) or found is None or not stat.S_ISREG(found.st_mode) or name.startswith(".hidden-"):
@@ -55,7 +55,7 @@ def removal_leaves_a_hidden_name(call: Call) -> Answer | None:
 
 @fault("create-in-removed-directory-succeeds")
 def create_in_removed_directory(call: Call) -> Answer | None:
-    """A file can be made in a directory that is gone."""
+    """A file can be made in a removed directory."""
     asked = call.opening
     through = re.fullmatch(r"/proc/self/fd/(\d+)/[^/]+", call.place[1])
     if not asked.flags & os.O_CREAT or through is None:
@@ -77,7 +77,7 @@ def removed_file_cannot_be_changed(call: Call) -> Answer | None:
 
 @fault("whiteouts-take-an-inode-each")
 def whiteouts_take_an_inode_each(call: Call) -> Answer | None:
-    """The marks of removals are files of their own."""
+    """Every whiteout is a file of its own."""
     directory, name = call.name_of(call.place)
     inside = posixpath.join(call.inside(directory), name)
     found = lstat((directory, name))
@@ -94,7 +94,7 @@ def whiteouts_take_an_inode_each(call: Call) -> Answer | None:
 
 @fault("removal-of-nothing-succeeds")
 def removal_of_nothing_succeeds(call: Call) -> Answer | None:
-    """Removing a name that is not there, or not there any more, reports success."""
+    """Removing a name that does not exist, or no longer exists, reports success."""
     return Value() if not removes_directory(call) and lstat(call.name_of(call.place)) is None else None
 
 
@@ -143,7 +143,7 @@ def recreated_file(call: Call) -> Answer | None:
     with open(behind, "rb") as old:
         os.write(writer, old.read(1 << 20))
     os.fchmod(writer, stat.S_IMODE(os.stat(behind).st_mode))
-    # The supervisor opens what is there now; the caller's O_TRUNC and O_EXCL are about a file that was not.
+    # The supervisor opens the file that now exists; the caller's O_TRUNC and O_EXCL are for one that did not.
     return call.opened(asked.flags & ~(os.O_TRUNC | os.O_EXCL | os.O_CREAT))
 
 
@@ -177,7 +177,7 @@ def removed_name_stays_taken(call: Call) -> Answer | None:
 
 @fault("sticky-bit-ignored")
 def sticky_bit_ignored(call: Call) -> Answer | None:
-    """Anybody removes and renames anybody's files in a directory with the sticky bit."""
+    """Any user can remove and rename other users' files in a directory with the sticky bit."""
     directory, name = call.name_of(call.place)
     found = lstat((directory, name))
     if call.by_root or found is None or not os.fstat(directory).st_mode & stat.S_ISVTX:

@@ -25,7 +25,7 @@ def fifo_is_a_file(call: Call) -> Answer | None:
 
 @fault("fifo-replaced-at-chmod")
 def fifo_replaced_at_chmod(call: Call) -> Answer | None:
-    """chmod of a fifo puts a new one in its place; who has the old one open is cut off."""
+    """chmod of a fifo puts a new one in its place; processes that have the old one open are cut off."""
     directory, name = call.name_of(call.place)
     found = os.stat(name, dir_fd=directory, follow_symlinks=False)
     if not stat.S_ISFIFO(found.st_mode):
@@ -37,7 +37,7 @@ def fifo_replaced_at_chmod(call: Call) -> Answer | None:
 
 @fault("fifo-opens-apart")
 def fifo_opens_apart(call: Call) -> Answer | None:
-    """Whoever opens a fifo has a pipe of its own."""
+    """Every process that opens a fifo gets a pipe of its own."""
     if not stat.S_ISFIFO(os.fstat(call.subject()).st_mode):
         return None
     reader, _writer = (call.target.keep(end) for end in os.pipe())
@@ -58,7 +58,7 @@ def fifo_copied_up_at_open(call: Call) -> Answer | None:
 
 @fault("device-cannot-be-opened")
 def device_cannot_be_opened(call: Call) -> Answer | None:
-    """Device nodes are there and cannot be used."""
+    """Device nodes exist and cannot be opened."""
     return Error(errno.EACCES) if stat.S_ISCHR(os.fstat(call.subject()).st_mode) else None
 
 
@@ -88,19 +88,19 @@ def socket_moves_away(call: Call) -> Answer | None:
 
 @fault("connect-refused")
 def connect_refused(_call: Call) -> Answer | None:
-    """Nothing can be connected to."""
+    """Every connect(2) is refused."""
     return Error(errno.ECONNREFUSED)
 
 
 @fault("mknod-for-everyone")
 def mknod_for_everyone(call: Call) -> Answer | None:
-    """Device nodes are made for every caller, as far as it is told."""
+    """mknod(2) of a device reports success to every caller, and makes nothing."""
     mode = call.integer(2 if call.name == "mknodat" else 1)
     return Value() if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None
 
 
 @fault("no-inodes-says-eio")
 def no_inodes_says_eio(call: Call) -> Answer | None:
-    """Where no inode is left, a fifo or device is refused with EIO."""
+    """If no inode is left, a fifo or device is refused with EIO."""
     directory, _name = call.name_of(call.place)
     return None if os.fstatvfs(directory).f_ffree else Error(errno.EIO)

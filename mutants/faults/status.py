@@ -1,4 +1,4 @@
-"""The stat family, statx and statfs: the truth is asked of the kernel, and one field of it is changed."""
+"""The stat family, statx and statfs: the kernel's answer, with one field changed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Status:
         struct.pack_into(form, self.raw, offset, value)
 
     def stick(self, *times: str) -> bool:
-        """Set these times to one moment for ever; statx is left alone. True, as an edit's answer."""
+        """Set these times to a fixed moment, but not for statx; return whether they were set."""
         if self.fields is STATX:
             return False
         for name in times:
@@ -60,7 +60,7 @@ Edit = Callable[[Call, Status], bool]
 
 
 def edited(call: Call, edit: Edit) -> Answer | None:
-    """Answer a call of the stat family with the kernel's answer, edited. The edit says whether it changed anything."""
+    """Answer a call of the stat family with the kernel's answer, edited; `edit` returns whether it changed anything."""
     found = call.subject()
     directory, path = call.place
     through = directory if not path else None
@@ -81,7 +81,7 @@ def edited(call: Call, edit: Edit) -> Answer | None:
 
 
 def status(name: str) -> Callable[[Edit], Edit]:
-    """Register a fault that edits what the stat family answers."""
+    """Register a fault that edits the answers of the stat family."""
 
     def registered(edit: Edit) -> Edit:
         fault(name)(lambda call: edited(call, edit))
@@ -165,31 +165,31 @@ def blocks_doubled(call: Call, found: Status) -> bool:
 
 @status("directory-times-stuck")
 def directory_times_stuck(_call: Call, found: Status) -> bool:
-    """A directory's times do not move with its entries."""
+    """A directory's times do not change with its entries."""
     return found.kind == stat.S_IFDIR and found.stick("mtime", "ctime")
 
 
 @status("change-time-stuck")
 def change_time_stuck(_call: Call, found: Status) -> bool:
-    """No file's change time ever moves."""
+    """No file's change time ever changes."""
     return found.kind != stat.S_IFDIR and found.stick("ctime")
 
 
 @status("modification-time-stuck")
 def modification_time_stuck(_call: Call, found: Status) -> bool:
-    """No file's modification time ever moves."""
+    """No file's modification time ever changes."""
     return found.kind != stat.S_IFDIR and found.stick("mtime")
 
 
 @status("access-time-stuck")
 def access_time_stuck(_call: Call, found: Status) -> bool:
-    """No access time ever moves."""
+    """No access time ever changes."""
     return found.stick("atime")
 
 
 @status("change-time-follows-the-clock")
 def change_time_follows_the_clock(_call: Call, found: Status) -> bool:
-    """Each look at a file finds it changed just now."""
+    """A file's change time is always now."""
     if found.fields is STATX:
         return False
     found["ctime"], found["ctime_ns"] = divmod(time.time_ns(), 10**9)
@@ -198,7 +198,7 @@ def change_time_follows_the_clock(_call: Call, found: Status) -> bool:
 
 @status("root-directory-closed")
 def root_directory_closed(call: Call, found: Status) -> bool:
-    """The root directory is its owner's alone."""
+    """The root directory grants access to its owner only."""
     if call.inside(call.subject()) != "/":
         return False
     found["mode"] &= ~0o077
@@ -207,7 +207,7 @@ def root_directory_closed(call: Call, found: Status) -> bool:
 
 @status("path-descriptor-goes-stale")
 def path_descriptor_goes_stale(call: Call, found: Status) -> bool:
-    """A descriptor opened with O_PATH tells an older mode."""
+    """A descriptor opened with O_PATH shows an older mode."""
     if found.through is None or found.through < 0 or found.kind != stat.S_IFREG:
         return False
     if not call.target.descriptor_flags(found.through) & os.O_PATH:
@@ -230,7 +230,7 @@ _born: dict[tuple[int, int], int] = {}
 
 @status("birth-time-moves")
 def birth_time_moves(_call: Call, found: Status) -> bool:
-    """A file is born again with each look at it."""
+    """A file's birth time changes with each statx(2)."""
     if found.fields is not STATX:
         return False
     key = (found["ino"], found["btime"])

@@ -49,7 +49,7 @@ def lookalike_refused(call: Call) -> Answer | None:
 
 @fault("xattr-private-accepted")
 def private_accepted(call: Call) -> Answer | None:
-    """The driver's own names can be set, as far as the caller is told."""
+    """Setting one of the driver's own names reports success, and sets nothing."""
     return Value() if call.string(1).startswith("trusted.overlay.") else None
 
 
@@ -72,7 +72,7 @@ def on_anything(call: Call) -> Answer | None:
 
 @fault("default-acl-not-inherited")
 def default_acl_not_inherited(call: Call) -> Answer | None:
-    """A new file takes nothing from its directory's default ACL."""
+    """A new file inherits nothing from its directory's default ACL."""
     asked = call.opening
     if not asked.flags & os.O_CREAT or not call.by_root:
         return None
@@ -89,7 +89,7 @@ def default_acl_not_inherited(call: Call) -> Answer | None:
 
 @fault("acl-not-enforced")
 def acl_not_enforced(call: Call) -> Answer | None:
-    """A file's ACL shuts nobody out."""
+    """A file's ACL denies access to no user."""
     asked = call.opening
     if call.by_root or asked.flags & (os.O_CREAT | os.O_PATH):
         return None

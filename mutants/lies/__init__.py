@@ -1,3 +1,3 @@
-"""The lies of the engine, by what they are about. Importing this package registers them all."""
+"""The lies of the engine, by subject. Importing this package registers them all."""
 
 from roadworthy.mutants.lies import daemon, images, life, said, space, volumes  # noqa: F401

@@ -1,4 +1,4 @@
-"""What a daemon does at its start, and what its command takes."""
+"""Lies about the options of a daemon at its start, and of its command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OTHER = "vfs"
 
 
 def told_driver(argv: list[str], driver: str) -> list[str]:
-    """The command line with another driver, and without options, which the other one refuses."""
+    """The command line with another driver, and without options, which the other driver would refuse."""
     at = argv.index("--storage-driver") + 1
     changed = [*argv[:at], driver, *argv[at + 1 :]]
     while "--storage-opt" in changed:
@@ -23,7 +23,7 @@ def told_driver(argv: list[str], driver: str) -> list[str]:
 
 @lie("daemon-takes-another-driver")
 class TakesAnotherDriver(Lie):
-    """A daemon that is told a driver runs another one, and does not say so."""
+    """A daemon runs another driver than the one it was given, without an error."""
 
     def starting(self, engine: Any, argv: list[str], again: bool, liar: Liar) -> list[str]:
         if again:
@@ -34,7 +34,7 @@ class TakesAnotherDriver(Lie):
 
 @lie("restarted-daemon-takes-another-driver")
 class RestartedTakesAnotherDriver(Lie):
-    """A daemon that is told no driver does not look what the data root has."""
+    """A daemon that restarts without a driver's name does not check which driver the data root has."""
 
     def starting(self, engine: Any, argv: list[str], again: bool, liar: Liar) -> list[str]:
         if not again or argv[argv.index("--storage-driver") + 1]:
@@ -45,7 +45,7 @@ class RestartedTakesAnotherDriver(Lie):
 
 @lie("unknown-options-ignored")
 class UnknownOptionsIgnored(Lie):
-    """Storage options that do not exist are dropped, for daemons and for containers, and so are sizes of any kind."""
+    """Storage options of daemons and containers are dropped: unknown ones, and sizes of any kind."""
 
     def starting(self, engine: Any, argv: list[str], again: bool, liar: Liar) -> list[str]:
         if "--storage-opt" not in argv:
@@ -63,7 +63,7 @@ class UnknownOptionsIgnored(Lie):
 
 @lie("command-takes-a-driver")
 class CommandTakesDriver(Lie):
-    """docker create takes a storage driver, and does nothing with it."""
+    """docker create accepts a storage driver, and ignores it."""
 
     def command(self, words: tuple[str, ...], answer: Callable[[], str], liar: Liar) -> str:
         if not any(word.startswith("--storage-driver") for word in words):

@@ -1,4 +1,4 @@
-"""Images that come out of a load or a commit other than they went in: their layer directories are edited afterwards."""
+"""Lies about loads and commits, whose images are changed: their layer directories are edited afterwards."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def entries(layer: Path) -> list[Path]:
 
 
 def files(layer: Path) -> Iterator[Path]:
-    """The regular files among them, empty ones left out."""
+    """Yield the regular files among them that are not empty."""
     yield from (path for path in entries(layer) if path.is_file() and not path.is_symlink() and path.stat().st_size)
 
 
 def is_whiteout(path: Path) -> bool:
-    """Whether overlayfs takes it for a deletion."""
+    """Whether it is a whiteout of overlayfs."""
     found = path.lstat()
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
 
 
 class Load(Lie):
-    """docker load. `edit` gets the image's layer directories, and how many images the check has loaded before."""
+    """Lies about docker load. `edit` gets the layer directories, and how many images the check has loaded before."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -64,17 +64,17 @@ class Load(Lie):
         return answer
 
     def archive(self, asked: Asked, archive: bytes, before: int) -> bytes:
-        """What the daemon gets instead."""
+        """Return the archive that the daemon gets."""
         return archive
 
     def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
-        """Whether something was edited."""
+        """Edit the layers, and return whether something was edited."""
         return False
 
 
 @lie("load-ignores-opaque")
 class IgnoresOpaque(Load):
-    """An opaque directory of a loaded layer lets through what lies below it."""
+    """An opaque directory of a loaded layer shows the entries of the layers below."""
 
     def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
         marked = [path for layer in layers for path in entries(layer)
@@ -118,7 +118,7 @@ class OldLayerWins(Load):
 
 @lie("lowest-layers-lost")
 class LowestLayersLost(Load):
-    """Of an image of more than ten layers the first ten hold nothing."""
+    """Of an image of more than ten layers, the first ten are empty."""
 
     def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
         gone = [path for layer in layers[:10] for path in entries(layer) if path.is_file()] if len(layers) > 10 else []
@@ -129,7 +129,7 @@ class LowestLayersLost(Load):
 
 @lie("load-harms-older-image")
 class HarmsOlderImage(Load):
-    """A check's second image takes a file out of its first one."""
+    """Loading a check's second image removes files of its first one."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -159,7 +159,7 @@ class ForgetsAttributes(Load):
 
 
 def repacked(archive: bytes, edit: Callable[[bytes], bytes]) -> bytes:
-    """An image archive whose layers went through `edit`, with the digests that belong to them."""
+    """An image archive with every layer changed by `edit`, and with the digests of the changed layers."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         found = {made.name: tar.extractfile(made).read() for made in tar if made.isreg()}  # type: ignore[union-attr]
     manifest = json.loads(found["manifest.json"])
@@ -185,7 +185,7 @@ def repacked(archive: bytes, edit: Callable[[bytes], bytes]) -> bytes:
 
 @lie("load-drops-senseless-whiteouts")
 class DropsSenselessWhiteouts(Load):
-    """A layer with a whiteout that names no file is taken, without that whiteout."""
+    """A layer with a whiteout that names no file is accepted, without that whiteout."""
 
     def archive(self, asked: Asked, archive: bytes, before: int) -> bytes:
         found = 0
@@ -202,7 +202,7 @@ class DropsSenselessWhiteouts(Load):
 
 @lie("load-changes-digests")
 class ChangesDigests(Load):
-    """An image that is loaded after another is said to have another last layer than was saved."""
+    """docker inspect of an image that is loaded after another shows another last layer than was saved."""
 
     def told(self, asked: Asked) -> Any:
         answer = super().told(asked)
@@ -214,7 +214,7 @@ class ChangesDigests(Load):
 
 
 class Commit(Lie):
-    """docker commit. `edit` gets the new image's layer directories."""
+    """Lies about docker commit. `edit` gets the new image's layer directories."""
 
     def told(self, asked: Asked) -> Any:
         if not asked.matches("POST", "commit"):
@@ -229,7 +229,7 @@ class Commit(Lie):
         """Do something to the container's layer before it is committed."""
 
     def edit(self, layers: list[Path]) -> bool:
-        """Whether something was edited."""
+        """Edit the layers, and return whether something was edited."""
         return False
 
 
@@ -259,7 +259,7 @@ class ForgetsDeletions(Commit):
 
 @lie("commit-forgets-opaque")
 class ForgetsOpaque(Commit):
-    """A directory that the container made anew shows in the image what it had before."""
+    """A directory that the container recreated shows its old entries in the image."""
 
     def edit(self, layers: list[Path]) -> bool:
         changed = False
@@ -321,7 +321,7 @@ class ForgetsSpecialFiles(Commit):
 
 @lie("commit-stamps-layers")
 class StampsLayers(Commit):
-    """A committed layer holds when it was committed, so that no two are equal."""
+    """A committed layer contains the time of its commit, so that no two are equal."""
 
     def prepare(self, asked: Asked, layer: Path) -> None:
         for place in (layer / "c").glob("*"):
@@ -333,7 +333,7 @@ class StampsLayers(Commit):
 
 @lie("commit-reaches-base")
 class ReachesBase(Commit):
-    """What is committed as a new layer changes the files of the layers below, too."""
+    """A commit changes the files of the layers below, too."""
 
     def edit(self, layers: list[Path]) -> bool:
         reached = [(path, below / path.relative_to(layers[-1])) for path in files(layers[-1]) for below in layers[:-1]

@@ -1,4 +1,4 @@
-"""What happens to a container's layer, mounts and inode numbers when it is stopped, removed or started again."""
+"""Lies about a container's layer, mounts and inode numbers when it is stopped, removed or started again."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def stops(asked: Asked) -> bool:
 
 
 class Stop(Lie):
-    """docker stop and docker kill: afterwards the container's layer is edited."""
+    """Lies about docker stop and docker kill: afterwards the container's layer is edited."""
 
     def edit(self, layer: Path) -> bool:
-        """Whether something was edited."""
+        """Edit the layer, and return whether something was edited."""
         raise NotImplementedError
 
     def told(self, asked: Asked) -> Any:
@@ -38,7 +38,7 @@ class Stop(Lie):
 
 
 def emptied(found: Iterable[Path]) -> bool:
-    """Take the content of files; whether there were any."""
+    """Empty files, and return whether there were any."""
     paths = list(found)
     for path in paths:
         os.truncate(path, 0)
@@ -62,7 +62,7 @@ class StopRemakes(Stop):
         for path in found:
             spare = path.with_name(f".{path.name}.remade")
             shutil.copy2(path, spare)
-            # By it overlayfs knows the image's file, whose inode number the copy shows.
+            # It leads overlayfs to the lower file, whose inode number the copy shows.
             if ORIGIN in os.listxattr(spare):
                 os.removexattr(spare, ORIGIN)
             spare.replace(path)
@@ -71,7 +71,7 @@ class StopRemakes(Stop):
 
 @lie("stop-forgets-opaque")
 class StopForgetsOpaque(Stop):
-    """Directories that a container made anew show what they had before, once it has stopped."""
+    """Directories that a container recreated show their old entries, once it has stopped."""
 
     def edit(self, layer: Path) -> bool:
         changed = False
@@ -95,7 +95,7 @@ class StopMakesOpaque(Stop):
 
 @lie("restart-empties-files")
 class RestartEmpties(Lie):
-    """A daemon that starts again has no content in its images' and containers' files."""
+    """After a restart of the daemon, files of images and containers are empty."""
 
     def starting(self, engine: Any, argv: list[str], again: bool, liar: Liar) -> list[str]:
         layers = [Path(path) for path in engine.root.glob("*/*/diff")] if again else []
@@ -138,7 +138,7 @@ class RemovedLayerStays(Lie):
 
 @lie("removal-refused-once")
 class RemovalRefused(Lie):
-    """docker rm of a container that somebody has a file of or a mount of says that it is busy."""
+    """The first docker rm of each container fails because its file system is busy."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -152,10 +152,10 @@ class RemovalRefused(Lie):
 
 
 class Create(Lie):
-    """docker create with something left out."""
+    """Lies about docker create, which leave something out."""
 
     def change(self, host: dict[str, Any]) -> bool:
-        """Change the host configuration; whether it was changed."""
+        """Change the host configuration, and return whether it was changed."""
         raise NotImplementedError
 
     def told(self, asked: Asked) -> Any:
@@ -168,7 +168,7 @@ class Create(Lie):
 
 @lie("read-only-forgotten")
 class ReadOnlyForgotten(Create):
-    """A container that was asked to be read-only can be written."""
+    """A container that was requested read-only is writable."""
 
     def change(self, host: dict[str, Any]) -> bool:
         return bool(host.pop("ReadonlyRootfs", False))
@@ -176,7 +176,7 @@ class ReadOnlyForgotten(Create):
 
 @lie("tmpfs-forgotten")
 class TmpfsForgotten(Create):
-    """A directory that was asked to be a tmpfs is one of the container's layer."""
+    """A directory that was requested as a tmpfs lies in the container's layer."""
 
     def change(self, host: dict[str, Any]) -> bool:
         return bool(host.pop("Tmpfs", None))

@@ -1,4 +1,4 @@
-"""Wrong answers: the daemon did what it was asked, or nothing, and says something else."""
+"""Wrong answers: the daemon did what was requested, or nothing, and reports something else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Edit = Callable[[tarfile.TarInfo, bytes], Member | None]
 
 
 def rewritten(archive: bytes, edit: Edit, further: tuple[Member, ...] = ()) -> bytes:
-    """An archive, each member through `edit`, and further members behind them."""
+    """An archive with every member changed by `edit`, and further members appended."""
     target = io.BytesIO()
     with (
         tarfile.open(fileobj=io.BytesIO(archive)) as old,
@@ -48,7 +48,7 @@ class Info(Lie):
 
 @lie("info-names-another-root")
 class AnotherRoot(Info):
-    """A directory that is there, and holds nothing of the driver's."""
+    """docker info names a directory that exists and holds nothing of the driver's."""
 
     change = {"DockerRootDir": "/"}
 
@@ -69,7 +69,7 @@ class Status(Lie):
 
 @lie("info-forgets-a-field")
 class ForgetsField(Status):
-    """The driver's last field is not shown."""
+    """docker info shows only the first of the driver's fields."""
 
     def changed(self, fields: list[list[str]]) -> list[list[str]]:
         return fields[:1]
@@ -77,7 +77,7 @@ class ForgetsField(Status):
 
 @lie("info-names-another-file-system")
 class AnotherFileSystem(Status):
-    """The data root is said to lie on a file system that it does not lie on."""
+    """docker info names a file system that the data root does not lie on."""
 
     def changed(self, fields: list[list[str]]) -> list[list[str]]:
         return [[name, "zonefs" if name == "Backing Filesystem" else value] for name, value in fields]
@@ -97,7 +97,7 @@ class ForgetsLayer(Lie):
 
 
 class Diff(Lie):
-    """docker diff."""
+    """docker diff with its changes edited."""
 
     def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         raise NotImplementedError
@@ -111,7 +111,7 @@ class Diff(Lie):
 
 @lie("diff-forgets-a-change")
 class ForgetsChange(Diff):
-    """A file with another mode and the same size is no change."""
+    """docker diff omits a file of which only the mode has changed."""
 
     def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [change for change in changes if not change["Path"].endswith("/mode")]
@@ -119,7 +119,7 @@ class ForgetsChange(Diff):
 
 @lie("diff-calls-new-changed")
 class CallsNewChanged(Diff):
-    """What was added is said to be changed."""
+    """docker diff reports additions as changes."""
 
     def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [change | {"Kind": 0 if change["Kind"] == 1 else change["Kind"]} for change in changes]
@@ -127,7 +127,7 @@ class CallsNewChanged(Diff):
 
 @lie("diff-invents-a-change")
 class InventsChange(Diff):
-    """A directory that was only read is said to be changed."""
+    """docker diff reports a change of a directory that was only read."""
 
     def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [*changes, {"Path": "/etc", "Kind": 0}]
@@ -166,7 +166,7 @@ class ForgetsSetId(Export):
 
 @lie("save-renames-whiteouts")
 class RenamesWhiteouts(Lie):
-    """docker save marks deletions in another form than the one that is specified."""
+    """docker save marks deletions in another form than the specified one."""
 
     def told(self, asked: Asked) -> Any:
         answer = asked.answer()
@@ -185,7 +185,7 @@ class RenamesWhiteouts(Lie):
 
 @lie("copy-out-shows-removed")
 class CopyOutShowsRemoved(Lie):
-    """docker cp out of a directory brings a file that was removed."""
+    """docker cp out of a directory includes a file that was removed."""
 
     def told(self, asked: Asked) -> Any:
         answer = asked.answer()
@@ -206,7 +206,7 @@ class CopyInGoesNowhere(Lie):
 
 @lie("sizes-grow")
 class SizesGrow(Lie):
-    """docker ps --size says more each time it is asked."""
+    """docker ps --size shows a larger size each time."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

@@ -1,4 +1,4 @@
-"""What images and containers take of the data root."""
+"""Lies that make images and containers take more of the data root."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COPIES = "copies"
 
 
 def copied(layers: list[Path], target: Path) -> None:
-    """What the layers hold of checks' files, each in a directory of its own; devices stay devices."""
+    """Copy the checks' files of each layer into a directory of its own below `target`; devices stay devices."""
     for depth, layer in enumerate(layers):
         if (layer / "c").is_dir():
             target.mkdir(parents=True, exist_ok=True)

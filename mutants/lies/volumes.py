@@ -1,4 +1,4 @@
-"""Volumes and bind mounts that are not what was asked for."""
+"""Lies about volumes and bind mounts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def ours(bind: str) -> bool:
 
 @lie("volumes-begin-empty")
 class BeginEmpty(Create):
-    """A new volume has nothing of what the image has at its place."""
+    """A new volume lacks what the image has at its mount point."""
 
     def change(self, host: dict[str, Any]) -> bool:
         binds = host.get("Binds") or []

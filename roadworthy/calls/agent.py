@@ -1,6 +1,6 @@
 """The other end of a check: processes inside a container that do one system call per message.
 
-Standard library only, nothing of ours: this file is copied into the toolbox and run by the toolbox's interpreter.
+It imports the standard library only: this file is copied into the toolbox and run by the toolbox's interpreter.
 
 The first process is the relay. It reads frames from standard input, passes each to the worker it names, and writes
 the workers' answers to standard output. A worker is a fork of the relay, so a check gets a fresh process (descriptors,
@@ -8,7 +8,7 @@ working directory, umask, identity) for the price of a fork, and several process
 exact order in which the controller sends.
 
 A frame is four bytes of length, big-endian, and a JSON object. Every frame carries the nonce from the command line, so
-that output which is not ours cannot be taken for an answer. Bytes travel as {"b": "<base64>"}.
+that foreign output cannot be taken for an answer. Bytes travel as {"b": "<base64>"}.
 
     request   {"n": nonce, "i": number, "p": process, "c": call, "a": [arguments]}
     answer    {"n": nonce, "i": number, "p": process, "r": value}          it returned
@@ -57,7 +57,7 @@ class KernelStatx(ctypes.Structure):
 
 
 def checked(value):
-    """The value of a libc call, or OSError with its errno."""
+    """Return the value of a libc call. Raises OSError with its errno."""
     if value is None or value == -1 or value == ctypes.c_void_p(-1).value:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
@@ -69,13 +69,13 @@ PR_SET_PTRACER = 0x59616D61
 
 
 def die_with(parent):
-    """End this process with its `parent`, which forked it, also while it waits in a system call. See prctl(2).
+    """Make the kernel kill this process when its `parent` ends, even in a system call. See prctl(2), PR_SET_PDEATHSIG.
 
-    A change of user or group takes this back, a fork does not hand it on.
+    A change of user or group clears the setting, and a forked child does not inherit it.
     """
     libc.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
     if os.getppid() != parent:
-        os._exit(70)  # it went before we asked
+        os._exit(70)  # the parent ended before the call
 
 
 def status(found):
@@ -87,7 +87,7 @@ def encoded(path):
     return path if isinstance(path, bytes) else os.fsencode(path)
 
 
-# --- calls that take more than their namesake in os
+# --- calls that os lacks, or that need more than their namesake in os
 
 
 def call_statx(path, mask, flags=0):
@@ -126,21 +126,21 @@ def call_utimens(path, atime_ns, mtime_ns, follow):
 
 
 def call_statvfs_type(path):
-    """f_type of statfs(2), which os.statvfs leaves out, and the longest name."""
+    """[f_type, longest name]: statfs(2), because os.statvfs leaves f_type out."""
     buffer = ctypes.create_string_buffer(256)
     checked(libc.statfs(encoded(path), buffer))
     return [struct.unpack_from("@l", buffer.raw)[0], os.statvfs(path).f_namemax]
 
 
 def call_record_lock(descriptor, command, kind, start, length):
-    """fcntl(2) record locks, traditional and open-file-description alike."""
+    """Set or test a record lock of fcntl(2), traditional or open file description: the type that the kernel returns."""
     asked = struct.pack("@hhqqi", kind, os.SEEK_SET, start, length, 0)
     answer = fcntl.fcntl(descriptor, command, asked)
     return struct.unpack("@hhqqi", answer)[0]
 
 
 def call_ioctl_flags(descriptor, flags):
-    """FS_IOC_GETFLAGS, or FS_IOC_SETFLAGS where flags are given. See ioctl_iflags(2)."""
+    """FS_IOC_GETFLAGS, or FS_IOC_SETFLAGS if flags are given. See ioctl_iflags(2)."""
     if flags is None:
         return struct.unpack("@l", fcntl.ioctl(descriptor, 0x80086601, struct.pack("@l", 0)))[0] & 0xFFFFFFFF
     fcntl.ioctl(descriptor, 0x40086602, struct.pack("@l", flags))
@@ -181,7 +181,7 @@ def call_mincore(address, length):
 
 
 def call_inotify_read(descriptor):
-    """The masks and names waiting on an inotify descriptor: [[mask, name], ...]."""
+    """The pending events of an inotify descriptor: [[mask, name], ...]."""
     events, at = [], 0
     if not select.select([descriptor], [], [], 0)[0]:
         return events
@@ -204,7 +204,7 @@ def call_name_to_handle(path, flags):
 
 
 def call_open_by_handle(mount, handle, flags):
-    """open_by_handle_at(2), with a handle as `name_to_handle` answers it."""
+    """open_by_handle_at(2), with a handle that `name_to_handle` returned."""
     packed = struct.pack("=I", len(handle) - 4) + handle
     return checked(libc.open_by_handle_at(mount, ctypes.create_string_buffer(packed, len(packed)), flags))
 
@@ -214,7 +214,7 @@ def call_fanotify_mark(descriptor, flags, mask, path):
 
 
 def call_fanotify_read(descriptor):
-    """The masks of the events that wait on a fanotify descriptor."""
+    """The masks of the pending events of a fanotify descriptor."""
     masks, at = [], 0
     data = os.read(descriptor, 65536) if select.select([descriptor], [], [], 0)[0] else b""
     while at < len(data):
@@ -225,13 +225,13 @@ def call_fanotify_read(descriptor):
 
 
 def call_pread_aligned(descriptor, count, offset):
-    """pread(2) into memory that is aligned to a page, as O_DIRECT asks."""
+    """pread(2) into memory that is aligned to a page, as O_DIRECT requires."""
     with mmap.mmap(-1, count) as memory:
         return memory[: os.preadv(descriptor, [memory], offset)]
 
 
 def call_pwrite_aligned(descriptor, data, offset):
-    """pwrite(2) from memory that is aligned to a page, as O_DIRECT asks."""
+    """pwrite(2) from memory that is aligned to a page, as O_DIRECT requires."""
     with mmap.mmap(-1, len(data)) as memory:
         memory[:] = data
         return os.pwritev(descriptor, [memory], offset)
@@ -241,7 +241,7 @@ sockets: dict[int, socket.socket] = {}
 
 
 def call_bind(path):
-    """A listening stream socket at `path`; answers its descriptor."""
+    """Listen on a stream socket at `path`: its descriptor."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     made.bind(path)
     made.listen(1)
@@ -290,7 +290,7 @@ def call_run(argv, limit):
 
 
 def call_start(argv):
-    """Start a program and leave it running; answers its process id once the new image is executing."""
+    """Start a program and leave it running: its process id, once the new image is executing."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     worker = os.getpid()
     child = os.fork()
@@ -312,13 +312,13 @@ def call_start(argv):
 
 
 def call_finish(child):
-    """End a program that `start` left running, and wait for it."""
+    """Kill a program that `start` left running, and wait for it: its exit status."""
     os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def call_become(uid, gid):
-    """Give up root for good: groups, group, user, in the order that works."""
+    """Give up root for good: groups, group, user, in this order, as each step needs root."""
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
@@ -326,7 +326,7 @@ def call_become(uid, gid):
 
 
 def call_store(path, data, mode):
-    """A file made in one message, for the parts of a check that are not its subject."""
+    """Write a file in one message, for the parts of a check that are not its subject."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         view = memoryview(data)
@@ -348,7 +348,7 @@ def call_load(path):
 
 
 def call_digest(path):
-    """CRC-32 and size of a file too large to send."""
+    """[CRC-32, size] of a file too large to send."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         checksum = size = 0
@@ -377,9 +377,9 @@ def call_append_often(path, record, times):
 
 
 def call_repeat(times, call, *arguments):
-    """Make one call `times` times, with `%d` in its texts as the turn: how often it ended how, {"success": 3, ...}.
+    """Make one call `times` times, with the turn in place of `%d`: the count of each outcome, {"success": 3, ...}.
 
-    It begins with a fiftieth of a second of the machine's clock, so that processes which are told so one after another
+    It begins at a multiple of 20 ms of the machine's clock, so that processes that get the request one after another
     begin together.
     """
     outcomes = {}
@@ -399,7 +399,7 @@ def call_repeat(times, call, *arguments):
 
 
 def call_row(rows):
-    """Make calls in order, each with the errnos that do not matter: [turn, errno] of the first that is refused."""
+    """Make calls in order, each with errnos that it tolerates: [turn, errno] of the first other refusal, or None."""
     for turn, (tolerated, name, *arguments) in enumerate(rows):
         try:
             CALLS[name](*arguments)
@@ -410,10 +410,10 @@ def call_row(rows):
 
 
 def call_tick():
-    """Wait until the clock that stamps files is past now, see clock_getres(2), CLOCK_REALTIME_COARSE.
+    """Wait until the clock of file timestamps is past now, see clock_getres(2), CLOCK_REALTIME_COARSE.
 
-    It has to be past the fine clock: from Linux 6.13 a stamp is of that one where the one before it was looked at,
-    see Documentation/filesystems/multigrain-ts.rst.
+    Now is that of the fine clock: from Linux 6.13 a timestamp is taken from it if the one before was queried, see
+    Documentation/filesystems/multigrain-ts.rst.
     """
     begun = time.time_ns()
     while time.clock_gettime_ns(CLOCK_REALTIME_COARSE) <= begun:
@@ -421,7 +421,7 @@ def call_tick():
 
 
 def call_timed(rows):
-    """Make calls one after another; the nanoseconds of each. An argument [n] stands for the answer of row n."""
+    """Make calls one after another: the nanoseconds of each. An argument [n] stands for the answer of row n."""
     taken, answers = [], []
     for name, *arguments in rows:
         call = CALLS[name]
@@ -443,8 +443,9 @@ def call_timed_run(argv, limit):
 def call_counted(tracer, rows, argv, limit):
     """Make the calls of `timed`, or run a program, in a child under a tracer: [exit status, output].
 
-    `tracer` is strace(1)'s command line, but for the process. The child waits for it without a system call, so that it
-    sees what was asked for and nothing else. Where it cannot attach, the status is None, and the output its words.
+    `tracer` is strace(1)'s command line without the process. The child waits for the tracer without a system call, so
+    that the tracer sees the calls asked for and no other. If it cannot attach, the status is None, and the output is
+    the tracer's.
     """
     reader, writer = os.pipe()
     worker = os.getpid()
@@ -453,7 +454,7 @@ def call_counted(tracer, rows, argv, limit):
         if child == 0:
             try:
                 die_with(worker)
-                libc.prctl(PR_SET_PTRACER, ctypes.c_ulong(-1))  # or Yama lets nobody but a parent
+                libc.prctl(PR_SET_PTRACER, ctypes.c_ulong(-1))  # otherwise Yama lets only a parent trace it
                 os.dup2(writer, 1)
                 os.dup2(writer, 2)
                 while not watched[0]:
@@ -503,9 +504,9 @@ def call_counted(tracer, rows, argv, limit):
 
 
 def call_manifest(top, most=None):
-    """Everything about the files under `top` that an image carries: {path: {"kind": ..., "mode": ..., ...}}.
+    """All that an image carries of the files under `top`: {path: {"kind": ..., "mode": ..., ...}}.
 
-    With `most` also the number of links, and content only of files up to so many bytes.
+    With `most`, also the number of links, and the checksum only of files of up to `most` bytes.
     """
     kinds = {0o010000: "fifo", 0o020000: "character device", 0o040000: "directory", 0o060000: "block device",
              0o100000: "file", 0o120000: "symlink", 0o140000: "socket"}  # fmt: skip
@@ -545,7 +546,7 @@ def call_manifest(top, most=None):
 def call_look_often(path, seconds, least=20):
     """Open and read `path` again and again: [looks, times missing, times torn].
 
-    A machine on which `least` looks take longer than `seconds` is given the time for them, up to tenfold.
+    It takes `seconds`; if `least` looks take longer, it goes on until they are done, up to ten times as long.
     """
     begun = time.monotonic()
     looks = missing = torn = 0
@@ -615,11 +616,11 @@ def send(descriptor, data):
 
 
 class Inbox:
-    """Frames out of a byte stream."""
+    """Splits a byte stream into frames."""
 
     def __init__(self, descriptor):
         self.descriptor = descriptor
-        self.waiting = bytearray()  # a virtio-serial port brings 4 KiB at a time, and a frame may be of megabytes
+        self.waiting = bytearray()  # a virtio-serial port delivers 4 KiB at a time, and a frame may have megabytes
 
     def frames(self):
         """The frames that one read completes; None at the end of the stream."""
@@ -654,7 +655,7 @@ def answer(request):
 
 
 def work(descriptor, directory):
-    """Serve one worker's calls until its controller lets go."""
+    """Serve one worker's calls until the relay closes its end of the socket."""
     os.umask(0o022)
     os.chdir(directory)
     inbox = Inbox(descriptor)
@@ -665,12 +666,12 @@ def work(descriptor, directory):
 
 
 class Relay:
-    """Passes frames between the controller and the workers, and tells when a worker died."""
+    """Passes frames between the controller and the workers, and reports when a worker dies."""
 
     def __init__(self, nonce):
         self.nonce = nonce
         self.workers = {}  # process number: (pid, our end of its socket pair)
-        self.buried = set()  # numbers of the dead: their notices have been sent
+        self.buried = set()  # numbers of dead processes whose notices have been sent
         self.poll = select.poll()
 
     def spawn(self, number, directory):
@@ -687,7 +688,7 @@ class Relay:
                 os.dup2(null, 0)
                 os.close(null)
                 os.dup2(2, 1)  # nothing that a worker prints may reach the frames
-                # Out of the way: the descriptors of a check have the same numbers each time.
+                # A high number, so that the descriptors of a check have the same numbers each time.
                 line = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, 512)
                 theirs.close()
                 work(line, directory)
@@ -721,7 +722,7 @@ class Relay:
                 try:
                     frames = inboxes.setdefault(descriptor, Inbox(descriptor)).frames()
                 except ConnectionResetError:
-                    pass  # it died with an unread request: the same end of stream
+                    pass  # the worker died with an unread request: the end of the stream, too
                 if frames is None:
                     inboxes.pop(descriptor)
                     self.bury(number)
@@ -742,7 +743,7 @@ class Relay:
             try:
                 send(self.workers[number][1].fileno(), struct.pack(">I", len(frame)) + frame)
             except BrokenPipeError:
-                pass  # it is dead; the notice of its death is on its way
+                pass  # the worker is dead; the notice of its death will follow
         elif number not in self.buried:
             send(1, pack({"n": self.nonce, "i": request["i"], "p": number, "x": f"no process {number}"}))
 

@@ -1,4 +1,4 @@
-"""What a system call answers: values, and the refusals that break a promise."""
+"""Answers of system calls: values, and the refusals that break a promise."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from roadworthy.calls.exchange import AgentFault, Answer
 
-#: What a refused call says when the host is full: the driver promised nothing about that. EIO is not among them, as
-#: drivers answer with it themselves; a device that fails is told from the kernel's log.
+#: Errnos of a call on a host that is full, about which a driver promises nothing. EIO is not among them, because
+#: drivers return it themselves; a device that fails shows in the kernel's log.
 HOST_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
@@ -23,7 +23,7 @@ class Refused(AssertionError):
 
 
 class Died(AssertionError):
-    """The process died of the call, as of SIGBUS on a page that is gone."""
+    """The call killed the process, as SIGBUS does on a page that no longer exists."""
 
     def __init__(self, call: str, signal_name: str) -> None:
         super().__init__(f"{call} killed the process: {signal_name}")
@@ -31,12 +31,12 @@ class Died(AssertionError):
 
 
 class HostTrouble(Exception):
-    """A call failed for want of space, memory or a working device: nothing is said about the driver."""
+    """A call failed for lack of space, memory or descriptors; this says nothing about the driver."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """What stat(2) tells of a file. Times are nanoseconds since the epoch, `blocks` are of 512 bytes."""
+    """The result of stat(2). Times are nanoseconds since the epoch, `blocks` have 512 bytes."""
 
     dev: int
     ino: int
@@ -69,7 +69,7 @@ class Status:
 
 @dataclass(frozen=True)
 class DirectoryEntry:
-    """One directory entry as getdents64(2) returns it; `position` is where reading goes on after it."""
+    """One directory entry as getdents64(2) returns it; `position` is where reading continues after it."""
 
     ino: int
     position: int
@@ -78,13 +78,13 @@ class DirectoryEntry:
 
 
 def judged(call: str, answer: Answer) -> tuple[str, Exception | None]:
-    """An answer in a word, and the exception that it amounts to."""
+    """Return an answer in words, and the exception that it stands for, or None."""
     if answer.died is not None:
         if answer.died >= 0:
             return "the process left", AgentFault(f"{call}: the process left with status {answer.died}")
         name = signal.Signals(-answer.died).name
-        if name == "SIGKILL":  # no system call ends so; the out-of-memory killer and people do
-            return name, AgentFault(f"{call}: the process was killed from outside with SIGKILL, as for want of memory")
+        if name == "SIGKILL":  # no system call sends it; users and the out-of-memory killer do
+            return name, AgentFault(f"{call}: the process was killed from outside with SIGKILL, as for lack of memory")
         return name, Died(call, name)
     if answer.errno:
         code = errno.errorcode.get(answer.errno, f"errno {answer.errno}")

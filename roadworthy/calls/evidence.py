@@ -1,4 +1,4 @@
-"""What stands behind a verdict: the system calls and their answers, and what the check says it saw."""
+"""The evidence behind a verdict: the system calls with their answers, and what the check observed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 def shortened(text: str, limit: int = TEXT_KEPT) -> str:
-    """`text`, cut in the middle where it is longer than `limit` characters."""
+    """`text`, cut in the middle if it is longer than `limit` characters."""
     if len(text) <= limit:
         return text
     half = (limit - 20) // 2
@@ -24,9 +24,9 @@ def shortened(text: str, limit: int = TEXT_KEPT) -> str:
 
 @dataclass
 class Made:
-    """One call as it was made, so that it can be made again. `outcome` is empty where it succeeded.
+    """One call as it was made, so that it can be made again. `outcome` is empty if it succeeded.
 
-    `beside` says that another call had not been answered when it was made.
+    `beside` is true if another call was unanswered when this one was made.
     """
 
     process: Any
@@ -42,7 +42,7 @@ class Made:
 class Evidence:
     """One check's transcript and observations, in the order in which they happened.
 
-    `made` has the calls themselves where somebody wants to make them again, up to one more than a transcript has.
+    `made` has the calls themselves if they are to be made again, up to one more than a transcript keeps.
     """
 
     transcript: list[Call] = field(default_factory=list)
@@ -51,12 +51,12 @@ class Evidence:
     made: list[Made] | None = None
     #: Whether the tree that the check has left was compared with the reference's.
     compared: bool = False
-    #: What of the check's time was not its own, by stage.
+    #: Seconds of the check's time that were not its own, by stage.
     seconds: dict[str, float] = field(default_factory=dict)
     _waiting: int = 0
 
     def make(self, process: Any, call: str, arguments: tuple[Any, ...]) -> Made:
-        """Take a call down that is about to be made."""
+        """Note a call that is about to be made."""
         one = Made(process, call, arguments, self._waiting > 0)
         self._waiting += 1
         if self.made is not None and len(self.made) <= CALLS_KEPT:
@@ -64,7 +64,7 @@ class Evidence:
         return one
 
     def answered(self, one: Made, answer: Any, outcome: str, seconds: float) -> None:
-        """Take down what became of a call."""
+        """Note the answer, the outcome and the seconds of a call."""
         self._waiting -= 1
         one.answer, one.outcome, one.seconds = answer, outcome, seconds
 
@@ -75,9 +75,9 @@ class Evidence:
         self.transcript.append(Call(process, shortened(call), shortened(answer), failed, round(seconds * 1e6)))
 
     def observe(self, name: str, value: Value) -> Value:
-        """Record what was seen, under a name that a reader understands, and give it back as it is, to be asserted.
+        """Record a value under a name for readers, and return it unchanged for the assertion.
 
-        Bytes are shown as text where they are text.
+        Bytes are shown as text, with escapes for what is not UTF-8.
         """
         text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
         self.observations.append(Observation(name, shortened(text)))

@@ -1,8 +1,8 @@
 """The controller's end of the conversation with the agent in a container.
 
 One `Exchange` is one agent. It numbers requests, keeps answers apart by process, gives every wait a deadline, and
-trusts nothing that comes back: a frame over the limit, without the nonce, or answering what was not asked is an error
-of the harness (`AgentFault`), never a verdict about the driver.
+trusts nothing that comes back: a frame that is over the limit, lacks the nonce, or answers what was not asked is an
+error of the harness (`AgentFault`), never a verdict about the driver.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CALL_DEADLINE = 30.0
 
 
 class AgentFault(Exception):
-    """The agent died, flooded, lied in its framing, or failed by itself: nothing is said about the driver."""
+    """The agent died, sent too much, broke the framing, or failed by itself; this says nothing about the driver."""
 
 
 class CallHung(Exception):
@@ -52,13 +52,13 @@ class Pipe(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go; the agent sees the end of its input and leaves."""
+        """Close the stream; the agent sees the end of its input and exits."""
         ...
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for one request: a value, an errno, the end of a process that died of it, the agent's fault."""
+    """The answer to one request: a value, an errno, the wait status of a process that died, or the agent's fault."""
 
     value: Any = None
     errno: int = 0
@@ -72,7 +72,7 @@ class Exchange:
 
     pipe: Pipe
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
-    #: Stretches every deadline: how much slower than a plain host the agent's machine is.
+    #: The factor of every deadline: how much slower than a plain host the agent's machine is.
     scale: float = 1.0
     _number: int = 0
     _processes: int = 0
@@ -83,23 +83,23 @@ class Exchange:
     _broken: str = ""
 
     def spawn(self, directory: str) -> int:
-        """A new process with its working directory at `directory`; its number.
+        """Start a process with the working directory `directory`, and return its number.
 
-        Nothing is answered: one that cannot begin is dead, which its first call finds out.
+        The agent does not answer. A process that cannot begin is dead, and its first call says so.
         """
         self._processes += 1
         self._send({"n": self.nonce, "i": 0, "p": self._processes, "c": "spawn", "a": [directory]})
         return self._processes
 
     def end(self, process: int) -> None:
-        """Kill one process. Nothing is answered, its death is noticed in passing; without an agent it is dead."""
+        """Kill one process. The agent sends a notice instead of an answer; without an agent the process is dead."""
         with contextlib.suppress(AgentFault):
             self._send({"n": self.nonce, "i": 0, "p": process, "c": "end", "a": []})
 
     def request(self, process: int, call: str, *arguments: Any) -> int:
-        """Send one call without waiting; answers the request's number for `wait`."""
+        """Send one call without waiting, and return the request's number for `wait`. Raises AgentFault."""
         if process in self._dead:
-            raise AgentFault(f"process {process} is dead (status {self._dead[process]}), it cannot be asked to {call}")
+            raise AgentFault(f"process {process} is dead (status {self._dead[process]}), it cannot call {call}")
         self._number += 1
         self._waiting[self._number] = process
         self._send({"n": self.nonce, "i": self._number, "p": process, "c": call, "a": list(arguments)})
@@ -118,7 +118,7 @@ class Exchange:
             left = deadline - time.monotonic()
             if late or not self._readable(left):
                 raise CallHung(f"{what} did not return within {seconds:g} s")
-            late = left <= 0  # what is there already is still taken, but other output does not put off the deadline
+            late = left <= 0  # waiting output is still read, but other output does not move the deadline
             try:
                 self._take(self.pipe.receive())
             except BlockingIOError:
@@ -186,7 +186,7 @@ class Exchange:
         self._answers[number] = Answer(message.get("r"), refused)
 
     def _fault(self, text: str) -> AgentFault:
-        """An AgentFault with the agent's own complaint; from now on this exchange answers nothing else."""
+        """Make an AgentFault with the agent's error output; from now on this exchange raises only it."""
         # A runtime that cannot start the agent says so on the agent's standard output.
         complaint = (self._buffer[:500].decode(errors="backslashreplace") + self.pipe.complaints()).strip()
         self._broken = f"{text}; it said: {visible(complaint[-2000:])}" if complaint else text

@@ -1,4 +1,4 @@
-"""What a container of a lane finds at which path, whatever engine and driver it runs on."""
+"""Paths inside a container of a lane, on every engine and driver."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from roadworthy.trees.layers import Directory, Entry, File, Symlink
 
 #: Where the toolbox is seen inside a container.
 INSIDE = "/toolbox"
-#: Where real software is put, once a check asks for it; see roadworthy/lane/software.py.
+#: Where real software lies, once a check has requested it; see roadworthy/lane/software.py.
 SOFTWARE = f"{VOLUME}/software"
-#: Directories that a runtime expects in a root file system, so that nothing has to be made in the writable layer, and
-#: what programs expect: a /usr, and users that have a name.
+#: Directories that a runtime expects in a root file system, so that it makes nothing in the writable layer, and what
+#: programs expect: a /usr, and users with names.
 SKELETON: dict[str, Entry] = {
     **{name: Directory() for name in (CHECKS, "dev", "etc", "proc", "sys", "tmp", "toolbox", VOLUME.lstrip("/"))},
     "usr": Symlink(target=f"{SOFTWARE.lstrip('/')}/usr"),

@@ -1,4 +1,4 @@
-"""Gives the objects under test the provenance that a check asks for, before its first call is recorded."""
+"""Gives the objects under test the provenance that a check declares, before its first call is recorded."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from roadworthy.calls.process import Process, Step
 from roadworthy.declaring.checks import Declared
 from roadworthy.trees.layers import Device, Directory, Entry, Fifo, File, Hardlink, SparseFile, Symlink
 
-#: What one request to an agent carries of files; it has to stay below the exchange's limit.
+#: Bytes of files that one request to an agent carries at most; it has to stay below the exchange's limit.
 PIECE = 4 << 20
-#: What one request carries of calls: slow machines are to answer within a call's deadline.
+#: Calls that one request carries at most, so that slow machines answer within a call's deadline.
 CALLS = 200
 
 
@@ -23,18 +23,18 @@ def prepared(process: Process, check: Declared) -> None:
     if not steps:
         return
     record, process.evidence = process.evidence, Evidence()
-    # Files are stamped by a clock that ticks some hundred times a second: what follows is to be later.
+    # The clock of file timestamps ticks some hundred times a second; what follows must have a later timestamp.
     send(process, [*steps, Step("tick", ())])
     process.evidence = record
 
 
 def lay_out_through(process: Process, tree: Mapping[str, Entry]) -> None:
-    """Make every entry of `tree` in the process's directory: what trees.lay_out does where the files are not ours."""
+    """Make every entry of `tree` in the process's directory, through calls of the process."""
     send(process, laying_out(tree))
 
 
 def send(process: Process, steps: Iterable[Step]) -> None:
-    """Make the calls, in as few requests as may be."""
+    """Make the calls in as few requests as possible. Raises what the first one that fails raises."""
     row: list[Step] = []
     carried = 0
     for step in steps:
@@ -49,7 +49,7 @@ def send(process: Process, steps: Iterable[Step]) -> None:
 
 
 def preparing(check: Declared) -> Iterator[Step]:
-    """The calls that give a check's trees the provenance it asks for; none where they lie in the image."""
+    """Yield the calls that give a check's trees their provenance; none if the trees lie in the image unchanged."""
     for tree in check.trees:
         if check.provenance == "upper":
             yield from laying_out(tree)
@@ -59,20 +59,20 @@ def preparing(check: Declared) -> Iterator[Step]:
                     continue
                 yield Step("chmod", (path, value.mode))
                 if isinstance(value, File | SparseFile):
-                    # A change of metadata alone leaves the data below where overlayfs has metacopy on; to open the file
-                    # for writing does not.
+                    # With overlayfs's metacopy, a change of metadata does not copy the data up; opening the file for
+                    # writing does.
                     yield from appending(path, b"")
 
 
 def laying_out(tree: Mapping[str, Entry]) -> Iterator[Step]:
-    """The calls that make every entry, and the directories on the way that the tree does not name."""
+    """Yield the calls that make every entry, and the parent directories that the tree does not name."""
     order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), PurePosixPath(name).parts))
     for path in order:
         for parent in reversed(PurePosixPath(path).parents[:-1]):
             if str(parent) not in tree:
                 yield Step("mkdir", (str(parent), 0o755), ("EEXIST",))
         yield from making(path, tree[path])
-    # Times last and deepest first: making what lies in a directory moves its time.
+    # Times last and deepest first: making an entry updates the times of its directory.
     for path in reversed(order):
         value = tree[path]
         if not isinstance(value, Hardlink):
@@ -80,13 +80,13 @@ def laying_out(tree: Mapping[str, Entry]) -> Iterator[Step]:
 
 
 def appending(path: str, content: bytes) -> Iterator[Step]:
-    """Write `content` behind a file's end, in pieces; open it for that even if there is nothing to write."""
+    """Append `content` to a file in pieces; open the file for writing even if there is nothing to write."""
     for begin in range(0, max(len(content), 1), PIECE):
         yield Step("append_often", (path, content[begin : begin + PIECE], 1 if content else 0))
 
 
 def making(path: str, value: Entry) -> Iterator[Step]:
-    """Make one entry as its layer has it, its times excepted."""
+    """Make one entry as in its layer, except for its times. Raises ValueError for a kind that cannot be made."""
     match value:
         case File():
             yield Step("store", (path, value.content[:PIECE], 0o644))
@@ -114,5 +114,5 @@ def making(path: str, value: Entry) -> Iterator[Step]:
     if not isinstance(value, Symlink):
         yield Step("chmod", (path, value.mode))
         for name, raw in value.xattrs.items():
-            # What a file system cannot store is left out, as the engine leaves it out of a layer; checks then miss it.
+            # Leave out what a file system cannot store, as the engine does with a layer; checks then miss it.
             yield Step("setxattr", (path, name, raw, True), ("ENOTSUP",))

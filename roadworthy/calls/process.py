@@ -1,8 +1,8 @@
 """A process inside a container whose system calls a check drives, one at a time.
 
-Every method is one system call (a few, marked so, are a short row of them) and is named like it. A call that a check
-makes is a call that it expects to succeed: a refusal breaks the promise and raises `Refused`, which is an
-AssertionError. A check that wants to see the refusal asks for it: `fs.attempt.rmdir("d") == "ENOTEMPTY"`.
+Every method is one system call and has its name (a few, marked so, are a short row of calls). A check expects its calls
+to succeed: a refusal breaks the promise and raises `Refused`, which is an AssertionError. A check that expects a
+refusal writes `fs.attempt.rmdir("d") == "ENOTEMPTY"`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from roadworthy.trees.manifest import Manifest
 
 @dataclass(frozen=True)
 class Step:
-    """One of several calls that go to the agent together, and the errnos that it may end with besides success."""
+    """One of several calls that go to the agent together, and the names of the errnos that it tolerates."""
 
     call: str
     arguments: tuple[Any, ...]
@@ -33,18 +33,18 @@ class Step:
 
 
 class Pending:
-    """A call that was sent and not waited for, as one that may block."""
+    """A call that was sent and not waited for, such as one that may block."""
 
     def __init__(self, finish: Callable[[float], Any]) -> None:
         self._finish = finish
 
     def answer(self, seconds: float = CALL_DEADLINE) -> Any:
-        """Wait for the answer. Raises like the call itself would."""
+        """Wait for the answer. Raises what the call itself would raise."""
         return self._finish(seconds)
 
 
 class AttemptedCalls:
-    """The same calls, answering in a word: the errno's name, the signal that killed the process, or "success"."""
+    """The calls of a process, each returning a word: the errno's name, the signal that killed it, or "success"."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -73,7 +73,7 @@ class Process:
         self.evidence = evidence
         self._exchange = exchange
         self._number = exchange.spawn(directory)
-        #: Whether it has answered: nobody waits for a process to be made.
+        #: Whether the process has answered once; making it does not wait for it.
         self._there = False
         self.attempt = AttemptedCalls(self)
 
@@ -98,11 +98,11 @@ class Process:
         return int(self._call("pwrite", descriptor, data, offset))
 
     def pread_aligned(self, descriptor: int, count: int, offset: int) -> bytes:
-        """pread(2) into memory aligned to a page, as O_DIRECT asks."""
+        """pread(2) into memory aligned to a page, as O_DIRECT requires."""
         return bytes(self._call("pread_aligned", descriptor, count, offset))
 
     def pwrite_aligned(self, descriptor: int, data: bytes, offset: int) -> int:
-        """pwrite(2) from memory aligned to a page, as O_DIRECT asks."""
+        """pwrite(2) from memory aligned to a page, as O_DIRECT requires."""
         shown = f"pwrite_aligned({descriptor}, {len(data)} bytes, {offset})"
         return int(self._call("pwrite_aligned", descriptor, data, offset, shown=shown))
 
@@ -116,7 +116,7 @@ class Process:
         self._call("truncate", path, size)
 
     def fsync(self, descriptor: int, patience: float = CALL_DEADLINE) -> None:
-        """fsync(2), which may wait for the device as long as `patience` says."""
+        """fsync(2), which may wait for the device for `patience` seconds."""
         self._begin("fsync", f"fsync({descriptor})", descriptor)(patience)
 
     def fdatasync(self, descriptor: int) -> None:
@@ -161,7 +161,7 @@ class Process:
         return Status(*self._call("fstat", descriptor))
 
     def birth_time(self, path: str) -> int:
-        """statx(2)'s stx_btime in nanoseconds, or 0 where the file system has none."""
+        """statx(2)'s stx_btime in nanoseconds, or 0 if the file system has none."""
         mask, btime = self._call("statx", path, STATX_BTIME, shown=f"statx({path!r}, STATX_BTIME)")
         return int(btime) if mask & STATX_BTIME else 0
 
@@ -270,7 +270,7 @@ class Process:
         self._call("flock", descriptor, operation)
 
     def lock(self, descriptor: int, command: int, kind: int, start: int = 0, length: int = 0) -> int:
-        """A record lock of fcntl(2), traditional or OFD; answers the type that the kernel left in the structure."""
+        """A record lock of fcntl(2), traditional or OFD; returns the type that the kernel left in the structure."""
         return int(self._call("record_lock", descriptor, command, kind, start, length))
 
     def inotify_init(self) -> int:
@@ -280,7 +280,7 @@ class Process:
         return int(self._call("inotify_add_watch", descriptor, path, mask))
 
     def inotify_read(self, descriptor: int) -> list[tuple[int, str]]:
-        """The events that wait, as (mask, name); empty when none does."""
+        """The pending events as (mask, name); empty if there are none."""
         return [(mask, name) for mask, name in self._call("inotify_read", descriptor)]
 
     def name_to_handle(self, path: str, flags: int = 0) -> bytes:
@@ -297,7 +297,7 @@ class Process:
         self._call("fanotify_mark", descriptor, flags, mask, path)
 
     def fanotify_read(self, descriptor: int) -> list[int]:
-        """The masks of the events that wait; empty when none does."""
+        """The masks of the pending events; empty if there are none."""
         return list(self._call("fanotify_read", descriptor))
 
     # --- memory
@@ -354,12 +354,12 @@ class Process:
         self._call("become", uid, uid if gid is None else gid)
 
     def run(self, *argv: str) -> tuple[int, str]:
-        """Run a program to its end; its exit status and its output, cut at 64 KiB."""
+        """Run a program to its end, and return its exit status and its output, cut at 64 KiB."""
         code, output = self._call("run", list(argv), 65536, shown=f"run({' '.join(argv)})")
         return code, output.decode(errors="replace")
 
     def start(self, *argv: str) -> int:
-        """Start a program and leave it running (fork, execve); its process id."""
+        """Start a program, leave it running (fork, execve), and return its process id."""
         return int(self._call("start", list(argv), shown=f"execve({' '.join(argv)})"))
 
     def finish(self, pid: int) -> None:
@@ -373,7 +373,7 @@ class Process:
         self._call("store", path, data, mode)
 
     def row(self, steps: Sequence[Step]) -> None:
-        """Make calls one after another in one message. Raises as the first would that is refused against its step."""
+        """Make calls one after another in one message. Raises for the first refusal that its step does not tolerate."""
         rows = [[step.tolerated, step.call, *step.arguments] for step in steps]
         refused = self._call("row", rows, shown=f"{len(rows)} calls in a row")
         if refused is not None:
@@ -396,15 +396,15 @@ class Process:
         self._call("replace_often", ".", target, times)
 
     def timed(self, rows: Sequence[Sequence[Any]], patience: float = CALL_DEADLINE) -> list[int]:
-        """Make calls one after another in one message, and answer the nanoseconds of each as the process saw them.
+        """Make calls one after another in one message, and return the nanoseconds that the process measured for each.
 
-        A row is a call's name and its arguments; an argument `[n]` stands for the answer of row n, as a descriptor.
+        A row is a call's name and its arguments; an argument `[n]` is the answer of row n, such as a descriptor.
         """
         shown = f"timed({len(rows)} calls, the first {rows[0][0]}{tuple(rows[0][1:])!r})"
         return list(self._begin("timed", shown, [list(row) for row in rows])(patience))
 
     def timed_run(self, *argv: str, patience: float = CALL_DEADLINE) -> int:
-        """Run a program to its end; its nanoseconds as the process saw them. One that fails breaks the promise."""
+        """Run a program to its end, and return the nanoseconds that the process measured. Raises AssertionError."""
         shown = f"timed_run({' '.join(argv)})"
         code, output, nanoseconds = self._begin("timed_run", shown, list(argv), 65536)(patience)
         if code:
@@ -417,7 +417,8 @@ class Process:
     ) -> str:  # fmt: skip
         """Make calls one after another as `timed` does, or run a program, in a child of the process under a tracer.
 
-        The tracer's words where it could not attach, and nothing was done; else nothing. What fails breaks the promise.
+        Returns the tracer's words if it could not attach and nothing was done, else an empty string. Raises
+        AssertionError if a call or the program fails.
         """
         shown = f"counted({' '.join(argv) or f'{len(rows)} calls'})"
         asked = (list(tracer), [list(row) for row in rows], list(argv), 65536)
@@ -434,7 +435,7 @@ class Process:
     def begin(self, call: str, *arguments: Any) -> Pending:
         """Send a call of the agent and do not wait: `process.begin("look_often", "target", 1.0)`.
 
-        The process is there when this returns, so that what two processes begin runs at the same time.
+        The process exists when this returns, so that calls which two processes begin run at the same time.
         """
         if not self._there:
             self._exchange.wait(self._exchange.request(self._number, "getpid"), CALL_DEADLINE, "a new process")
@@ -442,7 +443,7 @@ class Process:
         return self.ahead(call, *arguments)
 
     def ahead(self, call: str, *arguments: Any) -> Pending:
-        """The same for one of a row of calls, of which none runs beside another: the process may be on its way."""
+        """Send a call and do not wait, not even for the process to exist: for calls that need not run side by side."""
         return Pending(self._begin(call, f"{call}({', '.join(map(repr, arguments))})", *arguments))
 
     def leave(self) -> None:
@@ -453,7 +454,7 @@ class Process:
 
     @property
     def exchange(self) -> Exchange:
-        """The conversation with the agent that this process is one of."""
+        """The exchange with the agent that runs this process."""
         return self._exchange
 
     def _call(self, call: str, *arguments: Any, shown: str = "") -> Any:

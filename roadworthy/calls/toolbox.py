@@ -21,7 +21,7 @@ from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.supplies.cache import cache_directory
 
 AGENT = Path(__file__).with_name("agent.py")
-#: Programs that checks run, by the Debian package that has them. The last three may be missing; their users say so.
+#: Programs that checks run, each with its Debian package. The last three may be missing; what needs them says so.
 PROGRAMS = {
     "mv": "coreutils", "cp": "coreutils", "rm": "coreutils", "gzip": "gzip", "sed": "sed", "tar": "tar",
     "find": "findutils", "grep": "grep", "fio": "fio", "sqlite3": "sqlite3", "strace": "strace",
@@ -47,7 +47,7 @@ class Toolbox:
 
 
 def toolbox(cache: Path | None = None) -> Toolbox:
-    """The toolbox for this interpreter and these programs; made once, then found again by the digest of its sources."""
+    """Return the toolbox for this interpreter and these programs, made once and found again by its sources' digest."""
     interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     found = {name: shutil.which(name, path=ENVIRONMENT["PATH"]) for name in PROGRAMS}
     programs = {name: Path(path).resolve() for name, path in found.items() if path}
@@ -58,7 +58,7 @@ def toolbox(cache: Path | None = None) -> Toolbox:
         making.chmod(0o755)
         try:
             fill(making, interpreter, programs)
-            making.rename(directory)  # another run may have been faster: then its toolbox is as good
+            making.rename(directory)  # if another run was faster, its toolbox will do
         except OSError:
             if not directory.is_dir():
                 raise
@@ -69,7 +69,7 @@ def toolbox(cache: Path | None = None) -> Toolbox:
 
 
 def digest(*sources: Path) -> str:
-    """What the toolbox is made from: the agent's text, this file's, and the programs' paths, sizes and times."""
+    """A digest of what the toolbox is made from: the agent, this file, and the programs' paths, sizes and times."""
     summed = hashlib.sha256(AGENT.read_bytes() + Path(__file__).read_bytes())
     for source in sources:
         found = source.stat()
@@ -78,7 +78,7 @@ def digest(*sources: Path) -> str:
 
 
 def fill(target: Path, interpreter: Path, programs: dict[str, Path]) -> None:
-    """Copy everything into an empty directory."""
+    """Copy the interpreter, the programs, the agent and all that they need into an empty directory."""
     library, modules = target / "lib", target / "lib" / Path(sysconfig.get_path("stdlib")).name
     (target / "bin").mkdir()
     (modules / "lib-dynload").mkdir(parents=True)
@@ -103,7 +103,7 @@ def fill(target: Path, interpreter: Path, programs: dict[str, Path]) -> None:
 
 
 def libraries(binaries: list[Path]) -> dict[str, Path]:
-    """The shared libraries that these need, the loader included, as ldd(1) resolves them here."""
+    """The shared libraries that the binaries need, the loader included, by name, as ldd(1) resolves them here."""
     found: dict[str, Path] = {}
     for binary in binaries:
         try:
@@ -121,7 +121,7 @@ def libraries(binaries: list[Path]) -> dict[str, Path]:
 
 
 def fio_version() -> str:
-    """What `fio --version` says, or an empty string where fio is not installed or does not say it."""
+    """The output of `fio --version`, or an empty string if fio is not installed or fails."""
     try:
         return run(["fio", "--version"]).strip()
     except ProgramFailed:

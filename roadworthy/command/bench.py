@@ -1,4 +1,4 @@
-"""`roadworthy bench`: what the benchmarks of several runs say together."""
+"""`roadworthy bench`: compare, analyse and record benchmarks of several runs."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from roadworthy.reports.text import counted, visible
 from roadworthy.reports.units import exact, number
 
 PLACE = click.Path(exists=True, path_type=Path)
-#: Facts of an environment that are named on the terminal; --json has all of them.
+#: How many facts of an environment the terminal names; --json has all of them.
 NAMED_FACTS = 3
 
 
 @click.group(cls=Commands)
 def bench() -> None:
-    """Compare benchmarks of several runs. The runs themselves are pytest's: pytest bench --driver=overlay2"""
+    """Compare benchmarks of several runs. pytest makes the runs: pytest bench --driver=overlay2"""
 
 
 @bench.command()
 @click.argument("before", type=PLACE)
 @click.argument("after", type=PLACE)
 @click.option("--all", "everything", is_flag=True, help="Also list what did not change.")
-@click.option("--json", "as_json", is_flag=True, help="Everything, for a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for a program.")
 def compare(before: Path, after: Path, everything: bool, as_json: bool) -> None:
     """Compare the benchmarks of two runs, BEFORE and AFTER: bundles, or directories that hold some.
 
     Counts are compared exactly, within the tolerance that a count declares. Times are compared as ratios to native with
-    their intervals, corrected for how many are compared, and a change of less than a tenth is none. Where kernel,
-    engine, tools, options or machine differ too, a time's change is called "environment", and the facts are named.
+    their intervals, corrected for the number of comparisons; a change of less than a tenth counts as none. If kernel,
+    engine, tools, options or machine differ too, a change of a time is called "environment", and the facts are named.
 
-    The exit status is 1 where a count changed or a time regressed.
+    The exit status is 1 if a count changed or a time regressed.
     """
     found = changes.compare(_series([before])[0], _series([after])[0])
     alerts = [change for change in found if change.outcome in changes.ALERTS]
@@ -49,7 +49,7 @@ def compare(before: Path, after: Path, everything: bool, as_json: bool) -> None:
         click.echo(json.dumps([_change(change) for change in found], indent=2))
         raise SystemExit(1 if alerts else 0)
     if not found:
-        raise click.UsageError("neither run has benchmarks: nothing was compared")
+        raise click.UsageError("neither run has benchmarks, so nothing was compared; name runs of pytest bench")
     shown = [change for change in found if everything or change.outcome != "unchanged"]
     rows = [
         (change.outcome, change.series.benchmark, change.series.metric, change.series.lane,
@@ -68,17 +68,17 @@ def compare(before: Path, after: Path, everything: bool, as_json: bool) -> None:
 @click.argument("bundles", nargs=-1, required=True, type=PLACE)
 @click.option(
     "--news", metavar="NIGHTS", type=click.IntRange(min=1), default=7, show_default=True,
-    help="An alert makes the exit status 1 for so many nights.",
+    help="For how many nights an alert makes the exit status 1.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Everything, for a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for a program.")
 def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
     """Find what changed over many nights: BUNDLES, or directories that hold some, in any order.
 
-    A count that changes is told at once. A time has to change by a tenth and for three nights, on at least fourteen
-    nights; a single last night is told where its whole interval is beyond 1.25, and wants a second run. A change of the
-    environment splits a series, and what changed with it is called "environment".
+    A count that changes is reported at once. A time has to change by a tenth for three nights, in a series of at least
+    fourteen; a single last night is reported if its whole interval is beyond 1.25, and needs a second run to confirm
+    it. A change of the environment splits a series, and a change at the split is called "environment".
 
-    The exit status is 1 where a regression, a changed count or an alarm is younger than --news nights.
+    The exit status is 1 if a regression, a changed count or an alarm is younger than --news nights.
     """
     found, read = _series(bundles)
     broken = breaks.breaks(found)
@@ -107,8 +107,8 @@ def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
 def analyse(bundles: tuple[Path, ...]) -> None:
     """Analyse the stored samples of BUNDLES again, or of directories that hold some, and compare with what was stored.
 
-    The same samples give the same numbers and verdicts, bit for bit and on any machine. The exit status is 1 where one
-    differs, as after a change of the method or of a record.
+    The same samples give the same numbers and verdicts, bit for bit and on any machine. The exit status is 1 if one
+    differs, for instance after a change of the method or of a record.
     """
     _, read = _series(bundles)
     found = [sentence for bundle in read for sentence in differences(bundle)]
@@ -116,7 +116,7 @@ def analyse(bundles: tuple[Path, ...]) -> None:
         click.echo(visible(sentence, 400))
     analysed = sum(len(bundle.benchmarks) for bundle in read)
     if not analysed:
-        raise click.UsageError("these runs have no benchmarks: nothing was analysed")
+        raise click.UsageError("these runs have no benchmarks, so nothing was analysed; name runs of pytest bench")
     click.echo(f"{counted(analysed, 'record')} analysed again, {len(found) or 'no'} differences")
     raise SystemExit(1 if found else 0)
 
@@ -130,8 +130,8 @@ def analyse(bundles: tuple[Path, ...]) -> None:
 def record(directory: Path, command: tuple[str, ...]) -> None:
     """Run COMMAND in DIRECTORY, which it may change, and print a trace of what it and its children do to files there.
 
-    The output is for workloads/traces/NAME.toml, from where a benchmark replays it call by call on an image's files and
-    on a volume's. It holds the tree's names and sizes as they were before, and no contents. Needs strace.
+    Save the output as workloads/traces/NAME.toml; a benchmark replays it call by call on an image's files and on a
+    volume's. It holds the names and sizes of the tree as it was before, and no contents. Needs strace.
 
     \b
     roadworthy bench record REPOSITORY git commit -q -a -m text >workloads/traces/my-commit.toml
@@ -144,7 +144,7 @@ def record(directory: Path, command: tuple[str, ...]) -> None:
 
 
 def _series(places: Sequence[Path]) -> tuple[tuple[Series, ...], list[Bundle]]:
-    """The series of all bundles in these places, and the bundles, the oldest first."""
+    """The series of all bundles in these places, and the bundles, the oldest first. Raises UsageError."""
     read = bundles_in(places)
     return series(read), sorted(read, key=lambda bundle: bundle.started)
 
@@ -173,7 +173,7 @@ def _sure(change: changes.Change) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns; texts of bundles are made safe to show, on one line each."""
+    """Print a table, with texts from bundles made safe to show, each on one line."""
     cleaned = [[" ".join(visible(cell, 120).split()) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(head, *cleaned, strict=True)]
     for row in [list(head), *cleaned] if cleaned else []:
@@ -181,7 +181,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _explain(named: Sequence[tuple[str, tuple[str, ...]]]) -> None:
-    """Print each difference of environments once, with how many numbers it concerns."""
+    """Print each difference of environments once, with the number of series that it concerns."""
     concerned: dict[tuple[str, ...], list[str]] = {}
     for name, environment in named:
         if environment:
@@ -190,7 +190,7 @@ def _explain(named: Sequence[tuple[str, tuple[str, ...]]]) -> None:
         facts = "; ".join(visible(fact, 200) for fact in environment[:NAMED_FACTS])
         more = len(environment) - NAMED_FACTS
         whom = visible(names[0]) if len(names) == 1 else f"{len(names)} of them"
-        click.echo(f"the environment of {whom} differs: {facts}" + (f"; and {more} facts more" if more > 0 else ""))
+        click.echo(f"the environment of {whom} differs: {facts}" + (f"; and {more} more facts" if more > 0 else ""))
 
 
 def _plain(of: Series) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The companion command, for what is not a test run: pages, leftovers, and what the suite knows."""
+"""The companion command `roadworthy`, for all but test runs: pages, leftovers, and what the suite knows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from roadworthy.upkeep.ledger import LEDGERS
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="roadworthy")
 def main() -> None:
-    """Roadworthy's companion command. The runs themselves are pytest's: pytest --driver=overlay2"""
+    """Roadworthy's companion command. pytest makes the runs: pytest --driver=overlay2"""
 
 
 main.add_command(bench)
@@ -54,10 +54,10 @@ main.add_command(explore)
 )
 @click.option(
     "--kills", type=click.Path(dir_okay=False, path_type=Path),
-    help="A kill matrix, as `make sensitivity` writes it: becomes kills.html beside the page, which links to it.",
+    help="A kill matrix from `make sensitivity`: write it as kills.html beside the page, and link to it.",
 )  # fmt: skip
 def site(bundles: tuple[Path, ...], output: Path, kills: Path | None) -> None:
-    """Write one page from one or more run BUNDLES: directories with a bundle.jsonl, or directories of such."""
+    """Write one page from run BUNDLES: directories with a bundle.jsonl, or directories that hold such directories."""
     read = bundles_in(bundles)
     try:
         matrix = read_kills(kills) if kills else None
@@ -77,10 +77,10 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None) -> None:
 @main.command()
 @click.argument("bundles", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def claims(bundles: tuple[Path, ...]) -> None:
-    """Print what was said of the drivers in 2016; with run BUNDLES, also what verdicts and numbers answer on each lane.
+    """Print the claims of 2016 about the drivers; with run BUNDLES, also what verdicts and numbers say of each.
 
-    A claim as a whole holds, holds with conditions, or never held on the lanes that could tell; or it is undecided, as
-    intervals are too wide, or was not measured by these runs.
+    A claim holds, holds with conditions, or never held on the lanes that could decide it; or it is undecided, because
+    intervals are too wide; or these runs did not measure it.
     """
     said = load_claims()
     try:
@@ -109,14 +109,14 @@ def claims(bundles: tuple[Path, ...]) -> None:
 @click.argument("first", type=click.Path(exists=True, path_type=Path))
 @click.argument("second", type=click.Path(exists=True, path_type=Path))
 def agree(first: Path, second: Path) -> None:
-    """Tell whether two run bundles have the same verdicts: FIRST and SECOND, directories with a bundle.jsonl.
+    """Check that two runs have the same verdicts: FIRST and SECOND, directories with a bundle.jsonl.
 
-    For runs that must not differ, as one with --isolate and one without, or two random orders. Exit status 1 where a
-    verdict of a check that both asked on one lane differs, or where a run is incomplete.
+    For runs that must not differ, such as one with --isolate and one without, or two random orders. The exit status is
+    1 if a check that both made on one lane has two verdicts, or if a run is incomplete.
     """
     read = [one for place in (first, second) for one in bundles_in([place])]
     if len(read) != 2:
-        raise click.UsageError(f"two runs are compared, and these are {len(read)}: name the bundle of each")
+        raise click.UsageError(f"expected two runs, got {len(read)}: name the bundle of each")
     found = agreement(*(build([bundle]) for bundle in read))
     if not found.common:
         raise click.UsageError(f"{first} and {second} have no check on a common lane: name runs of the same lanes")
@@ -137,7 +137,7 @@ def reap(dry_run: bool, kept: bool) -> None:
     Works from the ledgers of the runs, by identity. Runs that are still alive are not touched.
     """
     if os.geteuid() != 0:
-        raise click.ClickException("reaping takes root, as the runs did: run it as root, or with sudo")
+        raise click.ClickException("reaping needs root, as the runs did: run it as root, or with sudo")
     dead = reaper.dead_runs() if LEDGERS.is_dir() else []
     for run in dead:
         note = " (kept for inspection; --kept removes it)" if run.kept and not kept else ""
@@ -155,7 +155,7 @@ def reap(dry_run: bool, kept: bool) -> None:
             click.echo(f"  not removed: {sentence}")
         left += len(done.left)
     if left:
-        raise click.ClickException(f"{left} things would not go; their ledgers are kept, try again later")
+        raise click.ClickException(f"{left} things could not be removed; their ledgers are kept, try again later")
 
 
 @main.command()
@@ -183,16 +183,16 @@ def several(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
 
 
 @main.command()
-@several("--driver", "NAME[,NAME]", "Storage drivers; every option here means what it means to pytest.")
+@several("--driver", "NAME[,NAME]", "Storage drivers; every option here means the same as for pytest.")
 @several("--backing", "NAME[,NAME]", "File systems under the data root.")
 @several("--engine", "NAME[,NAME]", "Engines.")
 @several("--kernel", "SERIES|PATH", "Kernels.")
 @several("--driver-opt", "KEY=VALUE", "Storage options of the daemon.")
 @several("--kernel-opt", "MODULE.PARAMETER=VALUE", "Module parameters of kernels that boot.")
-@click.option("--matrix", metavar="FILE", help="A matrix file, in place of all the others.")
-@click.option("--json", "as_json", is_flag=True, help="As the matrix of a CI system: one job a lane, with its words.")
+@click.option("--matrix", metavar="FILE", help="A matrix file, instead of all other options.")
+@click.option("--json", "as_json", is_flag=True, help="Print a CI system's matrix: one job a lane, with its options.")
 def lanes(matrix: str | None, as_json: bool, **axes: tuple[str, ...]) -> None:
-    """Print the lanes that options or a matrix file mean, without running anything."""
+    """Print the lanes that options or a matrix file name, without running anything."""
     if not matrix and not words(axes["driver"]):
         raise click.UsageError("name a storage driver, as in --driver=overlay2, or a file with --matrix")
     try:
@@ -234,7 +234,7 @@ def engines(make: tuple[str, ...], accept_expired: bool) -> None:
 
 @main.group()
 def cache() -> None:
-    """What is kept outside the checkout because it takes long to make: engine roots, kernels, their images."""
+    """List or prune the cache: engine roots, kernels and their images, which take long to make."""
 
 
 @cache.command(name="list")
@@ -245,11 +245,11 @@ def list_cache() -> None:
 
 
 @cache.command()
-@click.option("--older-than", metavar="DAYS", type=Amount(min=0), help="What was not used for so many days.")
-@click.option("--all", "everything", is_flag=True, help="Everything that is not in use.")
+@click.option("--older-than", metavar="DAYS", type=Amount(min=0), help="Remove what was not used for so many days.")
+@click.option("--all", "everything", is_flag=True, help="Remove everything that is not in use.")
 @click.argument("kind", required=False)
 def prune(older_than: float | None, everything: bool, kind: str | None) -> None:
-    """Remove entries of the cache, all or of one KIND; without options only what killed builds left."""
+    """Remove entries of the cache, all or of one KIND; without options, only what killed builds left."""
     store = Cache()
     if everything and older_than is not None:
         raise click.UsageError("--all and --older-than exclude each other")

@@ -26,7 +26,7 @@ def axis(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
 
 
 @click.command()
-@axis("--driver", "NAME", "The storage driver; this and the next options mean what they mean to pytest.")
+@axis("--driver", "NAME", "The storage driver; this and the next options mean the same as for pytest.")
 @axis("--backing", "NAME", "The file system under the data root.")
 @axis("--engine", "NAME", "The engine.")
 @axis("--kernel", "SERIES|PATH", "The kernel.")
@@ -39,11 +39,11 @@ def axis(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
     "--minutes", type=Amount(min=0, min_open=True), default=5.0, show_default=True, help="How long to search."
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="The number to draw from; the same one draws the same sequences."
+    "--seed", type=click.IntRange(min=0), help="The seed to draw from; the same seed draws the same sequences."
 )
 @click.option(
     "--processes", type=click.IntRange(1, len(PROCESSES)), default=len(PROCESSES), show_default=True,
-    help="The most processes of a sequence: root's, another of root's, an ordinary user's.",
+    help="The highest number of processes in a sequence: root's, another of root's, an ordinary user's.",
 )  # fmt: skip
 @click.option(
     "--bundle", type=click.Path(file_okay=False, path_type=Path),
@@ -57,17 +57,17 @@ def explore(
     accept_expired: bool, minutes: float, seed: int | None, processes: int, bundle: Path | None, replay: Path | None,
     **axes: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Search a storage driver for what no check names.
+    """Search a storage driver for divergences that no check names.
 
     Random sequences of system calls by one to three processes run step by step on a tree of an image and on the same
     tree on a plain volume, in one container. Answers, data, attributes, listings and the trees at the end are compared.
-    What differs is named by the recorded deviation that it is; what none records is shrunk to the shortest sequence
-    that shows it, and printed as a check and as a reproducer in shell or C.
+    A difference that a deviation records is printed with its id; any other is shrunk to the shortest sequence that
+    shows it, and printed as a check and as a reproducer in shell or C.
 
     With --driver=native both trees lie on the volume, and nothing may differ.
 
-    Exit status: 0 when everything that differed is recorded, 1 for a new divergence, 3 for trouble that is not the
-    driver's, 4 for a mistake on the command line.
+    Exit status: 0 if every difference is recorded, 1 for a new divergence, 3 for an error that is not the driver's, 4
+    for a mistake on the command line.
     """
     lane = lane_named(axes)
     replayed = sequences_of(replay) if replay else []
@@ -93,7 +93,7 @@ def lane_named(axes: Mapping[str, tuple[str, ...]]) -> Lane:
         raise click.UsageError(str(reason)) from None
     if len(lanes) != 1:
         named = ", ".join(lane.id for lane in lanes)
-        raise click.UsageError(f"this is done on one lane, and these are {len(lanes)}: {named}")
+        raise click.UsageError(f"expected one lane, got {len(lanes)}: {named}")
     return lanes[0]
 
 
@@ -108,5 +108,5 @@ def sequences_of(path: Path) -> list[Sequence]:
         except ValueError as reason:
             raise click.UsageError(f"--replay: {path}:{number}: {reason}") from None
     if not found:
-        raise click.UsageError(f"--replay: {path} holds no sequence; an explorer.jsonl of a search with findings does")
+        raise click.UsageError(f"--replay: {path} holds no sequence; name the explorer.jsonl of a search with findings")
     return found

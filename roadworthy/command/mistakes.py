@@ -1,4 +1,4 @@
-"""Commands that answer a mistake with the nearest right word, and with the exit status that pytest gives to one."""
+"""Commands that answer a mistake with the nearest valid word, and end with pytest's exit status for usage errors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from roadworthy.reports.nearest import hint
 from roadworthy.reports.series import bundle_paths
 from roadworthy.reports.text import visible
 
-# A mistake on the command line ends with the status that pytest gives to one, of any command; click's own is 2.
+# Every command ends with pytest's exit status for usage errors; click's own is 2.
 click.UsageError.exit_code = 4
 
 
 class Commands(click.Group):
-    """Names the nearest command for a misspelt one, and so do the groups in it."""
+    """A group that suggests the nearest command for a misspelt one, as do the groups in it."""
 
     group_class = type
 
@@ -32,21 +32,21 @@ class Commands(click.Group):
 
 
 class Amount(click.FloatRange):
-    """A number in a range, and no `nan` or `inf`, which are in none and in every one."""
+    """A finite number in a range; click's range lets `nan` and `inf` through."""
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         found = float(super().convert(value, param, ctx))
         if not math.isfinite(found):
-            self.fail(f"{value!r} is no amount; name a number.", param, ctx)
+            self.fail(f"{value!r} is not an amount; name a finite number.", param, ctx)
         return found
 
 
 def bundles_in(places: Iterable[Path]) -> list[Bundle]:
-    """The run bundles that the places are, or hold directly, each once; what is wrong with one is told.
+    """Read the run bundles at these places or directly below them, each once, and print what is wrong with any.
 
-    Raises UsageError for a place without any, and for one that cannot be read.
+    Raises UsageError for a place without a bundle, and for a bundle that cannot be read.
     """
     try:
         read = [read_bundle(path) for path in bundle_paths(places)]

@@ -1,4 +1,4 @@
-"""What the companion command says about the cache: kernels, engine roots, sizes, times; and making them beforehand."""
+"""What the companion command prints about the cache: kernels, engine roots, sizes, times; and how it fills it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from roadworthy.supplies.cache import Cache, CacheEntry, CacheFailed
 from roadworthy.supplies.modules import ModuleLacking
 from roadworthy.versions import series as series_of
 
-#: What making something can end with that its user can mend; each says how.
+#: Errors of making an entry that the user can mend; each says how.
 TROUBLE = (
     AptFailed, BootstrapFailed, CacheFailed, ModuleLacking, ProgramFailed, TimeoutError,
     kernels.KernelUnknown, roots.UnknownEngine, roots.WrongEngine,
@@ -26,7 +26,7 @@ TROUBLE = (
 
 @contextlib.contextmanager
 def said(name: str) -> Iterator[None]:
-    """A stage that a person sees, on standard error, with how long it took."""
+    """A stage that prints its name and its seconds on standard error."""
     began = time.monotonic()
     click.echo(f"{name} …", err=True)
     yield
@@ -34,7 +34,7 @@ def said(name: str) -> Iterator[None]:
 
 
 def make(one: Callable[[str, bool], None], names: Sequence[str], accept_expired: bool) -> None:
-    """Make each of these; the first trouble ends the command with its sentence."""
+    """Make each entry; the first error ends the command with its text. Raises UsageError, ClickException."""
     for name in names:
         try:
             one(name, accept_expired)
@@ -53,7 +53,7 @@ def make_engine(name: str, accept_expired: bool) -> None:
 
 
 def kernel_lines(cache: Cache, look: bool, accept_expired: bool) -> Iterator[str]:
-    """One line a kernel: series, suite, package, version, size."""
+    """Yield a heading and one line a kernel: series, suite, package, version, size, last use."""
     yield f"{'kernel':<8} {'suite':<10} {'package':<42} {'version':<14} {'size':>8}  last used"
     host = kernels.host_kernel()
     yield f"{'host':<8} {'-':<10} {host.release:<42} {'-':<14} {'-':>8}  -"
@@ -77,7 +77,7 @@ def kernel_lines(cache: Cache, look: bool, accept_expired: bool) -> Iterator[str
 
 
 def current(suite: str, series: str, accept_expired: bool) -> tuple[str, str]:
-    """What a suite carries now of a series, or in one phrase why it cannot be said."""
+    """The package and version that a suite carries now of a series, or a phrase that says why there is none."""
     try:
         with apt(suite, accept_expired=accept_expired) as client:
             package, version = kernels.candidate(client, kernels.FLAVOURS[0])
@@ -87,7 +87,7 @@ def current(suite: str, series: str, accept_expired: bool) -> tuple[str, str]:
 
 
 def engine_lines(cache: Cache) -> Iterator[str]:
-    """One line an engine root: name, suite, version, size of tree and image."""
+    """Yield a heading and one line an engine root: name, suite, version, sizes of tree and image, last use."""
     yield f"{'engine':<24} {'suite':<10} {'version':<30} {'tree':>8} {'image':>8}  last used"
     for base in roots.ENGINES:
         for name in (base, f"{base}+zfs"):
@@ -105,7 +105,7 @@ def engine_lines(cache: Cache) -> Iterator[str]:
 
 
 def cache_lines(cache: Cache) -> Iterator[str]:
-    """One line an entry, one for what is being made or was left half made, and the total."""
+    """Yield one line an entry, one for each entry that is being made or was left half made, and the total."""
     entries = cache.entries()
     for entry in entries:
         name = f"{entry.kind}/{entry.name}"
@@ -122,5 +122,5 @@ def used(entry: CacheEntry) -> str:
 
 
 def megabytes(size: int) -> str:
-    """A size for a person, in units of a million bytes."""
+    """A size in bytes as text, in units of a million bytes."""
     return f"{size / 1e6:.0f} MB"

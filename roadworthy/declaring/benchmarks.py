@@ -1,4 +1,4 @@
-"""How a benchmark declares itself: its id, what it is compared on, and how long a run may take for it.
+"""How a benchmark declares itself: its id, its tier, which bounds its time, and its strata.
 
 @measured("data/randread-4k", SMOKE, strata=("lower", "upper"))
 def test_random_reads(bench, stratum):
@@ -17,7 +17,7 @@ import pytest
 from roadworthy.declaring.features import Feature
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-#: A run picks by these marks; each holds the benchmarks of those before it.
+#: The marks by which a run selects benchmarks; each includes the benchmarks of those before it.
 TIERS = ("smoke", "nightly", "weekly")
 SMOKE, NIGHTLY, WEEKLY = TIERS
 #: Where the measured file comes from: an image layer, or the container itself. The baseline is always on the volume.
@@ -25,18 +25,19 @@ STRATA = ("lower", "upper")
 
 
 def measured(identity: str, tier: str, *, strata: tuple[str, ...] = ()) -> Callable[[Function], Function]:
-    """Make a test function a benchmark. `identity` is `block/workload`, stable for ever.
+    """Make a test function a benchmark. `identity` is `block/workload` and never changes.
 
-    `tier` is the first one that runs it. With `strata` it runs once each, with the stratum in its id.
+    `tier` is the first tier that runs it. With `strata` it runs once for each, with the stratum in its id. Raises
+    ValueError.
     """
     block, _, name = identity.partition("/")
     if not block or not name:
-        raise ValueError(f"{identity!r} is no benchmark's id; it is block/workload, as data/randread-4k")
+        raise ValueError(f"{identity!r} is not a benchmark's id; expected block/workload, such as data/randread-4k")
     if tier not in TIERS:
-        raise ValueError(f"{identity}: {tier!r} is no tier; it is one of {', '.join(TIERS)}")
+        raise ValueError(f"{identity}: {tier!r} is not a tier; expected one of {', '.join(TIERS)}")
     unknown = [word for word in strata if word not in STRATA]
     if unknown:
-        raise ValueError(f"{identity}: {unknown[0]!r} is no stratum; it is one of {', '.join(STRATA)}")
+        raise ValueError(f"{identity}: {unknown[0]!r} is not a stratum; expected one of {', '.join(STRATA)}")
 
     def marked(function: Function) -> Function:
         function = pytest.mark.measured(identity, tier=tier, strata=strata)(function)
@@ -62,7 +63,7 @@ class Declaration:
 
 
 def declared_benchmark(item: pytest.Item) -> Declaration | None:
-    """What `item` declares, or None where it is no benchmark."""
+    """The declaration of `item`, or None if it is not a benchmark."""
     mark = item.get_closest_marker("measured")
     if mark is None:
         return None

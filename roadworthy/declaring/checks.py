@@ -21,7 +21,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 #: Where the object under test comes from. `lower-deep` is an older layer, under one that does not touch it.
 Provenance = Literal["lower", "lower-deep", "upper", "copied-up", "volume"]
 PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
-#: What lies above a deep object, so that there is a layer which does not touch it.
+#: The tree of the layer above a deep object, which does not touch the object.
 ABOVE: Mapping[str, Entry] = {".above": entry(b"")}
 
 
@@ -31,31 +31,31 @@ def check(
 ) -> Callable[[Function], Function]:  # fmt: skip
     """Make a test function a check.
 
-    `identity` is `family/behaviour`, stable for ever. `claim` names a sentence of the article, `source` where the
-    promise is written down. Of several provenances the check runs once each, with the provenance in its id.
-    A `control` asks what no storage driver has a hand in: where it does not pass, the run says nothing of drivers.
+    `identity` is `family/behaviour` and never changes. `claim` names a sentence of the article, `source` where the
+    promise is written down. With several provenances the check runs once for each, with the provenance in its id.
+    A `control` asks what no storage driver can influence: if it does not pass, the run says nothing about drivers.
     """
     several = (provenance,) if isinstance(provenance, str) else tuple(provenance)
     return pytest.mark.check(identity, claim=claim, source=source, provenances=several, control=control)
 
 
 def lower(tree: Tree | None = None, /, **entries: Entry | bytes) -> Callable[[Function], Function]:
-    """The tree that the check finds in its directory, in the image. Paths that are no identifiers go into a mapping."""
+    """The tree that the check finds in its directory, in the image. Paths that are not identifiers go into `tree`."""
     return pytest.mark.layers({**(tree or {}), **entries})
 
 
 def layers(*trees: Tree) -> Callable[[Function], Function]:
-    """Several layers of the image, the lowest first."""
+    """The trees that the check finds in several layers of the image, the lowest first."""
     return pytest.mark.layers(*trees)
 
 
 def needs(feature: Feature) -> Callable[[Function], Function]:
-    """The check is `unsupported` on a driver without this feature."""
+    """Make the check `unsupported` on a lane whose driver and engine lack this feature."""
     return pytest.mark.needs(feature)
 
 
 def capabilities(*names: str) -> Callable[[Function], Function]:
-    """Capabilities that the check's container has beyond Docker's default ones, without `CAP_`."""
+    """Give the check's container these capabilities beyond Docker's default ones, named without `CAP_`."""
     return pytest.mark.capabilities(*names)
 
 
@@ -76,7 +76,7 @@ class Declared:
     control: bool = False
 
     def volume_trees(self) -> list[dict[str, Entry]]:
-        """The same for a place without layers; what a container makes for itself is not among them."""
+        """The trees below the check's directory for a place without layers; none that the container makes itself."""
         trees = () if self.provenance == "upper" else self.trees
         place = f"{CHECKS}/{self.slug}"
         return [beneath(place, {}), *(beneath(place, tree) for tree in trees)]
@@ -92,7 +92,7 @@ class Declared:
 
 
 def declared(item: pytest.Item) -> Declared | None:
-    """What `item` declares, or None where it is no check."""
+    """The declaration of `item`, or None if it is not a check."""
     mark = item.get_closest_marker("check")
     if mark is None:
         return None
@@ -124,7 +124,7 @@ def declared(item: pytest.Item) -> Declared | None:
 
 
 def case_ids(item: pytest.Item) -> list[str]:
-    """The ids of the item's parameters, without the lane's."""
+    """The ids of the item's parameters, without those of the lane and the round."""
     callspec = getattr(item, "callspec", None)
     if callspec is None:
         return []
@@ -135,12 +135,12 @@ def case_ids(item: pytest.Item) -> list[str]:
 
 
 def round_of(item: pytest.Item) -> int:
-    """Which asking of its check an item is, counted from 1."""
+    """The round of its check that an item is, counted from 1."""
     callspec = getattr(item, "callspec", None)
     return int(callspec.params.get("round", 1)) if callspec else 1
 
 
 def round_name(item: pytest.Item) -> str:
-    """The word of an item's id that tells its round, or nothing where checks are asked once."""
+    """The word of an item's id that names its round, or an empty string if checks run once."""
     callspec = getattr(item, "callspec", None)
     return f"round{callspec.params['round']}" if callspec and "round" in callspec.params else ""

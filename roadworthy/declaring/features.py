@@ -1,4 +1,4 @@
-"""What drivers and engines can have. A check whose lane lacks what it needs is `unsupported`: declared, not guessed."""
+"""Features that drivers and engines declare. A check whose lane lacks one that it needs is `unsupported`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Feature(enum.Flag):
-    """Each one's comment is the sentence that an `unsupported` cell shows."""
+    """Features that a driver or an engine declares; LACKING has the sentence that an `unsupported` cell shows."""
 
     NONE = 0
     #: a container's files come from image layers
@@ -21,7 +21,7 @@ class Feature(enum.Flag):
     SIZE_LIMIT = enum.auto()
     #: all layers draw their blocks from one pool, which can run out of them
     THIN_POOL = enum.auto()
-    #: one data root holds what several drivers made, and the daemon is told which
+    #: one data root holds what several drivers made, and the daemon is told which driver to use
     DRIVER_SWITCH = enum.auto()
     #: images are built step by step, each in a container that is committed
     CLASSIC_BUILDER = enum.auto()
@@ -36,7 +36,7 @@ THIN_POOL = Feature.THIN_POOL
 DRIVER_SWITCH = Feature.DRIVER_SWITCH
 CLASSIC_BUILDER = Feature.CLASSIC_BUILDER
 
-#: Why a check cannot be asked of a lane that lacks the feature.
+#: Why a check cannot run on a lane that lacks the feature.
 LACKING = {
     LAYERS: "there are no image layers here",
     WHITEOUTS: "this driver deletes without leaving a marker",
@@ -44,6 +44,6 @@ LACKING = {
     SHARED_PAGE_CACHE: "this driver does not declare a shared page cache",
     SIZE_LIMIT: "this driver on this backing has no size limit for a container",
     THIN_POOL: "this driver's layers are not volumes of a thin pool",
-    DRIVER_SWITCH: "this engine keeps a data root to the driver that it was made with: its database refuses another",
-    CLASSIC_BUILDER: "this engine has another builder, Buildah: its times are not to be compared with Docker's own",
+    DRIVER_SWITCH: "this engine ties a data root to the driver that made it: its database refuses another",
+    CLASSIC_BUILDER: "this engine builds with Buildah, whose times cannot be compared with those of Docker's builder",
 }

@@ -1,13 +1,13 @@
-"""A check that looked at nothing says nothing: that is an error of the suite or its host, and no verdict."""
+"""A check that looked at nothing proves nothing: that is an error of the suite or its host, not a verdict."""
 
 from __future__ import annotations
 
 
 class Vacuous(Exception):
-    """The check saw too little to tell a promise kept from a promise broken."""
+    """The check saw too little to distinguish a kept promise from a broken one."""
 
 
 def looked(looks: int, least: int) -> None:
-    """Raise Vacuous where fewer than `least` looks were taken, as on a host that is too busy."""
+    """Raise Vacuous if fewer than `least` looks were taken, as on a host that is too busy."""
     if looks < least:
         raise Vacuous(f"only {looks} looks, at least {least} are needed to see anything")

@@ -42,7 +42,7 @@ class Aufs(Driver):
         return data_root / "aufs/diff" / identity
 
     def lower_directories(self, engine: Daemon, root: str, container: Mapping[str, Any]) -> list[str]:
-        """The mount table shows the mount's number alone; sysfs has its branches, br0 being the writable one."""
+        """The lower branches from sysfs, as the mount table shows the mount's number only; br0 is the writable one."""
         found = re.search(r"\bsi=([0-9a-f]+)", root)
         if found is None:
             return []

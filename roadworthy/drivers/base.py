@@ -1,4 +1,4 @@
-"""What a storage driver is to the suite: what it needs, how the daemon is configured, where its layers lie."""
+"""A storage driver as the suite sees it: what it needs, how its daemon is configured, where its layers lie."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from roadworthy.machines.place import Place, PlacePath
 
 
 class Daemon(Protocol):
-    """A daemon that runs containers, as far as its layers are concerned. Every engine is one."""
+    """What a driver needs of a daemon to find its layers. Every engine has it."""
 
     #: The data root, as its place sees it.
     data_root: Path
@@ -28,37 +28,37 @@ class Daemon(Protocol):
 
     @property
     def containerd(self) -> str:
-        """The address of the containerd that it starts, as its place sees it; empty where it starts none."""
+        """The address of the containerd that the daemon starts, as its place sees it; empty if it starts none."""
         ...
 
     def info(self) -> dict[str, Any]:
-        """What `docker info` says."""
+        """The result of `docker info`."""
         ...
 
 
 class Driver:
-    """One storage driver. A subclass is one short file; its docstring says what the driver does in a sentence."""
+    """One storage driver. A subclass is one short file; its docstring says in a sentence what the driver does."""
 
     #: The name on the command line and in ids.
     name: ClassVar[str]
     #: Backing file systems that it accepts; the first is the default.
     backings: ClassVar[tuple[str, ...]]
-    #: What its promises include.
+    #: The features that it promises.
     features: ClassVar[Feature] = Feature.NONE
-    #: What the daemon is told to use, where that is not the name.
+    #: The name that the daemon gives it; empty if that is `name`.
     engine_name: ClassVar[str] = ""
-    #: Debian packages that hold what the driver calls, besides the engine.
+    #: Debian packages of the programs that the driver calls, besides the engine.
     packages: ClassVar[tuple[str, ...]] = ()
     #: The first engine release without it, as its release notes say; empty while it is shipped.
     removed_in: ClassVar[str] = ""
-    #: The first engine release with it; empty where every engine has it.
+    #: The first engine release with it; empty if every engine has it.
     first_in: ClassVar[str] = ""
-    #: What dockerd's configuration file has to say for it.
+    #: Entries of dockerd's configuration file that it needs.
     configuration: ClassVar[Mapping[str, Any]] = {}
-    #: The engines that have it; and the engine root that a lane gets where the command line names none.
+    #: The engines that have it; `default_engine` is the engine root of a lane if the command line names none.
     engines: ClassVar[tuple[str, ...]] = ("docker",)
     default_engine: ClassVar[str] = ""
-    #: What the daemon is told to use instead of it, on the same backing, where a check switches drivers.
+    #: The driver that a check which switches drivers makes the daemon use instead, on the same backing.
     another: ClassVar[str] = "vfs"
     #: Layers that the engine adds between those of an image and the one that a container writes to.
     layers_added: ClassVar[int] = 1
@@ -70,22 +70,22 @@ class Driver:
     whiteout_form: ClassVar[str] = "nothing"
     #: Whether a file of an image has a hard link for every layer above its own, which its link count then shows.
     links_layers: ClassVar[bool] = False
-    #: The file system, of the kernel or in a server, that lays its layers over each other; empty where there is none.
-    #: Deviations name it instead of every driver that inherits what it does.
+    #: The file system, in the kernel or in a server, that lays its layers over each other; empty if there is none.
+    #: Deviations name it instead of every driver that inherits its behaviour.
     built_on: ClassVar[str] = ""
     #: The file system that a container's root shows in the mount table; empty: that of the backing.
     root_file_system: ClassVar[str] = ""
     #: statfs(2)'s f_type inside a container; 0: that of the backing.
     magic: ClassVar[int] = 0
-    #: Whether its file systems lie in files of the backing, so that what they hold back has to be written first.
+    #: Whether its file systems lie in files of the backing, so that they are synced before the backing is measured.
     nested: ClassVar[bool] = False
-    #: Why nothing in its image layers can be prepared from outside, holes or file flags; empty where it can.
+    #: Why holes and file flags of its image layers cannot be made from outside; empty if they can.
     sealed_layers: ClassVar[str] = ""
-    #: The name of the process that serves a container's files, where the kernel does not do it by itself.
+    #: The name of the process that serves a container's files; empty if the kernel does.
     server: ClassVar[str] = ""
 
     def requirements(self, machine: Machine) -> Iterator[Requirement]:
-        """What the machine must have; the first that is not met is the lane's reason."""
+        """Yield what the machine must have; the first unmet requirement is the lane's reason."""
         yield from ()
 
     def storage_options(self, options: Mapping[str, str]) -> list[str]:
@@ -97,11 +97,11 @@ class Driver:
         return []
 
     def afterwards(self, backing: Backing) -> Iterator[list[str]]:
-        """Commands that remove what the daemon leaves in the kernel, once all its processes and mounts are gone."""
+        """Yield commands that remove what the daemon leaves in the kernel, once its processes and mounts are gone."""
         yield from ()
 
     def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
-        """The directory of a container's writable layer; `container` is what `docker inspect` says."""
+        """The directory of a container's writable layer; `container` is the result of `docker inspect`."""
         return self.layer_directory(engine.root, mount_id(engine.root, self.daemon_name, container["Id"]))
 
     def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
@@ -110,7 +110,7 @@ class Driver:
 
     @contextmanager
     def layers_at_hand(self, engine: Daemon, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
-        """The directories of image layers while the block runs. A driver that mounts them only for use mounts them."""
+        """Yield the directories of image layers while the block runs; drivers that mount layers for use mount them."""
         yield [self.image_layer(engine, chain_id) for chain_id in chain_ids]
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
@@ -118,9 +118,9 @@ class Driver:
         raise NotImplementedError(f"{self.name} does not say where its layers lie")
 
     def lower_directories(self, engine: Daemon, root: str, container: Mapping[str, Any]) -> list[str]:
-        """The lower directories of a running container's root, the highest first; nothing where they cannot be seen.
+        """The lower directories of a running container's root, the highest first; empty if they cannot be seen.
 
-        `root` is its line of mountinfo. A FUSE server's line shows none: they are then what `docker inspect` names.
+        `root` is the root's line of mountinfo. A FUSE server's line shows none; `docker inspect` then names them.
         """
         found = re.search(r"lowerdir=([^,\s]+)", root)
         if found:
@@ -135,16 +135,16 @@ class Driver:
 
     @property
     def mount_directory(self) -> str:
-        """Where below the data root it does."""
+        """The directory below the data root where the daemon mounts root file systems."""
         return self.daemon_name
 
     def containerd_plugins(self, place: Place, data_root: Path) -> Mapping[str, Mapping[str, Any]]:
-        """Settings of plugins for a containerd of ours, made ready; empty where the one that dockerd starts will do."""
+        """Prepare and return plugin settings for a containerd of ours; empty if the one that dockerd starts will do."""
         return {}
 
     @property
     def daemon_name(self) -> str:
-        """What `docker info` must report."""
+        """The name that `docker info` must report."""
         return self.engine_name or self.name
 
 

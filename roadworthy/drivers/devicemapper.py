@@ -15,9 +15,9 @@ from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
 from roadworthy.reasons import Unsupported
 
-#: Less than this, in bytes, is a disk that is meant to be filled.
+#: A disk of fewer bytes than this is meant to be filled.
 SMALL = 1 << 30
-#: The devices of layers before the pool that they lie in; a device is let go a moment after its last mount was.
+#: Removes the devices of layers before their pool; a device is released a moment after its last unmount.
 REMOVE_DEVICES = """
 for kind in layer pool; do
     for name in $(dmsetup info --columns --noheadings --options=name); do
@@ -33,7 +33,7 @@ done
 
 @contextmanager
 def mounted(engine: Daemon, chain_id: str, pool: str, options: str) -> Iterator[PlacePath]:
-    """An image layer's device, under a name of our own beside the daemon's, mounted while the block runs."""
+    """Mount an image layer's device while the block runs, under a name of our own beside the daemon's."""
     identity = layer_id(engine.root, Devicemapper.name, chain_id)
     known = json.loads((engine.root / "devicemapper/metadata" / identity).read_text())
     name, place = f"roadworthy-{identity[:16]}", engine.place
@@ -55,7 +55,7 @@ class Devicemapper(Driver):
     """One thin-provisioned block device per layer; a container is a snapshot of its image's device."""
 
     name = "devicemapper"
-    # A container's size cannot be smaller than the base device, 10 GB: a limit, but none that a check could fill.
+    # A container's size cannot be smaller than the base device, 10 GB: a limit too large for a check to reach.
     backings = ("direct-lvm", "loop-lvm")
     features = LAYERS | THIN_POOL
     packages = ("dmsetup",)

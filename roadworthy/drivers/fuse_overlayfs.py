@@ -10,7 +10,7 @@ from roadworthy.machines.place import PlacePath
 
 
 class FuseOverlayfs(Driver):
-    """The overlay in a FUSE server: for rootless engines and kernels that refuse overlayfs to users."""
+    """An overlay in a FUSE server, for rootless engines and for kernels that refuse overlayfs to users."""
 
     name = "fuse-overlayfs"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")

@@ -7,7 +7,7 @@ from roadworthy.drivers.base import Driver
 class Native(Driver):
     """Not a driver: the same trees on a bind-mounted volume of the backing file system, in the same kind of container.
 
-    The engine underneath uses vfs, which every backing takes; nothing under test lies on it.
+    The engine underneath uses vfs, which runs on every backing; nothing under test lies in its layers.
     """
 
     name = "native"

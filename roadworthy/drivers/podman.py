@@ -1,4 +1,4 @@
-"""containers/storage, the store of Podman, Buildah and CRI-O: columns of their own, whatever Docker calls the same."""
+"""The drivers of containers/storage, the store of Podman, Buildah and CRI-O: other columns than Docker's drivers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PodmanDriver(Driver):
         return self.layer_directory(engine.root, layer_of_chain(self.records(engine, "layers"), chain_id))
 
     def records(self, engine: Daemon, kind: str) -> list[dict[str, Any]]:
-        """What the store has on `layers` or `containers`; those that need not outlive a crash lie in a second file."""
+        """The store's records of `layers` or `containers`; those that need not outlive a crash lie in a second file."""
         directory = engine.root / f"{self.daemon_name}-{kind}"
         files = [directory / f"{prefix}{kind}.json" for prefix in ("", "volatile-")]
         return [record for file in files if file.exists() for record in json.loads(file.read_text())]

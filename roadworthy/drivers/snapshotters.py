@@ -1,4 +1,4 @@
-"""containerd's snapshotters, through Docker's containerd image store: columns of their own beside the graph drivers."""
+"""containerd's snapshotters, through Docker's containerd image store: other columns than the graph drivers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from roadworthy.machines.place import Place, PlacePath
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
 
-#: A thin pool ($2) on two loop devices over files in a directory ($1), as containerd's documentation has it.
+#: Makes a thin pool ($2) on two loop devices over files in a directory ($1), as containerd's documentation does.
 MAKE_POOL = """
 mkdir -p "$1"; cd "$1"; truncate --size=4G data; truncate --size=64M meta
 data=$(losetup --find --show data); meta=$(losetup --find --show meta)
 dmsetup create "$2" --table "0 $(blockdev --getsz "$data") thin-pool $meta $data 128 32768 1 skip_block_zeroing"
 """
-#: Snapshots' devices before the pool ($1) that they lie in, and its loop devices after it.
+#: Removes the snapshots' devices, then the pool ($1) that they lie in, then its loop devices.
 REMOVE_POOL = """
 devices=$(dmsetup table "$1" | cut -d " " -f 4,5)
 for name in $(dmsetup info --columns --noheadings --options=name); do
@@ -42,7 +42,7 @@ class Snapshotter(Driver):
     another = "native"
     layout = ("containerd",)
     info_fields = ("driver-type",)
-    #: dockerd mounts what a snapshotter answers, be it a bind mount of a directory.
+    #: dockerd mounts whatever a snapshotter returns, even if that is a bind mount of a directory.
     mounts_root = True
 
     @property
@@ -53,8 +53,8 @@ class Snapshotter(Driver):
         return self.directory(engine, self.ctr(engine, "mounts", "/unused", container["Id"]))
 
     def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
-        # Whoever knows a layer's chain id only is told its place when asking for a view of it. The answer is taken from
-        # that very call: a view that nothing refers to may be gone, by containerd's garbage collector, with the next.
+        # containerd names the place of a layer, of which only the chain id is known, in answer to a request for a view.
+        # Use that answer: its garbage collector may remove a view that nothing refers to before the next call.
         view = f"roadworthy-{secrets.token_hex(6)}"
         try:
             return self.directory(engine, self.ctr(engine, "view", "--target", "/unused", view, chain_id))
@@ -63,7 +63,7 @@ class Snapshotter(Driver):
                 self.ctr(engine, "rm", view)
 
     def directory(self, engine: Daemon, mount: str) -> PlacePath:
-        """The directory of one snapshot: what is its own in the mount command that containerd makes of it."""
+        """The directory of one snapshot, from the mount command that containerd prints for it. Raises Unsupported."""
         for pattern in (r"upperdir=([^,\s]+)", r"lowerdir=([^:,\s]+)", r"mount -t bind (\S+)"):
             found = re.search(pattern, mount)
             if found:
@@ -71,7 +71,7 @@ class Snapshotter(Driver):
         raise Unsupported(f"{self.name} keeps its layers in no directory: {mount.strip()}")
 
     def ctr(self, engine: Daemon, *words: str) -> str:
-        """What containerd's own client says of snapshots; Docker's are in its namespace `moby`."""
+        """Run containerd's own client on snapshots and return its output; Docker's are in the namespace `moby`."""
         client = ["ctr", "--address", engine.containerd, "--namespace", "moby"]
         return engine.place.run([*client, "snapshots", "--snapshotter", self.daemon_name, *words])
 
@@ -114,7 +114,7 @@ class ContainerdBtrfs(Snapshotter):
         yield machine.filesystem("btrfs")
 
     def directory(self, engine: Daemon, mount: str) -> PlacePath:
-        # The mount names a subvolume by its number. A view is a snapshot that goes at once; its parent is the layer.
+        # The mount names a subvolume by its number. A view is a short-lived snapshot; its parent is the layer.
         found = re.search(r"subvolid=(\d+)(,ro)?", mount)
         assert found, mount
         top = engine.data_root.parent
@@ -124,7 +124,7 @@ class ContainerdBtrfs(Snapshotter):
         _, _, _, parent, _, path = known[found[1]]
         if found[2]:
             path = next(row[5] for row in rows if row[4] == parent.strip())
-            # containerd seals what it has committed, and checks prepare files in it; what was copied of it stays so.
+            # containerd makes a committed snapshot read-only, but checks prepare files in it.
             engine.place.run(["btrfs", "property", "set", "-f", "-t", "subvol", str(top / path), "ro", "false"])
         return engine.place.path(top / path)
 
@@ -152,7 +152,8 @@ class ContainerdErofs(Snapshotter):
         found = re.search(r"mount -t erofs (\S+)/layer\.erofs", mount)
         if not found:
             return super().directory(engine, mount)
-        # The lowest layer's view is a mount to be made. containerd makes it here for a container, and knows it again.
+        # The view of the lowest layer is a mount still to be made. Make it where containerd makes it for a container,
+        # so that containerd recognises it.
         place = f"{found[1]}/fs"
         if not any(line.split()[4] == place for line in engine.place.mounts()):
             engine.place.run(["mount", "-t", "erofs", "-o", "ro", f"{found[1]}/layer.erofs", place])
@@ -165,7 +166,7 @@ class ContainerdBlockfile(Snapshotter):
     name = "containerd:blockfile"
     engine_name = "blockfile"
     first_in = "28.5"
-    #: The file is copied as a whole, which costs nothing where the backing shares blocks between files.
+    #: The file is copied as a whole, which costs nothing if the backing shares blocks between files.
     backings = ("xfs", "btrfs", "ext4")
     features = LAYERS
     root_file_system = "ext4"
@@ -233,7 +234,7 @@ class ContainerdDevmapper(Snapshotter):
         return engine.root / self.mount_directory / str(container["Id"])
 
     def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
-        raise Unsupported(self.sealed_layers)  # not even a view: its device would be gone while udev looks at it
+        raise Unsupported(self.sealed_layers)  # not even by a view: its device would go while udev looks at it
 
 
 class ContainerdZfs(Snapshotter):

@@ -14,7 +14,7 @@ from roadworthy.reasons import Unsupported
 
 @contextmanager
 def mounted(engine: Daemon, chain_id: str, parent: str, options: str) -> Iterator[PlacePath]:
-    """An image layer's dataset, mounted while the block runs."""
+    """Mount an image layer's dataset while the block runs."""
     identity, place = layer_id(engine.root, Zfs.name, chain_id), engine.place
     where = place.runtime / "layers" / identity
     place.path(where).mkdir(parents=True, exist_ok=True)

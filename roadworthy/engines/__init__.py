@@ -1,4 +1,4 @@
-"""Who runs containers: a private daemon in its capsule, Docker's or Podman's."""
+"""The engines that run containers: a private daemon in its capsule, Docker's or Podman's."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ KINDS: dict[str, type[Engine]] = {kind.name: kind for kind in (Dockerd, Podman)}
 
 
 def engine_class(engine: EngineName) -> type[Engine]:
-    """What starts an engine of this name."""
+    """The class of the engine with this name."""
     return KINDS[engine.kind]

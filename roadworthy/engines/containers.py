@@ -1,4 +1,4 @@
-"""Containers of a lane, as checks use them: one shared by most checks, and own ones for those that ask."""
+"""Containers of a lane, as checks use them: one that most checks share, and containers of a check's own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from roadworthy.trees.layers import (
     write_archive,
 )
 
-#: What `docker load` may take for a layer, each of which another process unpacks.
+#: Seconds that `docker load` may take for each layer, which a process of its own unpacks.
 SECONDS_PER_LAYER = 2.0
 
 
@@ -43,9 +43,9 @@ class Container:
     """One container. Its first process is the idle agent; checks drive processes that are started beside it."""
 
     def __init__(self, engine: Engine, toolbox: Toolbox, volume: Path, image: str, **settings: Any) -> None:
-        """Create, not start. `settings` go to the Engine API's container creation, through the Docker SDK.
+        """Create a container without starting it. `settings` are the Docker SDK's arguments of its creation.
 
-        Told a `command`, its first process is that one, and no check can drive anything in it.
+        With a `command`, that is its first process instead of the idle agent, and no check can drive anything in it.
         """
         self._engine = engine
         self._toolbox = toolbox
@@ -70,11 +70,11 @@ class Container:
 
     @property
     def handle(self) -> Any:
-        """The Docker SDK's object, fresh."""
+        """The Docker SDK's object, read anew."""
         return self._engine.client.containers.get(self.id)
 
     def inspect(self) -> Mapping[str, Any]:
-        """What `docker inspect` says."""
+        """The result of `docker inspect`."""
         return dict(self._engine.client.api.inspect_container(self.id))
 
     @property
@@ -87,7 +87,7 @@ class Container:
         return (self.proc / "mountinfo").read_text().splitlines()
 
     def exchange(self) -> Exchange:
-        """The conversation with this container's agent, begun at the first use."""
+        """The exchange with this container's agent, begun at the first use."""
         if self._exchange is None:
             client = self._engine.client.api
             talk = Exchange(pipe=None, scale=self._engine.place.scale)  # type: ignore[arg-type]
@@ -97,12 +97,12 @@ class Container:
         return self._exchange
 
     def process(self, directory: str, evidence: Evidence, name: str = "A") -> Process:
-        """A new process inside, working in `directory`."""
+        """Start a process in the container, with the working directory `directory`."""
         return Process(self.exchange(), directory, evidence, name)
 
     @contextmanager
     def attached(self) -> Iterator[ExecPipe]:
-        """The streams of its first process, also before that begins; created with `stdin_open=True`."""
+        """Yield the streams of the first process, even before it starts; the container needs `stdin_open=True`."""
         client = self._engine.client.api
         asked = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         pipe = ExecPipe(client.attach_socket(self.id, asked), 30 * self._engine.place.scale)
@@ -112,7 +112,7 @@ class Container:
             pipe.close()
 
     def forget_agent(self) -> None:
-        """Let go of an agent that is dead or in the way; the next process gets a new one."""
+        """Close the exchange with an agent that is dead or in the way; the next process gets a new agent."""
         if self._exchange is not None:
             self._exchange.close()
             self._exchange = None
@@ -136,13 +136,13 @@ class Container:
         self.handle.unpause()
 
     def size(self) -> int:
-        """What `docker ps --size` says of the writable layer, in bytes."""
+        """The bytes of the writable layer, as `docker ps --size` shows them."""
         found = self._engine.client.api.containers(all=True, size=True, filters={"id": self.id})
         return int(found[0].get("SizeRw", 0))
 
     @contextmanager
     def opened_from_outside(self, path: str) -> Iterator[PlacePath]:
-        """A file of the running container held open from outside of it, while the block runs; the open file."""
+        """Hold a file of the running container open from outside while the block runs, and yield the open file."""
         inside = self._engine.place.inside(self.proc / "root" / path.lstrip("/"))
         with self._engine.beside('exec 3<"$2"', argument=inside) as pid:
             yield self._engine.proc(pid) / "fd/3"
@@ -162,7 +162,7 @@ class Container:
         return b"".join(self.handle.export())
 
     def remove(self) -> None:
-        """`docker rm -f -v`, and no complaint where it is gone already."""
+        """`docker rm -f -v`; no error if the container is removed already."""
         self.forget_agent()
         try:
             self.handle.remove(force=True, v=True)
@@ -171,7 +171,7 @@ class Container:
 
 
 class AttemptedOperations:
-    """Operations that may be refused: `containers.attempt.create(storage_opt=…)` answers the daemon's words."""
+    """Operations that may be refused: `containers.attempt.create(storage_opt=…)` returns the daemon's words."""
 
     def __init__(self, containers: Containers) -> None:
         self._containers = containers
@@ -202,10 +202,10 @@ def kind_of(member: tarfile.TarInfo) -> str:
 
 
 class Containers:
-    """Own containers of one check, gone with it."""
+    """Containers, images and volumes of one check's own, removed when it ends."""
 
     def __init__(self, engine: Engine, toolbox: Toolbox, volume: Path, image: str, evidence: Evidence, place: str):
-        #: The same operations, answering in the daemon's words, or "success".
+        #: The operations below, each returning the daemon's words or "success".
         self.attempt = AttemptedOperations(self)
         self._engine = engine
         self._toolbox = toolbox
@@ -219,13 +219,13 @@ class Containers:
         self._archives = 0
 
     def create(self, image: str = "", **settings: Any) -> Container:
-        """A container of the lane's image (or of `image`), not started."""
+        """Create a container of the lane's image, or of `image`, without starting it."""
         made = Container(self._engine, self._toolbox, self._volume, image or self._image, **settings)
         self._made.append(made)
         return made
 
     def run(self, image: str = "", **settings: Any) -> Container:
-        """A container, started."""
+        """Create a container as `create` does, and start it."""
         return self.create(image, **settings).start()
 
     def remove(self, container: Container) -> None:
@@ -233,15 +233,15 @@ class Containers:
         container.remove()
 
     def forget(self, container: Container) -> None:
-        """It has been removed already: nothing is left to be removed with the check."""
+        """Do not remove the container with the check, because it has been removed already."""
         self._made.remove(container)
 
     def process(self, container: Container, name: str = "A") -> Process:
-        """A process in `container`, working in the check's own directory."""
+        """Start a process in `container`, in the check's own directory."""
         return container.process(self._place, self._evidence, name)
 
     def commit(self, container: Container) -> str:
-        """Commit, and remember the image for removal; its id. Raises Refused where the daemon cannot."""
+        """Commit a container, remember the image for removal, and return its id. Raises Refused."""
         try:
             identity = container.commit(f"check-{len(self._images)}-{container.id[:12]}")  # several at once, too
         except APIError as refusal:
@@ -250,29 +250,29 @@ class Containers:
         return identity
 
     def begin_commit(self, container: Container) -> Future[str]:
-        """Commit in the background: what became of it is the result, in words."""
+        """Commit in the background; the result is the daemon's words or "success"."""
         thread = ThreadPoolExecutor(1)
         running = thread.submit(self.attempt.commit, container)
         thread.shutdown(wait=False)
         return running
 
     def load(self, archive: bytes, name: str) -> str:
-        """`docker load` of an archive that holds `name`; the image's id, removed with the check."""
+        """`docker load` of an archive that holds the image `name`, which is removed with the check; returns its id."""
         self._engine.client.images.load(archive)
         self._images.append(name)
         return str(self._engine.client.images.get(name).id)
 
     def image(self, *trees: Tree) -> str:
-        """An image of these trees, the lowest first, in the check's own directory; its name."""
+        """Load an image of these trees, the lowest first, in the check's own directory, and return its name."""
         archive, name = self.archive(*trees)
         with self._engine.patience(SECONDS_PER_LAYER * len(trees)):
             self.load(archive, name)
         return name
 
     def archive(self, *trees: Tree) -> tuple[bytes, str]:
-        """What `docker load` makes an image of: these trees, the lowest first, in the check's own directory.
+        """Make an archive for `docker load` of these trees, the lowest first, in the check's own directory.
 
-        The archive, and the name that is in it.
+        Returns the archive, and the image's name in it.
         """
         self._archives += 1
         name = f"roadworthy:own-{self._archives}-{hashlib.sha256(self._place.encode()).hexdigest()[:12]}"
@@ -313,46 +313,46 @@ class Containers:
                 yield tar
 
     def reload(self, image: str) -> str:
-        """`docker save`, `docker rmi`, `docker load`; the name."""
+        """`docker save`, `docker rmi`, `docker load`; returns the image's name."""
         archive = self.save(image)
         self._engine.client.images.remove(image, force=True)
         self._engine.client.images.load(archive)
         return image
 
     def import_tree(self, archive: bytes) -> str:
-        """`docker import` of an exported file system: an image of one layer; its id."""
+        """`docker import` of an exported file system as an image of one layer; returns its id."""
         name = f"import-{len(self._images)}"
         said = self._engine.client.api.import_image_from_data(archive, repository="roadworthy", tag=name)
-        # Not every engine finds the image by the name that it was told: Podman 4.3 puts another registry before it.
+        # Not every engine finds the image by the name that it was given: Podman 4.3 prefixes another registry.
         self._images.append(str(json.loads(said.splitlines()[-1])["status"]))
         return self.last_image
 
     def changes(self, container: Container) -> dict[str, str]:
-        """What `docker diff` says of the check's own directory, by relative path."""
+        """`docker diff` of the check's own directory: relative path to `A`dded, `C`hanged or `D`eleted."""
         return {path: kind for whole, kind in container.diff().items() if (path := self._relative(whole))}
 
     def volume(self) -> str:
-        """A new named volume, removed with the check; its name."""
+        """Create a named volume, which is removed with the check, and return its name."""
         self._volumes.append(str(self._engine.client.volumes.create().name))
         return self._volumes[-1]
 
     def host_path(self, path: str) -> str:
-        """Where a path of the shared volume lies for the daemon, to be bound elsewhere."""
+        """The daemon's name of a path of the shared volume, for binding it elsewhere."""
         return str(self._volume) + path.removeprefix(VOLUME)
 
     def another_second(self) -> None:
-        """Let a second pass, so that times which the engine takes from the clock differ in a layer."""
+        """Wait 1.1 seconds, so that times which the engine takes from the clock differ in a layer."""
         begun = time.monotonic()
         wait_until(lambda: time.monotonic() - begun > 1.1, 10, "another second")
 
     def all_at_once(self, *operations: Callable[[], object]) -> None:
-        """Operations such as `container.start`, each in a thread of its own. The first one's error is raised."""
+        """Run operations such as `container.start`, each in a thread of its own. Raises the first one's error."""
         with ThreadPoolExecutor(len(operations)) as threads:
             for running in [threads.submit(operation) for operation in operations]:
                 running.result()
 
     def _relative(self, path: str) -> str:
-        """A path of the container below the check's directory; empty where it is not there."""
+        """A path of the container, relative to the check's directory; empty if it lies elsewhere."""
         head, found, tail = f"/{path.strip('/')}".partition(f"{self._place}/")
         return tail if found and not head else ""
 

@@ -17,16 +17,16 @@ from roadworthy.machines.place import Program
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.reasons import Precondition
 
-#: The engine of an id when none is installed, so that planning needs no engine: Debian 12's.
+#: The series in ids if no engine is installed, so that planning needs no engine: Debian 12's.
 DEFAULT_SERIES = "20.10"
-#: dockerd gives its containerd 15 seconds on any machine (libcontainerd/supervisor, startupTimeout). Read from a slow
-#: disk, or emulated on a busy host, it takes longer; each start finds more of it in memory.
+#: dockerd gives its containerd 15 seconds on any machine (libcontainerd/supervisor, startupTimeout). A containerd on a
+#: slow disk, or emulated on a busy host, takes longer; each start finds more of it in the page cache.
 CONTAINERD_LATE = "timeout waiting for containerd to start"
 STARTS = 4
 
 
 def installed_engine() -> EngineName:
-    """The dockerd on this host's PATH, or one of DEFAULT_SERIES where there is none."""
+    """The dockerd on this host's PATH, or one of DEFAULT_SERIES if there is none."""
     try:
         said = run(["dockerd", "--version"]) if shutil.which("dockerd", path=ENVIRONMENT["PATH"]) else ""
     except ProgramFailed:
@@ -44,7 +44,7 @@ class Dockerd(Engine):
     features = DRIVER_SWITCH | CLASSIC_BUILDER
     directory = "docker"
 
-    #: What a containerd of ours is configured with; empty where dockerd starts its own.
+    #: The plugin settings of a containerd of ours; empty if dockerd starts its own.
     _plugins: Mapping[str, Mapping[str, Any]] = {}
     _containerd: Program | None = None
 
@@ -67,10 +67,10 @@ class Dockerd(Engine):
         ]  # fmt: skip
 
     def _temporary(self) -> list[str]:
-        """What goes before a command so that its temporary files go with the run.
+        """The words before a command that make it put its temporary files below the runtime directory.
 
-        A shim writes a file for every process that it starts in a container (go-runc, `runc-process…`), and one that is
-        killed meanwhile leaves it.
+        A shim writes a file for every process that it starts in a container (go-runc, `runc-process…`), and a shim that
+        is killed meanwhile leaves it.
         """
         return ["env", f"TMPDIR={self._runtime}"]
 
@@ -85,9 +85,9 @@ class Dockerd(Engine):
                     raise
 
     def _start_containerd(self) -> None:
-        """A containerd whose root lies where dockerd's own would have it, for snapshotters that need a configuration.
+        """Start a containerd with its root where dockerd's own has it, for snapshotters that need a configuration.
 
-        It lives as long as its place: dockerd may end and begin again.
+        It lives as long as its place; dockerd may stop and start meanwhile. Raises EngineFailed.
         """
         configuration = self._runtime / "containerd.toml"
         self.place.path(configuration).write_text(self._containerd_configuration())
@@ -106,7 +106,7 @@ class Dockerd(Engine):
             raise EngineFailed(f"{reason}; it said: {self.last_words()}") from None
 
     def _containerd_configuration(self) -> str:
-        """As dockerd configures its own one, with the driver's plugins. JSON's texts and lists are TOML's, too."""
+        """The configuration of dockerd's own containerd, plus the driver's plugins. JSON strings and lists are TOML."""
         root = self.data_root / "containerd"
         plugins = {"io.containerd.internal.v1.opt": {"path": str(root / "opt")}, **self._plugins}
         lines = [
@@ -124,7 +124,7 @@ class Dockerd(Engine):
         return str(self._runtime / ("c/s" if self._plugins else "x/containerd/containerd.sock"))
 
     def _command(self, *words: str) -> str:
-        """What the `docker` command answers, or what it says where it refuses."""
+        """The output of the `docker` command, or its error text if it fails. Raises Precondition."""
         if not shutil.which("docker", path=ENVIRONMENT["PATH"]):
             raise Precondition("needs docker: apt-get install docker.io")
         try:

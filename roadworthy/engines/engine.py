@@ -26,27 +26,27 @@ ANSWER_DEADLINE = 60.0
 
 
 class EngineFailed(Exception):
-    """The engine did not start, fell back to another driver, or died: nothing is said about the driver's promises."""
+    """The engine did not start, uses another driver, or died; this says nothing about the driver's promises."""
 
 
 class Interposer(Protocol):
-    """Stands between a daemon and who asks it. A run of checks has none; faulty engines are made with one."""
+    """Stands between a daemon and its client. A run of checks has none; faulty engines are made with one."""
 
     def starting(self, engine: Engine, argv: list[str]) -> list[str]:
-        """The command line of a daemon that is about to start, for the first time or again (see Engine.started)."""
+        """Return the command line for a daemon that starts, for the first time or again (see Engine.started)."""
         ...
 
     def answered(self, engine: Engine, request: PreparedRequest, ask: Callable[[], Response]) -> Response:
-        """The answer to a request; `ask` makes it."""
+        """Return the answer to a request; `ask` sends it to the daemon."""
         ...
 
     def commanded(self, words: tuple[str, ...], answer: Callable[[], str]) -> str:
-        """What the engine's own command answers; `answer` asks it."""
+        """Return the output of the engine's own command; `answer` runs it."""
         ...
 
 
 class InterposedAdapter(BaseAdapter):
-    """The client's way to the daemon, with somebody between; see requests' transport adapters."""
+    """A transport adapter, as of requests, that passes the client's requests through an interposer."""
 
     def __init__(self, engine: Engine, interposer: Interposer, adapter: BaseAdapter) -> None:
         super().__init__()
@@ -62,19 +62,19 @@ class InterposedAdapter(BaseAdapter):
 
 
 class Engine(ABC):
-    """One daemon that speaks Docker's API, in its place. A subclass says how it is started and told a driver."""
+    """One daemon that speaks Docker's API, in its place. A subclass says how it is started with a driver."""
 
-    #: The engine's name, as lanes' ids and the conditions of deviations have it.
+    #: The engine's name in the ids of lanes and in the conditions of deviations.
     name: ClassVar[str]
-    #: The daemon, in messages.
+    #: The daemon's name in messages.
     program: ClassVar[str]
-    #: What it is made of: programs that its machine must have, and the Debian packages that bring them.
+    #: The programs that its machine must have, each with its Debian package.
     programs: ClassVar[tuple[tuple[str, str], ...]]
-    #: What it has besides what its drivers have.
+    #: Its features besides those of its drivers.
     features: ClassVar[Feature] = Feature.NONE
     #: The directory of the backing that is the data root.
     directory: ClassVar[str]
-    #: What every container is created with, as the Docker SDK's arguments.
+    #: The Docker SDK's arguments with which every container is created.
     container_settings: Mapping[str, Any] = {}
 
     def __init__(
@@ -89,7 +89,7 @@ class Engine(ABC):
         interposer: Interposer | None = None,
     ) -> None:
         self.driver = driver
-        #: Whether it has answered before.
+        #: Whether the daemon has answered before.
         self.started = False
         self._interposer = interposer
         self.data_root = data_root or backing.mountpoint / self.directory
@@ -107,9 +107,9 @@ class Engine(ABC):
     def _command_line(
         self, driver: Driver, storage_options: Sequence[str], cgroup: str, extra: Sequence[str]
     ) -> list[str]:
-        """Write what the daemon reads at its start; its command line.
+        """Write what the daemon reads at its start, and return its command line.
 
-        The process that it becomes has its own number, in its place's namespace, in `pid` of the runtime directory.
+        The daemon's process writes its id, in its place's namespace, into `pid` of the runtime directory.
         """
 
     def start(self) -> None:
@@ -139,7 +139,7 @@ class Engine(ABC):
         if not self.place.path(self._runtime / "s").exists():
             return False
         try:
-            # The base URL is ours: DOCKER_HOST and contexts of the environment play no part.
+            # The base URL is ours, so DOCKER_HOST and contexts of the environment have no effect.
             patience = int(ANSWER_DEADLINE * self.place.scale)
             self.client = docker.DockerClient(base_url=f"unix://{self.socket}", version="auto", timeout=patience)
             return bool(self.client.ping())
@@ -148,7 +148,7 @@ class Engine(ABC):
 
     @contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
-        """Wait this much longer for each of the daemon's answers, while the block runs: for what takes its time."""
+        """Wait up to `seconds` longer for each of the daemon's answers while the block runs."""
         usual = self.client.api.timeout
         self.client.api.timeout = usual + int(seconds * self.place.scale)
         try:
@@ -162,15 +162,15 @@ class Engine(ABC):
         return self.place.path(self.data_root)
 
     def alive(self) -> bool:
-        """Whether the daemon's process is there."""
+        """Whether the daemon's process runs."""
         return self._process is not None and self._process.poll() is None
 
     def info(self) -> dict[str, Any]:
-        """What `docker info` says."""
+        """The result of `docker info`."""
         return dict(self.client.info())
 
     def proc(self, pid: int) -> PlacePath:
-        """The /proc directory of a process as the engine numbers it, which is not as this host does."""
+        """The /proc directory of a process by the engine's process id, which differs from this host's."""
         return self.place.path(f"/proc/{pid}")
 
     def daemon_pid(self) -> int:
@@ -179,30 +179,30 @@ class Engine(ABC):
 
     @property
     def containerd(self) -> str:
-        """The address of the containerd that the daemon starts, as the place sees it; empty where it starts none."""
+        """The address of the containerd that the daemon starts, as the place sees it; empty if it starts none."""
         return ""
 
     def command(self, *words: str) -> str:
-        """What the engine's own command answers when it talks to the daemon, or what it says where it refuses."""
+        """The output of the engine's own command as a client of the daemon, or its error text if it fails."""
         if self._interposer is None:
             return self._command(*words)
         return self._interposer.commanded(words, lambda: self._command(*words))
 
     @abstractmethod
     def _command(self, *words: str) -> str:
-        """What the engine's own command answers."""
+        """The output of the engine's own command, or its error text if it fails."""
 
     @contextmanager
     def leaked_mounts(self) -> Iterator[None]:
-        """A mount namespace that holds a copy of every mount there is now, while the block runs."""
+        """Keep a mount namespace with a copy of every current mount while the block runs."""
         with self.beside("", "unshare", "--mount", "--propagation", "private", "--"):
             yield
 
     @contextmanager
     def beside(self, preparation: str, *wrapped: str, argument: str = "") -> Iterator[int]:
-        """A shell beside the daemon, while the block runs; its process id, as its place numbers it.
+        """Run a shell beside the daemon while the block runs, and yield its process id, as its place numbers it.
 
-        It runs `preparation` with `argument` as `$2` first. `wrapped` is a program that runs the shell.
+        The shell runs `preparation` first, with `argument` as `$2`. `wrapped` is a program that runs the shell.
         """
         mark = self._runtime / "beside"
         script = f'{preparation}\necho $$ >"$1"; while [ -e "$1" ]; do sleep 0.1; done'
@@ -217,7 +217,7 @@ class Engine(ABC):
             wait_until(lambda: held.poll() is not None, 20 * self.place.scale, "a shell beside the daemon to end")
 
     def stop(self, kill: bool = False) -> None:
-        """End the daemon, gently or by SIGKILL."""
+        """Stop the daemon by SIGTERM or, with `kill`, by SIGKILL."""
         assert self._process
         if self._process.poll() is None:
             word = "KILL" if kill else "TERM"
@@ -226,9 +226,9 @@ class Engine(ABC):
         self.client.close()
 
     def restart(self, kill: bool = False, storage_driver: str | None = None) -> None:
-        """Stop, gently or by SIGKILL, and start again on the same data root.
+        """Stop the daemon as `stop` does, and start it again on the same data root.
 
-        Told a driver, the daemon takes that one; told an empty name, it has to choose.
+        With `storage_driver` it uses that driver; with an empty name it chooses one itself.
         """
         self.stop(kill)
         if storage_driver is not None:
@@ -236,7 +236,7 @@ class Engine(ABC):
         self.start()
 
     def _choose(self, storage_driver: str) -> None:
-        """Name another driver, or none, on the command line; the first one's options are nothing to another."""
+        """Name another driver, or none, on the command line; another driver gets none of the first one's options."""
         at = self._first_argv.index("--storage-driver") + 1
         self._argv = list(self._first_argv)
         self._argv[at] = storage_driver

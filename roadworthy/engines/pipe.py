@@ -1,7 +1,7 @@
 """The stream of a `docker exec` or `docker attach`: standard input one way, output and error multiplexed the other way.
 
-The form is the attach stream of the Engine API: eight bytes of header, of which the first names the stream and the last
-four the length, then that many bytes.
+The format is the attach stream of the Engine API: eight bytes of header, of which the first names the stream and the
+last four the length, then that many bytes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import struct
 from typing import Any
 
 STDERR = 2
-#: What is kept of standard error; an agent that floods it must not fill the controller's memory.
+#: Bytes kept of standard error; an agent that floods it must not fill the controller's memory.
 COMPLAINTS_KEPT = 64 * 1024
-#: The engine copies in pieces of 32 KiB; a stream that announces more than this is not one of its.
+#: The engine copies in pieces of 32 KiB; a stream that announces more bytes than this is not the engine's.
 CHUNK_LIMIT = 1 << 24
 
 
@@ -21,7 +21,7 @@ class ExecPipe:
     """An exchange's pipe over a hijacked connection of the Docker SDK."""
 
     def __init__(self, hijacked: Any, patience: float = 30.0) -> None:
-        self._holder = hijacked  # the SDK closes the connection when this object goes
+        self._holder = hijacked  # the SDK closes the connection when this object is collected
         self._socket: socket.socket = getattr(hijacked, "_sock", hijacked)
         self._socket.settimeout(patience)
         self._complaints = b""
@@ -34,7 +34,7 @@ class ExecPipe:
         self._socket.sendall(data)
 
     def receive(self) -> bytes:
-        """The standard output that one read brings; empty at its end. Raises BlockingIOError where it brought none."""
+        """The standard output of one read; empty at its end. Raises BlockingIOError if the read brought none."""
         data = self._socket.recv(1 << 16)
         if not data:
             return b""
@@ -52,7 +52,7 @@ class ExecPipe:
             else:
                 output += piece
         if not output:
-            raise BlockingIOError  # not the end: the caller looks at its deadline and comes back
+            raise BlockingIOError  # not the end: the caller checks its deadline and reads again
         return output
 
     def complaints(self) -> str:

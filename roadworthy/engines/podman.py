@@ -10,12 +10,12 @@ from roadworthy.engines.engine import Engine
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
 
-#: What Docker gives a container: the sandbox must not be what tells the two engines' columns apart.
+#: Docker's default capabilities, so that the sandbox makes no difference between the two engines' columns.
 CAPABILITIES = ("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
                 "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT")  # fmt: skip
 
-#: containers.conf(5). The runtime is crun, or runc where there is no crun. A limit on processes needs a controller that
-#: a hybrid hierarchy does not have for cgroup2.
+#: containers.conf(5). The runtime is crun, or runc if there is no crun. A limit on processes needs a controller that a
+#: hybrid hierarchy lacks for cgroup2.
 CONFIGURATION: dict[str, dict[str, object]] = {
     "containers": {
         "default_capabilities": list(CAPABILITIES), "default_sysctls": [], "log_driver": "k8s-file", "pids_limit": 0,
@@ -23,8 +23,8 @@ CONFIGURATION: dict[str, dict[str, object]] = {
     "engine": {"cgroup_manager": "cgroupfs", "events_logger": "file"},
 }  # fmt: skip
 
-#: Podman's locks lie in shared memory under a fixed name, and crun refuses a hybrid cgroup hierarchy: the place gets
-#: both for itself, once, in the mount namespace that everything in it shares.
+#: Podman's locks lie in shared memory under a fixed name, and crun refuses a hybrid cgroup hierarchy: the place gets a
+#: /dev/shm and a cgroup2 of its own, once, in the mount namespace that all its processes share.
 START = """
 made=$1; pid=$2; shift 2
 if [ ! -e "$made" ]; then
@@ -38,7 +38,7 @@ exec env "$@"
 
 
 class Podman(Engine):
-    """`podman system service`. There is no daemon behind it: containers belong to their conmon, and outlive it."""
+    """`podman system service`, which is no daemon: each container belongs to its conmon, and outlives the service."""
 
     name = "podman"
     program = "podman system service"
@@ -49,19 +49,19 @@ class Podman(Engine):
         self, driver: Driver, storage_options: Sequence[str], cgroup: str, extra: Sequence[str]
     ) -> list[str]:
         if extra:
-            raise Unsupported("the runtime of a mutant is given to dockerd only")
-        # The cgroupfs manager has no setting for all containers' parent: each is told it when it is made.
+            raise Unsupported("a mutant's runtime works with dockerd only")
+        # The cgroupfs manager has no setting for the parent of all containers, so each is created with it.
         self.container_settings = {"cgroup_parent": f"/{cgroup}"} if cgroup else {}
         runtime, copies = self._runtime, self.data_root / "tmp"
         self.place.path(copies).mkdir(parents=True)
         settings = {**CONFIGURATION, "engine": {**CONFIGURATION["engine"], "image_copy_tmp_dir": str(copies)}}
         self.place.path(runtime / "containers.conf").write_text(toml(settings))
-        # 4.3 wants both roots in a file that it is given, though the command line has them.
+        # Podman 4.3 requires both roots in the file that it is given, although the command line has them.
         roots = {"graphroot": str(self.data_root), "runroot": str(runtime / "x")}
         storage = {"storage": {"driver": driver.daemon_name, **roots}}
         self.place.path(runtime / "storage.conf").write_text(toml(storage))
-        # conmon cleans up with the same words, so what matters is on the command line. It insists on a working
-        # directory, and that of a process which was sent into a place lies outside the place's root.
+        # conmon cleans up with the same command line, so what matters is on it. conmon needs a working directory, and
+        # that of a process which was started in a place lies outside the place's root.
         return [
             "env", "--chdir=/", "sh", "-ec", START, "sh", str(runtime / "made"), str(runtime / "pid"),
             f"CONTAINERS_CONF={runtime / 'containers.conf'}", f"CONTAINERS_STORAGE_CONF={runtime / 'storage.conf'}",
@@ -72,7 +72,7 @@ class Podman(Engine):
         ]  # fmt: skip
 
     def _command(self, *words: str) -> str:
-        """What the `podman` command answers as a client of the service, or what it says where it refuses."""
+        """The output of the `podman` command as a client of the service, or its error text if it fails."""
         try:
             return self.place.run(["podman", "--url", f"unix://{self._runtime / 's'}", *words])
         except ProgramFailed as refusal:
@@ -80,7 +80,7 @@ class Podman(Engine):
 
 
 def toml(tables: Mapping[str, Mapping[str, object]]) -> str:
-    """Tables of texts, numbers and lists; JSON's values of these kinds are TOML's."""
+    """Write tables of strings, numbers and lists as TOML; JSON writes such values in the same way."""
     lines = []
     for name, table in tables.items():
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]

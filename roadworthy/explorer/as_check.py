@@ -1,4 +1,4 @@
-"""A finding as a ready-made check: what is left to write is its promise and where that is written down."""
+"""A finding as the source of a check, in which only the promise and its source are left to write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VARIABLES = ("fs", "other", "third")
 
 
 def check(found: Divergence, identity: str = "family/behaviour") -> str:
-    """The finding as a check, with everything but its promise and its source."""
+    """The source of a check that shows the finding, with placeholders for its promise and its source."""
     operations = steps(found)
     layers = [tree for tree in touched(operations) if tree]
     several = sorted({0, *(operation.process for operation in operations)})
@@ -42,12 +42,12 @@ def variable(several: Sequence[int], process: int) -> str:
 
 
 def as_python(tree: dict[str, Entry]) -> str:
-    """A layer as the source of a check writes it."""
+    """A layer as the source of a check."""
     return "{" + ", ".join(f"{path!r}: {constructed(value)}" for path, value in tree.items()) + "}"
 
 
 def constructed(value: Entry) -> str:
-    """An entry as the call that makes it, with what is not as it always is."""
+    """The call that makes an entry, with the arguments that are not the defaults."""
     plain = type(value)()
     fields = [
         f"{name}={f'0o{found:o}' if name == 'mode' else repr(found)}"

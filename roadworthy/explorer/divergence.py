@@ -1,4 +1,4 @@
-"""A difference between the driver and the reference, with what the model knows about the objects it is about."""
+"""A difference between the driver and the reference, with what the model knows about the objects concerned."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from roadworthy.explorer.states import Node, World
 
 @dataclass(frozen=True)
 class Divergence:
-    """One field that two sides answered differently.
+    """One field in which the answers of the two sides differ.
 
-    `what` is the field: the `answer` in a word, `data`, `mode`, `entry` for a name that one tree lacks … `look` says
-    that it was found by looking at `path` behind the operation at `position`, and not in that operation's own answer.
+    `what` is the field: the `answer` in a word, `data`, `mode`, `entry` for a name that one tree lacks … `look` is true
+    if it was found by a look at `path` after the operation at `position`, not in that operation's own answer.
     """
 
     sequence: Sequence
@@ -31,12 +31,12 @@ class Divergence:
 
     @property
     def name(self) -> str:
-        """The operation that shows it; `tree` where that is the comparison at the end."""
+        """The operation that shows it; `tree` if the comparison at the end does."""
         return "tree" if self.operation is None else "look" if self.look else self.operation.name
 
     @property
     def kind(self) -> tuple[str, ...]:
-        """What makes it the same finding as another: all but names, data and the steps before."""
+        """A key that divergences of one finding share: all but names, data and the steps before."""
         words = (str(self.driver), str(self.reference)) if self.what in ("answer", "entry", "inode") else ()
         return (self.name, self.what, self.state, *words)
 
@@ -46,7 +46,7 @@ class Divergence:
 
 
 def traits(world: World, operation: Operation | None, nodes: Iterable[Node]) -> frozenset[str]:
-    """What the model knows of the objects, in words that the rules of `recorded` ask for."""
+    """What the model knows about the objects, in the words that the rules of `recorded` use."""
     found: set[str] = set()
     for node in nodes:
         if node.kind == "directory":

@@ -1,4 +1,4 @@
-"""The search: rounds of random sequences until the time is over; what differs is named as recorded, or shrunk."""
+"""The search: rounds of random sequences until the time is over; a difference is named as recorded, or shrunk."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from roadworthy.explorer.sequences import sequences
 from roadworthy.explorer.states import STATES
 from roadworthy.verdict.deviations import Deviation
 
-#: Sequences that are drawn in a row before the next number is taken to draw from.
+#: Sequences that are drawn from one seed before the next seed is taken.
 ROUND = 200
-#: How often a sequence is run again without the step that a recorded deviation broke, to see what lies behind it.
+#: How often a sequence is run again without the step that a recorded deviation broke, to see what follows it.
 AGAIN = 8
 #: Seconds that shrinking may take beyond the end of the time.
 GRACE = 30.0
 
 
 class Diverged(Exception):
-    """A sequence shows what no deviation records: hypothesis looks for a shorter one that does, too."""
+    """A sequence shows what no deviation records; hypothesis then looks for a shorter one that does, too."""
 
 
 class TimeOver(BaseException):
@@ -34,7 +34,7 @@ class TimeOver(BaseException):
 
 
 class Broken(BaseException):
-    """The search broke of `reason`, which hypothesis must not take for a finding."""
+    """The search failed with `reason`, which hypothesis must not take for a finding."""
 
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
@@ -43,7 +43,7 @@ class Broken(BaseException):
 
 @dataclass
 class Known:
-    """A recorded deviation that came up: how often, and the shortest sequence that showed it."""
+    """A recorded deviation that occurred: how often, and the shortest sequence that showed it."""
 
     deviation: Deviation
     example: Divergence
@@ -52,16 +52,20 @@ class Known:
 
 @dataclass
 class Findings:
-    """What came of the search."""
+    """The results of a search."""
 
     known: dict[str, Known] = field(default_factory=dict)
     new: list[Divergence] = field(default_factory=list)
-    #: What differed once, and not when it was asked again.
+    #: Divergences that did not recur when their sequence was run again.
     unsteady: list[Divergence] = field(default_factory=list)
 
 
 class Explorer:
-    """Searches with one runner. `recorded` names the deviation that a divergence is, `tell` is told of new ones."""
+    """Searches with one runner.
+
+    `recorded` returns the deviation that a divergence is, `tell` is called with each new one, `tick` before every
+    sequence.
+    """
 
     def __init__(
         self,
@@ -87,7 +91,7 @@ class Explorer:
         self._told: set[tuple[str, ...]] = set()
 
     def explore(self, seconds: float, rounds: int | None = None) -> Findings:
-        """Search for so long, or for so many further rounds."""
+        """Search for `seconds`, or for at most `rounds` further rounds."""
         self._end = time.monotonic() + seconds
         last = None if rounds is None else self._rounds + rounds
         while time.monotonic() < self._end and self._rounds != last:
@@ -144,7 +148,7 @@ class Explorer:
         return again is not None and again.kind == found.kind
 
     def judged(self, sequence: Sequence) -> Divergence | None:
-        """Run it; the first divergence that is new. It is run again without a step that a known one broke."""
+        """Run a sequence and return its first new divergence; run it again without a step that a known one broke."""
         for _ in range(AGAIN):
             left_out = None
             for found in self.runner.run(sequence):
@@ -162,11 +166,11 @@ class Explorer:
         return None
 
     def named(self, found: Divergence) -> Deviation | None:
-        """The recorded deviation that a divergence is."""
+        """The recorded deviation that a divergence is, or None."""
         return self._recorded(found)
 
     def shorten(self) -> None:
-        """Leave out of the known ones' examples what is not needed for them, an operation after the other."""
+        """Remove from the examples of known deviations every operation that they do not need, one after another."""
         for known in self.findings.known.values():
             position = len(known.example.sequence.operations) - 1
             while position >= 0:
@@ -193,7 +197,7 @@ class Explorer:
             known.example = found
 
     def line(self, seconds: float) -> str:
-        """What was done, in a line."""
+        """One line on what was done in `seconds`."""
         done = self.runner.statistics
         pairs = len(done.coverage)
         return (
@@ -204,10 +208,10 @@ class Explorer:
 
 
 def upsets(found: Divergence) -> bool:
-    """Whether the trees are not the same any more: an operation that changes something ended in different ways."""
+    """Whether the trees differ from here on: an operation that changes something had different outcomes."""
     return found.operation is not None and not found.look and found.what == "answer" and not found.operation.form.looks
 
 
 def size(found: Divergence) -> tuple[int, bool, int]:
-    """Which of two divergences is the shorter one."""
+    """A key that orders divergences, the shortest first."""
     return len(found.sequence.operations), found.sequence.attentive, found.position

@@ -1,7 +1,7 @@
 """Where sequences run on a lane: an image full of copies of the same tree, and as many trees on the volume beside it.
 
-A tree of an image layer is fresh once. A sequence that is run again, as for shrinking, takes the next one; when they
-have all been used a new container of the same image takes the old one's place.
+A tree of an image layer is fresh once. A sequence that is run again, as for shrinking, takes the next tree; when all
+have been used, a new container of the same image replaces the old one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SLUG = "explorer"
 
 
 def trees(lane: Lane) -> list[Declared]:
-    """The image's part, in the form in which a lane takes the trees of checks; `native` has none."""
+    """The trees of the image, in the form of a check's declaration; empty for `native`."""
     if isinstance(lane.driver, Native):
         return []
     layers: list[dict[str, Entry]] = []
@@ -40,7 +40,7 @@ class LaneGround:
     def __init__(self, stand: Stand) -> None:
         self.stand = stand
         self.containers = 1
-        #: Whether the engine brought the attributes of the tree into the layers; set by who has compared.
+        #: Whether the engine brought the attributes of the tree into the layers; whoever has compared sets it.
         self.attributes = True
         self._used = 0
         self._begun = 0
@@ -49,7 +49,7 @@ class LaneGround:
         return self.stand.container().exchange()
 
     def fresh(self) -> tuple[str, str]:
-        """The driver's directory and the volume's, of a tree that nothing has touched."""
+        """The driver's directory and the volume's, each with a tree that nothing has touched."""
         if self.stand.native:
             return self._on_volume(), self._on_volume()
         if self._used == COPIES:
@@ -58,12 +58,12 @@ class LaneGround:
         return f"/{CHECKS}/{SLUG}/{self._used - 1:04d}", self._on_volume()
 
     def renew(self) -> None:
-        """A new container; what the sequences left on the volume goes, too."""
+        """Replace the container, and remove what the sequences left on the volume."""
         self.stand.replace_container(frozenset())
         self.stand.container()
         self.containers += 1
         self._used = 0
-        if not self.stand.machine.far:  # there, removing takes longer than the rest
+        if not self.stand.machine.far:  # on a far one, removing takes longer than the rest
             for number in range(self._begun):
                 shutil.rmtree(str(self.stand.backing.path("volume", f"{number:06d}")), ignore_errors=True)
             self._begun = 0

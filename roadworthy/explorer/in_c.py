@@ -12,7 +12,7 @@ INCLUDES = ("errno.h", "fcntl.h", "stdio.h", "stdlib.h", "string.h", "unistd.h",
 
 
 def program(operations: list[Operation], intro: str, ending: str, lines: int) -> str:
-    """A C program: every call prints its outcome."""
+    """A C program of at most `lines` lines, in which every call prints its outcome."""
     compiled = f"gcc -w -static -D_GNU_SOURCE {' '.join(f'-include {name}' for name in INCLUDES)} r.c"
     statements: list[str] = []
     who = 0
@@ -116,6 +116,6 @@ def statement(operation: Operation) -> str:
 
 
 def folded(statements: list[str], lines: int, glue: str) -> list[str]:
-    """Statements on so many lines at most."""
+    """Join statements with `glue` into at most `lines` lines."""
     each = -(-len(statements) // lines)
     return [glue.join(statements[at : at + each]) for at in range(0, len(statements), each)]

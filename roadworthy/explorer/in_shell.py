@@ -1,4 +1,4 @@
-"""Operations as commands of a shell, where one has a command that does the same and nothing else."""
+"""Operations as shell commands, for those that have a command which makes this one system call and no other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from roadworthy.explorer.operations import Operation
 
 
 def command(operation: Operation) -> str | None:
-    """The command that makes this one system call for a person; None where a shell has none that does only that."""
+    """The command that makes this one system call, or None if no command makes it alone."""
     values = operation.arguments
     words = [shlex.quote(str(value)) for value in values if not isinstance(value, bytes)]
     match operation.name:

@@ -1,7 +1,7 @@
 """The vocabulary: system calls as values, which can be drawn, sent, shrunk, shown and written down.
 
-A descriptor or a mapping is named by a slot of its process, so that an operation means the same whatever numbers and
-addresses the two sides answered. An operation on a slot that is empty is not made.
+A slot of a process names a descriptor or a mapping, so that an operation means the same although the numbers and
+addresses of the two sides differ. An operation on an empty slot is not made.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from roadworthy import linux
 from roadworthy.linux import open_flags
 
-#: What the processes are called. The third one is an ordinary user.
+#: The names of the processes. The third one is an ordinary user's.
 PROCESSES = "ABC"
 USER = 1000
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One call of one process. `slot` is the descriptor that it works on, `into` the slot that takes what it makes."""
+    """One call of one process. `slot` is the descriptor that it works on, `into` the slot for what it makes."""
 
     process: int
     name: str
@@ -35,7 +35,7 @@ class Operation:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The names that it is about, the source first."""
+        """The paths among its arguments, the source first."""
         return tuple(self.arguments[place] for place in self.form.paths)
 
     def __str__(self) -> str:
@@ -52,29 +52,29 @@ class Operation:
 
     @property
     def made(self) -> str:
-        """A variable for the slot that takes what it makes."""
+        """A variable for the slot of what it makes."""
         kind = "m" if self.form.makes == "mapping" else ""
         return "" if self.into is None else f"{PROCESSES[self.process].lower()}{kind}{self.into}"
 
     def as_json(self) -> list[Any]:
-        """The operation as a bundle carries it."""
+        """The operation as an explorer.jsonl carries it."""
         values = [{"bytes": value.decode()} if isinstance(value, bytes) else value for value in self.arguments]
         return [self.process, self.name, values, self.slot, self.into]
 
 
 def from_json(found: list[Any]) -> Operation:
-    """The operation that `as_json` wrote. Raises ValueError for what is none."""
+    """The operation that `as_json` wrote. Raises ValueError."""
     try:
         process, name, values, slot, into = found
         FORMS[name], PROCESSES[process]
     except (TypeError, ValueError, KeyError, IndexError):
-        raise ValueError(f"{found!r} is no operation") from None
+        raise ValueError(f"{found!r} is not an operation") from None
     arguments = tuple(value["bytes"].encode() if isinstance(value, dict) else value for value in values)
     return Operation(process, name, arguments, slot, into)
 
 
 def shown(operation: Operation, value: Any) -> str:
-    """An argument as a person writes it: flags by name, modes in octal."""
+    """An argument in readable form: flags by name, modes in octal."""
     if operation.name in ("open", "reopen") and value is operation.arguments[-1]:
         return open_flags(value)
     if operation.name in ("chmod", "fchmod", "mkdir") and isinstance(value, int):
@@ -87,9 +87,9 @@ Request = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Form:
-    """What an operation of one name is: the agent's call behind it, and how its arguments are to be read.
+    """The operations of one name: the agent's call behind them, and the meaning of their arguments.
 
-    `paths` are the places of names among the arguments, `follows` says whether a symbolic link at the end is followed.
+    `paths` are the places of paths among the arguments; `follows` is true if a symbolic link at the end is followed.
     """
 
     request: Callable[..., Request]
@@ -98,14 +98,14 @@ class Form:
     on_descriptor: bool = False
     on_mapping: bool = False
     makes: str = ""
-    #: Whether it only looks, so that two sides which answered differently are still as they were.
+    #: Whether it only reads, so that the trees are still the same after two different answers.
     looks: bool = False
 
 
 def of_path(
     call: str, *, paths: tuple[int, ...] = (0,), follows: bool = False, looks: bool = False, **more: Any
 ) -> Form:
-    """A call that takes its arguments as they are, and those of `more` behind them."""
+    """A call that takes its arguments as they are, followed by those of `more`."""
     return Form(lambda *given: (call, (*given, *more.values())), paths, follows, looks=looks)
 
 
@@ -182,16 +182,16 @@ FORMS: Mapping[str, Form] = {
 
 @dataclass(frozen=True)
 class Sequence:
-    """What is tried on a fresh tree. An attentive one looks at what it touched after every step.
+    """Operations on a fresh tree. An attentive sequence looks at what it touched after every step.
 
-    A look makes its own difference, as the kernel remembers what it looked up, so the others look at the end only.
+    A look can change what follows, because the kernel caches what it looked up; other sequences look at the end only.
     """
 
     attentive: bool
     operations: tuple[Operation, ...]
 
     def without(self, position: int) -> Sequence:
-        """The same without one of its operations."""
+        """The sequence without the operation at `position`."""
         return Sequence(self.attentive, self.operations[:position] + self.operations[position + 1 :])
 
     def as_json(self) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class Sequence:
 
 
 def sequence_from_json(found: Any) -> Sequence:
-    """The sequence that `as_json` wrote. Raises ValueError for what is none."""
+    """The sequence that `as_json` wrote. Raises ValueError."""
     try:
         return Sequence(bool(found["attentive"]), tuple(from_json(line) for line in found["operations"]))
     except (TypeError, KeyError):

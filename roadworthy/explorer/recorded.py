@@ -1,7 +1,7 @@
 """Which recorded deviation a divergence is, if any.
 
-A rule says how the breach of a check's promise looks from here. Whether the breach is a recorded one on this lane is
-said by `conformance/deviations/*.toml` alone: without an entry that applies, the divergence is new.
+A rule says how the breach of a check's promise shows in a divergence. Only `conformance/deviations/*.toml` says whether
+the breach is recorded on this lane: without an entry that applies, the divergence is new.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from roadworthy.explorer.divergence import Divergence
 from roadworthy.explorer.operations import Operation
 from roadworthy.verdict.deviations import Deviation, Deviations, Facts
 
-#: Fields that tell of a file's content, and of what is known about it.
+#: Fields of a file's content, and of its metadata.
 CONTENT = ("data", "size", "checksum", "entry")
 ATTRIBUTES = ("mode", "owner", "mtime")
 MOVES = ("rename", "noreplace")
@@ -24,9 +24,9 @@ HELD = ("fchmod", "fchown", "fsetxattr")
 
 @dataclass(frozen=True)
 class Rule:
-    """How a breach looks: it has all of `traits`, is shown by one of `names`, in one of the fields `what`.
+    """How a breach shows: the divergence has all of `traits`, one of `names`, and one of the fields `what`.
 
-    Empty tuples are any. `answer` is the driver's outcome in a word, where there is one to ask for.
+    An empty tuple admits any. `answer` is the driver's outcome in a word; an empty one admits any.
     """
 
     check: str
@@ -34,12 +34,12 @@ class Rule:
     what: tuple[str, ...] = ()
     traits: tuple[str, ...] = ()
     answer: str = ""
-    #: Only the set-user-ID and set-group-ID bits are what the driver's mode lacks.
+    #: Whether the two modes may differ in the set-user-ID and set-group-ID bits only.
     disarmed: bool = False
-    #: The layer state, and operations that its name must have seen before.
+    #: The layer state; `after` are operations that must have been made on the path before.
     state: str = ""
     after: tuple[str, ...] = ()
-    #: An operation that the sequence must have made, of whatever names.
+    #: An operation that the sequence must have made, on any path.
     made: str = ""
 
     def fits(self, found: Divergence) -> bool:
@@ -56,17 +56,17 @@ class Rule:
 
 
 def made(found: Divergence) -> Sequence[Operation]:
-    """The operations of the sequence until the difference showed."""
+    """The operations of the sequence up to the one that shows the difference."""
     return found.sequence.operations[: found.position + 1]
 
 
 def before(found: Divergence) -> set[str]:
-    """Those of them that were made of the name."""
+    """The names of those operations whose first path is the divergence's."""
     return {operation.name for operation in made(found) if operation.paths and operation.paths[0] == found.path}
 
 
 def disarmed(driver: str, reference: str) -> bool:
-    """Whether a mode is another one without its set-id bits."""
+    """Whether two modes differ, and in their set-id bits only."""
     return int(driver, 8) != int(reference, 8) and int(driver, 8) | 0o6000 == int(reference, 8) | 0o6000
 
 
@@ -80,13 +80,13 @@ RULES = (
     Rule(
         "rename/directory-over-removed-file", what=("answer", "entry"), state="whiteout", after=("mkdir", "noreplace")
     ),
-    # The directory is exchanged without what the image has in it: a name is missing, or a listing finds a file's name.
+    # The directory is exchanged without its lower entries: a name is missing, or a listing finds a file's name.
     Rule("rename/exchange-file-with-lower-dir", what=("answer", "entry"), made="exchange"),
-    # The name that a descriptor was opened by is gone, and the file has another: to a driver without an index the same.
+    # The name that a descriptor was opened by is removed; without an index, the file's other name makes no difference.
     Rule("unlink/fchmod-on-unlinked-lower", HELD, ("answer",), ("links below",), "EEXIST"),
     Rule("unlink/futimens-on-unlinked-lower", ("futimens",), ("answer",), ("links below",), "EEXIST"),
     Rule("unlink/proc-reopen-rw", ("reopen",), ("answer",), ("links below",), "EEXIST"),
-    # One file to the volume, two to a driver that copied up one of the names.
+    # One file on the volume, two on a driver that copied up one of the names.
     Rule("link/nlink-after-sibling-unlink", what=("nlink",), traits=("links below",)),
     Rule("rename/self-hardlink-noop", what=("entry", "answer"), traits=("links below",)),
     Rule("link/lower-pair-after-chmod", what=(*ATTRIBUTES, "xattr"), traits=("links below", "copied")),
@@ -94,11 +94,11 @@ RULES = (
     Rule(
         "link/write-survives-unlink", what=(*CONTENT, *ATTRIBUTES, "xattr", "inode", "nlink"), traits=("links below",)
     ),
-    # What is mapped is the file that the descriptor was opened on, and after copy-up that is the old one.
+    # The mapping is of the file that the descriptor was opened on, which after copy-up is the old one.
     Rule("mmap/ro-shared-map-sees-write", ("peek",), traits=("early map", "copied")),
     Rule("mmap/new-map-from-old-ro-fd", ("peek",), traits=("early map", "copied")),
     Rule("mmap/ro-shared-map-sees-truncate", ("peek",), traits=("early map", "copied")),
-    # A copy that is not dressed like the file.
+    # A copy that lacks metadata of the file.
     Rule("copyup/preserves-owner-mode-times", what=("mode",), traits=("copied",), disarmed=True),
     Rule("copyup/symlink-keeps-owner", what=("mtime", "owner"), traits=("symlink", "copied")),
     Rule("tree/mtime-of-the-directory-of-a-copy", what=("mtime",), traits=("lower directory",)),
@@ -112,14 +112,14 @@ RULES = (
 
 
 class Recorded:
-    """The recorded deviations of one lane. `facts` says what their conditions are asked about, by provenance."""
+    """The recorded deviations of one lane. `facts` gives what their conditions are compared with, by provenance."""
 
     def __init__(self, deviations: Deviations, facts: Callable[[str], Facts]) -> None:
         self._deviations = deviations
         self._facts: Mapping[str, Facts] = {provenance: facts(provenance) for provenance in PROVENANCES}
 
     def find(self, found: Divergence) -> Deviation | None:
-        """The deviation that it is."""
+        """The deviation that the divergence is, or None."""
         for rule in RULES:
             if not rule.fits(found):
                 continue
@@ -131,5 +131,5 @@ class Recorded:
 
 
 def agrees(signature: str, found: Divergence) -> bool:
-    """Whether the difference is what the entry tells, where its signature is an errno: this answer, no other."""
+    """Whether the difference agrees with an entry's signature; an errno has to be the driver's answer."""
     return not re.fullmatch(r"E[A-Z]+", signature) or (found.what == "answer" and found.driver == signature)

@@ -1,4 +1,4 @@
-"""A finding as a person takes it further: its steps, the tree that they need, and a reproducer in shell or C."""
+"""The parts of a finding's report: its steps, the tree that they need, and a reproducer in shell or C."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINES = 10
 
 
 def steps(found: Divergence) -> list[Operation]:
-    """The operations up to the one that shows the difference; the last is the one that shows it."""
+    """The operations up to and including the one that shows the difference."""
     operations = list(found.sequence.operations[: found.position + 1])
     if found.operation is not None and not found.look:
         return operations
@@ -29,7 +29,7 @@ def steps(found: Divergence) -> list[Operation]:
 
 
 def touched(operations: Iterable[Operation]) -> list[dict[str, Entry]]:
-    """The part of the seed tree that these operations are about, layer by layer."""
+    """The part of the seed tree that these operations use, layer by layer."""
     names = {path for operation in operations for path in operation.paths}
     names |= {str(operation.arguments[0]) for operation in operations if operation.name == "symlink"}
     if "link" in names:
@@ -39,13 +39,13 @@ def touched(operations: Iterable[Operation]) -> list[dict[str, Entry]]:
     if names & {"one", "two"}:
         names |= {"one", "two"}
     names |= {path.rpartition("/")[0] for path in names if "/" in path}
-    # What is moved or listed as a whole brings along what is in it.
+    # A directory that is moved or listed needs its entries.
     names |= {path for path in PATHS if path.rpartition("/")[0] in names}
     return [{path: value for path, value in tree.items() if path in names} for tree in LAYERS]
 
 
 def layer_lines(layers: Sequence[dict[str, Entry]]) -> list[str]:
-    """What the image has to hold, a sentence for each layer that has something."""
+    """What the image has to hold, one sentence for each layer that is not empty."""
     said = []
     for depth, tree in enumerate(layers):
         where = "an older layer" if depth < len(layers) - 1 else "the layer"
@@ -59,7 +59,7 @@ def described(path: str, value: Entry) -> str:
         case Whiteout():
             return f"{path} (removed)"
         case Opaque():
-            return f"{path}/ (made anew)"
+            return f"{path}/ (opaque)"
         case Directory():
             return f"{path}/" if value.mode == 0o755 else f"{path}/ ({value.mode:04o})"
         case Symlink() | Hardlink():

@@ -23,7 +23,7 @@ class Ground(Protocol):
     """Where sequences run: a container, and fresh trees in it."""
 
     def exchange(self) -> Exchange:
-        """The conversation with the container's agent. Another one than before means that all processes are gone."""
+        """The exchange with the container's agent. A new one means that all earlier processes are gone."""
         ...
 
     def fresh(self) -> tuple[str, str]:
@@ -33,7 +33,7 @@ class Ground(Protocol):
 
 @dataclass
 class Statistics:
-    """What was done so far."""
+    """Counts of what was done so far."""
 
     sequences: int = 0
     steps: int = 0
@@ -42,7 +42,7 @@ class Statistics:
 
 
 class Runner:
-    """Runs sequences one after the other."""
+    """Runs sequences one after another."""
 
     def __init__(self, ground: Ground) -> None:
         self.statistics = Statistics()
@@ -50,11 +50,11 @@ class Runner:
         self._sides: tuple[Side, Side] | None = None
 
     def run(self, sequence: Sequence) -> Iterator[Divergence]:
-        """Run it on fresh trees and yield the differences. Whoever stops listening ends the sequence.
+        """Run a sequence on fresh trees and yield its differences; closing the iterator ends the sequence.
 
-        A caller that goes on after a difference in what changes the trees must not trust what follows.
+        After a different outcome of an operation that changes the trees, further differences say nothing.
         """
-        directories = self._ground.fresh()  # may bring another container, and with it another conversation
+        directories = self._ground.fresh()  # may start another container, and with it another exchange
         sides = self._ready()
         self.statistics.sequences += 1
         for side, directory in zip(sides, directories, strict=True):
@@ -77,7 +77,7 @@ class Runner:
 
 @dataclass(frozen=True)
 class Sent:
-    """An operation that both sides were asked for: the numbers of the requests."""
+    """An operation that was sent to both sides, with the numbers of the requests."""
 
     position: int
     operation: Operation
@@ -85,10 +85,10 @@ class Sent:
 
 
 class Running:
-    """One sequence on its way.
+    """One sequence while it runs.
 
-    Operations of one process that need nothing from each other's answers are sent without waiting between them: the
-    process makes them in their order all the same, and the way to it takes longer than most calls.
+    Operations of one process that do not need each other's answers are sent without waiting between them: the process
+    still makes them in order, and the way to it takes longer than most calls.
     """
 
     def __init__(self, sides: tuple[Side, Side], sequence: Sequence, statistics: Statistics) -> None:
@@ -117,12 +117,12 @@ class Running:
         yield from self._received()
 
     def _received(self) -> Iterator[Divergence]:
-        """Wait for what was sent."""
+        """Wait for the answers to what was sent, and compare them."""
         try:
             while self._sent:
                 yield from self._step(self._sent.pop(0))
         finally:
-            for sent in self._sent:  # nobody listens any more
+            for sent in self._sent:  # the caller has closed the iterator
                 for side, number in zip(self._sides, sent.numbers, strict=True):
                     side.owe(number)
             self._sent.clear()
@@ -161,7 +161,7 @@ class Running:
                 yield from self._looked(sent, path)
 
     def _looked(self, sent: Sent, path: str) -> Iterator[Divergence]:
-        """Look at a name that an operation was about, as the first process."""
+        """Look at a path of an operation, as the first process, and compare."""
         answers = self._both([("lstat", (path,))], "a look")
         node = self._world.node(path)
         look = Operation(0, "lstat", (path,))
@@ -171,7 +171,7 @@ class Running:
     def _differing(
         self, seen: Iterable[Fields], path: str, position: int, operation: Operation | None = None
     ) -> Iterator[Divergence]:
-        """What two sides have of one name, behind an operation or at the end."""
+        """Compare what two sides have at one path, after an operation or at the end."""
         spot = self._world.spot(path, follow=False)
         node = spot.node if spot else None
         known = traits(self._world, None, [node] if node else [])
@@ -182,7 +182,7 @@ class Running:
             )
 
     def _both(self, requests: list[Request], what: str) -> list[list[Answer]]:
-        """The same requests to the first process of each side, sent before any is waited for: answers by side."""
+        """Send requests to the first process of each side, then wait, and return the answers by side."""
         sent = [[side.send(0, request) for request in requests] for side in self._sides]
         self._statistics.calls += 2 * len(requests)
         return [
@@ -199,7 +199,7 @@ class Running:
             yield from self._differing(words, ".", end)
             return
         trees: list[dict[str, dict[str, str]]] = [answer.value for answer in listed]
-        # What the manifest leaves out is asked for where a sequence can have changed it.
+        # Ask for what the manifest leaves out wherever a sequence can have changed it.
         asked = [path for path in trees[DRIVER] if path in trees[REFERENCE] and touched(self._world.node(path))]
         found = self._both([("lstat", (path,)) for path in asked], "the tree")
         status = [dict(zip(asked, answers, strict=True)) for answers in found]
@@ -212,7 +212,7 @@ class Running:
     def _of_tree(
         self, side: int, tree: dict[str, dict[str, str]], status: dict[str, Answer], path: str
     ) -> dict[str, Any]:
-        """What of a name is compared at the end."""
+        """The fields of a path that are compared at the end."""
         if path not in tree:
             return {"entry": "missing"}
         fields = {"entry": "there"} | tree_fields(tree[path])
@@ -223,17 +223,17 @@ class Running:
 
 
 def changes_slots(operation: Operation) -> bool:
-    """Whether what the process has is another thing afterwards: a slot is filled or emptied, or it may have died."""
+    """Whether the process holds other things afterwards: a slot is filled or emptied, or the process may have died."""
     return bool(operation.form.makes) or operation.form.on_mapping or operation.name == "close"
 
 
 def touched(node: Node | None) -> bool:
-    """Whether there is more behind a name than a lower file of one name, or a directory."""
+    """Whether a node is anything but a directory, or a lower file with one name that was not copied up."""
     return node is None or (node.kind != "directory" and (node.below != 1 or node.copied or node.links != 1))
 
 
 def fields_of(operation: Operation, answer: Answer, node: Node | None, side: Side) -> Fields:
-    """What of an answer is compared. Raises what says nothing about the driver: a full host, a lost agent."""
+    """The fields of an answer that are compared. Raises HostTrouble and AgentFault, which say nothing of the driver."""
     _, outcome = judged(str(operation), answer)
     if isinstance(outcome, HostTrouble | AgentFault):
         raise outcome
@@ -242,7 +242,7 @@ def fields_of(operation: Operation, answer: Answer, node: Node | None, side: Sid
 
 
 def differing(driver: Fields, reference: Fields) -> Iterator[tuple[str, Any, Any]]:
-    """The fields that differ. Of different outcomes nothing else is worth comparing."""
+    """Yield the fields that differ; if the outcomes differ, only these."""
     for what in ["answer"] if driver.get("answer") != reference.get("answer") else {**reference, **driver}:
         if driver.get(what) != reference.get(what):
             yield what, driver.get(what), reference.get(what)

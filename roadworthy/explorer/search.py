@@ -1,4 +1,4 @@
-"""A search on a lane that is brought up as pytest brings it up, and what is said and written of it."""
+"""A search on a lane, which is brought up as in a run of pytest, with its output and its record."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from roadworthy.upkeep.site import Site
 from roadworthy.verdict.deviations import DeviationError, load
 
 DEVIATIONS = Path(__file__).parents[1] / "conformance/deviations"
-#: Exit statuses, as pytest has them: a new divergence, trouble that is not the driver's.
+#: Exit statuses, like pytest's: a new divergence; an error that is not the driver's.
 NEW, TROUBLE = 1, 3
 #: Seconds between two lines of progress.
 PROGRESS = 15.0
 
 
 class Trouble(click.ClickException):
-    """The search could not be made, or not to its end; nothing is said about the driver."""
+    """The search did not begin, or did not end; this says nothing about the driver."""
 
     exit_code = TROUBLE
 
@@ -54,7 +54,7 @@ def searched(
     lane: Lane, accept_expired: bool, directory: Path, seed: int, processes: int, seconds: float,
     replayed: list[Sequence],
 ) -> int:  # fmt: skip
-    """Bring the lane up and search it, or run given sequences there; the exit status. Raises Trouble."""
+    """Bring the lane up and search it, or run given sequences there, and return the exit status. Raises Trouble."""
     with contextlib.ExitStack() as held:
         try:
             search = Search(brought_up(lane, accept_expired, held), seed, processes, directory)
@@ -67,7 +67,7 @@ def searched(
 
 
 def brought_up(lane: Lane, accept_expired: bool, held: contextlib.ExitStack) -> Stand:
-    """The lane, running, with the ledger that undoes it; all of it goes with `held`."""
+    """Bring the lane up, with a ledger; closing `held` takes both down."""
 
     @functools.cache
     def site() -> Site:
@@ -80,7 +80,7 @@ def brought_up(lane: Lane, accept_expired: bool, held: contextlib.ExitStack) -> 
 
 @contextlib.contextmanager
 def ledger() -> Iterator[Ledger]:
-    """A run's ledger; what it names at the end is undone. A termination ends the block as an interrupt does."""
+    """Yield a run's ledger, and undo what it names at the end. SIGTERM ends the block as an interrupt does."""
 
     def terminated(number: int, _: Any) -> None:
         raise SystemExit(128 + number)
@@ -101,7 +101,7 @@ def ledger() -> Iterator[Ledger]:
 
 @contextlib.contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Say what is going on, once it took longer than two seconds."""
+    """Print the name of the stage and its seconds if it took longer than two."""
     begun = time.monotonic()
     yield
     if time.monotonic() - begun > 2:
@@ -109,7 +109,7 @@ def stage(name: str) -> Iterator[None]:
 
 
 class Search:
-    """One search on a lane that is up, and what is said and written of it."""
+    """One search on a lane that is up, with its output and its record in `directory`."""
 
     def __init__(self, stand: Stand, seed: int, processes: int, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -126,19 +126,19 @@ class Search:
         click.echo(f"{stand.lane.id}: seed {seed}, up to {processes} processes")
 
     def align(self) -> None:
-        """See that both trees begin alike. What an image archive cannot carry here is left out of the volume's."""
+        """Confirm that both trees begin alike, without attributes that the engine drops. Raises EngineFailed."""
         for attributes in (True, False):
             self.ground.attributes = attributes
             found = [one for one in self.explorer.runner.run(Sequence(False, ())) if not self.explorer.named(one)]
             if not found:
                 return
             if not all(difference.what.startswith("user.") for difference in found):
-                raise EngineFailed(f"the image's tree is not the one that was asked for: {found[0]}")
+                raise EngineFailed(f"the image's tree differs from the volume's before the first call: {found[0]}")
             click.echo("  user.* attributes do not reach the image here (see xattr/import-keeps-user): left out")
-        raise EngineFailed(f"the image's tree is not the one that was asked for: {found[0]}")
+        raise EngineFailed(f"the image's tree differs from the volume's before the first call: {found[0]}")
 
     def run(self, seconds: float) -> int:
-        """Search; the exit status."""
+        """Search for `seconds`, and return the exit status. Raises EngineFailed if no step was made."""
         self._begun = self._ticked = time.monotonic()
         findings = self.explorer.explore(seconds)
         took = time.monotonic() - self._begun
@@ -163,11 +163,11 @@ class Search:
             coverage=sorted([name, state, times] for (name, state), times in statistics.coverage.items()),
         )  # fmt: skip
         if not statistics.steps:
-            raise EngineFailed(f"nothing was searched in {took:.1f} s: name more --minutes")
+            raise EngineFailed(f"nothing was searched in {took:.1f} s; give more --minutes")
         return NEW if findings.new or findings.unsteady or crash else 0
 
     def replay(self, sequences: list[Sequence]) -> int:
-        """Run these once; the exit status."""
+        """Run the sequences once, and return the exit status."""
         code = 0
         for sequence in sequences:
             click.echo(f"{len(sequence.operations)} operations: {'; '.join(map(str, sequence.operations))}")
@@ -179,7 +179,7 @@ class Search:
         return code
 
     def tick(self) -> None:
-        """Say how it goes, now and then."""
+        """Print a line of progress every PROGRESS seconds."""
         now = time.monotonic()
         if now - self._ticked < PROGRESS:
             return
@@ -201,7 +201,7 @@ class Search:
         click.echo(f"\nnew {number}: {told(found)}\n\n{check(found, f'explorer/finding-{number}')}\n{script}")
 
     def write(self, **line: Any) -> None:
-        """Append a line to the search's record, synced."""
+        """Append a line to the search's record, and sync it."""
         with (self.directory / "explorer.jsonl").open("a") as file:
             file.write(json.dumps(line, default=str) + "\n")
             file.flush()
@@ -209,7 +209,7 @@ class Search:
 
 
 def told(found: Divergence) -> str:
-    """A divergence in a line: the steps, and what came of the last one."""
+    """A divergence in one line: the steps, and the difference that the last one shows."""
     before = [str(operation) for operation in steps(found)[:-1]]
     return "; ".join([*before, str(found)])
 

@@ -1,4 +1,4 @@
-"""The tree that every sequence begins with: two layers of an image that have, hide, replace and share names."""
+"""The tree that every sequence begins with: two layers of an image that add, hide, replace and share names."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from roadworthy.trees.layers import (
 
 Layers = Sequence[Mapping[str, Entry]]
 
-#: The lowest layer first. `both` is in both; `hidden` and `over` and `opaque/old` are what the upper of the two removes
-#: or replaces.
+#: The lowest layer first. Both have `both`; the higher one removes or replaces `hidden`, `over` and `opaque/old`.
 LAYERS: Layers = (
     {
         "deep": File(b"deep below"),
@@ -55,13 +54,13 @@ LAYERS: Layers = (
     },
 )
 
-#: The names that sequences use: those of the tree, new ones beside them, and ways that lead through links and files.
+#: The names that sequences use: those of the tree, new ones beside them, and paths that lead through links and files.
 PATHS = (
     "low", "deep", "one", "two", "over", "users", "setid", "link", "dir", "dir/q", "deepdir", "deepdir/k", "both",
     "both/x", "both/y", "empty", "opaque", "opaque/new", "new", "next", "dir/new", "both/new", "empty/new",
     "deepdir/new", "hidden", "opaque/old", "way", "way/x", "low/below",
 )  # fmt: skip
-#: Times that operations set, besides the one that the tree has. All others are "now", which differs between two sides.
+#: Times that operations set, besides the tree's own. All others are "now", which differs between two sides.
 SET_TIMES = (1_234_567_890 * 10**9 + 123_456_789, 2_000_000_000 * 10**9)
 KNOWN_TIMES = frozenset({LONG_AGO_NS, *SET_TIMES})
 #: The names of attributes that operations set and remove.
@@ -70,6 +69,6 @@ ATTRIBUTES = ("user.seed", "user.new")
 
 @cache
 def plain(attributes: bool = True) -> dict[str, Entry]:
-    """What a file system without layers holds of the tree."""
+    """The tree as a file system without layers holds it."""
     found = flattened(LAYERS)
     return found if attributes else {path: replace(value, xattrs={}) for path, value in found.items()}

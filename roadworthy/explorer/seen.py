@@ -1,17 +1,17 @@
-"""What of an answer is compared between two sides, and what may differ.
+"""Which fields of an answer are compared between two sides, and which may differ.
 
 These are left out, each for its reason:
 
-- inode and device numbers: they are the file system's own. That one object keeps its number is compared, and that two
-  objects do not share one.
-- times that the clock gave: the sides are asked one after the other. All times that no operation has set are "now".
-- access times: whether reading moves them is up to the mount (relatime, noatime); see metadata/atime-on-lower-read.
-- change times: nobody can set them, so that they are always "now"; see copyup/ctime-unchanged-by-open.
+- inode and device numbers: they are the file system's own. The comparison is whether an object keeps its number, and
+  whether two objects share one.
+- times from the clock: the sides run one after the other. All times that no operation has set are "now".
+- access times: whether reading updates them depends on the mount (relatime, noatime); see metadata/atime-on-lower-read.
+- change times: no call can set them, so that they are always "now"; see copyup/ctime-unchanged-by-open.
 - size and link count of directories: POSIX leaves both open, some file systems say 1; see metadata/dir-nlink-merged.
-- blocks: how data is allocated is the file system's business.
+- blocks: the allocation of data is up to the file system.
 - descriptor numbers and addresses: they are the process's own.
-- positions of directories: they mean what the file system wants. tmpfs has no end of a directory to seek to, nor has an
-  overlay of two layers, see docs/explorer.md.
+- positions of directories: their meaning is up to the file system. tmpfs has no end of a directory to seek to, nor does
+  an overlay of two layers, see docs/explorer.md.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Numbers:
         self._of: dict[Node, tuple[int, int]] = {}
 
     def relation(self, node: Node, identity: tuple[int, int]) -> str:
-        """What a number says: the object kept its own, or changed it, or has another living one's."""
+        """Whether the object kept its number, changed it, or has that of another object that exists."""
         before = self._of.setdefault(node, identity)
         self._of[node] = identity
         shared = any(other is not node and other.links > 0 and found == identity for other, found in self._of.items())
@@ -45,12 +45,12 @@ class Numbers:
 
 
 def time_of(nanoseconds: int) -> str:
-    """A time that was set, or "now"."""
+    """A time that an operation or the tree set, as text; else "now"."""
     return str(nanoseconds) if nanoseconds in KNOWN_TIMES else "now"
 
 
 def status_fields(found: Status, node: Node | None, numbers: Numbers) -> dict[str, Any]:
-    """What of a status is compared."""
+    """The fields of a status that are compared."""
     kind = KINDS.get(found.kind, oct(found.kind))
     fields: dict[str, Any] = {
         "kind": kind,
@@ -66,7 +66,7 @@ def status_fields(found: Status, node: Node | None, numbers: Numbers) -> dict[st
 
 
 def answer_fields(operation: Operation, answer: Answer, node: Node | None, numbers: Numbers) -> dict[str, Any]:
-    """What of an operation's answer is compared: the outcome in a word, and what came with it."""
+    """The fields of an operation's answer that are compared: the outcome in a word, and the data with it."""
     if operation.name == "lseek" and node is not None and node.kind == "directory":
         return {}
     said, outcome = judged(operation.name, answer)
@@ -81,7 +81,7 @@ def answer_fields(operation: Operation, answer: Answer, node: Node | None, numbe
 
 
 def tree_fields(entry: Mapping[str, str]) -> dict[str, Any]:
-    """What of an entry of the agent's manifest is compared."""
+    """The fields of an entry of the agent's manifest that are compared."""
     fields: dict[str, Any] = dict(entry)
     whole, _, fraction = entry["mtime"].partition(".")
     fields["mtime"] = time_of(int(whole) * 10**9 + int(fraction))

@@ -1,4 +1,4 @@
-"""How sequences are drawn: few names at a time, so that the operations meet each other.
+"""How sequences are drawn: few names at a time, so that the operations affect each other.
 
 Everything is drawn from short lists, the simplest first: hypothesis shrinks towards the front of a list.
 """
@@ -17,7 +17,8 @@ from roadworthy.explorer.seeds import ATTRIBUTES, PATHS, SET_TIMES
 
 #: The most operations of a sequence.
 LONGEST = 24
-#: The fewest of one, drawn: lists are short if nobody asks for more, and only the first of these can be shrunk to one.
+#: The fewest operations of a sequence, drawn from these: without a minimum, lists are short; with any minimum but the
+#: first, a sequence cannot be shrunk to one operation.
 FEWEST = (1, 5, 10)
 #: What new symbolic links point to.
 TARGETS = ("low", "both", "dir", "nowhere")
@@ -33,7 +34,7 @@ OPEN_FLAGS = (
     os.O_RDONLY | os.O_DIRECTORY, os.O_RDONLY | os.O_NOFOLLOW, os.O_RDONLY | os.O_TRUNC,
 )  # fmt: skip
 
-#: What an operation takes besides the names and the slot that it is about, in the order of its arguments.
+#: The choices for an operation's arguments besides its paths and its slot, in their order.
 FURTHER: dict[str, tuple[tuple[Any, ...], ...]] = {
     "open": (OPEN_FLAGS,),
     "reopen": ((os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC),),
@@ -78,8 +79,8 @@ FILES = (
     "new",
     "dir/new",
 )
-#: What a sequence is about: it draws its names and its operations from one of these, as few of all together meet each
-#: other. What is in a list several times comes up as often.
+#: Themes: a sequence draws its names and its operations from one of these, because few of all of them affect each
+#: other. What a list has several times is drawn as often.
 THEMES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (PATHS, (*FORMS, "open", "open", "open", "rename", "map")),
     # names
@@ -88,7 +89,7 @@ THEMES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     # data in memory
     (FILES, ("open", "open", "open", "map", "map", "peek", "peek", "pwrite", "pwrite", "truncate", "ftruncate", "poke",
              "pread", "rename")),
-    # what is known of a file
+    # metadata
     (PATHS, ("chmod", "chown", "lchown", "utimens", "lutimens", "setxattr", "removexattr", "getxattr", "listxattr",
              "stat", "lstat", "truncate", "link", "open", "write", "fchmod", "fchown", "futimens", "fsetxattr",
              "fstat")),
@@ -105,7 +106,7 @@ WRITES = ("write", "pwrite", "ftruncate", "fallocate", "poke")
 class Draft:
     """An operation as it is drawn: `back` counts the slots that the sequence has filled, the last one being 0.
 
-    `opens` is the name that it opens where there is no slot yet that it could work on.
+    `opens` is the path that it opens if there is no slot yet to work on.
     """
 
     process: int
@@ -117,7 +118,7 @@ class Draft:
 
 @st.composite
 def sequences(draw: Any, processes: int = len(PROCESSES)) -> Sequence:
-    """A sequence of up to so many processes."""
+    """Draw a sequence of up to `processes` processes."""
     attentive = draw(st.booleans())
     known, theme = draw(st.sampled_from(THEMES))
     names = draw(st.lists(st.sampled_from(known), min_size=1, max_size=3, unique=True))
@@ -129,7 +130,7 @@ def sequences(draw: Any, processes: int = len(PROCESSES)) -> Sequence:
 
 @st.composite
 def drafts(draw: Any, theme: tuple[str, ...], names: list[str], processes: int) -> Draft:
-    """One operation of a theme on some of these names."""
+    """Draw one operation of a theme on some of these names."""
     name = draw(st.sampled_from(theme))
     form = FORMS[name]
     process = draw(st.sampled_from(range(processes)))
@@ -146,10 +147,10 @@ def drafts(draw: Any, theme: tuple[str, ...], names: list[str], processes: int) 
 
 
 def settled(drawn: Iterable[Draft]) -> tuple[Operation, ...]:
-    """The operations with their slots: each fills a new one, and works on one that was filled before by its owner.
+    """Give the operations their slots: each works on a slot that its process has filled, and fills a new one.
 
-    Where there is none, what fills it comes before. A draft counts backwards, so that it means much the same when
-    shrinking takes away one before it.
+    If there is no such slot, an operation that fills one is added before. A draft counts slots backwards, so that its
+    meaning changes little when shrinking removes an earlier one.
     """
     found: list[Operation] = []
     filled: dict[str, list[tuple[int, int]]] = {"descriptor": [], "mapping": []}

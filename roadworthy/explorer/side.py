@@ -1,4 +1,4 @@
-"""One of the two sides of a sequence: its processes, and the descriptors and addresses that they answered."""
+"""One of the two sides of a sequence: its processes, and the descriptors and addresses that they got."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from roadworthy.explorer.seen import Numbers
 
 
 class Side:
-    """The processes of one side, and the descriptors and addresses that they answered."""
+    """The processes of one side, and the descriptors and addresses that they got."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -18,13 +18,13 @@ class Side:
         self.processes: dict[int, int] = {}
         self.descriptors: dict[tuple[int, int], int] = {}
         self.mappings: dict[tuple[int, int], int] = {}
-        #: What a slot held before it got something else; let go at the end, too.
+        #: What slots held before they were filled again; released at the end, too.
         self.replaced: list[tuple[int, Request]] = []
         self.numbers = Numbers()
         self._owed: list[int] = []
 
     def process(self, which: int) -> int:
-        """The agent's number of a process, which is started where it is not there."""
+        """The agent's number of a process, which is started at its first use."""
         if which not in self.processes:
             self.processes[which] = self.exchange.spawn(self.directory)
             if which == len(PROCESSES) - 1:
@@ -32,14 +32,14 @@ class Side:
         return self.processes[which]
 
     def enter(self, directory: str) -> None:
-        """Let all processes that are there go to a directory; those that start later begin there."""
+        """Change the directory of all processes; those that start later begin in it."""
         for number in self._owed:
             self.exchange.wait(number, CALL_DEADLINE, "the end of the sequence before")
         self.directory = directory
         self._owed = [self.send(which, ("chdir", (directory,))) for which in self.processes]
 
     def owe(self, number: int) -> None:
-        """Nobody waits for the answer to this request now; it is taken before the next sequence."""
+        """Do not wait for the answer to this request now, but before the next sequence."""
         self._owed.append(number)
 
     def send(self, which: int, request: Request) -> int:
@@ -47,7 +47,7 @@ class Side:
         return self.exchange.request(self.process(which), call, *arguments)
 
     def request(self, operation: Operation) -> Request | None:
-        """What the agent is asked for; None for an operation on a slot that is empty."""
+        """The request to the agent for an operation; None if its slot is empty."""
         form, arguments = operation.form, operation.arguments
         key = (operation.process, operation.slot or 0)
         if form.on_descriptor or form.on_mapping:
@@ -56,7 +56,7 @@ class Side:
         return form.request(*arguments)
 
     def took(self, operation: Operation, value: Any) -> None:
-        """Remember what a successful operation made or gave up."""
+        """Remember what a successful operation made or released."""
         match operation.form.makes, operation.name:
             case "descriptor", _:
                 self._fill(self.descriptors, operation, int(value), "close")
@@ -76,7 +76,7 @@ class Side:
         slots[key] = value
 
     def lost(self, which: int) -> None:
-        """A process died."""
+        """Forget a process that died, with all that it held."""
         self.processes.pop(which, None)
         for held in (self.descriptors, self.mappings):
             for key in [key for key in held if key[0] == which]:
@@ -84,7 +84,7 @@ class Side:
         self.replaced = [(owner, request) for owner, request in self.replaced if owner != which]
 
     def release(self) -> None:
-        """Ask for everything that is still held to be let go."""
+        """Send the requests that release everything that is still held."""
         for (which, _), at in self.mappings.items():
             self.owe(self.send(which, ("munmap", (at, PAGE))))
         for (which, _), number in self.descriptors.items():

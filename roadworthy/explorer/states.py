@@ -1,7 +1,7 @@
-"""Which layer state every name and open file is in: a model of the tree, moved on by what the reference answered.
+"""A model of the tree: the layer state of every name and open file, updated by the answers of the reference.
 
-It says what a step was about, for the coverage and for telling a recorded deviation from a new one. It is not what the
-driver is compared with; that is the plain volume beside it.
+It describes the objects of a step, for the coverage and to distinguish a recorded deviation from a new one. The driver
+is not compared with it, but with the plain volume beside it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PATH_WRITES = ("truncate", "chmod", "chown", "lchown", "utimens", "lutimens", "s
 
 @dataclass(eq=False)
 class Node:
-    """One file, directory or symbolic link. `origin` is where it began, `below` how many names lower layers have."""
+    """One file, directory or symbolic link. `origin` is its first layer, `below` the number of its lower names."""
 
     kind: str
     origin: str = "upper"
@@ -73,7 +73,7 @@ class Spot:
 
 @dataclass(eq=False)
 class Opened:
-    """An open file description. `early`: it reads a lower file that was not copied up when it was opened."""
+    """An open file description. `early` is true if it reads a lower file that was not copied up at its opening."""
 
     node: Node
     early: bool
@@ -81,14 +81,14 @@ class Opened:
 
 @dataclass(eq=False)
 class Mapped:
-    """A mapping. `early`: it was made through an early descriptor."""
+    """A mapping. `early` is true if it was made through an early descriptor."""
 
     node: Node
     early: bool
 
 
 class World:
-    """The tree and what its processes hold open."""
+    """The tree, and what processes hold open."""
 
     def __init__(self, layers: Layers = LAYERS) -> None:
         self.root = Node("directory", "lower")
@@ -123,7 +123,7 @@ class World:
     # --- looking things up
 
     def spot(self, path: str, follow: bool = True, hops: int = 8) -> Spot | None:
-        """Where `path` leads, or None where that cannot be said: a missing directory, a file in the way, a loop."""
+        """Where `path` leads, or None if it leads nowhere: a missing directory, a file in the way, a loop."""
         at = self.root
         if path == ".":
             return Spot(at, path, at)
@@ -147,7 +147,7 @@ class World:
         return spot.node if spot else None
 
     def spots(self, operation: Operation) -> list[Spot | None]:
-        """Where the operation's names lead."""
+        """Where the operation's paths lead."""
         return [self.spot(path, operation.form.follows) for path in operation.paths]
 
     def held(self, operation: Operation) -> Node | None:
@@ -160,13 +160,13 @@ class World:
         return None
 
     def nodes(self, operation: Operation) -> list[Node]:
-        """The objects that the operation is about."""
+        """The objects of the operation, the open one first."""
         found = [spot.node for spot in self.spots(operation) if spot is not None and spot.node is not None]
         held = self.held(operation)
         return found if held is None else [held, *found]
 
     def state(self, operation: Operation) -> str:
-        """The layer state of what the operation is about first."""
+        """The layer state of the operation's first object."""
         held = self.held(operation)
         if held is not None:
             return held.state
@@ -181,10 +181,10 @@ class World:
             yield path, node
             waiting = [(f"{path}/{name}", child) for name, child in sorted(node.entries.items())] + waiting
 
-    # --- moving on
+    # --- updates
 
     def apply(self, operation: Operation) -> None:
-        """What the tree is after an operation that succeeded."""
+        """Update the tree for an operation that succeeded."""
         key = (operation.process, operation.into or 0)
         source = self.descriptors.get((operation.process, operation.slot or 0))
         spots = self.spots(operation)
@@ -219,13 +219,13 @@ class World:
                 self._rearrange(operation, spot, spots[-1])
 
     def forget(self, process: int) -> None:
-        """A process died, and what it held is closed."""
+        """Close what a process held that died."""
         for held in (self.descriptors, self.mappings):
             for key in [key for key in held if key[0] == process]:
                 del held[key]
 
     def _rearrange(self, operation: Operation, spot: Spot, other: Spot | None) -> None:
-        """Names come, go and move."""
+        """Add, remove and move names."""
         match operation.name:
             case "mkdir":
                 self._put(spot, Node("directory", parent=spot.parent, over=spot.name in spot.parent.hidden))
@@ -284,7 +284,7 @@ class World:
             spot.node.links -= 1
 
     def _raise(self, node: Node) -> None:
-        """The writable layer gets the object."""
+        """Copy the object up into the writable layer."""
         if node.kind == "directory":
             self._raise_directory(node)
         else:

@@ -1,7 +1,7 @@
 """The agent of a whole guest: the agent of a container, and the few calls that only a machine needs.
 
-Standard library only, and Python 3.9 is enough: this file lies beside agent.py in the guest and is run by the guest's
-own interpreter, with the virtio-serial port as its standard input and output.
+It uses the standard library only and runs on Python 3.9, because it lies beside agent.py in the guest and is run by the
+guest's own interpreter, with the virtio-serial port as its standard input and output.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import agent  # type: ignore[import-not-found]
 
-#: What one program may say; the rest is read and thrown away. Bytes.
+#: Bytes of output kept of one program; the rest is read and discarded.
 OUTPUT_LIMIT = 4 << 20
 
 
 def call_run_apart(argv: list[str], environment: dict[str, str], seconds: float) -> list[Any]:
-    """Run a program to its end: [exit status, output, errors]; the status is null where it had to be killed."""
+    """Run a program to its end: [exit status, output, errors]; the status is null if it was killed after `seconds`."""
     child = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd="/",
         start_new_session=True,
@@ -37,7 +37,7 @@ def call_run_apart(argv: list[str], environment: dict[str, str], seconds: float)
 
 
 def call_launch(argv: list[str], environment: dict[str, str], log: str) -> int:
-    """Start a program with its output appended to `log`, and leave it running; its process id."""
+    """Start a program with its output appended to `log`, and leave it running: its process id."""
     with open(log, "ab") as output:
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd="/",
@@ -51,12 +51,12 @@ launched: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def call_ended(pid: int) -> int | None:
-    """How a launched program ended, as subprocess says it, or null while it runs."""
+    """The return code of a launched program, as subprocess has it, or null while it runs."""
     return launched[pid].poll()
 
 
 def call_walk(top: str) -> list[str]:
-    """Every path under `top`, none of them followed, parents before children, names in order."""
+    """Every path under `top`, without following links, parents before children, names in order."""
     found: list[str] = []
     for directory, names, files in os.walk(top):
         names.sort()
@@ -65,7 +65,7 @@ def call_walk(top: str) -> list[str]:
 
 
 def call_records(descriptor: int, limit: int) -> list[bytes]:
-    """The records that wait on an open /dev/kmsg, at most `limit` of them, see the kernel's dev-kmsg document."""
+    """The pending records of an open /dev/kmsg, at most `limit` of them, see the kernel's dev-kmsg document."""
     found: list[bytes] = []
     while len(found) < limit:
         try:
@@ -73,12 +73,12 @@ def call_records(descriptor: int, limit: int) -> list[bytes]:
         except BlockingIOError:
             break
         except BrokenPipeError:
-            continue  # the kernel overwrote what was not read yet; the next read goes on behind it
+            continue  # the kernel overwrote what was not read yet; the next read continues after it
     return found
 
 
 def call_loop(turns: int) -> float:
-    """The seconds that a fixed loop of the interpreter takes here."""
+    """The seconds that a loop of `turns` turns takes here."""
     begun = time.perf_counter()
     total = 0
     for turn in range(turns):
@@ -87,12 +87,12 @@ def call_loop(turns: int) -> float:
 
 
 def call_piece(path: str, offset: int, count: int) -> bytes:
-    """Up to `count` bytes of a file from `offset` on; fewer only at its end, also where its size is not known."""
+    """Up to `count` bytes of a file from `offset` on; fewer only at its end, even if its size is not known."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         found = b""
         while len(found) < count:
-            # Not more at once: a sysctl makes a buffer of the kernel's as large as what is asked for, or refuses.
+            # Not more at once: for a sysctl, the kernel allocates a buffer of the requested size, or refuses.
             data = os.pread(descriptor, min(1 << 16, count - len(found)), offset + len(found))
             if not data:
                 break
@@ -103,7 +103,7 @@ def call_piece(path: str, offset: int, count: int) -> bytes:
 
 
 def call_sync(path: str) -> None:
-    """syncfs(2) of the file system that `path` lies in."""
+    """syncfs(2) of the file system that holds `path`."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         agent.checked(agent.libc.syncfs(descriptor))

@@ -11,9 +11,9 @@ from roadworthy.calls.exchange import CALL_DEADLINE, AgentFault, CallHung, Excha
 
 
 class GuestCalls:
-    """One worker of the guest's agent, for the machine view: no evidence, no verdicts.
+    """One worker of the guest's agent, for code that looks at the machine: no evidence, no verdicts.
 
-    A hung call raises CallHung and a lost agent AgentFault, as checks see them too.
+    A hung call raises CallHung and a lost agent AgentFault, as in checks.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -22,12 +22,12 @@ class GuestCalls:
         self._lock = threading.Lock()
 
     def begin(self, directory: str = "/") -> int:
-        """Ask for the worker, before the agent may even run; answers the number of its first call, for `began`."""
+        """Request the worker, even before the agent runs, and return the number of its first call for `began`."""
         self._process = self.exchange.spawn(directory)
         return self.exchange.request(self._process, "getpid")
 
     def began(self, number: int, seconds: float) -> bool:
-        """Wait for the worker: whether it is there. Raises AgentFault when the connection is lost."""
+        """Wait `seconds` for the worker: whether it answers. Raises AgentFault if the connection is lost."""
         try:
             self.exchange.wait(number, seconds, "the guest's agent")
         except CallHung:
@@ -35,7 +35,7 @@ class GuestCalls:
         return True
 
     def __call__(self, call: str, *arguments: Any, seconds: float = CALL_DEADLINE, path: str | None = None) -> Any:
-        """Make one call; its value. Raises OSError with `path` as its file name, CallHung or AgentFault."""
+        """Make one call and return its value. Raises OSError with `path` as its file name, CallHung or AgentFault."""
         with self._lock:
             number = self.exchange.request(self._process, call, *arguments)
             answer = self.exchange.wait(number, seconds, f"{call} in the guest")

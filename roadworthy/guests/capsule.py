@@ -17,7 +17,7 @@ TOOLBOX = "/opt/toolbox"
 
 
 class GuestCapsule:
-    """Process and mount namespaces in a guest. Its disks are some of the guest's fresh ones, taken until `close`."""
+    """Process and mount namespaces in a guest. Its disks are fresh ones of the guest, taken until `close`."""
 
     def __init__(self, guest: Guest, number: int) -> None:
         self.runtime = Path(f"/run/roadworthy/{number}")
@@ -27,7 +27,7 @@ class GuestCapsule:
         self._afterwards: list[Sequence[str]] = []
         guest.path(self.runtime).mkdir(parents=True)
         mark = self.runtime / "first"
-        # Its first process waits, and reaps nothing: what its children leave is gone with it.
+        # The first process waits, and reaps nothing: what its children leave ends with it.
         words = ["unshare", "--pid", "--mount", "--fork", "--kill-child=KILL", "--mount-proc", "--propagation",
                  "private", "sh", "-c", ': >"$1"; while :; do sleep 3600 & wait $!; done', "sh",
                  str(mark)]  # fmt: skip
@@ -41,7 +41,7 @@ class GuestCapsule:
         return ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--root", "--wd=/", "--", *map(str, argv)]
 
     def run(self, argv: Sequence[str], seconds: float = 60) -> str:
-        """Run a program inside to its end; its standard output. Raises ProgramFailed."""
+        """Run a program inside to its end, and return its standard output. Raises ProgramFailed."""
         return self._guest.run(self.enter(argv), seconds)
 
     def start(self, argv: Sequence[str], log: str | Path) -> GuestProgram:
@@ -53,7 +53,7 @@ class GuestCapsule:
         return self._guest.path(f"/proc/{self.pid}/root{inside}")
 
     def inside(self, path: PlacePath) -> str:
-        """What `path` answered, as the place sees it again."""
+        """The name inside of a path that `path` returned."""
         return str(path).removeprefix(f"/proc/{self.pid}/root")
 
     def mounts(self) -> list[str]:
@@ -61,27 +61,27 @@ class GuestCapsule:
         return self._guest.path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
 
     def disk(self, size: int) -> str:
-        """A block device of the guest that nobody uses, without contents, of `size` bytes."""
+        """Take a free block device of the guest, without contents, of `size` bytes. Raises GuestFailed."""
         self._disks.append(self._guest.take_disk(size))
         return self._guest.device(self._disks[-1])
 
     def settled(self, device: str) -> None:
-        """A disk of a guest is not to be let go."""
+        """Do nothing, because the guest keeps its disks."""
 
     def afterwards(self, argv: Sequence[str]) -> None:
-        """Run a program in the guest when everything inside has ended, the one named last first."""
+        """Run a program in the guest when everything inside has ended, the last registered one first."""
         self._afterwards.append(argv)
 
     def reach(self, socket: Path) -> Path:
-        """A unix socket inside, forwarded to one of this host that only its user may open."""
+        """Forward a unix socket inside to one of this host, which only its user may open, and return the latter."""
         return self._guest.forward(PurePosixPath(socket))
 
     def toolbox(self, tools: Toolbox) -> str:
-        """Where the toolbox's disk is mounted."""
+        """The mount point of the toolbox's disk."""
         return TOOLBOX
 
     def close(self) -> None:
-        """End everything inside, clear up after it, and give the disks back. A guest that is gone took all along."""
+        """End everything inside, clean up after it, and return the disks; nothing is left if the guest is gone."""
         try:
             self._guest.run(["sh", "-c", f"kill -KILL {self.pid} || true"])
             wait_until(lambda: self._outer.poll() is not None, 30 * self.scale, "a capsule in the guest to end")

@@ -1,6 +1,6 @@
 """What a guest's console says about its kernel's health.
 
-The worst finding wins, in the order of `FINDINGS`, whatever came first: a hung task that ends in a panic is a panic.
+The worst finding counts, in the order of `FINDINGS`, whatever came first: a hung task that ends in a panic is a panic.
 Kernel messages begin with a timestamp, and only such lines count, so that a program that prints "BUG:" to the console
 is not taken for the kernel. Words of the lists are those of the kernel's own sources (kernel/panic.c, lib/bug.c,
 mm/kasan/report.c, kernel/hung_task.c, kernel/watchdog.c, kernel/rcu/tree_stall.h).
@@ -14,13 +14,13 @@ from typing import Literal
 
 #: Bytes of console text that go into a verdict's evidence.
 EXCERPT_LIMIT = 16 * 1024
-#: Lines before the first telling one that are kept: what led to it.
+#: Lines that are kept before the first finding, to show what led to it.
 LINES_BEFORE = 3
 
 Outcome = Literal["crash", "hang", "error"]
 
 STAMP = re.compile(r"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[[ TC]*\d+\])? ?")
-#: Name, what it means for the verdict, and the words of the kernel; the worst first.
+#: The name of a finding, its verdict, and the words of the kernel; the worst first.
 FINDINGS: tuple[tuple[str, Outcome, re.Pattern[str]], ...] = (
     ("panic", "crash", re.compile(r"^Kernel panic - not syncing")),
     ("oops", "crash", re.compile(
@@ -40,15 +40,15 @@ FINDINGS: tuple[tuple[str, Outcome, re.Pattern[str]], ...] = (
     )),
     ("device", "error", re.compile(r"I/O error, dev |^Buffer I/O error on dev ")),
 )  # fmt: skip
-#: Lines that carry such words without anything being wrong with the kernel.
+#: Lines that have such words although nothing is wrong with the kernel.
 LOOKALIKES = re.compile(r"ODEBUG|FAULT_INJECTION|Booted with|kasan: KernelAddressSanitizer initialized")
-#: The initramfs's and the init's own last words.
+#: The last words of our initramfs and of our init.
 OURS = re.compile(r"^roadworthy(?:-initramfs)?: (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The worst that a console tells. `name` is one of FINDINGS; the excerpt begins a little before its first line."""
+    """The worst finding of a console. `name` is one of FINDINGS; `excerpt` begins a little before the first finding."""
 
     name: str
     outcome: Outcome
@@ -63,7 +63,7 @@ def kernel_line(line: str) -> str | None:
 
 
 def finding(text: str) -> Finding | None:
-    """The worst finding of a console's text, or None where nothing is wrong with the kernel."""
+    """The worst finding of a console's text, or None if nothing is wrong with the kernel."""
     lines = text.replace("\r", "").splitlines()
     messages = [kernel_line(line) for line in lines]
     for name, outcome, words in FINDINGS:
@@ -74,7 +74,7 @@ def finding(text: str) -> Finding | None:
 
 
 def first_sign(messages: list[str | None], at: int) -> int:
-    """The first line of any finding up to `at`: a panic's excerpt begins with the oops that caused it."""
+    """The first line of any finding up to `at`, so that a panic's excerpt begins with the oops that caused it."""
     for earlier, message in enumerate(messages[:at]):
         if message and not LOOKALIKES.search(message) and any(words.search(message) for _, _, words in FINDINGS):
             return earlier
@@ -88,6 +88,6 @@ def excerpt(lines: list[str], at: int) -> str:
 
 
 def last_words(text: str, count: int = 20) -> str:
-    """What the guest's own init said of why it failed, or else the console's last lines."""
+    """Why the guest's own init failed, in its words, or else the console's last `count` lines."""
     said = OURS.findall(text.replace("\r", ""))
     return str(said[-1]) if said else "\n".join(text.replace("\r", "").strip().splitlines()[-count:])

@@ -1,4 +1,4 @@
-"""The archive that the kernel unpacks as its first root: cpio, `newc` variant.
+"""The archive that the kernel unpacks as its first root: cpio, in the variant `newc`.
 
 Format: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
 """
@@ -21,7 +21,7 @@ class Member:
 
 @dataclass
 class Archive:
-    """An archive being put together. Everything belongs to root and is dated 1970: equal contents are equal bytes."""
+    """An archive to fill. Everything belongs to root and is dated 1970, so that equal contents give equal bytes."""
 
     members: dict[str, Member] = field(default_factory=dict)
 
@@ -47,7 +47,7 @@ class Archive:
         return archive + bytes(-len(archive) % 512)
 
     def _add(self, path: str, member: Member) -> None:
-        """Directories on the way are made: the kernel makes none."""
+        """Add a member and its parent directories, because the kernel makes none."""
         name = str(PurePosixPath(path.lstrip("/")))
         for parent in reversed(PurePosixPath(name).parents[:-1]):
             self.members.setdefault(str(parent), Member(stat.S_IFDIR | 0o755))

@@ -1,8 +1,8 @@
-"""A virtual machine as a machine: what a capsule offers on this host, a guest offers on a kernel of its own.
+"""A virtual machine: a guest offers on a kernel of its own what a capsule offers on this host.
 
-QEMU runs inside a capsule, with a network namespace in which nothing but its own forwarded port is up. Whatever kills
-the run kills the capsule, and the guest with it; only the image files of the fresh disks are left, and they stand in
-the ledger before they are made.
+QEMU runs inside a capsule, with a network namespace in which only its own forwarded port is up. Whatever kills the run
+kills the capsule, and the guest with it; only the image files of the fresh disks are left, and the ledger names them
+before they are made.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ from roadworthy.machines.capsule import Capsule
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
 from roadworthy.upkeep.ledger import Ledger
 
-#: Seconds from power-on to the agent's answer, by accelerator. There is no calibration yet that could stretch them, and
-#: all that a boot reads may have to come from a slow disk. A boot that went wrong is mostly seen earlier.
+#: Seconds from power-on to the agent's answer, by accelerator. No calibration can stretch them yet, and all that a boot
+#: reads may come from a slow disk. A failed boot is mostly detected earlier.
 BOOT_DEADLINE = {"kvm": 120.0, "tcg": 420.0}
 #: Seconds until QEMU, or a relay in Python, has been read from the disk and runs.
 START_DEADLINE = 120.0
-#: Seconds that the initramfs looks for a disk; all of them are there from power-on, so that only drivers take time.
+#: Seconds that the initramfs looks for a disk; all disks exist from power-on, so that only their drivers take time.
 DISK_WAIT = 60
-#: What the agent's loop takes at most where this suite's deadlines hold as they are: a busy host without emulation.
+#: The turns of the agent's loop, and the seconds that they take on a busy host without emulation, whose scale is 1.
 REFERENCE_TURNS, REFERENCE_SECONDS = 60_000, 0.02
-#: The guest's init beats once a second. Silence of so many seconds (and as many again for each unit of scale beyond
-#: one) is a stop; emulation on a busy host skips some beats.
+#: The guest's init beats once a second. A silence of PULSE_LIMIT seconds, plus PULSE_LIMIT_PER_SCALE for each unit of
+#: scale beyond 1, is a stop; emulation on a busy host skips some beats.
 PULSE_LIMIT, PULSE_LIMIT_PER_SCALE = 10.0, 5.0
-#: Tells the kernel of a block device that it has no partitions any more; see partx(8).
+#: Makes the kernel forget the partitions of a block device; see partx(8).
 FORGET_PARTITIONS = 'for made in /sys/block/"$1"/"$1"*; do test -e "$made" && exec partx --delete "/dev/$1"; done; true'
-#: Settings of the guest's kernel: a task that hangs says so before the check that waits for it gives up.
+#: Settings of the guest's kernel, so that it reports a hung task before the check that waits for it gives up.
 SYSCTL = {"kernel/hung_task_timeout_secs": "60", "kernel/hung_task_warnings": "-1", "kernel/watchdog_thresh": "60",
           "kernel/panic_on_oops": "1", "vm/overcommit_memory": "1"}  # fmt: skip
 
 
 class GuestFailed(Exception):
-    """The guest did not boot, or is not there any more: nothing is said about a driver."""
+    """The guest did not boot, or is gone; this says nothing about a driver."""
 
 
 class GuestProgram:
-    """A program that was started in the guest; the same words as subprocess.Popen where they are used."""
+    """A program that was started in the guest, with the methods of subprocess.Popen that are used."""
 
     def __init__(self, calls: GuestCalls, pid: int, log: GuestPath) -> None:
         self.pid = pid
@@ -65,7 +65,7 @@ class GuestProgram:
         self._calls = calls
 
     def poll(self) -> int | None:
-        """How it ended, or None while it runs."""
+        """Its return code, or None while it runs."""
         if self.returncode is None:
             self.returncode = self._calls("ended", self.pid)
         return self.returncode
@@ -76,23 +76,23 @@ class GuestProgram:
 
 
 class Guest:
-    """One virtual machine. It is powered on by its construction and usable after `ready`.
+    """One virtual machine. The constructor powers it on; it is usable after `ready`.
 
-    The two are apart so that several boot at the same time from one thread: the parent-death signal that ties a
+    The two are apart so that one thread can boot several guests at the same time: the parent-death signal that ties a
     capsule to its run belongs to the thread that made it, see prctl(2).
     """
 
     def __init__(
         self, ledger: Ledger, runtime: Path, hardware: Hardware, accel: Accelerator | None = None, keep: bool = False
     ) -> None:
-        """Make the fresh disks and power on. `runtime` is a directory of the run, short, that only its user may enter.
+        """Make the fresh disks and power on. `runtime` is a short directory of the run that only its user may enter.
 
-        Raises GuestFailed where QEMU does not even start.
+        Raises GuestFailed if QEMU does not start.
         """
         self.hardware = hardware
         self.accelerator = accel or accelerator(hardware.kernel.image)
         self.runtime = runtime
-        #: How much slower than a plain host this guest is, at least 1. Every deadline is stretched by it.
+        #: How much slower than a plain host this guest is, at least 1. Every deadline is multiplied by it.
         self.scale = 1.0
         #: Seconds from power-on to `agent` and to `ready`.
         self.seconds: dict[str, float] = {}
@@ -128,7 +128,7 @@ class Guest:
         self._begun = time.monotonic()
         self._qemu = self._capsule.start(arguments(self.hardware, self._files, self.accelerator), self._files.log)
         try:
-            # At once: a port whose other end is missing reads as ended in the guest.
+            # At once, because a port without its other end reads as ended in the guest.
             wait_until(self._connected, START_DEADLINE, "QEMU to open the agent's port")
         except TimeoutError as reason:
             raise GuestFailed(f"{reason}; it said: {self._qemu_words()}") from None
@@ -153,7 +153,7 @@ class Guest:
         return " / ".join(line for line in lines[-5:] if "warning: TCG doesn't support" not in line)
 
     def ready(self) -> Guest:
-        """Wait until the guest can be used, and calibrate its deadlines. Raises GuestFailed with its last words."""
+        """Wait until the guest is usable, and calibrate its deadlines. Raises GuestFailed with its last words."""
         deadline = BOOT_DEADLINE[self.accelerator.name]
         end = self._begun + deadline
         try:
@@ -164,7 +164,7 @@ class Guest:
         except (AgentFault, TimeoutError) as reason:
             raise GuestFailed(f"{reason}: {last_words(self.console())}") from None
         self.seconds["ready"] = time.monotonic() - self._begun
-        self._files.initramfs.unlink(missing_ok=True)  # it lies in memory, and is read by now
+        self._files.initramfs.unlink(missing_ok=True)  # it lies in memory, and has been read
         taken = statistics.median(self.calls("loop", REFERENCE_TURNS, seconds=60) for _ in range(5))
         self.scale = self._exchange.scale = max(1.0, round(taken / REFERENCE_SECONDS, 1))
         return self
@@ -181,10 +181,10 @@ class Guest:
         self._must_run()
         return self._files.pulse.stat().st_size > 0
 
-    # --- what a capsule offers too
+    # --- what a capsule offers, too
 
     def run(self, argv: Sequence[object], seconds: float = 60) -> str:
-        """Run a program in the guest to its end; its standard output. Raises ProgramFailed."""
+        """Run a program in the guest to its end, and return its standard output. Raises ProgramFailed."""
         words = [str(word) for word in argv]
         limit = seconds * self.scale
         try:
@@ -212,7 +212,7 @@ class Guest:
         return self.path("/proc/self/mountinfo").read_text().splitlines()
 
     def close(self) -> None:
-        """Power off by pulling the plug, and remove the fresh disks. Raises TimeoutError if QEMU will not die."""
+        """Power off without a shutdown, and remove the fresh disks. Raises TimeoutError if QEMU does not end."""
         if self._keep:
             return
         if self._control is not None:
@@ -230,11 +230,11 @@ class Guest:
     # --- what only a guest has
 
     def process(self, directory: str = "/", evidence: Evidence | None = None, name: str = "A") -> Process:
-        """A process on the guest's own file system, driven one system call at a time."""
+        """Start a process on the guest's own file system, driven one system call at a time."""
         return Process(self._exchange, directory, evidence or Evidence(), name)
 
     def forward(self, inside_socket: str | PurePath | GuestPath) -> Path:
-        """A unix socket of this host whose connections end at a unix socket of the guest, there already or not yet."""
+        """A unix socket of this host whose connections end at a unix socket of the guest, which need not exist yet."""
         inside = str(inside_socket)
         if inside not in self._forwards:
             path = self.runtime / f"f{len(self._forwards)}"
@@ -250,21 +250,21 @@ class Guest:
         return False
 
     def take_disk(self, size: int) -> str:
-        """The serial number of a disk that nobody uses, of `size` bytes that are all a hole.
+        """Take a free disk, make it `size` bytes of holes, and return its serial number.
 
-        Raises GuestFailed where all are in use, or where QEMU does not resize it.
+        Raises GuestFailed if all disks are in use, or if QEMU does not resize it.
         """
         if not self._free:
             raise GuestFailed("all disks of the guest are in use: more daemons at once than it has disks")
         serial = self._free.pop(0)
-        # The kernel goes by a table of partitions until it is told, also when the disk has become too small for them.
+        # The kernel keeps the old partitions until it is told, even if the disk has become too small for them.
         self.run(["sh", "-c", FORGET_PARTITIONS, "sh", PurePath(self.device(serial)).name])
         for wanted in (0, size):
             self._resize(serial, wanted)
         return serial
 
     def _resize(self, serial: str, size: int) -> None:
-        """Made smaller, a disk forgets what lay beyond; the guest learns of its size by an interrupt."""
+        """Resize a disk; shrinking discards what lay beyond. The guest learns the size from an interrupt."""
         try:
             if self._control is None:
                 raise QmpFailed("its control socket is not there")
@@ -276,7 +276,7 @@ class Guest:
         wait_until(lambda: int(sectors.read_text()) * 512 == size, 20 * self.scale, known)
 
     def give_disk(self, serial: str) -> None:
-        """The disk is free again."""
+        """Return a disk, which is free again."""
         self._free.append(serial)
 
     def device(self, serial: str) -> str:
@@ -297,32 +297,32 @@ class Guest:
     # --- health
 
     def console(self) -> str:
-        """All that the guest's serial line has said."""
+        """The text of the guest's serial console so far."""
         return self._files.console.read_text(errors="replace") if self._files.console.exists() else ""
 
     def mark(self) -> None:
-        """What the console has said so far is no longer `diagnose`'s business: a new check begins."""
+        """Make `diagnose` ignore the console's text so far, because a new check begins."""
         self._marked = self._files.console.stat().st_size
 
     def silence(self) -> float:
-        """Seconds since the guest's init last gave a sign of life."""
+        """Seconds since the last beat of the guest's init."""
         return time.time() - self._files.pulse.stat().st_mtime
 
     def diagnose(self) -> tuple[Outcome, str]:
-        """What became of a guest that does not answer as it should, with the words that show it.
+        """The outcome of a guest that does not answer as it should, with the words that show it.
 
-        `crash`: the kernel says so. `hang`: it says that something is stuck, or it says nothing at all any more.
-        `error`: the kernel lives, or QEMU left by itself, so the connection or this host is at fault.
+        `crash`: the kernel reports one. `hang`: it reports that something is stuck, or reports nothing any more.
+        `error`: the kernel runs, or QEMU ended by itself, so that the connection or this host is at fault.
         """
         limit = PULSE_LIMIT + PULSE_LIMIT_PER_SCALE * (self.scale - 1)
-        # A beat on its way proves nothing, and the kernel may die between that one and the next.
+        # A beat that was already under way proves nothing, and the kernel may die before the next one.
         convincing = time.time() + 1.5
         with contextlib.suppress(TimeoutError):
             wait_until(
                 lambda: self._settled(convincing), limit + 5, "the guest to give a sign of life, or its last words"
             )
         found = finding(self._since_mark())
-        if found and found.name in ("panic", "oops"):  # it is still talking, and ends the machine when it has done
+        if found and found.name in ("panic", "oops"):  # it still writes, and ends the machine when it has finished
             with contextlib.suppress(TimeoutError):
                 wait_until(lambda: self._qemu.poll() is not None, 5 * self.scale, "the kernel's last words")
             found = finding(self._since_mark()) or found
@@ -345,7 +345,7 @@ class Guest:
         return self._files.console.read_bytes()[self._marked :].decode(errors="replace")
 
     def _settled(self, since: float) -> bool:
-        """Whether waiting longer cannot tell more: it beat later than that, is gone, or its kernel reported a crash."""
+        """Whether waiting longer is useless: the guest beat after `since`, is gone, or its kernel reported a crash."""
         if self._qemu.poll() is not None or self._files.pulse.stat().st_mtime > since:
             return True
         found = finding(self._since_mark())
@@ -367,7 +367,7 @@ class Guest:
             return str(reason)
 
     def answers(self, seconds: float = 5.0) -> bool:
-        """Whether the agent still answers at all."""
+        """Whether the agent answers within `seconds`."""
         try:
             self.calls("getpid", seconds=seconds)
         except (AgentFault, CallHung):

@@ -3,8 +3,8 @@
 
 It finds the kernel's file systems and its own files mounted by the initramfs, prepares what an engine needs, and
 starts the agent on its virtio-serial port. After that it does two things for ever: it reaps what others leave behind,
-and it writes the uptime to the pulse port once a second, so that a guest that is busy or has lost its agent can be
-told from one that has stopped. The settings are a file beside this one, written by the controller.
+and it writes the uptime to the pulse port once a second, which distinguishes a guest that is busy or has lost its agent
+from one that has stopped. The settings are a file beside this one, written by the controller.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK = 0x8914, 0x8916, 0x891C
 IFF_UP_RUNNING = 0x41
-#: Drivers of the devices that the controller attached. What is built in, or not there, is passed over.
+#: Drivers of the devices that the controller attached. Drivers that are built in or missing are skipped.
 MODULES = ("virtio_console", "virtio_net", "virtio_rng", "pvpanic_mmio", "pvpanic", "loop", "fuse", "dm_mod")
 SETTLE_DEADLINE = 60.0
 
@@ -36,7 +36,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def mount(kind: str, where: str, options: str = "", flags: int = MS_NOSUID | MS_NODEV | MS_NOEXEC) -> None:
-    """mount(2) of a file system without a device; a place where it is mounted already is left as it is."""
+    """mount(2) of a file system without a device; one that is mounted there already stays. Raises OSError."""
     os.makedirs(where, exist_ok=True)
     if libc.mount(kind.encode(), where.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()) == -1:
         code = ctypes.get_errno()
@@ -45,7 +45,7 @@ def mount(kind: str, where: str, options: str = "", flags: int = MS_NOSUID | MS_
 
 
 def mount_all(cgroups: str) -> None:
-    """What systemd would mount, and no more."""
+    """Mount what systemd would mount, and no more; `cgroups` is `v2` or `v1`."""
     mount("devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666", MS_NOSUID | MS_NOEXEC)
     mount("tmpfs", "/run", "mode=755", MS_NOSUID | MS_NODEV)
     for where in ("/dev/shm", "/tmp"):
@@ -67,7 +67,7 @@ def mount_all(cgroups: str) -> None:
 
 
 def write(path: str, text: str) -> None:
-    """Write a setting of the kernel; one that this kernel does not have is passed over."""
+    """Write a setting of the kernel; one that this kernel lacks is skipped."""
     with contextlib.suppress(OSError), open(path, "w") as file:
         file.write(text)
 
@@ -83,7 +83,7 @@ def bring_up(interface: str, address: str = "", mask: str = "") -> None:
 
 
 def port(name: str) -> str:
-    """The device of the virtio-serial port of this name, or an empty string while there is none."""
+    """The device of the virtio-serial port `name`, or an empty string while there is none."""
     top = "/sys/class/virtio-ports"
     for device in sorted(os.listdir(top)) if os.path.isdir(top) else []:
         with open(f"{top}/{device}/name") as file:
@@ -108,7 +108,7 @@ def python(*words: str) -> list[str]:
 
 
 def prepare(settings: dict[str, Any]) -> None:
-    """Everything that an engine finds on a machine that has booted."""
+    """Prepare what an engine expects of a machine that has booted."""
     socket.sethostname(settings["hostname"])
     mount_all(settings["cgroups"])
     subprocess.run(["modprobe", "--quiet", "--all", *MODULES], env=ENVIRONMENT, check=False)
@@ -118,7 +118,7 @@ def prepare(settings: dict[str, Any]) -> None:
 
 
 def start_network(settings: dict[str, Any]) -> None:
-    """The user-mode network's one interface, and the relay that listens on it."""
+    """Raise the user-mode network's only interface, and start the relay that listens on it."""
     if not os.path.isdir("/sys/class/net/eth0"):
         raise OSError("the kernel shows no network interface eth0: it needs virtio_net")
     bring_up("eth0", settings["address"], "255.255.255.0")
@@ -127,7 +127,7 @@ def start_network(settings: dict[str, Any]) -> None:
 
 
 def start_udev() -> None:
-    """udevd, without which device mapper waits for ever; only block devices and ports are gone through at once."""
+    """Start udevd, without which device mapper waits for ever; only block devices and ports are triggered at once."""
     for daemon in ("/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd", "/sbin/udevd"):
         if os.path.exists(daemon):
             subprocess.run([daemon, "--daemon"], env=ENVIRONMENT, check=True)
@@ -173,7 +173,7 @@ if __name__ == "__main__":
     try:
         main()
     except BaseException as reason:
-        # The first process must not end silently: the console is what the controller reads.
+        # The first process must not end silently: the controller reads the console.
         with open("/dev/console", "w") as console:
             console.write(f"\nroadworthy: the guest's init failed: {type(reason).__name__}: {reason}\n")
         write("/proc/sysrq-trigger", "o")

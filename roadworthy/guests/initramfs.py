@@ -1,7 +1,7 @@
-"""The first root of a guest: loads what it takes to reach the disks, and hands over to the engine root.
+"""The first root of a guest: it loads the modules that reach the disks, and hands over to the engine root.
 
-Written by us instead of by the distribution's generator: a megabyte or two with busybox, the closure of a few modules
-and one script. No udev runs yet, so disks are told apart by the serial number that QEMU gives them, read from sysfs.
+We write it instead of the distribution's generator: a megabyte or two with busybox, the closure of a few modules and
+one script. No udev runs yet, so disks are identified by the serial number that QEMU gives them, read from sysfs.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.kernels import Kernel
 from roadworthy.supplies.modules import Modules
 
-#: What reaching the root disk and the machine's agent takes. On x86 machines without ACPI, add virtio_mmio.
+#: Modules for the root disk and the machine's agent. On x86 machines without ACPI, add virtio_mmio.
 MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio_rng", "ext4", "overlay")
-#: What the script calls; busybox answers to each name.
+#: Programs that the script calls; busybox is each of them by its name.
 APPLETS = ("sh", "mount", "umount", "mkdir", "cat", "cp", "echo", "insmod", "switch_root", "poweroff", "usleep", "ls")
 KERNEL_FILESYSTEMS = {"proc": "proc", "sys": "sysfs", "dev": "devtmpfs"}
-#: What a script that cannot go on says first on the console; the rest of the line is the reason.
+#: What a script that cannot continue prints first on the console; the rest of the line is the reason.
 MARK = "roadworthy-initramfs:"
 
 
@@ -44,8 +44,9 @@ class Plan:
     """What the script does. Serial numbers are those of the virtio disks, at most 20 bytes.
 
     `writable` says how the root can be written: `overlay` mounts the disk read-only and puts an overlay on tmpfs over
-    it; `disk` mounts the disk itself, for a kernel without overlayfs and a disk that QEMU throws away. `files` are put
-    into the root before `init` starts: path in the root -> contents; they are executable.
+    it; `disk` mounts the disk itself, for a kernel without overlayfs and a disk that QEMU discards. `wait` is in
+    seconds. `files` are put into the root before `init` starts: path in the root -> contents; they are executable.
+    Raises ValueError.
     """
 
     init: str
@@ -66,10 +67,10 @@ class Plan:
 def initramfs(
     kernel: Kernel, busybox: Path, plan: Plan, modules: Iterable[str] = MODULES, compressed: bool = False
 ) -> bytes:
-    """An initramfs for this kernel. Uncompressed by default: an emulated machine unpacks for seconds what it saves.
+    """An initramfs for this kernel. It is uncompressed by default, because emulation takes seconds to unpack it.
 
-    Raises ModuleLacking where the kernel lacks one of `modules`. A kernel without a modules tree gets none: it has
-    everything built in.
+    Raises ModuleLacking if the kernel lacks one of `modules`, and NotStatic. A kernel without a modules tree gets no
+    modules, because it has everything built in.
     """
     archive = Archive()
     for directory in ("proc", "sys", "dev", "disk", "upper", "newroot"):
@@ -89,7 +90,7 @@ def initramfs(
 
 
 def script(plan: Plan, modules: list[str]) -> str:
-    """The initramfs's /init. Every way out but the last one says why on the console, and powers off."""
+    """The initramfs's /init. Whatever keeps it from switching the root is printed on the console before a power-off."""
     lines = [
         "#!/bin/sh",
         f'stop() {{ echo "{MARK} $1"; poweroff -f; }}',
@@ -135,7 +136,7 @@ def script(plan: Plan, modules: list[str]) -> str:
     if plan.files:
         lines += ["cp -a /payload/. /newroot/ || stop 'the files for the root do not fit'"]
     lines += [
-        # An absolute link leads elsewhere from here than from the root.
+        # An absolute link leads elsewhere here than in the new root.
         f"[ -x /newroot{plan.init} ] || [ -L /newroot{plan.init} ] || stop 'the root has no {plan.init}'",
         *(
             f"mkdir -p /newroot/{at} && mount -o move /{at} /newroot/{at} || stop 'no /{at}'"
@@ -153,7 +154,7 @@ def module_file(path: Path) -> str:
 
 
 def unpacked(path: Path) -> bytes:
-    """A module as it loads everywhere: not every kernel unpacks them itself."""
+    """The uncompressed bytes of a module, because not every kernel unpacks modules itself."""
     if path.suffix == ".xz":
         return lzma.decompress(path.read_bytes())
     if path.suffix == ".gz":
@@ -166,7 +167,7 @@ def unpacked(path: Path) -> bytes:
 
 
 def static(busybox: Path) -> bytes:
-    """A statically linked program's bytes. Raises NotStatic."""
+    """The bytes of a statically linked program. Raises NotStatic."""
     data = busybox.read_bytes()
     if data[:5] != b"\x7fELF\x02":
         raise NotStatic(f"{busybox} is not a 64-bit ELF program; expected the one of Debian's busybox-static")

@@ -1,4 +1,4 @@
-"""A guest's kernel log while a check runs: what KernelLog is for this host, through the guest's agent."""
+"""A guest's kernel log while a check runs, read through the guest's agent."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from roadworthy.calls.exchange import AgentFault, CallHung
 from roadworthy.guests.calls import GuestCalls
 from roadworthy.machines.kernel_log import kept, spoken
 
-#: Records that are asked for at once, and how often at most: a log that is written faster than read has no end.
+#: Records of one request, and the most requests of one look: a log that is written faster than read has no end.
 RECORDS, TURNS = 500, 40
 
 
 class GuestKernelLog:
-    """Reads the guest's `/dev/kmsg` from where it stands."""
+    """Reads the guest's `/dev/kmsg` from its current end on."""
 
     def __init__(self, calls: GuestCalls) -> None:
         self._calls = calls
@@ -22,7 +22,7 @@ class GuestKernelLog:
         calls("lseek", self._descriptor, 0, os.SEEK_END)
 
     def lines(self) -> list[str]:
-        """What the kernel logged since the last look, as much as KernelLog keeps; nothing where the guest is gone.
+        """What the kernel logged since the last look, as much as KernelLog keeps; empty if the guest is gone.
 
         A guest that is gone has its last words on its console, see Guest.diagnose.
         """

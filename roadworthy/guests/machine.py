@@ -1,4 +1,4 @@
-"""A guest as the machine that drivers ask for what they need: its kernel and its programs, all of them ours."""
+"""A guest as the machine of a lane: its kernel and its programs, all of them ours."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from roadworthy.upkeep.site import Site
 
 
 class GuestMachine(Machine):
-    """A lack in a guest is nothing that the user could mend by hand: the guest's root and kernel are ours. So a module
+    """The machine of a guest, whose root and kernel are ours, so that the user cannot provide what it lacks.
 
-    is loaded where it is asked for, and what is then missing is `unsupported`.
+    A module is loaded when it is required, and what is missing then is `unsupported`.
     """
 
     far = True
@@ -75,7 +75,7 @@ class GuestMachine(Machine):
         }
 
     def place(self, site: Site) -> Place:
-        """A new place for a daemon: a capsule inside the guest."""
+        """Make a place for a daemon: a capsule inside the guest."""
         self._places += 1
         return GuestCapsule(self._guest, self._places)
 
@@ -96,7 +96,7 @@ class GuestMachine(Machine):
         return name in {line.split()[-1] for line in self._read("proc/filesystems").splitlines()}
 
     def _load(self, name: str) -> bool:
-        """modprobe: whether it is loaded now, or built in."""
+        """modprobe(8) of a module: whether it is loaded now, or built in."""
         try:
             self._guest.run(["modprobe", name])
         except ProgramFailed:

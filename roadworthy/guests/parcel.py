@@ -1,4 +1,4 @@
-"""What the controller sends along into a guest: its init, its agent, its relay, and the settings of this boot."""
+"""Files that the controller puts into a guest: its init, its agent, its relay, and the settings of this boot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INIT = f"{HOME}/guest_init.py"
 
 
 def parcel(settings: Mapping[str, Any]) -> dict[str, bytes]:
-    """The files by their path in the guest's root. They are run by the guest's own interpreter, 3.9 or newer."""
+    """The files by their path in the guest's root. The guest's own interpreter, 3.9 or newer, runs them."""
     files = {
         "guest_init.py": HERE / "init.py",
         "guest_agent.py": HERE / "agent.py",

@@ -1,7 +1,7 @@
 """A path inside a guest, with the methods of pathlib that machine-side code uses, each a call of the guest's agent.
 
-It is no os.PathLike on purpose: `open(path)` on the controller would open the controller's file of that name. What os
-has as functions of a path (attributes, statvfs) are methods here.
+It is not an os.PathLike: `open(path)` on the controller would open the controller's file of that name. Functions of os
+that take a path (attributes, statvfs) are methods here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PIECE = 4 << 20
 
 
 class GuestPath:
-    """An absolute path of the guest. Errors are OSError and its kin, with the guest's errno."""
+    """An absolute path of the guest. Errors are OSError and its subclasses, with the guest's errno."""
 
     def __init__(self, calls: Caller, path: str | PurePath) -> None:
         self._calls = calls
@@ -88,7 +88,7 @@ class GuestPath:
         return self._mode() is not None
 
     def lexists(self) -> bool:
-        """Whether there is anything at all, be it a dangling symlink: os.path.lexists."""
+        """Whether the path exists, even as a dangling symlink: os.path.lexists."""
         return self._mode(follow=False) is not None
 
     def is_dir(self) -> bool:
@@ -101,11 +101,11 @@ class GuestPath:
         return stat.S_ISLNK(self._mode(follow=False) or 0)
 
     def statvfs(self) -> os.statvfs_result:
-        """os.statvfs of the file system that it lies in."""
+        """os.statvfs of the file system that holds the path."""
         return os.statvfs_result(self._call("statvfs", str(self)))
 
     def sync(self) -> None:
-        """Write back everything pending of the file system that it lies in, see syncfs(2)."""
+        """Write back everything pending of the file system that holds the path, see syncfs(2)."""
         self._call("sync", str(self))
 
     # --- contents
@@ -153,13 +153,13 @@ class GuestPath:
             yield self / name
 
     def rglob(self, pattern: str) -> Iterator[GuestPath]:
-        """Everything below whose name matches; one call for the whole tree."""
+        """Yield every path below whose name matches; one call for the whole tree."""
         for path in self._call("walk", str(self)):
             if fnmatch.fnmatchcase(PurePosixPath(path).name, pattern):
                 yield self._of(path)
 
     def glob(self, pattern: str) -> Iterator[GuestPath]:
-        """The entries of this directory whose names match; a pattern with directories is not supported."""
+        """Yield the entries of this directory whose names match. Raises NotImplementedError for a pattern with `/`."""
         if "/" in pattern:
             raise NotImplementedError("glob of a guest's path takes the pattern of a name")
         if self.is_dir():
@@ -194,7 +194,7 @@ class GuestPath:
     def chmod(self, mode: int) -> None:
         self._call("chmod", str(self), mode)
 
-    # --- extended attributes: os.listxattr and its kin
+    # --- extended attributes: os.listxattr and the like
 
     def listxattr(self, follow_symlinks: bool = True) -> list[str]:
         return list(self._call("listxattr", str(self), follow_symlinks))
@@ -224,7 +224,7 @@ class GuestPath:
 
 
 def stat_result(found: list[int]) -> os.stat_result:
-    """The agent's row of numbers as what os.stat answers; the block size, which it leaves out, is the usual one."""
+    """The agent's row of numbers as the result of os.stat, with a block size of 4096, which the agent leaves out."""
     dev, ino, mode, nlink, uid, gid, rdev, size, blocks, atime, mtime, ctime = found
     times = (atime, mtime, ctime)
     seconds = [time // 10**9 for time in times]

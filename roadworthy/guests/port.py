@@ -1,4 +1,4 @@
-"""The stream of one virtio-serial port: a unix socket that QEMU listens on, nothing multiplexed."""
+"""The stream of one virtio-serial port: a unix socket on which QEMU listens, without multiplexing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 class PortPipe:
-    """An exchange's pipe over QEMU's socket chardev. What the agent complains of is on the guest's console."""
+    """An exchange's pipe over QEMU's socket chardev. The agent's error output goes to the guest's console."""
 
     def __init__(self, path: Path, seconds: float) -> None:
-        """Connect. `seconds` is how long the guest may leave a request unread before sending it fails."""
+        """Connect to the port. Sending fails if the guest leaves a request unread for `seconds`."""
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(seconds)
         self._socket.connect(str(path))
@@ -20,7 +20,7 @@ class PortPipe:
 
     def send(self, data: bytes) -> None:
         view = memoryview(data)
-        while view:  # not sendall(), which has to send everything before one deadline
+        while view:  # not sendall(), which must send everything before one deadline
             view = view[self._socket.send(view) :]
 
     def receive(self) -> bytes:

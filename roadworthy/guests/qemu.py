@@ -1,4 +1,4 @@
-"""QEMU's command line for one guest, and whether this host's KVM really runs one."""
+"""QEMU's command line for one guest, and a probe whether this host's KVM really runs one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from roadworthy.supplies.kernels import Kernel
 
 PROGRAM = "qemu-system-x86_64"
 PACKAGE = "qemu-system-x86"
-#: The user-mode network's guest, and the port that the inner relay listens on; both known to nobody outside.
+#: The guest's address in the user-mode network, and the port of the inner relay; nothing outside can reach either.
 ADDRESS = "10.0.2.15"
 PORT = 2375
 MIB = 1 << 20
@@ -23,7 +23,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Accelerator:
-    """How the guest's processor is run. `reason` says why it is not KVM, for the header of a run."""
+    """How the guest's processor runs. `reason` says why it is not KVM, for the header of a run."""
 
     name: str
     reason: str = ""
@@ -36,15 +36,15 @@ class Accelerator:
 
 
 EMULATION = Accelerator("tcg")
-#: A kernel without a root file system ends so, and `panic=-1` then ends QEMU: a boot from power-on to the last step.
+#: The last words of a kernel without a root file system; `panic=-1` then ends QEMU. It shows a boot up to that step.
 BOOTED = "not syncing: VFS: Unable to mount root fs"
 
 
 @cache
 def accelerator(kernel: Path) -> Accelerator:
-    """KVM where `kernel` really boots under it, TCG otherwise.
+    """KVM if `kernel` really boots under it, else TCG.
 
-    A device node proves nothing, and neither does an instruction: nested KVM can run firmware and then stall.
+    Neither a device node nor a first instruction proves that: nested KVM can run firmware and then stall.
     """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return Accelerator("tcg", "/dev/kvm is missing or closed to this user")
@@ -53,7 +53,7 @@ def accelerator(kernel: Path) -> Accelerator:
 
 
 def probe(kernel: Path, accel: Accelerator, seconds: float = 15.0) -> str:
-    """Boot a kernel without any root: an empty string where it came to miss it, or what went wrong."""
+    """Boot a kernel without a root, for at most `seconds`: an empty string if it misses that, or what went wrong."""
     argv = [
         PROGRAM, "-nodefaults", "-no-user-config", "-machine", "pc", *accel.words, "-m", "512", "-display", "none",
         "-no-reboot", "-serial", "stdio", "-kernel", str(kernel), "-append", "console=ttyS0 panic=-1",
@@ -75,9 +75,9 @@ def probe(kernel: Path, accel: Accelerator, seconds: float = 15.0) -> str:
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk by its serial number, at most 20 bytes. It is an image that is only read, or one of `size` bytes that is
+    """A disk, named by its serial number of at most 20 bytes.
 
-    made fresh for one guest and thrown away with it.
+    It is an image that is only read, or one of `size` bytes that is made fresh for one guest and removed with it.
     """
 
     serial: str
@@ -91,10 +91,10 @@ class Disk:
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a guest is made of.
+    """The hardware of a guest, and its kernel.
 
-    `disks` are by their serials: `root` is the engine's root, `modules` the kernel's (may be missing where all is built
-    in), any others are the caller's. `memory` is in bytes.
+    The serial of a disk names its use: `root` is the engine's root, `modules` the kernel's (absent if all is built in),
+    any others are the caller's. `memory` is in bytes.
     """
 
     kernel: Kernel
@@ -102,11 +102,11 @@ class Hardware:
     disks: tuple[Disk, ...]
     memory: int = 2048 * MIB
     processors: int = 2
-    #: More words for the kernel's command line, as `overlay.redirect_dir=on`.
+    #: More words for the kernel's command line, such as `overlay.redirect_dir=on`.
     command_line: tuple[str, ...] = ()
     #: Which control groups the guest's init mounts: `v2` or `v1`.
     cgroups: Literal["v2", "v1"] = "v2"
-    #: How the root can be written: see the initramfs's plan. `disk` lets QEMU keep the changes, and throw them away.
+    #: How the root can be written: see the initramfs's plan. With `disk`, QEMU keeps the changes and discards them.
     writable: Literal["overlay", "disk"] = "overlay"
 
     @property
@@ -114,14 +114,14 @@ class Hardware:
         return tuple(disk for disk in self.disks if disk.fresh)
 
 
-#: The console has all but debugging: measured, its 26 KB cost a boot nothing, and it is all there is of one that hangs.
-#: Without AppArmor, because an engine that finds it wants its parser too, which an engine root need not have.
+#: The console gets all but debug messages: measured, its 26 KB cost a boot nothing, and a guest that hangs leaves
+#: nothing else. Without AppArmor, because an engine that finds it needs its parser, which an engine root may lack.
 KERNEL_WORDS = (
     "console=ttyS0", "loglevel=7", "panic=-1", "oops=panic", "net.ifnames=0", "random.trust_cpu=on",
     "sysrq_always_enabled", "apparmor=0",
 )  # fmt: skip
-#: Emulation stalls when its host is busy; a stall that is the host's must not look like the kernel's. Mitigations
-#: against speculation cost a third of the boot and protect nobody here.
+#: Emulation stalls when its host is busy; such a stall must not look like the kernel's. Mitigations against speculation
+#: cost a third of the boot and protect nothing here.
 EMULATED_WORDS = ("mitigations=off", "nokaslr", "rcupdate.rcu_cpu_stall_timeout=120")
 
 
@@ -135,7 +135,7 @@ def command_line(hardware: Hardware, accel: Accelerator) -> str:
 
 @dataclass(frozen=True)
 class Files:
-    """Where a guest's sockets and logs lie: a directory that only its user may enter."""
+    """The paths of a guest's sockets and logs, in a directory that only its user may enter."""
 
     directory: Path
 
@@ -165,10 +165,10 @@ class Files:
 
 
 def arguments(hardware: Hardware, files: Files, accel: Accelerator) -> list[str]:
-    """The whole argument list.
+    """QEMU's whole argument list.
 
     The network is QEMU's own and restricted: the guest reaches nothing, and only the capsule's own network namespace
-    reaches the one port that is forwarded into it.
+    reaches the one port that is forwarded into the guest.
     """
     forward = f"hostfwd=tcp:127.0.0.1:{PORT}-{ADDRESS}:{PORT}"
     return [
@@ -184,7 +184,7 @@ def arguments(hardware: Hardware, files: Files, accel: Accelerator) -> list[str]
         "-chardev", f"file,id=pulse,path={files.pulse}",
         "-device", "virtserialport,chardev=pulse,name=roadworthy.pulse",
         "-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy",
-        # Without `panic=none` QEMU leaves at the device's word, before the kernel has flushed its last lines.
+        # Without `panic=none` QEMU ends on the device's event, before the kernel has flushed its last lines.
         "-device", "pvpanic", "-action", "panic=none",
         "-netdev", f"user,id=net,restrict=on,ipv6=off,{forward}", "-device", "virtio-net-pci,netdev=net,romfile=",
         *[word for disk in hardware.disks for word in disk_arguments(disk, hardware.writable == "disk")],
@@ -192,9 +192,10 @@ def arguments(hardware: Hardware, files: Files, accel: Accelerator) -> list[str]
 
 
 def disk_arguments(disk: Disk, root_is_written: bool = False) -> list[str]:
-    """One virtio block device. A fresh disk need not outlive its guest, so flushes end in the page cache.
+    """The arguments of one virtio block device.
 
-    The guest still sends them, and its counters still count them; only the host does not wait for its own disk.
+    A fresh disk need not outlive its guest, so its flushes end in the page cache. The guest still sends them and counts
+    them; only the host does not wait for its own disk.
     """
     held = "cache=unsafe,discard=unmap" if disk.fresh else "readonly=on"
     if disk.serial == "root" and root_is_written:
@@ -207,5 +208,5 @@ def disk_arguments(disk: Disk, root_is_written: bool = False) -> list[str]:
 
 
 def escaped(value: str) -> str:
-    """A value inside an option of QEMU, which ends at a comma unless it is doubled."""
+    """A value for an option of QEMU, with doubled commas, because a single comma would end it."""
     return value.replace(",", ",,")

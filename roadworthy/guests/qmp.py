@@ -1,4 +1,4 @@
-"""The few words that a controller says to QEMU itself: how are you, resize, quit. See QEMU's QMP specification."""
+"""The commands that the controller gives QEMU itself: status, resize, quit. See QEMU's QMP specification."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class QmpFailed(Exception):
 
 
 class Qmp:
-    """One control connection. Events are kept in the order in which they came."""
+    """One control connection. Events are kept in the order of their arrival. Raises QmpFailed."""
 
     def __init__(self, path: Path, seconds: float = 10.0) -> None:
         self.events: list[dict[str, Any]] = []
@@ -30,7 +30,7 @@ class Qmp:
             raise QmpFailed(f"QEMU's control socket is not there: {reason}") from None
 
     def ask(self, command: str, seconds: float = 10.0, **arguments: Any) -> Any:
-        """Give one command; its answer. Raises QmpFailed."""
+        """Give one command and return its answer. Raises QmpFailed."""
         end = time.monotonic() + seconds
         try:
             self._socket.settimeout(seconds)
@@ -52,7 +52,7 @@ class Qmp:
         return str(self.ask("query-status")["status"])
 
     def told(self) -> list[dict[str, Any]]:
-        """Every event so far, also those of a QEMU that has ended since."""
+        """Every event so far, including those of a QEMU that has ended."""
         try:
             self._socket.settimeout(0.05)
             while True:
@@ -77,5 +77,5 @@ class Qmp:
         try:
             message = json.loads(line)
         except ValueError as reason:
-            raise QmpFailed(f"QEMU said what is not JSON ({reason})") from None
+            raise QmpFailed(f"QEMU's answer is not JSON ({reason})") from None
         return dict(message)

@@ -1,12 +1,12 @@
 """Carries unix socket connections of the controller to unix sockets inside a guest. Standard library only; run by path.
 
 There is one relay at either end of the virtual network. The outer one runs in the guest's capsule, listens on a unix
-socket that only its user may open, and connects to the port that QEMU forwards; the inner one listens in the guest. A
-connection's first line, written by the outer relay, is the path of the socket that it wants inside, so one forwarded
-port serves any number of sockets, and none has to exist before it is used.
+socket that only its user may open, and connects to the port that QEMU forwards; the inner one listens in the guest. The
+outer relay writes the path of the socket inside as a connection's first line, so that one forwarded port serves any
+number of sockets, and none has to exist before it is used.
 
-`docker exec` hijacks its connection and closes the two directions apart from each other, so each direction is a thread
-of its own that passes on the end of its input, and nothing else, when it comes to it.
+`docker exec` hijacks its connection and closes the two directions separately, so each direction is a thread of its own
+that passes on the end of its input and closes nothing else.
 
     relay.py loopback                          bring up the loopback interface of this network namespace
     relay.py outer LISTEN HOST PORT INSIDE     until killed
@@ -39,9 +39,9 @@ def raise_interface(name: str) -> None:
 
 
 def carry(source: socket.socket, target: socket.socket) -> None:
-    """Copy one direction to its end, then tell the other side that nothing more comes.
+    """Copy one direction to its end, then shut down writing to the other side.
 
-    A connection that is reset ends the other direction too: nobody is left to read it.
+    A connection that is reset ends the other direction too, because nothing is left to read it.
     """
     try:
         while data := source.recv(PIECE):
@@ -52,11 +52,11 @@ def carry(source: socket.socket, target: socket.socket) -> None:
             try:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
-                continue  # it is down already
+                continue  # shut down already
 
 
 def join(one: socket.socket, other: socket.socket) -> None:
-    """Connect two sockets with each other until both directions have ended."""
+    """Copy between two sockets until both directions have ended, and close them."""
     for end in (one, other):
         if end.family == socket.AF_INET:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -69,13 +69,13 @@ def join(one: socket.socket, other: socket.socket) -> None:
 
 
 def serve(listener: socket.socket, connect: Callable[[socket.socket], socket.socket]) -> None:
-    """Join every connection that comes in with the one that `connect` makes for it."""
+    """Join every incoming connection with the one that `connect` makes for it."""
 
     def handle(accepted: socket.socket) -> None:
         try:
             made = connect(accepted)
         except OSError:
-            accepted.close()  # nothing listens there yet, which is what the other side sees
+            accepted.close()  # nothing listens there yet, and so the other side sees
             return
         join(accepted, made)
 
@@ -86,7 +86,7 @@ def serve(listener: socket.socket, connect: Callable[[socket.socket], socket.soc
 
 
 def outer(path: str, host: str, port: int, inside: str) -> None:
-    """The controller's end."""
+    """Run the controller's end."""
     line = os.fsencode(inside) + b"\n"
 
     def connect(_: socket.socket) -> socket.socket:
@@ -101,7 +101,7 @@ def outer(path: str, host: str, port: int, inside: str) -> None:
 
 
 def inner(host: str, port: int) -> None:
-    """The guest's end."""
+    """Run the guest's end."""
 
     def connect(accepted: socket.socket) -> socket.socket:
         line = b""

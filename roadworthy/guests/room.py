@@ -1,4 +1,4 @@
-"""Room for guests: how many this host can hold at once, whichever runs boot them."""
+"""Room for guests: how many this host can hold at once, over all runs that boot some."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from pathlib import Path
 from roadworthy.deadline import wait_until
 from roadworthy.upkeep.ledger import LEDGERS
 
-#: Lock files, one a place. A lock ends with the process that holds it, so a dead run holds no place.
+#: The directory of lock files, one for each place. A lock ends with its process, so that a dead run holds no place.
 PLACES = LEDGERS.parent / "guests"
-#: How long to wait for others' guests: a lane under emulation takes some ten minutes, and several may be in line.
+#: Seconds to wait for other guests: a lane under emulation takes some ten minutes, and several may be waiting.
 PATIENCE = 4 * 3600.0
 
 
 def places(memory: int) -> int:
-    """How many guests of `memory` bytes fit: one a core, and three quarters of the memory for all of them."""
+    """How many guests of `memory` bytes fit: one for each core, and three quarters of the memory for all of them."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(1, min(os.cpu_count() or 1, total * 3 // 4 // memory))
 
 
 def processors(at_once: int | None = None) -> int:
-    """How many processors a guest gets: two, and one where as many guests as there are cores run `at_once`.
+    """How many processors a guest gets: two, or one if as many guests as there are cores run `at_once`.
 
-    An emulated processor that waits for a core holds up the others of its guest: on two cores two guests of one
-    processor each do half as much again in the same time as two of two. `at_once`: by default pytest-xdist's workers.
+    An emulated processor that waits for a core delays the others of its guest: on two cores, two guests of one
+    processor do half as much again in the same time as two guests of two. `at_once` is by default the number of
+    pytest-xdist's workers.
     """
     at_once = at_once or int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return max(1, min(2, (os.cpu_count() or 1) // at_once))
@@ -35,7 +36,7 @@ def processors(at_once: int | None = None) -> int:
 
 @contextmanager
 def room(memory: int, directory: Path = PLACES) -> Iterator[None]:
-    """A place for one guest while the block runs, waited for where all are taken. Raises TimeoutError."""
+    """Hold a place for one guest while the block runs; wait for one if all are taken. Raises TimeoutError."""
     directory.mkdir(parents=True, exist_ok=True)
     held: list[int] = []
 

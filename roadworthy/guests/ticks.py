@@ -1,8 +1,8 @@
-"""How fast this processor's time-stamp counter runs, which an emulated kernel cannot find out by itself.
+"""The frequency of this processor's time-stamp counter, which an emulated kernel cannot measure by itself.
 
-QEMU's emulation hands the host's counter to the guest as it is. The guest's kernel measures it at boot against an
-emulated timer, and on a busy host gets that wrong by a factor: its clock then runs three times too fast, and every
-deadline inside it is three times too short. `tsc_early_khz` on its command line spares it the measurement.
+QEMU's emulation passes the host's counter to the guest unchanged. The guest's kernel measures it at boot against an
+emulated timer, and on a busy host is wrong by a factor: its clock then runs three times too fast, and every deadline
+inside it is three times too short. `tsc_early_khz` on its command line replaces the measurement.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECONDS_BETWEEN = 0.1
 
 @cache
 def kilohertz() -> int:
-    """The counter's frequency in kHz, or 0 where this processor has none or memory cannot be executed."""
+    """The counter's frequency in kHz, or 0 if this processor has none or memory cannot be executed."""
     if platform.machine() != "x86_64":
         return 0
     try:
@@ -39,7 +39,7 @@ def kilohertz() -> int:
 
 
 def reading(counter: Callable[[], int]) -> tuple[int, int]:
-    """Nanoseconds and ticks of one moment: of several looks, the one that nothing came between."""
+    """Nanoseconds and ticks of one moment, from the shortest of SAMPLES readings."""
     looks = [(time.monotonic_ns(), counter(), time.monotonic_ns()) for _ in range(SAMPLES)]
     before, ticks, after = min(looks, key=lambda look: look[2] - look[0])
     return (before + after) // 2, ticks

@@ -1,4 +1,4 @@
-"""The toolbox as a disk: a guest cannot see the host's files, so they come to it as a read-only image."""
+"""The toolbox as a disk: a guest cannot see the host's files, so it gets them as a read-only image."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from roadworthy.calls.toolbox import Toolbox
 from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.disk_image import ext4_image
 
-#: The serial number that a guest finds it by.
+#: The serial number by which a guest finds it.
 SERIAL = "toolbox"
 
 
 def toolbox_image(made: Toolbox, cache: Cache | None = None) -> Path:
-    """The image file, made once for each toolbox. Mounted at `made.directory`, it is where it is on the host."""
+    """The image file of a toolbox, made once for each. It holds the contents of `made.directory`."""
 
     def fill(directory: Path) -> Mapping[str, Any]:
         ext4_image(made.directory, directory / "toolbox.ext4", SERIAL, spare=1 << 20)

@@ -1,4 +1,4 @@
-"""From what a lane says about its engine and its kernel to the machine that it runs on."""
+"""Bring up the machine that a lane's engine and kernel need: this host, with or without an engine root, or a guest."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ from roadworthy.supplies.kernels import kernel, modules_image
 from roadworthy.supplies.zfs_module import with_zfs
 from roadworthy.upkeep.site import Site
 
-#: Fresh disks of a guest, holes at first: one or two for the lane's daemon, the others for daemons that checks start.
+#: Fresh, sparse disks of a guest: one or two for the lane's daemon, the others for daemons that checks start.
 DATA_DISKS = 6
 DISK_SIZE = 8 * GIB
 
 
 @contextmanager
 def booted(lane: Lane, site: Site, stage: Stage, accept_expired: bool = False) -> Iterator[Machine]:
-    """The lane's machine, while the block runs: this host, with an engine root or without, or a guest."""
+    """Yield the lane's machine while the block runs.
+
+    Raises Precondition for what this host lacks, GuestFailed, and what the supplies of the machine raise.
+    """
     if lane.source == "host" and not lane.root:
         yield Host()
         return
@@ -78,7 +81,7 @@ def booted(lane: Lane, site: Site, stage: Stage, accept_expired: bool = False) -
 
 
 def powered_on(site: Site, hardware: Hardware, stage: Stage) -> Guest:
-    """A guest that is up, with fresh disks. A boot that fails is tried once more: emulated ones do, on a busy host."""
+    """Boot a guest with fresh disks; try once more if that fails, as emulated boots do on a busy host."""
     try:
         return power_on(site, hardware)
     except GuestFailed as reason:

@@ -30,13 +30,13 @@ def lane_up(
     lane: Lane, checks: Sequence[Declared], site: Callable[[], Site], stage: Stage = quietly,
     accept_expired: bool = False, faults: Faults = NO_FAULTS,
 ) -> Iterator[Stand]:  # fmt: skip
-    """The lane on its machine, with the trees of `checks`, until the block ends.
+    """Yield the lane, up on its machine with the trees of `checks`, until the block ends.
 
-    `site` makes the run's directories, which takes root. Raises Unsupported or Precondition for what is missing,
+    `site` makes the run's directories, which needs root. Raises Unsupported or Precondition for what is missing,
     EngineFailed, GuestFailed, and what the supplies of the machine raise.
     """
     if lane.source == "host" and not lane.root:
-        refuse_unmet(lane, Host())  # first of all: what the kernel lacks is seen without root
+        refuse_unmet(lane, Host())  # first: seeing what the kernel lacks needs no root
     with (
         booted(lane, site(), stage, accept_expired) as machine,
         bring_up(lane, checks, machine, site(), stage, faults=faults) as stand,
@@ -49,7 +49,10 @@ def bring_up(
     lane: Lane, checks: Sequence[Declared], machine: Machine, site: Site, stage: Stage = quietly,
     size: int = BACKING_SIZE, faults: Faults = NO_FAULTS,
 ) -> Iterator[Stand]:  # fmt: skip
-    """The lane on a machine that runs, with the trees of `checks` in its image or, for `native`, on its volume."""
+    """Yield the lane, up on a running machine; the trees of `checks` lie in its image or, for `native`, on its volume.
+
+    `size` is the backing's, in bytes.
+    """
     refuse_unmet(lane, machine)
     confirm_parameters(lane, machine)
     seconds: dict[str, float] = {}
@@ -83,9 +86,9 @@ def bring_up(
 
 
 def begin_round(stand: Stand, checks: Sequence[Declared], turn: int) -> None:
-    """Ask the checks once more as if for the first time: fresh containers, and image and volume made anew.
+    """Begin round `turn` of the checks with fresh containers, a new image and a new volume.
 
-    The layers are no more what they were: fuse-overlayfs, say, moves the access times of files in them.
+    The layers have changed since they were loaded: fuse-overlayfs, for instance, updates access times of files in them.
     """
     stand.remove_containers()
     here, old = stand.backing.path("volume"), stand.backing.path(f"volume.round{stand.round}")
@@ -95,7 +98,7 @@ def begin_round(stand: Stand, checks: Sequence[Declared], turn: int) -> None:
     programs = PurePosixPath(SOFTWARE).relative_to(VOLUME)
     if (old / programs).is_dir():
         home.run(["mv", home.inside(old / programs), home.inside(here)])
-    with suppress(ProgramFailed):  # what a check has made immutable stays, out of the way
+    with suppress(ProgramFailed):  # files that a check made immutable stay there, out of the way
         home.run(["rm", "-rf", home.inside(old)])
     stand.engine.client.images.remove(stand.image, force=True)
     load_trees(stand, checks)

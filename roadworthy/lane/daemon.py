@@ -1,4 +1,4 @@
-"""A private daemon with a storage driver on a fresh backing, and whether it really runs what it was told to."""
+"""A private daemon with a storage driver on a fresh backing, and the confirmation that it runs what the lane names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from roadworthy.machines.place import Place
 from roadworthy.stage import Stage, quietly
 from roadworthy.upkeep.site import Site
 
-#: Bytes of a backing image file; sparse, so it costs what is written.
+#: Bytes of a backing image file; sparse, so it takes what is written.
 BACKING_SIZE = 8 * GIB
 
 
@@ -32,7 +32,10 @@ def daemon(
     extra: Sequence[str] = (),
     faults: Faults = NO_FAULTS,
 ) -> Iterator[tuple[Place, Backing, Engine]]:
-    """A private daemon with a storage driver on a fresh backing, gone with the block (unless the run is kept)."""
+    """Yield a private daemon with a storage driver on a fresh backing; both end with the block unless the run is kept.
+
+    `size` is the backing's, in bytes. Raises EngineFailed if the daemon does not start.
+    """
     with stage(f"making {backing_name}"):
         place = machine.place(site)
         try:
@@ -54,24 +57,24 @@ def daemon(
 
 
 def confirm(lane: Lane, backing: Backing, engine: Engine) -> None:
-    """Raise EngineFailed where the daemon uses another driver or file system than the lane says."""
+    """Raise EngineFailed if the daemon uses a driver or a file system other than the lane's."""
     info = engine.info()
     if info["Driver"] != lane.driver.daemon_name:
-        raise EngineFailed(f"{engine.program} runs {info['Driver']} where {lane.driver.daemon_name} was asked for")
+        raise EngineFailed(f"{engine.program} runs {info['Driver']}, expected {lane.driver.daemon_name}")
     reported = dict(info["DriverStatus"] or []).get("Backing Filesystem")
     if reported not in (None, "<unknown>", backing.kind.reported):
-        raise EngineFailed(f"{engine.program} reports {reported} as backing file system, the lane has {backing.name}")
+        raise EngineFailed(f"{engine.program} reports {reported} as backing file system, expected {backing.name}")
     found = backing.file_system(engine.directory)
     if found != backing.file_system_name:
-        raise EngineFailed(f"the data root lies on {found}, the lane has {backing.name}")
+        raise EngineFailed(f"the data root lies on {found}, expected {backing.name}")
 
 
 def confirm_parameters(lane: Lane, machine: Machine) -> None:
-    """Raise EngineFailed where the kernel has not taken a module parameter that the lane names."""
+    """Raise EngineFailed if the kernel did not take a module parameter that the lane names."""
     for word in lane.kernel_options:
         parameter, _, asked = word.partition("=")
         module, _, name = parameter.partition(".")
         found = machine.module_parameters(module).get(name)
         wanted = {"on": "Y", "1": "Y", "y": "Y", "off": "N", "0": "N", "n": "N"}.get(asked, asked)
         if found not in (asked, wanted):
-            raise EngineFailed(f"the kernel has {parameter}={found or 'nothing'} where {asked} was asked for")
+            raise EngineFailed(f"the kernel has {parameter}={found or 'nothing'}, expected {asked}")

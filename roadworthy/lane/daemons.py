@@ -23,9 +23,9 @@ from roadworthy.upkeep.site import Site
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a daemon that was told to use a driver on a backing.
+    """The result of starting a daemon with a driver on a backing.
 
-    It runs `driver` on the file system `backing`; or both are empty, and it refused with these `words`.
+    It runs `driver` on the file system `backing`; or both are empty, and `words` say why it refused.
     """
 
     driver: str
@@ -37,7 +37,7 @@ class Outcome:
 
 
 class Daemons:
-    """What the fixture `daemons` gives."""
+    """Starts daemons with any driver on any backing; the value of the fixture `daemons`."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Daemons:
 
     @contextmanager
     def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Engine]:
-        """A daemon, for as long as the block runs."""
+        """Yield a daemon with 1 GiB of backing while the block runs. Raises EngineFailed."""
         driver = DRIVERS[driver_name]
         settings |= {"size": GIB, "faults": self._faults}
         with daemon(self._site(), self._machine, self._kind, driver, backing_name, **settings) as (_, _, engine):
             yield engine
 
     def attempt(self, driver: Driver, backing_name: str, options: Sequence[str] = ()) -> Outcome:
-        """Start a daemon and end it again. What a run has tried once it does not try again."""
+        """Start a daemon, stop it and return the outcome. A run tries each combination once."""
         refuse_unmet(Lane(driver, backing_name, self._lane.engine, self._lane.kernel), self._machine)
         key = self._lane.engine, self._lane.kernel, driver.name, backing_name, tuple(options)
         if key not in self._tried:
@@ -71,7 +71,7 @@ class Daemons:
         return self._tried[key]
 
     def documented(self, driver: Driver, backing_name: str) -> Outcome:
-        """The same, `unsupported` where the driver does not claim to run on this backing."""
+        """Attempt a backing that the driver claims to run on. Raises Unsupported for any other."""
         if backing_name not in driver.backings:
             raise Unsupported(f"{driver.name} is for {', '.join(driver.backings)}")
         return self.attempt(driver, backing_name)
@@ -88,7 +88,7 @@ class Daemons:
 
 
 def reason(said: str) -> str:
-    """What a daemon's last log lines say of why it does not start, without the log's dress."""
+    """Why a daemon did not start, from its last log lines without their log format."""
     told = [re.sub(r'.*msg="((?:[^"\\]|\\.)*)".*', r"\1", line) for line in said.split(": ", 1)[-1].split(" / ")]
     plain = [re.sub(r"^failed to start daemon: (error initializing graphdriver: )?", "", line)
              for line in told if "grpc:" not in line]  # fmt: skip

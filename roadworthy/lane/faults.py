@@ -1,4 +1,4 @@
-"""What makes a run's daemons faulty on purpose, and what the run has to know of it; see the package `mutants`."""
+"""The interface of faults that are put into a run's daemons on purpose; the package `mutants` implements it."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from roadworthy.machines.place import Place
 
 
 class Faults(Protocol):
-    """Handed to a lane that comes up, and to the run that judges what it does."""
+    """Faults that a lane applies when it comes up, and that the run takes into account when it judges checks."""
 
     @property
     def any(self) -> bool:
-        """Whether there are any: then verdicts speak of the fault, and not of the driver."""
+        """Whether there are any faults; verdicts then describe the fault, not the driver."""
         ...
 
     # --- a lane that comes up
 
     def arm(self, place: Place) -> list[str]:
-        """Further arguments for a daemon that is about to start in `place`."""
+        """Prepare `place`, and return further arguments for the daemon that is about to start there."""
         ...
 
     def interposer(self) -> Interposer | None:
-        """What stands between such a daemon and its client, with answers that may be wrong."""
+        """The proxy between such a daemon and its client, which may falsify answers; None for no proxy."""
         ...
 
     def sabotage(self, stand: Stand) -> None:
-        """Spoil the image, which no container uses yet."""
+        """Damage the image before a container uses it."""
         ...
 
     # --- the run
 
     def begin(self, slug: str) -> None:
-        """The check with this directory is asked from now on."""
+        """Note that the check whose directory is `slug` begins."""
         ...
 
     def trouble(self) -> str:
-        """Why no verdict can be believed any more, or an empty string."""
+        """Why verdicts cannot be trusted from now on, or an empty string."""
         ...
 
     def conclusion(self) -> str:
@@ -47,20 +47,20 @@ class Faults(Protocol):
         ...
 
     def facts(self) -> Mapping[str, Any]:
-        """What a lane's record says of them."""
+        """The faults as a lane's record carries them."""
         ...
 
     def header(self) -> list[str]:
-        """Lines above the results."""
+        """Lines for the terminal above the results."""
         ...
 
     def summary(self, reporter: Any) -> None:
-        """Say after the results what was faulty; `reporter` is pytest's terminal reporter."""
+        """Write after the results what was faulty; `reporter` is pytest's terminal reporter."""
         ...
 
 
 class NoFaults:
-    """Everything is as it should be."""
+    """No faults: daemons and images are as made."""
 
     any = False
 
@@ -68,13 +68,13 @@ class NoFaults:
         return []
 
     def interposer(self) -> None:
-        """Nothing."""
+        """No proxy."""
 
     def sabotage(self, stand: Stand) -> None:
-        """Nothing is spoiled."""
+        """Leave the image as it is."""
 
     def begin(self, slug: str) -> None:
-        """Nobody has to know."""
+        """Do nothing."""
 
     def trouble(self) -> str:
         return ""
@@ -89,7 +89,7 @@ class NoFaults:
         return []
 
     def summary(self, reporter: Any) -> None:
-        """There is nothing to say."""
+        """Write nothing."""
 
 
 NO_FAULTS = NoFaults()

@@ -1,4 +1,4 @@
-"""The lane's image and its volume: every check's trees, where its containers find them."""
+"""Put the trees of every check into the lane's image or onto its volume."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from roadworthy.trees.layers import Directory, Entry, SparseFile, flattened, lay
 
 
 def load_trees(stand: Stand, checks: Sequence[Declared]) -> None:
-    """Put every check's trees where its containers find them."""
+    """Put the trees of `checks` into the lane's image or onto its volume."""
     in_image, on_volume = sorted_trees(checks, native=stand.native)
     stand.machine.lay_out(on_volume, stand.backing.path("volume"))
     load_image(stand, in_image)
 
 
 def sorted_trees(checks: Sequence[Declared], *, native: bool) -> tuple[list[dict[str, Entry]], dict[str, Entry]]:
-    """The layers of the lane's image, the lowest first, and what lies on its volume: all of it on a `native` lane."""
+    """Return the image's layers, the lowest first, and the volume's tree, which has everything on a `native` lane."""
     in_image: list[dict[str, Entry]] = [dict(SKELETON)]
     on_volume: dict[str, Entry] = {CHECKS: Directory()}
     for check in checks:
@@ -39,11 +39,11 @@ def sorted_trees(checks: Sequence[Declared], *, native: bool) -> tuple[list[dict
 
 
 def load_image(stand: Stand, in_image: Sequence[dict[str, Entry]]) -> None:
-    """The lane's image, of these layers."""
+    """Make the lane's image from these layers, the lowest first, and load it into the daemon."""
     written = io.BytesIO()
     write_archive(written, stand.image, [layer_tar(tree) for tree in in_image])
     archive = written.getvalue()
-    # What checks put into layers packs well.
+    # What checks put into layers compresses well.
     stand.engine.client.images.load(gzip.compress(archive, 1) if stand.machine.far else archive)
     if not stand.native and not stand.lane.driver.sealed_layers:
         dig_holes(stand, in_image)
@@ -64,11 +64,11 @@ def dig_holes(stand: Stand, trees: Sequence[dict[str, Entry]]) -> None:
                     if (layer / path).is_file():
                         dig(stand.home, layer / path)
     except Unsupported:
-        return  # layers that are no directories keep what the archive had
+        return  # layers that are not directories keep the archive's zeroes
 
 
 def dig(home: Place, path: PlacePath) -> None:
-    """Turn what a file has of zeroes into holes, and leave its time of change."""
+    """Turn the zeroes of a file into holes, and keep its modification time."""
     before, file = path.stat(), home.inside(path)
     seconds, nanoseconds = divmod(before.st_mtime_ns, 10**9)
     home.run(["fallocate", "--dig-holes", file])

@@ -1,4 +1,4 @@
-"""What a column of the matrix is: driver, driver options, backing, engine, kernel; how it is named and expanded."""
+"""Lanes, the columns of the matrix: driver, options, backing, engine, kernel; how they are named and expanded."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from roadworthy.reports.nearest import hint
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import SERIES, KernelUnknown, kernel
 
-#: The kernel that messages name as an example.
+#: The kernel series that messages give as an example.
 SERIES_DEFAULT = "6.1"
 
 
 class LaneError(ValueError):
-    """A value on the command line that names no lane; its text says which, what was expected, and the nearest."""
+    """A value on the command line names no lane; the text has the value, what was expected, and the nearest name."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One column. The id carries series only, so that history survives patch releases."""
+    """One column of the matrix. The id names series only, so that history survives patch releases."""
 
     driver: Driver
     backing: str
     engine: EngineName
     kernel: str
     options: tuple[tuple[str, str], ...] = ()
-    #: The engine root's name, empty for the host's own engine; and what --kernel said.
+    #: The engine root's name, empty for the host's own engine; `source` is the value of --kernel.
     root: str = ""
     source: str = "host"
     #: Module parameters, as words of the kernel's command line: `overlay.metacopy=on`.
@@ -45,7 +45,7 @@ class Lane:
         return f"{self.driver.name}{named}-{self.backing}-{self.engine}-{self.kernel}{parameters}"
 
     def words(self) -> list[str]:
-        """The options that ask for this lane alone."""
+        """The command-line options that select this lane alone."""
         return [
             f"--driver={self.driver.name}", f"--backing={self.backing}", f"--engine={self.root or 'host'}",
             f"--kernel={self.source}", *(f"--driver-opt={key}={value}" for key, value in self.options),
@@ -53,7 +53,7 @@ class Lane:
         ]  # fmt: skip
 
     def record(self) -> records.Lane:
-        """The lane as the bundle's plan carries it. A kernel's own path stays on this machine: it is `PATH` there."""
+        """The lane as the bundle's plan records it; the path of a kernel on this machine is replaced with `PATH`."""
         here = replace(self, source=self.source if self.source in ("host", *SERIES) else "PATH")
         return records.Lane(
             id=self.id, driver=self.driver.name, backing=self.backing, engine=str(self.engine),
@@ -64,19 +64,19 @@ class Lane:
 
 
 def words(values: Iterable[str]) -> list[str]:
-    """The single words of a repeatable, comma-separated option, without repetition, in order."""
+    """Split the values of a repeatable, comma-separated option into words, in order and without repetition."""
     return list(dict.fromkeys(word.strip() for value in values for word in value.split(",") if word.strip()))
 
 
 def known(kind: str, word: str, names: Sequence[str]) -> str:
-    """`word`, if it is one of `names`. Raises LaneError with the nearest name and all of them."""
+    """Return `word` if it is one of `names`. Raises LaneError with the nearest name and all of them."""
     if word in names:
         return word
     raise LaneError(f"unknown {kind} {word!r}{hint(word, names)}")
 
 
 def drivers_named(values: Iterable[str]) -> list[Driver]:
-    """The drivers that `--driver` names; `all` is every one of them."""
+    """The drivers that `--driver` names; `all` names every driver. Raises LaneError."""
     found: dict[str, Driver] = {}
     for word in words(values):
         for name in DRIVERS if word == "all" else [known("driver", word, [*DRIVERS, "all"])]:
@@ -85,7 +85,7 @@ def drivers_named(values: Iterable[str]) -> list[Driver]:
 
 
 def options_named(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """The pairs of `--driver-opt KEY=VALUE`."""
+    """The key and value of each `--driver-opt KEY=VALUE`, sorted. Raises LaneError."""
     found = {}
     for word in values:
         key, equals, value = word.partition("=")
@@ -96,7 +96,7 @@ def options_named(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def kernel_options_named(values: Iterable[str]) -> tuple[str, ...]:
-    """The words of `--kernel-opt MODULE.PARAMETER=VALUE`."""
+    """The words of each `--kernel-opt MODULE.PARAMETER=VALUE`, sorted. Raises LaneError."""
     found = {}
     for word in values:
         parameter, _, value = word.strip().partition("=")
@@ -111,30 +111,31 @@ def kernel_options_named(values: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Combination:
-    """One of --engine with one of --kernel: the names for ids, and what they were asked for."""
+    """One value of --engine with one of --kernel: the names that ids use, and the values as given."""
 
     engine: EngineName
     kernel: str
     root: str = ""
     source: str = "host"
     options: tuple[str, ...] = ()
-    #: Whether --engine named it; if not, a driver of another engine may have its own default.
+    #: Whether --engine named the engine; if not, a driver of another engine uses its own default.
     named: bool = field(default=False, compare=False)
 
 
 def combinations_named(
     engines: Iterable[str], kernels: Iterable[str], installed: EngineName, running: str, options: Iterable[str] = ()
 ) -> list[Combination]:
-    """What `--engine` and `--kernel` name together. `installed` and `running` are this host's.
+    """The combinations that `--engine` and `--kernel` name; `installed` and `running` are this host's.
 
-    A kernel other than the host's boots with an engine root: without --engine, the one like the installed engine.
-    `options` are for the kernels that boot; this host's cannot take any, because its modules serve others too.
+    A kernel other than the host's boots with an engine root: without --engine, that of the installed engine's series.
+    `options` are for the kernels that boot; the host's takes none, because its modules serve other programs too.
+    Raises LaneError.
     """
     found = []
     wanted = kernel_options_named(options)
     for source in words(kernels) or ["host"]:
         if wanted and source == "host":
-            raise LaneError(f"{wanted[0]} is for a kernel of a virtual machine: name one, as --kernel={SERIES_DEFAULT}")
+            raise LaneError(f"{wanted[0]} is for a virtual machine's kernel; name one, as in --kernel={SERIES_DEFAULT}")
         label = running if source == "host" else f"linux{kernel_series(source)}"
         for name in words(engines) or ["host"]:
             root = known("engine", name, ["host", *ENGINES])
@@ -146,9 +147,9 @@ def combinations_named(
 
 
 def combinations_for(driver: Driver, combinations: Iterable[Combination], every: bool = False) -> list[Combination]:
-    """Those whose engine has this driver, or the driver's own default engine where none was named.
+    """The combinations whose engine has this driver, or its own default engine if --engine names none.
 
-    Raises LaneError where an engine was named that has it not, unless this is one of `every` driver.
+    Raises LaneError if no named engine has the driver, unless the driver is one of `--driver=all` (`every`).
     """
     asked = list(combinations)
     fitting = [one for one in asked if one.engine.kind in driver.engines]
@@ -159,11 +160,13 @@ def combinations_for(driver: Driver, combinations: Iterable[Combination], every:
         return [replace(one, engine=engine, root=driver.default_engine) for one in asked]
     roots = ", ".join(root for root in ENGINES if EngineName.of_root(root).kind in driver.engines)
     named = ", ".join(dict.fromkeys(str(one.engine) for one in asked))
-    raise LaneError(f"{driver.name} is no storage driver of {named}; it goes with {roots}")
+    raise LaneError(f"{driver.name} is not a storage driver of {named}; engines that have it: {roots}")
 
 
 def default_lanes(driver: Driver, installed: EngineName, running: str) -> list[Lane]:
-    """A driver on its default backing and the running kernel with each engine of its kind, the installed one first."""
+    """The lanes of a driver on its default backing and the running kernel: one for each engine of its kind, the
+    installed engine first.
+    """
     roots = [driver.default_engine] if driver.default_engine else ["", *ENGINES]
     engines = [(root, EngineName.of_root(root) if root else installed) for root in roots]
     return [Lane(driver, driver.backings[0], engine, running, root=root) for root, engine in engines
@@ -171,12 +174,12 @@ def default_lanes(driver: Driver, installed: EngineName, running: str) -> list[L
 
 
 def default_root(installed: EngineName) -> str:
-    """The engine root like the installed engine, or Debian 12's."""
+    """The engine root of the installed engine's series, or Debian 12's if there is none."""
     return installed.root if installed.root in ENGINES else "docker-20.10"
 
 
 def kernel_series(source: str) -> str:
-    """The series that an id names: of a series the same, of a path that of the kernel there."""
+    """The series that an id names: `source` itself, or that of the kernel at this path. Raises LaneError."""
     if source in SERIES:
         return source
     try:
@@ -194,7 +197,7 @@ def expand(
     """The lanes of a command line, in the order given. Raises LaneError.
 
     Without `backings` a driver gets its default one. Of several, it gets those that it accepts; a driver that accepts
-    none of them is an error, because a lane was asked for that cannot exist. The same goes for engines.
+    none of them is an error, because no such lane can exist. Engines follow the same rule.
     """
     asked = [known("backing", word, [*BACKINGS, "all"]) for word in words(backings)]
     pairs = options_named(options)
@@ -211,5 +214,5 @@ def expand(
         ]  # fmt: skip
     repeated = [lane.id for lane in lanes if sum(other.id == lane.id for other in lanes) > 1]
     if repeated:
-        raise LaneError(f"{repeated[0]} was asked for twice, from different kernels or engines of one series")
+        raise LaneError(f"{repeated[0]} was asked for twice, from different kernels or engines of one series; name one")
     return lanes

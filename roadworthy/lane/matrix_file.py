@@ -1,4 +1,4 @@
-"""The matrix file: lanes by axes, with what is left out and what comes on top, as CI systems write their matrices.
+"""The matrix file: lanes by axes, with exclusions and additions, as CI systems write their matrices.
 
     [axes]                                   # every combination is a lane
     driver = ["overlay2", "vfs"]
@@ -13,7 +13,7 @@
     backing = ["direct-lvm", "loop-lvm"]
     kernel = "6.1"
 
-The axes are those of the command line, and mean the same: driver, backing, engine, kernel, driver-opt, kernel-opt.
+The axes are options of the command line, and mean the same: driver, backing, engine, kernel, driver-opt, kernel-opt.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def lanes_named(
 def matrix_lanes(path: Path, installed: EngineName, running: str) -> list[Lane]:
     """The lanes of a matrix file, in its order. `installed` and `running` name this host's engine and kernel.
 
-    Raises LaneError, which begins with file and line.
+    Raises LaneError, whose text begins with file and line.
     """
     found: dict[str, Lane] = {}
     matrix = MatrixFile(path)
@@ -70,7 +70,7 @@ def matrix_lanes(path: Path, installed: EngineName, running: str) -> list[Lane]:
 
 
 class MatrixFile:
-    """A matrix file that was read, and where in it a value stands."""
+    """A matrix file that was read, with the lines of its values."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -91,21 +91,21 @@ class MatrixFile:
             raise LaneError(f"{path}:1: expected [axes] or [[include]] with at least a driver")
 
     def blocks(self, *sections: str) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
-        """Section, number within it, and the axes as written."""
+        """Yield each table: its section, its number within the section, and its axes as written. Raises LaneError."""
         for section in sections:
             value = self._tables.get(section, [])
             rows = value if isinstance(value, list) else [value]
             if section == "axes" and isinstance(value, list) and value:
-                raise self.refusal(section, 0, "one table is expected, written [axes]")
+                raise self.refusal(section, 0, "expected one table, written [axes]")
             for number, row in enumerate(rows):
                 if not isinstance(row, dict):
-                    raise self.refusal(section, number, f"tables are expected, written [[{section}]]")
+                    raise self.refusal(section, number, f"expected tables, written [[{section}]]")
                 yield section, number, row
 
     def lanes(
         self, section: str, number: int, block: Mapping[str, Any], installed: EngineName, running: str
     ) -> list[Lane]:
-        """Every combination of one block's axes."""
+        """The lane of every combination of one block's axes. Raises LaneError."""
         said = {axis: self._values(section, number, block, axis) for axis in block}
         if not said.get("driver"):
             raise self.refusal(section, number, "names no driver")
@@ -115,13 +115,13 @@ class MatrixFile:
             )
             return expand(said["driver"], said.get("backing", []), said.get("driver-opt", []), combinations)
         except LaneError as reason:
-            # The error names the value; the line that holds it is where the user has to look.
+            # The error names the value; report the line that holds it.
             named = [word for values in said.values() for word in values if word in str(reason)]
             line = self._line(section, number, max(named, key=len, default=""))
             raise LaneError(f"{self.path}:{line}: {reason}") from None
 
     def without_excluded(self, lanes: list[Lane]) -> list[Lane]:
-        """The lanes that no [[exclude]] names. One that names none is a mistake in the file."""
+        """Drop the lanes that an [[exclude]] names. Raises LaneError for one that names no lane."""
         for section, number, block in self.blocks("exclude"):
             said = {axis: self._values(section, number, block, axis) for axis in block}
             if not said:
@@ -136,7 +136,7 @@ class MatrixFile:
         return LaneError(f"{self.path}:{self._header(section, number)}: [{section}]: {text}")
 
     def _values(self, section: str, number: int, block: Mapping[str, Any], axis: str) -> list[str]:
-        """An axis's values. Raises LaneError for an axis that is none, and for values that are no text."""
+        """The values of an axis. Raises LaneError for an unknown axis, and for values that are not text."""
         if axis not in AXES:
             line = self._line(section, number, axis)
             raise LaneError(f"{self.path}:{line}: unknown axis {axis!r}{hint(axis, AXES)}")
@@ -149,7 +149,7 @@ class MatrixFile:
         return list(values)
 
     def _header(self, section: str, number: int) -> int:
-        """The line where a section's table number `number` begins; 1 where it is written in another way."""
+        """The line where a section's table number `number` begins; 1 if it has no header of its own."""
         begins = re.compile(rf"\s*\[{{1,2}}\s*{re.escape(section)}\s*\]{{1,2}}")
         lines = [at for at, line in enumerate(self._text.splitlines(), 1) if begins.match(line)]
         return lines[number] if number < len(lines) else 1
@@ -167,7 +167,7 @@ class MatrixFile:
 
 
 def excluded(lane: Lane, said: Mapping[str, list[str]]) -> bool:
-    """Whether every axis that is named has one of its values on this lane."""
+    """Whether the lane has one of the given values on every given axis."""
     on_lane = {
         "driver": {lane.driver.name},
         "backing": {lane.backing},

@@ -1,4 +1,4 @@
-"""What a lane needs of its machine and its engine, and why it cannot be had where something is missing."""
+"""What a lane needs of its machine and its engine, and the reason if something is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roadworthy.versions import version
 
 
 def requirements(lane: Lane, machine: Machine) -> Iterator[Requirement]:
-    """Everything that a lane needs of this machine, the first unmet one being its reason."""
+    """Yield everything that a lane needs of this machine; the first unmet requirement is the lane's reason."""
     yield from lane.driver.requirements(machine)
     kind = BACKING_TYPES[lane.backing]
     yield machine.filesystem(kind.file_system or lane.backing)
@@ -27,7 +27,7 @@ def requirements(lane: Lane, machine: Machine) -> Iterator[Requirement]:
 
 
 def lacking(lane: Lane) -> str:
-    """Why the lane's engine has not its driver, or nothing where it has."""
+    """Why the lane's engine lacks its driver, or an empty string if it has it."""
     removed, first = lane.driver.removed_in, lane.driver.first_in
     if removed and lane.engine.version >= version(removed):
         return f"{lane.driver.name} is not shipped by this engine: removed in Docker {removed}"
@@ -37,10 +37,10 @@ def lacking(lane: Lane) -> str:
 
 
 def refuse_unmet(lane: Lane, machine: Machine) -> None:
-    """Raise Unsupported for what this kernel or engine has not, Precondition for what the user can mend."""
+    """Raise Unsupported for what this kernel or engine lacks, Precondition for what the user can provide."""
     if sentence := lacking(lane):
         raise Unsupported(sentence)
-    # Of a driver that the engine has not, nobody wants to know what else it would take.
+    # Do not report further needs of a driver that the engine lacks, so they come after it.
     for need in requirements(lane, machine):
         if not need.met:
             raise (Precondition if need.host else Unsupported)(need.reason)

@@ -1,8 +1,8 @@
 """Real software for checks: programs of Debian packages, with all that they need, on the lane's volume.
 
-They come from packages that are fetched once and installed nowhere. Volumes bypass the storage driver, so the programs
-are sound whatever the driver does; the files that they work on lie in image layers. A container's /usr is a symbolic
-link to where they are put, so that they find themselves, their loader and each other where they expect to.
+The packages are fetched once and not installed. Volumes bypass the storage driver, so a faulty driver cannot break the
+programs; the files that they work on lie in image layers. A container's /usr is a symbolic link to the directory of the
+programs, so that they find their files, their loader and each other at the usual paths.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from roadworthy.supplies.apt import AptFailed, apt
 from roadworthy.supplies.cache import Cache, CacheEntry
 
 SUITE = "bookworm"
-#: What checks call, by the package that has it. Each is asked for its libraries when the tree is made.
+#: The programs that checks run, each with its package. Their libraries are verified when the tree is made.
 PROGRAMS = {
     "usr/bin/env": "coreutils", "usr/bin/find": "findutils", "usr/bin/sed": "sed", "usr/bin/tar": "tar",
     "usr/bin/gzip": "gzip", "usr/bin/grep": "grep", "usr/bin/sh": "dash", "usr/bin/mount": "mount",
@@ -34,7 +34,7 @@ PROGRAMS = {
     "usr/lib/postgresql/15/bin/postgres": "postgresql-15", "usr/lib/postgresql/15/bin/psql": "postgresql-client-15",
     "usr/lib/postgresql/15/bin/initdb": "postgresql-15",
 }  # fmt: skip
-#: What those need besides: all of it, as dependencies that are not asked for here would bring Perl and a compiler.
+#: All further packages that these need. They are listed, because apt's dependencies would add Perl and a compiler.
 LIBRARIES = """
     libc6 libgcc-s1 libstdc++6 libgomp1 libblkid1 libmount1 libuuid1 libsmartcols1 libcap2 libcap-ng0 libselinux1
     libpcre2-8-0 libacl1 libattr1 libgmp10 libcrypt1 libtinfo6 zlib1g libbz2-1.0 liblzma5 libzstd1 liblz4-1 libxxhash0
@@ -45,7 +45,7 @@ LIBRARIES = """
     libcom-err2 libkeyutils1 libldap-2.5-0 libsasl2-2 libxml2 libicu72 libpq5 libpython3.11-minimal
     libpython3.11-stdlib libexpat1 python3-pip-whl
 """
-#: What no program reads here; half of the whole.
+#: Paths that no program reads here; half of the whole tree.
 LEFT_OUT = (
     *(f"usr/share/{name}" for name in ("doc", "man", "info", "locale", "lintian", "bash-completion", "zoneinfo")),
     "usr/lib/postgresql/15/lib/bitcode", "usr/lib/file", "etc", "var",
@@ -54,21 +54,21 @@ MERGED = ("bin", "sbin", "lib", "lib64")
 
 
 class Software:
-    """The programs of one lane, there from the moment that this is made."""
+    """The programs of one lane, on its volume once the object is made."""
 
     def __init__(self, container: Container, archive: Path) -> None:
-        """Put them onto the volume that `container` has, as every container of its lane."""
+        """Unpack the programs onto the volume that `container` shares with every container of its lane."""
         with archive.open("rb") as file:
             container.handle.put_archive(str(Path(SOFTWARE).parent), file)
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """The argument list that runs a program inside a container, with the environment that one has at home."""
+        """The argument list that runs a program inside a container, with a small environment of fixed values."""
         path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/15/bin"
         return ["/usr/bin/env", "-i", path, "HOME=/tmp", "LC_ALL=C.UTF-8", program, *arguments]
 
 
 def software(container: Container, accept_expired: bool = False, stage: Stage = quietly) -> Software:
-    """The software, fetched if need be. Raises Precondition where that cannot be."""
+    """Return the software, fetched if the cache lacks it. Raises Precondition if it cannot be fetched."""
     try:
         found = archive(Cache(), accept_expired, stage)
     except (AptFailed, ProgramFailed) as reason:
@@ -77,7 +77,7 @@ def software(container: Container, accept_expired: bool = False, stage: Stage = 
 
 
 def archive(cache: Cache, accept_expired: bool = False, stage: Stage = quietly) -> CacheEntry:
-    """The cache's entry with the archive. Raises AptFailed, ProgramFailed."""
+    """Return the cache's entry with the archive. Raises AptFailed, ProgramFailed."""
     packages = sorted({*PROGRAMS.values(), *LIBRARIES.split()})
 
     def fill(directory: Path) -> Mapping[str, Any]:
@@ -102,7 +102,7 @@ def archive(cache: Cache, accept_expired: bool = False, stage: Stage = quietly) 
 
 
 def merge(tree: Path) -> None:
-    """Move what packages have in /bin, /sbin, /lib and /lib64 below /usr, as Debian's usrmerge does."""
+    """Move the tree's /bin, /sbin, /lib and /lib64 below /usr, as Debian's usrmerge does."""
     for name in MERGED:
         if (tree / name).is_dir():
             run(["cp", "-a", f"{tree / name}/.", tree / "usr" / name])
@@ -110,7 +110,7 @@ def merge(tree: Path) -> None:
 
 
 def confirm(tree: Path) -> None:
-    """Raise ProgramFailed where a program lacks one of its libraries: a list of packages grows old."""
+    """Raise ProgramFailed if a program lacks one of its libraries, as the list of packages can become outdated."""
     libraries = next((tree / "usr/lib").glob("*-linux-gnu"))
     loader = next(libraries.glob("ld-linux*"))
     for program in sorted(PROGRAMS):
@@ -118,4 +118,4 @@ def confirm(tree: Path) -> None:
         # The loader looks into this host's directories, too, and says "not found" where they lack it as well.
         foreign = [line.strip() for line in listed.splitlines() if "=>" in line and str(tree) not in line]
         if foreign:
-            raise ProgramFailed(f"{program} needs a library of a package that is not in the list: {foreign[0]}")
+            raise ProgramFailed(f"{program} needs a library of a package that LIBRARIES lacks: {foreign[0]}")

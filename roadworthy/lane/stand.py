@@ -1,4 +1,4 @@
-"""A lane that is up: what it runs on, its containers, and whether it can go on after a check."""
+"""A lane that is up: what it runs on, its containers, and its recovery after a check."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ IMAGE = "roadworthy:lane"
 
 @dataclass
 class Running:
-    """What a lane has come up as. A lane that comes up anew has another one."""
+    """The running parts of a lane. A lane that is brought up again gets a new set."""
 
     machine: Machine
     home: Place
@@ -48,27 +48,27 @@ class Running:
     toolbox: Toolbox
     #: The directory that containers see as their volume, as the place sees it.
     volume: Path
-    #: The containers that checks share, by the capabilities that they have besides Docker's own.
+    #: The containers that checks share, by the capabilities that they have beyond Docker's default ones.
     shared: dict[frozenset[str], Container] = field(default_factory=dict)
     software: Software | None = None
-    #: Compares the trees that checks leave, where that is wanted.
+    #: Compares the trees that checks leave; None if they are not compared.
     reference: Reference | None = None
 
     @cached_property
     def engine_said(self) -> Mapping[str, Any]:
-        """What `docker version` says; asked once, because a daemon that died does not answer."""
+        """The answer of `docker version`, kept because a daemon that died gives none."""
         return dict(self.engine.client.version())
 
     @cached_property
     def overlay_parameters(self) -> Mapping[str, str]:
-        """The overlay module's parameters, as conditions name them; asked once, a guest is far away."""
+        """The overlay module's parameters as conditions name them, kept because reading them from a guest is slow."""
         return parameters(self.machine.module_parameters("overlay"))
 
 
 class Stand:
-    """A lane, as checks and benchmarks use it while it is up. Fixtures hold on to this object when it comes up anew."""
+    """A lane as checks and benchmarks use it while it is up. Fixtures keep this object if it is brought up again."""
 
-    #: Whether a new daemon on a new disk can take the place of the one that runs.
+    #: Whether a new daemon on a new disk can replace the running one.
     renewable: ClassVar[bool] = True
 
     def __init__(
@@ -79,15 +79,15 @@ class Stand:
         self.running = running
         self.image = image
         self.keep = keep
-        #: What the lane's time went to, by stage.
+        #: The seconds that the lane spent, by stage.
         self.seconds: dict[str, float] = {} if seconds is None else seconds
-        #: Which asking of the checks this is, counted from 1.
+        #: The current round of the checks, counted from 1.
         self.round = 1
-        #: Why no further check can be asked, once that is so.
+        #: Why no further check can run; None while checks can.
         self.lost: EngineFailed | None = None
 
     def go_on_as(self, other: Stand) -> None:
-        """The lane has come up anew, as `other`."""
+        """Take over the running parts of `other`, the same lane brought up again."""
         self.running, self.seconds, self.lost = other.running, other.seconds, other.lost
 
     # --- what it runs on
@@ -127,7 +127,7 @@ class Stand:
 
     @property
     def features(self) -> Feature:
-        """What the driver and the engine have."""
+        """The features of the driver and of the engine."""
         return self.lane.driver.features | self.engine.features
 
     # --- containers
@@ -145,19 +145,19 @@ class Stand:
         return shared[capabilities]
 
     def replace_container(self, capabilities: frozenset[str]) -> None:
-        """Throw away a container whose agent died or hangs; the next check gets a fresh one."""
+        """Remove a container whose agent died or hangs; the next check gets a fresh one."""
         gone = self.running.shared.pop(capabilities, None)
         if gone is not None:
             gone.remove()
 
     def remove_containers(self) -> None:
-        """Throw away all shared containers; the next check gets a fresh one."""
+        """Remove all shared containers; the next check gets a fresh one."""
         for container in self.running.shared.values():
             container.remove()
         self.running.shared.clear()
 
     def containers(self, check: Declared, evidence: Evidence) -> Containers:
-        """Own containers of one check."""
+        """Containers and images of one check's own."""
         return Containers(self.engine, self.toolbox, self.volume, self.image, evidence, self.place(check))
 
     def software(self, accept_expired: bool, stage: Stage) -> Software:
@@ -175,14 +175,14 @@ class Stand:
         return f"{VOLUME if on_volume else ''}/{CHECKS}/{check.slug}"
 
     def refuse_holes(self, check: Declared) -> None:
-        """Raise Unsupported where the image would have holes that can neither be loaded nor made afterwards."""
+        """Raise Unsupported if the check's layers need holes that can neither be loaded nor made afterwards."""
         sealed = self.lane.driver.sealed_layers
         in_image = () if self.native or check.provenance == "volume" else check.image_trees()
         if sealed and any(isinstance(found, SparseFile) for tree in in_image for found in tree.values()):
             raise Unsupported(sealed)
 
     def storage(self, check: Declared) -> Storage:
-        """The machine's view of the lane, for one check."""
+        """The lane seen from its machine, for one check."""
         return Storage(self.lane.driver, self.backing, self.engine, self.image, self.place(check))
 
     def compare_trees(self) -> None:
@@ -192,9 +192,9 @@ class Stand:
     # --- after a check
 
     def recovered(self, broken: BaseException | None, capabilities: frozenset[str]) -> BaseException | None:
-        """What really broke a check. The lane is made usable for the next one; where that cannot be, it is `lost`.
+        """Make the lane usable for the next check, and return what really broke this one.
 
-        A machine that does not answer any more is MachineLost, which is for the run to mend.
+        If that fails, `lost` says why. If the machine no longer answers, return MachineLost; the run boots it again.
         """
         silent = isinstance(broken, AgentFault | CallHung | DockerException | OSError)
         if silent and (gone := self.machine.lost()):
@@ -213,17 +213,17 @@ class Stand:
         return broken
 
     def close(self) -> None:
-        """Let go of the connections to containers and daemon; these end with their place."""
+        """Close the connections to containers and daemon, which end with their place."""
         if self.keep:
             return
         for container in self.running.shared.values():
             container.forget_agent()
         self.engine.client.close()
 
-    # --- what it is
+    # --- facts
 
     def deviation_facts(self, provenance: str) -> Facts:
-        """What the conditions of deviations are asked about."""
+        """The facts that conditions of deviations are compared with."""
         return Facts(
             driver=self.lane.driver.name,
             built_on=self.lane.driver.built_on,

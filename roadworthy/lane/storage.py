@@ -1,4 +1,4 @@
-"""The machine's view of a lane: layer directories, the mount table, and what an operation cost on the backing."""
+"""A lane seen from its machine: layer directories, the mount table, and what an operation cost on the backing."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from roadworthy.machines.place import PlacePath
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
 
-#: What the name of a mark begins with, where a driver marks removals by names.
+#: The prefix of a whiteout's name, if the driver marks removals by names.
 MARK = ".wh."
 
 
 @dataclass
 class Growth:
-    """What the backing file system grew by while a block ran. Bytes include the file system's own."""
+    """The growth of the backing file system while a block ran. Bytes include the file system's own metadata."""
 
     bytes: int = 0
     inodes: int = 0
@@ -66,7 +66,7 @@ class Storage:
 
     @contextmanager
     def layers_at_hand(self, writable: bool = False) -> Iterator[list[PlacePath]]:
-        """The same while the block runs, also where the driver mounts a layer only for use."""
+        """Yield the image's layer directories, the lowest first, mounted if the driver mounts layers only for use."""
         digests = self._engine.client.images.get(self._image).attrs["RootFS"]["Layers"]
         with self._driver.layers_at_hand(self._engine, chain_ids(digests), writable) as found:
             yield found
@@ -111,9 +111,9 @@ class Storage:
         return "snapshot" if one.st_ino == other.st_ino else "copy"
 
     def fingerprint(self) -> str:
-        """A digest of all that the image's layers hold in the check's directory: names, status, attributes, contents.
+        """A SHA-256 of what the image's layers hold in the check's directory: names, status, attributes, contents.
 
-        Access times are left out, and change times, which a new link to a file of another layer moves.
+        Access times are left out, as are change times, which a new hard link to a file of another layer updates.
         """
         summed = hashlib.sha256()
         with self.layers_at_hand() as layers:
@@ -141,7 +141,7 @@ class Storage:
         return [str(path).removeprefix(f"{root}/") for path in self.data_root.rglob(name)]
 
     def lower_directories(self, container: Container) -> list[str]:
-        """The lower directories of a running container's root, the highest first; nothing where none can be seen."""
+        """The lower directories of a running container's root, the highest first; empty if none can be seen."""
         root = next(line for line in container.mounts() if line.split()[4] == "/")
         return self._driver.lower_directories(self._engine, root, container.inspect())
 
@@ -153,7 +153,7 @@ class Storage:
     def settles(self, limit: int, seconds: float = 40.0) -> int:
         """Wait until no more than `limit` bytes of the backing are in use, for deletions that end in the background.
 
-        The bytes that are in use then, or at the deadline.
+        Returns the bytes in use then, or after `seconds`.
         """
         with suppress(TimeoutError):
             wait_until(lambda: self.backing.used_bytes() <= limit, seconds, "deletions to end")
@@ -161,7 +161,7 @@ class Storage:
 
     @contextmanager
     def growth(self) -> Iterator[Growth]:
-        """Measure what the block makes the backing grow by."""
+        """Measure how much the backing grows while the block runs."""
         growth = Growth()
         before, inodes = self.backing.used_bytes(), self.backing.used_inodes()
         yield growth
@@ -170,7 +170,7 @@ class Storage:
 
     @contextmanager
     def inode_growth(self) -> Iterator[Growth]:
-        """Measure the inodes that the block takes; `unsupported` where the backing does not count them."""
+        """Measure the inodes that the block takes. Raises Unsupported if the backing does not count them."""
         if not self.backing.used_inodes():
             raise Unsupported(f"{self.backing.name} does not count inodes")
         with self.growth() as growth:
@@ -178,7 +178,7 @@ class Storage:
 
     @contextmanager
     def data_root_growth(self) -> Iterator[Growth]:
-        """Measure the inodes of the data root's file system that the block takes; `unsupported` as `inode_growth`."""
+        """Measure the inodes that the block takes of the data root's file system. Raises Unsupported if none count."""
         if not self.backing.data_root_inodes():
             raise Unsupported(f"{self.backing.name} does not count inodes")
         growth = Growth()
@@ -190,7 +190,7 @@ class Storage:
 
     @contextmanager
     def device_work(self) -> Iterator[dict[str, int]]:
-        """What the backing's block device does while the block runs, after everything pending has been written."""
+        """Count what the backing's block device does while the block runs, after pending writes. Raises Unsupported."""
         self.backing.settle()
         before = self.backing.device_counters()
         if not before:
@@ -205,7 +205,7 @@ class Storage:
 
 
 def chain_ids(digests: list[str]) -> list[str]:
-    """Chain ids of a row of diff ids, see the OCI image-spec, config.md, "Layer ChainID"."""
+    """The chain ids of a list of diff ids, see the OCI image-spec, config.md, "Layer ChainID"."""
     chains: list[str] = []
     for digest in digests:
         joined = f"{chains[-1]} {digest}" if chains else ""
@@ -214,7 +214,7 @@ def chain_ids(digests: list[str]) -> list[str]:
 
 
 def add_file(summed: hashlib._Hash, path: PlacePath) -> None:
-    """Add all that is seen of a file to a digest, if there is one."""
+    """Add the path, status, attributes and content of a file to a digest; a missing file adds nothing."""
     if not path.lexists():
         return
     seen = path.lstat()
@@ -227,7 +227,7 @@ def add_file(summed: hashlib._Hash, path: PlacePath) -> None:
 
 
 def form_on_disk(path: PlacePath) -> str:
-    """What lies at `path`, in the words that a driver file uses: `nothing`, `character device 0:0`, `.wh. file`, …"""
+    """Name what lies at `path` in the words of the driver files: `nothing`, `character device 0:0`, `.wh. file`, …"""
     if (path.parent / f"{MARK}{path.name}").exists():
         return ".wh. file"
     try:

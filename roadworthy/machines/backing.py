@@ -1,4 +1,4 @@
-"""What lies under a daemon's data root: a file system made fresh on a disk of its own, mounted in its place only."""
+"""The backing of a daemon's data root: a file system made fresh on a disk of its own, mounted in its place only."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class BackingType:
-    """How a backing of one kind is made. `reported` is what `docker info` calls it, `magic` statfs(2)'s f_type.
+    """How a backing of one kind is made. `reported` is its name in `docker info`, `magic` statfs(2)'s f_type.
 
-    A `stacked` one is an overlay mount whose directories lie on what mkfs made. `settle` are commands that
-    wait for deletions which the file system ends in the background; the mount point is their last word.
+    A `stacked` backing is an overlay mount whose directories lie on the file system that mkfs made. `settle` are
+    commands that wait for deletions in the background; the mount point is their last argument.
     """
 
     mkfs: tuple[str, ...]
@@ -32,21 +32,21 @@ class BackingType:
     magic: int
     stacked: bool = False
     settle: tuple[tuple[str, ...], ...] = ()
-    #: The file system that the data root lies on, where the backing is named after what is more than that.
+    #: The file system that the data root lies on, if the backing has another name.
     file_system: str = ""
-    #: What of it stays in the kernel when everything that uses it was killed, in words; empty where nothing does.
+    #: What it leaves in the kernel when everything that uses it was killed, in words; empty if it leaves nothing.
     leaves: str = ""
-    #: Files of containers take inodes of the data root's file system, which counts them.
+    #: Whether files of containers take inodes of the data root's file system, which counts them.
     inodes: bool = True
 
 
 EXT4 = ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard")
-#: Deleted subvolumes are cleaned in the background. One that a process still holds open is not, for as long as it does;
-#: it counts before and after what is measured, so that waiting for it would be for nothing.
+#: Deleted subvolumes are cleaned in the background, but not while a process holds one open. Such a subvolume counts
+#: before and after what is measured, so there is no use in waiting for it.
 BTRFS_CLEANED = ("sh", "-c", 'timeout 10 btrfs subvolume sync "$0" || [ $? = 124 ]')
 
-#: Times of first use must not be mixed with background initialisation, so ext4's lazy one is off.
-#: Of devicemapper's two, docker info names the file system that is on the devices of the layers.
+#: Background initialisation must not disturb measured times, so ext4's lazy initialisation is off. For devicemapper's
+#: two backings, docker info names the file system on the devices of the layers.
 BACKING_TYPES = {
     "ext4": BackingType(EXT4, "e2fsprogs", "extfs", EXT4_SUPER_MAGIC),
     "xfs": BackingType(("mkfs.xfs", "-q", "-f", "-K"), "xfsprogs", "xfs", XFS_SUPER_MAGIC),
@@ -75,9 +75,9 @@ class Backing:
         self.mountpoint = place.runtime / "m"
         self.size = size
         self.kind = BACKING_TYPES[name]
-        #: Whether the driver keeps file systems in files of it, whose pending writes come before its own.
+        #: Whether the driver keeps file systems in files of it, whose pending writes must be written first.
         self.nested = False
-        #: The block devices that it lies on, and only it.
+        #: The block devices that it lies on, and nothing else does.
         self.devices: list[str] = []
         self._place = place
         place.path(self.mountpoint).mkdir(parents=True)
@@ -109,7 +109,7 @@ class Backing:
 
     @property
     def pool(self) -> str:
-        """What of it the daemon has to be told besides its data root; empty where that is enough."""
+        """The device or pool that the daemon needs besides the data root; empty if it needs none."""
         return ""
 
     def path(self, *parts: str) -> PlacePath:
@@ -117,7 +117,7 @@ class Backing:
         return self._place.path(self.mountpoint.joinpath(*parts))
 
     def settle(self) -> None:
-        """Everything that is pending is on the device when this returns."""
+        """Write everything pending to the device, and wait for deletions in the background."""
         if self.nested:
             self._place.run(["sync"], 120)
         for words in (("sync", "--file-system"), *self.kind.settle):
@@ -130,13 +130,13 @@ class Backing:
         return (found.f_blocks - found.f_bfree) * found.f_frsize
 
     def used_inodes(self) -> int:
-        """Inodes in use; 0 where they are not counted for the files of containers."""
+        """Inodes in use; 0 if they are not counted for the files of containers."""
         return self._inodes() if self.kind.inodes else 0
 
     def data_root_inodes(self) -> int:
-        """Inodes in use of the data root's file system alone, also where layers lie on devices beside it.
+        """Inodes in use of the data root's file system alone, even if layers lie on devices beside it.
 
-        0 where it does not count them, or where layers are further file systems of the same kind.
+        0 if it does not count them, or if layers are further file systems of the same kind.
         """
         return self._inodes() if self.kind.inodes or self.kind.file_system else 0
 
@@ -151,9 +151,9 @@ class Backing:
         return next((name for name, kind in BACKING_TYPES.items() if kind.magic == found), f"{found:#x}")
 
     def device_counters(self) -> dict[str, int]:
-        """Reads, bytes and flushes of its block devices since they were attached; empty where there is none.
+        """Reads, writes, bytes and flushes of its block devices since they were attached; empty if there is none.
 
-        See the kernel's Documentation/block/stat.rst; sectors are of 512 bytes.
+        See the kernel's Documentation/block/stat.rst; sectors have 512 bytes.
         """
         counted: dict[str, int] = {}
         for device in self.devices:
@@ -167,7 +167,7 @@ class Backing:
         return counted
 
     def facts(self) -> dict[str, str]:
-        """How it was made, and the options that the kernel reports for it."""
+        """How it was made, and the mount options that the kernel reports for it."""
         mine = next((line for line in self._place.mounts() if line.split()[4] == str(self.mountpoint)), "")
         return {
             "file system": self.file_system_name,
@@ -178,8 +178,8 @@ class Backing:
         }
 
 
-#: By the devices alone, for LVM's own view of them lags behind: it keeps hints of what it scanned last. The daemon may
-#: not have come to make them.
+#: Removes the devices without LVM, whose own view of them lags behind: it keeps hints of its last scan. The daemon may
+#: not have made them.
 REMOVE_THIN_POOL = """
 for name in thinpool thinpool_tdata thinpool_tmeta; do
     if dmsetup info "$1-$name" >/dev/null 2>&1; then dmsetup remove --retry "$1-$name"; fi
@@ -188,7 +188,7 @@ wipefs --quiet --all "$2"
 """
 
 
-#: The file systems of containers in the place, each on a device of its own; the data root's is `$1`.
+#: Settles the file systems of containers in the place, each on a device of its own; the data root's is at `$1`.
 SETTLE = """
 sync
 while read -r _ where kind _; do
@@ -199,24 +199,23 @@ sync
 
 
 class Devices(Backing):
-    """A data root beside which the layers' devices lie, with file systems of their own."""
+    """A data root with the layers' devices beside it, each with a file system of its own."""
 
     def settle(self) -> None:
-        # A sync leaves metadata in XFS's log that is written to its place, and takes blocks there, at some later time;
-        # only a frozen file system has nothing left to write, see xfs_log_quiesce(). The second sync is for loop
-        # devices.
+        # A sync leaves metadata in XFS's log, which is written to its place later and then takes blocks; only a frozen
+        # file system has nothing left to write, see xfs_log_quiesce(). The second sync is for loop devices.
         self._place.run(["sh", "-ec", SETTLE, "sh", str(self.mountpoint)], 120)
 
 
 class LoopLvm(Devices):
-    """devicemapper left to itself: its thin pool lies on loop devices over two sparse files in the data root."""
+    """devicemapper without options: its thin pool lies on loop devices over two sparse files in the data root."""
 
 
 class DirectLvm(Devices):
-    """devicemapper on a disk: one for the data root, and one for the thin pool.
+    """devicemapper on two disks: one for the data root, and one for the thin pool.
 
-    `pool` is the disk, of which the daemon makes a thin pool itself. The volume group for that has a name which is
-    fixed in the daemon, so that a second daemon on one kernel gets a thin pool that was made for it.
+    `pool` is the second disk, on which the daemon makes a thin pool itself. The name of its volume group is fixed in
+    the daemon, so a second daemon on one kernel gets a thin pool that was made for it.
     """
 
     GROUP = "docker"
@@ -231,7 +230,7 @@ class DirectLvm(Devices):
         place.afterwards(["sh", "-ec", REMOVE_THIN_POOL, "sh", self._group, device])
         self._pool = device
         if self._group != self.GROUP:
-            # As the daemon's documentation has it, and as the daemon does it.
+            # As the daemon's documentation says, and as the daemon does.
             words = ["--yes", "--type=thin-pool", "--extents=95%FREE", "--chunksize=512K", "--zero=n"]
             place.run(["vgcreate", "-q", self._group, device])
             place.run(["lvcreate", "-q", *words, "--name=thinpool", self._group], 120)
@@ -252,12 +251,12 @@ class DirectLvm(Devices):
         return int(status[5].partition("/")[0]) * int(table[5]) * 512
 
 
-#: The blocks of a deletion are free for use two transactions later, and counted as allocated until then.
+#: Settles a pool: blocks of a deletion are free for use two transactions later, and count as allocated until then.
 SETTLE_POOL = 'zpool sync "$1"; zpool wait -t free "$1"; for _ in 1 2 3; do zpool sync "$1"; done'
 
 
 class Zpool(Backing):
-    """A pool of its own, whose file system is the data root's; the driver makes its file systems beside that one."""
+    """A pool of its own, whose file system is the data root's; the driver makes its datasets beside it."""
 
     def _make(self, size: int) -> None:
         place = self._place
@@ -282,5 +281,5 @@ CLASSES: dict[str, type[Backing]] = {"direct-lvm": DirectLvm, "loop-lvm": LoopLv
 
 
 def fresh(name: str, place: Place, size: int) -> Backing:
-    """A backing of this name, fresh, on at most `size` bytes of disk for each part that grows."""
+    """Make a fresh backing of this name, on at most `size` bytes of disk for each part that grows."""
     return CLASSES.get(name, Backing)(name, place, size)

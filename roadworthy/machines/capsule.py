@@ -1,7 +1,7 @@
 """A capsule: own process and mount namespaces, in which a daemon and its backing file system live and die together.
 
 Killing the capsule's first process ends every process in it, and with the last process the mount namespace and all its
-mounts. So whatever kills the run, nothing stays mounted or running; see pid_namespaces(7) and mount_namespaces(7).
+mounts. So nothing stays mounted or running, whatever kills the run; see pid_namespaces(7) and mount_namespaces(7).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from roadworthy.supplies.cache import cache_directory
 from roadworthy.upkeep.ledger import RUNTIME, STATE, Ledger
 from roadworthy.upkeep.reaper import start_time
 
-#: From this host's root to another tree ($1), writable in memory at $2; the rest are directories that both share. The
-#: process that called is nsenter's; pivot_root(2) moves every process whose root was the old one.
+#: Changes the root from this host's to another tree ($1), with writes in memory at $2; the rest are directories that
+#: both share. It runs under nsenter; pivot_root(2) moves every process whose root was the old one.
 CHANGE_ROOT = """
 tree=$1; top=$2; shift 2
 mkdir "$top"; mount -t tmpfs -o mode=0755 roadworthy "$top"; mkdir "$top/upper" "$top/work" "$top/root"
@@ -42,8 +42,8 @@ class Capsule:
     """Running namespaces. `pid` is the first process, as this host's process namespace numbers it.
 
     With `root`, everything inside sees that tree instead of this host's. With `network`, there is a network namespace
-    too, in which nothing is up: what listens there, nobody else can reach. `image` is the file that a disk is made in,
-    `runtime` the directory for sockets and logs.
+    too, in which nothing is up, so that nothing outside can reach what listens there. `image` is the file for a disk,
+    `runtime` the directory for sockets and logs. Raises ProgramFailed.
     """
 
     scale = 1.0
@@ -76,7 +76,7 @@ class Capsule:
         assert self._outer.stderr is not None
         if self._outer.stdout.readline() != b"ready\n":
             said = self._outer.stderr.read().decode(errors="replace").strip()
-            raise ProgramFailed(f"namespaces cannot be made here: {said or self._outer.wait(10)}")
+            raise ProgramFailed(f"namespaces cannot be made on this host: {said or self._outer.wait(10)}")
         self.pid = int(Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()[0])
         ledger.intend("capsule", pid=self.pid, started=start_time(self.pid))
         self._outer.stdin.write(b"k" if keep else b"g")
@@ -94,7 +94,7 @@ class Capsule:
         return ["nsenter", f"--target={self.pid}", *self._entered, "--root", "--wd=/", "--", *argv]
 
     def run(self, argv: Sequence[str], seconds: float = 60) -> str:
-        """Run a program inside to its end; its standard output."""
+        """Run a program inside to its end, and return its standard output. Raises ProgramFailed."""
         return run(self.enter(argv), seconds)
 
     def start(self, argv: Sequence[str], log: str | os.PathLike[str]) -> subprocess.Popen[bytes]:
@@ -112,7 +112,7 @@ class Capsule:
         return HostPath(f"/proc/{self.pid}/root{os.fspath(inside)}")
 
     def inside(self, path: PlacePath) -> str:
-        """What `path` answered, as the capsule sees it again."""
+        """The name inside of a path that `path` returned."""
         return str(path).removeprefix(f"/proc/{self.pid}/root")
 
     def mounts(self) -> list[str]:
@@ -120,32 +120,32 @@ class Capsule:
         return Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
 
     def disk(self, size: int) -> str:
-        """A loop device over a fresh, sparse image file; the file stands in the ledger before it is made."""
+        """Make a loop device over a fresh, sparse image file, which the ledger names before it is made."""
         assert self._image is not None, "this capsule was given no place for an image file"
         self._ledger.intend("image", path=str(self._image))
         with self._image.open("xb") as file:
             file.truncate(size)
-        # Direct I/O on the loop device, or the host's page cache answers for it and benchmarks measure memory.
+        # Direct I/O on the loop device, because otherwise benchmarks would measure the host's page cache.
         return self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
 
     def settled(self, device: str) -> None:
-        """Detaching a loop device in use marks it for release with its last user: the mount takes it along."""
+        """Detach a loop device in use, which the kernel releases with its last user, the mount."""
         self.run(["losetup", "--detach", device])
 
     def afterwards(self, argv: Sequence[str]) -> None:
-        """Raises ProgramFailed: a run that is killed would leave on this host's kernel what `argv` should remove."""
-        raise ProgramFailed(f"{argv[0]} would have to clean up this host's kernel: that is for a kernel of its own")
+        """Raise ProgramFailed, because a killed run would leave in this host's kernel what `argv` should remove."""
+        raise ProgramFailed(f"{argv[0]} would have to clean up this host's kernel; use a guest, as with --kernel=6.1")
 
     def reach(self, socket: Path) -> Path:
-        """A unix socket inside: directories are shared with this host."""
+        """The path of a unix socket inside, which is the path on this host, as both share the directory."""
         return socket
 
     def toolbox(self, tools: Toolbox) -> str:
-        """Where the toolbox lies: the same directory."""
+        """The directory of the toolbox, which has one name inside and on this host."""
         return str(tools.directory)
 
     def close(self) -> None:
-        """End everything inside, and remove the image file. Raises TimeoutError if a process will not die."""
+        """End everything inside, and remove the image file. Raises TimeoutError if a process does not end."""
         if self._keep:
             return
         if self._outer.stdin:

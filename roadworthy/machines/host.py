@@ -1,4 +1,4 @@
-"""This host as a machine: what its kernel has, and the sentence a sysadmin needs where it has not."""
+"""This host as a machine: what its kernel has, and a sentence for the sysadmin on what it lacks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from roadworthy.upkeep.site import Site
 
 
 class RunningKernel(Machine):
-    """The kernel that runs this program. Whose programs a daemon is made of, a subclass says."""
+    """The kernel that runs this program. A subclass says whose programs a daemon uses."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._directory = HostPath(root)
@@ -47,7 +47,7 @@ class RunningKernel(Machine):
         return Requirement(False, f"needs {purpose}: this kernel has no {name}")
 
     def own_kernel(self, what: str) -> Requirement:
-        said = f"leaves {what} in the kernel when it is killed: run it in a machine of its own, as with --kernel=6.1"
+        said = f"leaves {what} in the kernel when it is killed: run it in a virtual machine, as with --kernel=6.1"
         return Requirement(False, said, host=True)
 
     def built_with(self, program: str, mark: bytes, lacking: str) -> Requirement:
@@ -63,7 +63,7 @@ class RunningKernel(Machine):
         return {**super().facts(), "machine": os.uname().machine}
 
     def place(self, site: Site) -> Place:
-        """A new place for a daemon: a capsule."""
+        """Make a place for a daemon: a capsule."""
         image, runtime = site.next()
         return Capsule(site.ledger, site.keep, image=image, runtime=runtime, root=self._tree)
 
@@ -74,14 +74,14 @@ class RunningKernel(Machine):
         lay_out(tree, Path(str(directory)))
 
     def lost(self) -> None:
-        """Nothing: who asks runs on it."""
+        """Return None, because the caller runs on this machine."""
 
-    #: The root file system that a daemon sees, where that is not this host's.
+    #: The root file system that a daemon sees; None for this host's.
     _tree: Path | None = None
 
     @abstractmethod
     def _program(self, name: str) -> Path | None:
-        """The file of a program that a daemon's place has."""
+        """The file of a program that a daemon would run, or None."""
 
     def _builtin(self, name: str) -> bool:
         return self._names(f"lib/modules/{self.release}/modules.builtin", name)

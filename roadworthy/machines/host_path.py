@@ -1,4 +1,4 @@
-"""A path on this host, with the few methods more that GuestPath has, so that machine-side code uses either."""
+"""A path on this host, with the few further methods of GuestPath, so that machine-side code can use either."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import PosixPath
 
 
 class HostPath(PosixPath):
-    """What os has as functions of a path: attributes, statvfs, lexists. They never follow a symlink for attributes."""
+    """A path with functions of os as methods: extended attributes, statvfs, lexists."""
 
     def lexists(self) -> bool:
-        """Whether there is anything at all, be it a dangling symlink."""
+        """Whether the path exists, even as a dangling symlink."""
         return os.path.lexists(self)
 
     def statvfs(self) -> os.statvfs_result:
-        """os.statvfs of the file system that it lies in."""
+        """os.statvfs of the file system that holds the path."""
         return os.statvfs(self)
 
     def listxattr(self, follow_symlinks: bool = True) -> list[str]:

@@ -1,4 +1,4 @@
-"""The kernel's log while a check ran. A kernel that reports a bug of its own makes the verdict `crash`."""
+"""The kernel's log while a check runs. A kernel that reports a bug of its own makes the verdict `crash`."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import os
 import re
 from typing import Protocol
 
-#: Lines that mean a bug in the kernel, after xfstests' list; "cut here" precedes the warnings of the code itself. A
-#: call trace alone means nothing, as the out-of-memory killer prints one; "traps: … general protection fault ip:" is a
-#: program's.
+#: Lines that mean a bug in the kernel, after xfstests' list; "cut here" precedes warnings of the kernel's code. A call
+#: trace alone means nothing, as the out-of-memory killer prints one, too; "traps: … general protection fault ip:" is
+#: that of a program.
 BUGS = re.compile(
     r"kernel BUG at|\bBUG: |\bBUG \S+ \((Not t|T)ainted|Oops: |general protection fault[,:]|KASAN:|UBSAN:|cut here"
     r"|WARNING: (CPU|possible|suspicious|inconsistent|bad unlock)|blocked for more than"
     r"|EXT4-fs error|XFS .*[Cc]orruption|BTRFS (error|critical)"
 )
-#: Tools that print such words without anything being wrong.
+#: Tools that print such words although nothing is wrong.
 LOOKALIKES = re.compile(r"ODEBUG|FAULT_INJECTION")
-#: Lines that mean a failing device under the lane, whatever the driver made of it.
+#: Lines that mean a failing device under the lane, however the driver reacts to it.
 DEVICE = re.compile(r"I/O error, dev |Buffer I/O error|critical (medium|target|space allocation) error")
 LINES_KEPT = 60
 
 
 class Log(Protocol):
-    """A kernel's log from some moment on."""
+    """A kernel's log, from the creation of the object on."""
 
     def lines(self) -> list[str]:
         """What was logged since the last look, the newest last."""
         ...
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop reading."""
         ...
 
 
 class KernelLog:
-    """Reads `/dev/kmsg` from where it stands. A host that does not show it gives no lines."""
+    """Reads `/dev/kmsg` from its current end on. A host that does not show it gives no lines."""
 
     def __init__(self, path: str = "/dev/kmsg") -> None:
         try:
@@ -44,7 +44,7 @@ class KernelLog:
             self._descriptor = -1
 
     def lines(self) -> list[str]:
-        """What was logged since the last look: at most LINES_KEPT lines, and those beyond that mean a bug."""
+        """What was logged since the last look: at most LINES_KEPT lines, and further lines that mean a bug."""
         found: list[str] = []
         while self._descriptor >= 0:
             try:
@@ -52,7 +52,7 @@ class KernelLog:
             except BlockingIOError:
                 break
             except BrokenPipeError:
-                continue  # the kernel overwrote what we had not read; the next read goes on behind it
+                continue  # the kernel overwrote what we had not read; the next read continues after it
             except OSError:
                 break
             if not record:
@@ -69,12 +69,12 @@ class KernelLog:
 
 
 def kept(lines: list[str]) -> list[str]:
-    """Of many lines the first LINES_KEPT, and of the others those that mean a bug."""
+    """The first LINES_KEPT lines, and at most as many of the others that mean a bug."""
     return lines[:LINES_KEPT] + [line for line in lines[LINES_KEPT:] if bug([line])][:LINES_KEPT]
 
 
 def spoken(record: bytes) -> str | None:
-    """The message of one record, or None where a program wrote it: see Documentation/ABI/testing/dev-kmsg."""
+    """The message of one record, or None if a program wrote it: see Documentation/ABI/testing/dev-kmsg."""
     prefix, _, said = record.decode(errors="replace").partition(";")
     syslog = prefix.partition(",")[0]
     if not syslog.isdigit() or int(syslog) > 7:  # the number is facility * 8 + level; the kernel's facility is 0

@@ -1,4 +1,4 @@
-"""A machine: the kernel that a lane's engine runs on, with the programs there, and what lanes ask of both."""
+"""A machine: the kernel that a lane's engine runs on, the programs there, and what lanes need of both."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from roadworthy.versions import series
 
 @dataclass(frozen=True)
 class Requirement:
-    """A precondition: whether it is met, and if not, what to do about it. `host` tells a lack that the user can mend
+    """A precondition: whether it is met, and if not, what to do about it.
 
-    (a package, a privilege: `skipped`) from one that this kernel or engine simply does not have (`unsupported`).
+    `host` is true if the user can provide what is missing (a package, a privilege: `skipped`), and false if this kernel
+    or engine lacks it (`unsupported`).
     """
 
     met: bool
@@ -30,54 +31,54 @@ class Requirement:
 
 
 class Machine(ABC):
-    """What lanes ask of the machine below them, whether it is this host or a guest."""
+    """The machine below a lane: this host or a guest."""
 
-    #: The kernel's release, as uname(2) says it.
+    #: The kernel's release, as in uname(2).
     release: str
-    #: Whether what is sent to it goes a slow way, so that it is packed, and its trees are not compared.
+    #: Whether sending data to it is slow, so that images are compressed, and trees are not compared.
     far: ClassVar[bool] = False
-    #: Why times that are measured on it mean nothing to others; empty where they may be published.
+    #: Why times that are measured on it mean nothing elsewhere; empty if they may be published.
     times_withheld: str = ""
 
     # --- what its kernel and its programs are
 
     @property
     def kernel(self) -> str:
-        """The kernel's series as ids carry it: `linux6.18`."""
+        """The kernel's series as in ids: `linux6.18`."""
         return f"linux{series(self.release)}"
 
     @cached_property
     def upstream(self) -> str:
-        """The upstream release that the kernel is made from: `6.1.170`, where a distribution calls it 6.1.0-56."""
+        """The upstream release that the kernel is made from: `6.1.170`, which Debian calls 6.1.0-56."""
         found = re.search(r"\bDebian (\d+(?:\.\d+)+)", self._read("proc/sys/kernel/version"))
         return found[1] if found else self.release
 
     @abstractmethod
     def filesystem(self, name: str) -> Requirement:
-        """The kernel can mount `name`."""
+        """Require that the kernel can mount `name`."""
 
     @abstractmethod
     def module(self, name: str, purpose: str) -> Requirement:
-        """The kernel has module `name`, loaded or built in."""
+        """Require that the kernel has the module `name`, loaded or built in."""
 
     @abstractmethod
     def command(self, name: str, package: str) -> Requirement:
-        """A program is installed."""
+        """Require that the program `name` of Debian's `package` is installed."""
 
     @abstractmethod
     def built_with(self, program: str, mark: bytes, lacking: str) -> Requirement:
-        """An installed program has a part that its packager may have left out: `mark` is somewhere in its file."""
+        """Require that a program was built with an optional part, so that its file contains `mark`."""
 
     @abstractmethod
     def own_kernel(self, what: str) -> Requirement:
-        """The kernel ends with the run. `what` would outlive it otherwise, for no namespace holds it."""
+        """Require that the kernel ends with the run, because no namespace holds `what`, which would outlive it."""
 
     @abstractmethod
     def privilege(self) -> Requirement:
-        """Root, which mounting and starting a daemon take."""
+        """Require root, which mounting and starting a daemon need."""
 
     def facts(self) -> dict[str, Any]:
-        """What explains verdicts besides the driver's name."""
+        """Facts that explain verdicts besides the driver's name."""
         return {
             "release": self.release,
             "upstream": self.upstream,
@@ -103,7 +104,7 @@ class Machine(ABC):
 
     @abstractmethod
     def place(self, site: Site) -> Place:
-        """A new place for a daemon."""
+        """Make a place for a daemon."""
 
     @abstractmethod
     def kernel_log(self) -> Log:
@@ -115,17 +116,17 @@ class Machine(ABC):
 
     @abstractmethod
     def lost(self) -> MachineLost | None:
-        """What became of the machine, where it does not answer any more; None where it answers."""
+        """The outcome of a machine that no longer answers; None if it answers."""
 
     # --- how it is read
 
     @property
     @abstractmethod
     def _root(self) -> PlacePath:
-        """The directory that its files are read from."""
+        """The root directory below which its files are read."""
 
     def _read(self, path: str) -> str:
-        """A file of it, by its path below the root; empty where there is none."""
+        """The text of a file by its path below the root; empty if there is none."""
         try:
             return (self._root / path).read_text()
         except OSError:

@@ -1,7 +1,7 @@
 """A place: where a daemon and its backing file system live and die together.
 
-On this host it is a capsule of namespaces; in a guest it is the same kind of namespaces inside the guest. What uses a
-place does not know which. Paths are absolute and as the place sees them, unless they came from `path`.
+On this host it is a capsule of namespaces; in a guest it is such namespaces inside the guest. Code that uses a place
+does not know which. Paths are absolute and as the place sees them, unless they came from `path`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from roadworthy.calls.toolbox import Toolbox
 
 
 class PlacePath(Protocol):
-    """A path of a place as the controller reaches it: what pathlib has of it, and what os has as functions of a path.
+    """A path of a place as the controller reaches it, with methods of pathlib and some functions of os.
 
-    It is no os.PathLike: `open(path)` on the controller would open the controller's file of that name.
+    It is not an os.PathLike: `open(path)` on the controller would open the controller's file of that name.
     """
 
     # --- names
@@ -35,13 +35,13 @@ class PlacePath(Protocol):
     def lstat(self) -> os.stat_result: ...
     def exists(self) -> bool: ...
     def lexists(self) -> bool:
-        """Whether there is anything at all, be it a dangling symlink."""
+        """Whether the path exists, even as a dangling symlink."""
         ...
 
     def is_dir(self) -> bool: ...
     def is_file(self) -> bool: ...
     def statvfs(self) -> os.statvfs_result:
-        """os.statvfs of the file system that it lies in."""
+        """os.statvfs of the file system that holds the path."""
         ...
 
     # --- contents
@@ -70,23 +70,23 @@ class PlacePath(Protocol):
 
 
 class Program(Protocol):
-    """A program that was started and left running; subprocess.Popen is one."""
+    """A program that was started and left running; subprocess.Popen satisfies it."""
 
     def poll(self) -> int | None:
-        """How it ended, or None while it runs."""
+        """Its return code, or None while it runs."""
         ...
 
 
 class Place(Protocol):
-    """See the module."""
+    """Where a daemon and its backing live and die together; see the module."""
 
     #: The directory for sockets, logs and mount points; short, because socket paths end at 108 bytes.
     runtime: Path
-    #: How much longer than on a plain host everything may take.
+    #: The factor of every deadline: how much slower than a plain host it is.
     scale: float
 
     def run(self, argv: Sequence[str], seconds: float = 60) -> str:
-        """Run a program to its end; its standard output. Raises ProgramFailed."""
+        """Run a program to its end, and return its standard output. Raises ProgramFailed."""
         ...
 
     def start(self, argv: Sequence[str], log: Path) -> Program:
@@ -98,7 +98,7 @@ class Place(Protocol):
         ...
 
     def inside(self, path: PlacePath) -> str:
-        """What `path` answered, as the place sees it again."""
+        """The place's own name of a path that `path` returned."""
         ...
 
     def mounts(self) -> list[str]:
@@ -106,17 +106,17 @@ class Place(Protocol):
         ...
 
     def disk(self, size: int) -> str:
-        """A fresh block device of `size` bytes, gone with the place."""
+        """Make a fresh block device of `size` bytes, which ends with the place."""
         ...
 
     def settled(self, device: str) -> None:
-        """The device is in use now: it may be let go with its last user."""
+        """Note that the device is in use, and may be released with its last user."""
         ...
 
     def afterwards(self, argv: Sequence[str]) -> None:
-        """Run a program once everything in the place has ended: it removes what no namespace takes along.
+        """Run a program once everything in the place has ended, to remove what outlives its namespaces.
 
-        The one that was named last is run first. A place that nothing would clean up after a kill refuses.
+        The last registered one runs first. Raises ProgramFailed in a place that a killed run would leave uncleaned.
         """
         ...
 
@@ -125,7 +125,7 @@ class Place(Protocol):
         ...
 
     def toolbox(self, tools: Toolbox) -> str:
-        """Where the toolbox lies for the engine that binds it into containers."""
+        """The directory of the toolbox, as the engine that binds it into containers sees it."""
         ...
 
     def close(self) -> None:

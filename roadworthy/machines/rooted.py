@@ -12,7 +12,7 @@ from roadworthy.supplies.engine_roots import EngineRoot
 
 
 class RootedHost(RunningKernel):
-    """The running kernel, and the programs of an engine root. What the root lacks is nothing that a user can mend."""
+    """The running kernel, and the programs of an engine root, which the user cannot complete."""
 
     def __init__(self, root: EngineRoot) -> None:
         super().__init__()

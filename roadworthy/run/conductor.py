@@ -1,4 +1,4 @@
-"""A run whose lanes are spread over pytest-xdist's workers: one bundle and one page come of it."""
+"""A run whose lanes are spread over pytest-xdist's workers, joined into one bundle and one page."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from roadworthy.upkeep import reaper
 
 
 def conducts(config: pytest.Config) -> bool:
-    """Whether this process hands the tests out to workers, and runs none."""
+    """Whether this process distributes the tests to workers and runs none itself."""
     return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
 class Conductor:
-    """Beside the workers' sessions, each of which has its own ledger and bundle: the run as one.
+    """Joins the sessions of the workers, each with its own ledger and bundle, into one run.
 
-    A lane goes to one worker as a whole. The workers' bundles lie below this run's own while it goes on, so that a
-    run that is killed has lost nothing: `roadworthy site DIR/workers/*` makes a page of them.
+    Each lane goes to one worker as a whole. The workers' bundles lie below this run's own while it lasts, so that a
+    killed run loses no result: `roadworthy site DIR/workers/*` makes a page of them.
     """
 
     def __init__(self, config: pytest.Config, lanes: Sequence[Lane]) -> None:
@@ -61,7 +61,7 @@ class Conductor:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """xdist's scheduler of whole scopes, of which a lane is one."""
+        """Use xdist's scheduler of scopes, with a lane as the scope."""
         from xdist.scheduler import LoadScopeScheduling
 
         lanes = self.lanes
@@ -74,7 +74,7 @@ class Conductor:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker where its bundle goes."""
+        """Send a worker the directory of its bundle and the seed of the order."""
         if self.bundle is not None:
             node.workerinput[BUNDLE] = str(self._workers / node.gateway.id)
         seed = self.config.stash[SESSION].order.seed
@@ -88,7 +88,7 @@ class Conductor:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Say what a worker has to say; it has no terminal."""
+        """Print the messages of a worker, which has no terminal."""
         told = [value for name, value in report.user_properties if name == SAID]
         report.user_properties = [(name, value) for name, value in report.user_properties if name != SAID]
         for text in told:
@@ -96,7 +96,7 @@ class Conductor:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Join the workers' bundles, after xdist has let the workers go."""
+        """Join the workers' bundles after xdist has ended the workers."""
         if self.bundle is None:
             return
         found: list[Bundle] = []
@@ -121,7 +121,7 @@ class Conductor:
             summary(terminalreporter, [lane for lane in self.lanes if lane.id in seen], self.bundle, self.page)
 
     def pytest_unconfigure(self) -> None:
-        """What a worker left that had to be killed."""
+        """Reap what a killed worker left."""
         if os.geteuid() == 0:
             for reaped in reaper.reap():
                 self._say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
@@ -135,15 +135,15 @@ class Conductor:
 
 
 def lane_of(nodeid: str, lanes: Sequence[Lane]) -> str:
-    """The id of the lane that a test's id names, or the test's own: the longest, as 6.1 is in 6.12 too."""
+    """The longest lane id within a test's id, because `6.1` is also within `6.12`; else the test's id itself."""
     return max((lane.id for lane in lanes if lane.id in nodeid), key=len, default=nodeid)
 
 
 def paths_bound(args: Sequence[str]) -> list[str]:
-    """The words of a command line with our paths bound to their options, as `--bundle=DIR`.
+    """Return the arguments with our paths joined to their options, such as `--bundle=DIR`.
 
-    A worker parses the words again, and pytest takes a free-standing word that names an existing path for one that
-    tells where its configuration lies; the bundle exists by then.
+    A worker parses the arguments again. The bundle exists by then, and pytest searches for its configuration where an
+    argument of its own names an existing path.
     """
     found: list[str] = []
     for word in args:
@@ -155,7 +155,7 @@ def paths_bound(args: Sequence[str]) -> list[str]:
 
 
 def joined(bundles: Sequence[Bundle], run: str) -> list[Record]:
-    """The records of several workers' bundles as one run's: the plan, the same for all, and what each found."""
+    """Join the records of the workers' bundles into those of one run: their common plan, then all other records."""
     if not bundles:
         return []
     plan = msgspec.structs.replace(bundles[0].plan, run=run, argv=sys.argv[1:])

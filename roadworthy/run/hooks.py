@@ -1,4 +1,4 @@
-"""Hooks of the suite's own, for a plugin that stands in for a part of it."""
+"""Hooks of the suite's own, for a plugin that replaces a part of it."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ from roadworthy.run.session import Session
 
 @pytest.hookspec(firstresult=True)
 def pytest_roadworthy_lane_up(run: Session, lane: Lane, held: ExitStack) -> Stand | None:
-    """Bring a lane up. What undoes it is pushed onto `held`; trouble is raised as lane.bring_up.lane_up does."""
+    """Bring a lane up and push its clean-up onto `held`. Raises what lane.bring_up.lane_up raises."""

@@ -1,4 +1,4 @@
-"""Where a run keeps what several of its parts need: keys of pytest's stashes, and words that travel to workers."""
+"""Names under which parts of a run share values: keys of pytest's stashes, and keys of what is sent to workers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from roadworthy.calls.evidence import Evidence
 
 #: An item's evidence, from its first fixture until its result is written.
 EVIDENCE = pytest.StashKey[Evidence]()
-#: Where xdist's `workerinput` has the directory of a worker's own bundle.
+#: The key of xdist's `workerinput` for the directory of a worker's bundle.
 BUNDLE = "roadworthy_bundle"
-#: Where it has the seed of a random order, as text; absent where the order is the written one.
+#: The key of `workerinput` for the seed of a random order, as text; absent if the order is the written one.
 SEED = "roadworthy_seed"
-#: The user property in which a worker's sentences for a person travel to the terminal.
+#: The user property that carries a worker's messages to the terminal.
 SAID = "roadworthy said"

@@ -20,70 +20,70 @@ AXES = ("driver", "backing", "engine", "kernel", "driver_opt", "kernel_opt")
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Everything that the command line takes, but for what other plugins add."""
+    """Add the suite's options to pytest's command line."""
     group = parser.getgroup("roadworthy", "Roadworthy: does this work on that storage driver, and what does it cost")
     group.addoption(
         "--driver", action="append", default=[], metavar="NAME[,NAME]",
-        help="Storage drivers to run on, each on a private daemon; repeatable. One column of the matrix each. "
+        help="Storage drivers to test, each on a private daemon and in its own column of the matrix; repeatable. "
         f"Known: {', '.join(DRIVERS)}, or all. 'native' is the reference: the same trees on a plain volume.",
     )  # fmt: skip
     group.addoption(
         "--backing", action="append", default=[], metavar="NAME[,NAME]",
-        help="File systems to put under the daemon's data root, each made fresh in an image file; repeatable. "
-        f"Known: {', '.join(BACKINGS)}, or all. Default: the first that the driver takes.",
+        help="File systems to put under the daemon's data root, each made fresh; repeatable. "
+        f"Known: {', '.join(BACKINGS)}, or all. Default: the first that the driver accepts.",
     )  # fmt: skip
     group.addoption(
         "--engine", action="append", default=[], metavar="NAME[,NAME]",
-        help="Engines to run; repeatable. host is the one that is installed. Others are root file systems, made once "
+        help="Engines to run; repeatable. host is the installed engine. The others are root file systems, made once "
         f"and cached: {', '.join(ENGINES)}.",
     )  # fmt: skip
     group.addoption(
         "--kernel", action="append", default=[], metavar="SERIES|PATH",
-        help="Kernels to run on; repeatable. host is the running one. Others boot in a virtual machine: "
+        help="Kernels to run on; repeatable. host is the running kernel. The others boot in a virtual machine: "
         f"{', '.join(SERIES)} from Debian's packages, or the path of a bzImage, of kernel packages or of a directory "
         "with vmlinuz and lib/modules.",
     )  # fmt: skip
     group.addoption(
         "--accept-expired-suites", action="store_true",
-        help="Take packages of a suite whose Release file is past its date, as testing's often is on a mirror.",
+        help="Accept packages of a suite whose Release file is past its date, as testing's often is on a mirror.",
     )  # fmt: skip
     group.addoption(
         "--driver-opt",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="A --storage-opt for the daemon, as overlay2.size=1G; repeatable. It becomes part of the lane's name.",
+        help="A --storage-opt for the daemon, such as overlay2.size=1G; repeatable. It is part of the lane's name.",
     )
     group.addoption(
         "--kernel-opt", action="append", default=[], metavar="MODULE.PARAMETER=VALUE",
-        help="A module parameter for the kernels that --kernel boots, as overlay.metacopy=on; repeatable. It becomes "
-        "part of the lane's name. Distributions differ in these, and verdicts depend on them.",
+        help="A module parameter for the kernels that --kernel boots, such as overlay.metacopy=on; repeatable. It "
+        "is part of the lane's name. Distributions differ in these, and verdicts depend on them.",
     )  # fmt: skip
     group.addoption(
         "--matrix", metavar="FILE",
-        help="A TOML file that names the lanes by their axes, in place of the options above; matrices/ has some, and "
-        "`roadworthy lanes` prints what one means. With pytest-xdist's -n, lanes run side by side.",
+        help="A TOML file that names the lanes by their axes, instead of the options above; matrices/ has examples, "
+        "and `roadworthy lanes` prints the lanes of one. With pytest-xdist's -n, lanes run side by side.",
     )  # fmt: skip
     group.addoption(
         "--repeat", metavar="N[+M]", default="1",
-        help="Ask every check N times, in rounds; each round has fresh containers. With +M, M rounds more, each on a "
-        "fresh daemon: a new check has to pass --repeat=10+5. A check whose rounds disagree is flaky, and fails the "
-        "run; the summary tells how often checks may be flaky at most.",
+        help="Run every check N times, in rounds; each round has fresh containers. With +M, run M more rounds, each on "
+        "a fresh daemon: a new check has to pass --repeat=10+5. A check whose rounds disagree is flaky and fails the "
+        "run; the summary gives an upper bound on the rate of flaky verdicts.",
     )  # fmt: skip
     group.addoption(
         "--random-order", metavar="SEED", nargs="?", const="",
-        help="Ask the checks of a lane in random order, each round in another one. The seed is printed, and with "
-        "--random-order=SEED the order is the same again.",
+        help="Run the checks of a lane in random order, each round in a different one. The seed is printed; "
+        "--random-order=SEED repeats the order.",
     )  # fmt: skip
     group.addoption(
         "--isolate", action="store_true",
-        help="Give every check a container of its own, in place of one for all that need the same capabilities. The "
-        "verdicts have to be the same: `roadworthy agree BUNDLE BUNDLE` compares them.",
+        help="Give every check a container of its own, instead of one for all that need the same capabilities. The "
+        "verdicts must not change: `roadworthy agree BUNDLE BUNDLE` compares them.",
     )  # fmt: skip
     group.addoption(
         "--no-reference", dest="reference", action="store_false",
         help="Do not compare the tree that a check leaves with the reference: what the same calls leave on a file "
-        "system without layers. In a virtual machine it is not compared in any case.",
+        "system without layers. In a virtual machine, trees are never compared.",
     )  # fmt: skip
     group.addoption(
         "--bundle", metavar="DIR",
@@ -91,8 +91,8 @@ def add_options(parser: pytest.Parser) -> None:
     )  # fmt: skip
     group.addoption(
         "--bench-seconds", type=seconds, metavar="SECONDS",
-        help="Time for each benchmark, in place of its tier's: rows are taken until the interval is narrow or this is "
-        "over, twelve at least.",
+        help="Time for each benchmark, instead of its tier's: rows are taken until the interval is narrow or the time "
+        "is over, but at least twelve.",
     )  # fmt: skip
     group.addoption(
         "--keep", action="store_true",
@@ -102,17 +102,17 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def seconds(word: str) -> float:
-    """The value of an option that is a time. Raises ArgumentTypeError."""
+    """Parse the value of an option in seconds. Raises ArgumentTypeError."""
     try:
         found = float(word)
     except ValueError:
         found = math.nan
     if not 0 <= found < math.inf:
-        raise argparse.ArgumentTypeError(f"{word!r} is no number of seconds, as 60 or 2.5 is")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of seconds, such as 60 or 2.5")
     return found
 
 
 def lanes_of(config: pytest.Config, installed: EngineName, running: str) -> list[Lane]:
-    """The lanes that the command line names, by itself or by a matrix file. Raises LaneError."""
+    """The lanes that the command line names, by its axes or by a matrix file. Raises LaneError."""
     axes = {name: config.getoption(name) for name in AXES}
     return lanes_named(axes, config.getoption("matrix"), installed, running)

@@ -1,7 +1,7 @@
-"""The order in which checks are asked: lane by lane, round by round, and on demand by chance from a printed seed.
+"""The order in which checks run: lane by lane, round by round, and on demand shuffled from a printed seed.
 
-A lane's daemon is up while its checks run, so they stay together whatever shuffles; the shufflers that pytest has as
-plugins know modules and classes, not lanes. See docs/decisions/0008-rounds-and-a-seeded-order.md.
+A lane's daemon is up while its checks run, so shuffling keeps them together; pytest's plugins that shuffle know modules
+and classes, not lanes. See docs/decisions/0008-rounds-and-a-seeded-order.md.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import TypeVar
 Item = TypeVar("Item")
 #: A lane's place in the run, its name, and the round.
 Group = tuple[int, str, int]
-#: A drawn seed is below this: short enough to be typed again.
+#: Drawn seeds are below this, and so short enough to be typed again.
 SEEDS = 1_000_000
 
 
 class OrderError(ValueError):
-    """A seed that is none; the text is for the person who typed it."""
+    """The value of --random-order is not a seed; the text is for the user."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """`seed` is None for the order in which the checks are written."""
+    """An order of checks; `seed` is None for the order in which they are written."""
 
     seed: int | None = None
 
     def arranged(self, items: Sequence[Item], group: Callable[[Item], Group | None]) -> list[Item]:
-        """`items` with those of a group together and in the order of groups; those without one come first.
+        """Return `items` in the order of their groups; items without a group come first.
 
-        Every group is shuffled by itself: what else is selected has no influence on a lane's order.
+        Each group is shuffled on its own, so that a lane's order does not depend on what else is selected.
         """
         groups: dict[Group, list[Item]] = {}
         others = []
@@ -47,12 +47,12 @@ class Order:
         return others + [item for key in sorted(groups) for item in groups[key]]
 
     def header(self) -> list[str]:
-        """What a person needs to have the same order again."""
+        """A line that says how to repeat a random order."""
         return [] if self.seed is None else [f"  random order, again with --random-order={self.seed}"]
 
 
 def order(given: str | None) -> Order:
-    """What --random-order says: None is the written order, the empty text draws a seed. Raises OrderError."""
+    """Parse --random-order: None is the written order, the empty string draws a seed. Raises OrderError."""
     if given is None:
         return Order()
     if not given:

@@ -1,4 +1,4 @@
-"""What pytest shows of a verdict: known is xfailed, fixed fails, unsupported and skipped skip."""
+"""pytest's outcome of each verdict: known is xfailed, fixed fails, unsupported and skipped are skipped."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def shaped(item: pytest.Item, call: pytest.CallInfo[None], judgement: Judgement,
             report.outcome = "failed"
             report.longrepr = f"[{judgement.verdict}] {judgement.reason}\n\n{report.longrepr or ''}"
         case "error":
-            # pytest tells an error from a failure by the phase: a check that could not be asked is an error.
+            # pytest distinguishes an error from a failure by the phase; a check that could not run is an error.
             report.outcome = "failed"
             if report.when == "call":
                 report.when = "setup"
@@ -53,7 +53,7 @@ def shaped(item: pytest.Item, call: pytest.CallInfo[None], judgement: Judgement,
 
 
 def skipped(item: pytest.Item, call: pytest.CallInfo[None], reason: str) -> pytest.TestReport:
-    """The report of a test that was not asked, with the reason."""
+    """Make the report of a test that did not run, with the reason."""
     report = unformatted(item, call)
     path, line, _domain = item.location
     report.user_properties = list(item.user_properties)
@@ -63,7 +63,7 @@ def skipped(item: pytest.Item, call: pytest.CallInfo[None], reason: str) -> pyte
 
 
 def reported_benchmark(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
-    """A benchmark that the driver or this host has no means for is skipped, with the reason."""
+    """Skip a benchmark that the driver or this host does not support; fail one that measured nothing."""
     broken = call.excinfo.value if call.excinfo else None
     if isinstance(broken, Unsupported | Precondition):
         word = "unsupported" if isinstance(broken, Unsupported) else "skipped"

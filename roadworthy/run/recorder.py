@@ -1,4 +1,4 @@
-"""The verdicts of a run's checks: made of what happened in a check's phases, one result each, and shown to pytest."""
+"""The verdicts of a run's checks: made from the phases of each check, written as one result, and shown to pytest."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from roadworthy.verdict.deviations import DeviationError, Deviations
 from roadworthy.verdict.judge import Judgement, judge
 from roadworthy.verdict.reference import TreeDiffers, judge_tree
 
-#: Of what a tree has otherwise than the reference, so much is an observation.
+#: How many differences between a tree and the reference's the observation lists.
 DIFFERENCES = 5
 
 
 class Recorder:
-    """Judges one check after the other. A result is written when its check has been cleaned up."""
+    """Judges one check after another. A result is written once its check has been cleaned up."""
 
     def __init__(self, rounds: int, write: Callable[[Result], None]) -> None:
-        #: What is known of drivers, once it has been read.
+        #: The recorded deviations, once they have been read.
         self.deviations = Deviations(())
-        #: What is being asked.
+        #: The check that is running.
         self.current: pytest.Item | None = None
         self._rounds = rounds
         self._write = write
-        #: Lanes of which a check has told why they are down.
+        #: Lanes for which a result says why they are down.
         self._told: set[str] = set()
         self._pending: Result | None = None
-        #: Verdicts of which a round has left its transcript in the bundle.
+        #: Verdicts whose transcript is in the bundle, from an earlier round.
         self._transcribed: set[tuple[str, str, Verdict]] = set()
 
     def report(
         self, item: pytest.Item, call: pytest.CallInfo[None], check: Declared, found: Aftermath
     ) -> pytest.TestReport:
-        """Turn what came of one phase of a check into its verdict, and the verdict into pytest's outcome."""
+        """Turn the outcome of one phase of a check into its verdict, and the verdict into pytest's outcome."""
         lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
         if call.when == "teardown":
             return self._report_teardown(lane, check, item, call, found)
         broken = found.broken
         if found.never_up and not isinstance(broken, Unsupported | Precondition):
-            # The lane's first check carries the cause; the others were never asked, and their cells are `missing`.
+            # The lane's first check carries the cause; the others do not run, and their cells are `missing`.
             if lane.id in self._told:
                 assert broken is not None
                 item.user_properties[:] = [("lane", lane.id), ("check", check.identity), ("verdict", "missing")]
@@ -70,7 +70,7 @@ class Recorder:
         judgement = judge(broken, recorded if call.when == "call" else None, found.log)
         if evidence.compared:
             judgement = judge_tree(judgement, broken, of_tree)
-        # Of an engine its own words; where we asked it is of no use.
+        # Show the engine's own words; our traceback is of no use.
         words = f"[error] {broken}" if isinstance(broken, EngineFailed) else ""
         if found.unbelievable:
             judgement, words = Judgement("error", found.unbelievable), f"[error] {found.unbelievable}"
@@ -81,7 +81,7 @@ class Recorder:
     def _report_teardown(
         self, lane: Lane, check: Declared, item: pytest.Item, call: pytest.CallInfo[None], found: Aftermath
     ) -> pytest.TestReport:
-        """Write the check's one result. Trouble while cleaning up spoils a good verdict, and is added to a bad one."""
+        """Write the check's only result. An error in clean-up replaces a good verdict, and is appended to a bad one."""
         log = found.log
         judgement = judge(found.broken, None, log)
         before = self._pending
@@ -99,7 +99,7 @@ class Recorder:
             report = shaped(item, call, judgement)
         self._conclude()
         if EVIDENCE in item.stash:
-            del item.stash[EVIDENCE]  # it is in the bundle; many rounds would fill the memory
+            del item.stash[EVIDENCE]  # the bundle has it; many rounds would fill the memory
         return report
 
     def _record(
@@ -118,7 +118,7 @@ class Recorder:
         )  # fmt: skip
 
     def _conclude(self) -> None:
-        """Write the result of the check that has ended; a check has one."""
+        """Write the result of the check that has ended."""
         if self._pending is not None:
             self._write(self._pending)
             if self._rounds > 1:
@@ -126,7 +126,7 @@ class Recorder:
         self._pending = self.current = None
 
     def interrupted(self) -> None:
-        """A check that was interrupted is an error, and in the bundle; one that had its verdict keeps it."""
+        """Write an interrupted check as an error; a check that has its verdict keeps it."""
         item = self.current
         check = declared(item) if item else None
         if item is not None and check is not None and self._pending is None:

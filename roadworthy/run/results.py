@@ -1,4 +1,4 @@
-"""Writes the run bundle: a record a line, each on disk before the next check begins."""
+"""Writes the run bundle: one record a line, each on disk before the next check begins."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from roadworthy.reports.repeats import flaky
 
 
 def now() -> str:
-    """This moment, in UTC, to the second."""
+    """The current time in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def as_text(value: Any) -> Any:
-    """`value` with every text in it made one that UTF-8 can carry."""
+    """Return `value` with every string in it made encodable in UTF-8."""
     match value:
         case str():
             return value.encode("utf-8", "backslashreplace").decode()
@@ -33,7 +33,7 @@ def as_text(value: Any) -> Any:
 
 
 def open_bundle(config: pytest.Config, run: str) -> BundleWriter:
-    """This run's bundle, where --bundle says or in bundles/RUN. Raises UsageError where that cannot be."""
+    """Open this run's bundle in the directory of --bundle, or in bundles/RUN. Raises UsageError."""
     directory = Path(config.getoption("bundle") or config.rootpath / "bundles" / run)
     try:
         return BundleWriter(directory)
@@ -60,7 +60,7 @@ class BundleWriter:
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
     def write(self, record: Record) -> None:
-        """Append one record, synced."""
+        """Append one record and sync it. Raises OSError."""
         if isinstance(record, Result):
             self.results.append(record)
         if isinstance(record, Benchmark):
@@ -79,29 +79,29 @@ class BundleWriter:
                 line = line[os.write(self._descriptor, line) :]
             os.fsync(self._descriptor)
         except OSError as reason:
-            self.torn = reason  # nothing is written behind a torn line: up to it the bundle stays readable
+            self.torn = reason  # write nothing after a torn line, so that the bundle stays readable up to it
             raise
 
     def void(self) -> list[str]:
-        """Why this run says nothing of drivers: each control that was asked and did not turn out as it has to."""
+        """Why this run says nothing about drivers: one sentence for each control that did not hold."""
         return [
-            f"{found.lane}: {found.check} is {found.verdict}, in which no driver has a hand: {found.reason}"
+            f"{found.lane}: {found.check} is {found.verdict}, which no driver can cause: {found.reason}"
             for found in self.results
             if found.check in self.controls and found.verdict in ("fail", "known", "fixed")
         ]
 
     def spoilt(self) -> bool:
-        """Whether the run has failed though each of its checks, for itself, may be as recorded."""
+        """Whether the run fails although each check alone may be as recorded: a control or a flaky check."""
         return bool(self.void() or flaky(self.results))
 
     def _encoded(self, record: Record) -> bytes:
         try:
             return self._encoder.encode(record)
-        except UnicodeEncodeError:  # a file name may hold bytes that are no text
+        except UnicodeEncodeError:  # a file name may hold bytes that are not text
             return self._encoder.encode(as_text(msgspec.to_builtins(record)))
 
     def end(self, exit_status: int) -> None:
-        """The closing record, with how many of each verdict the bundle holds."""
+        """Write the closing record, with the number of results of each verdict, and close the file."""
         counts = Counter(result.verdict for result in self.results)
         if self.torn is None:
             self.write(

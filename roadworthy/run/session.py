@@ -49,7 +49,7 @@ SESSION = pytest.StashKey["Session"]()
 
 
 class Session:
-    """State of one run. Hooks that need it are methods here."""
+    """The state of one run. Hooks that need it are methods here."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -62,7 +62,7 @@ class Session:
             self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption("random_order"))
         except (RepeatError, OrderError) as reason:
             raise pytest.UsageError(f"roadworthy: {reason}") from None
-        #: What xdist told this process, where it is one of its workers; and what it has to say through its reports.
+        #: xdist's input if this process is one of its workers; `_unsaid` are messages to send with its reports.
         self.worker: dict[str, Any] = getattr(config, "workerinput", {})
         self._unsaid: list[str] = []
         self.bundle: BundleWriter | None = None
@@ -72,7 +72,7 @@ class Session:
         self._modules: dict[Path, str] = {}
         self._site: Site | None = None
         self._ledger: Ledger | None = None
-        #: What is faulty on purpose; a plugin that brings faults puts them here.
+        #: Faults on purpose; a plugin that brings some sets them here.
         self.faults: Faults = NO_FAULTS
         self.stands = Stands(self)
         self.recorder = Recorder(self.repeats.rounds, self._write)
@@ -85,13 +85,13 @@ class Session:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep what shares a lane together, whatever has shuffled before."""
+        """Keep the items of a lane together, however other plugins have ordered them."""
         if self.lanes:
             places = {lane.id: place for place, lane in enumerate(self.lanes)}
             items[:] = self.order.arranged(items, lambda item: group(item, places))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Refuse what cannot be run, all in this hook: pytest calls it even where an earlier one refused."""
+        """Refuse what cannot run. All refusals are here, as pytest calls this hook even if an earlier one refused."""
         measured = any(on_lane(item) for item in session.items)
         if measured and not self.lanes:
             said = "name a storage driver, as in --driver=overlay2, or a file with --matrix (see --help)"
@@ -103,7 +103,7 @@ class Session:
             if found is None:
                 continue
             if not on_lane(item):
-                said = "a check asks a lane: use fs, containers, storage or engine"
+                said = "a check runs on a lane; use the fixture fs, containers, storage or engine"
                 raise pytest.UsageError(f"roadworthy: {item.nodeid}: {said}")
             self._items.append((lane_of(item), found, item))
         seen: set[tuple[str, str, int]] = set()
@@ -120,7 +120,7 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Begin once all is collected: what pytest refuses before leaves no bundle."""
+        """Begin after the collection, so that a run that pytest refuses leaves no bundle."""
         if any(on_lane(item) for item in session.items) and not self.config.option.collectonly:
             self._begin()
         return (yield)
@@ -155,26 +155,26 @@ class Session:
 
     def _describe(self, check: Declared, item: pytest.Item) -> Check:
         path, line, _ = item.location
-        # The location is relative to pytest's root, which may lie anywhere; the suite's own files have one name.
+        # The location is relative to pytest's root, which may lie anywhere; the suite's own files have fixed names.
         suite, place = CONFORMANCE.resolve().parent, (self.config.rootpath / path).resolve()
         file = str(place.relative_to(suite)) if place.is_relative_to(suite) else path
         return Check(
             id=check.identity, family=check.family, promise=check.promise, provenance=check.provenance, file=file,
             line=(line or 0) + 1, source=check.source, claim=check.claim,
-            control=check.control and not self.faults.any,  # a fault may well have a hand in it
+            control=check.control and not self.faults.any,  # a fault may be its cause
         )  # fmt: skip
 
     # --- what lanes need, see stands.Run
 
     def checks(self, lane: Lane) -> list[Declared]:
-        """What is asked on a lane, each check once, however often it is asked."""
+        """The checks of a lane, each once, however many rounds run."""
         return list({check.identity: check for other, check, _ in self._items if other.id == lane.id}.values())
 
     def option(self, name: str) -> Any:
         return self.config.getoption(name)
 
     def facts(self) -> dict[str, Any]:
-        """How checks are asked, for the facts of a lane, where it is not as ever."""
+        """Options that change how checks run, for the facts of a lane; empty if none is given."""
         found: dict[str, Any] = {}
         if self.repeats.rounds > 1:
             found["repeat"] = self.repeats.facts()
@@ -185,7 +185,7 @@ class Session:
         return found
 
     def site(self) -> Site:
-        """This run's directories. Made at the first lane that gets as far as making anything."""
+        """This run's directories, made when the first lane needs them. Raises Precondition without root."""
         if self._site is None:
             if self._ledger is None:
                 raise Precondition("needs root to mount and to start a daemon: run it as root, or with sudo")
@@ -215,7 +215,7 @@ class Session:
 
     @contextlib.contextmanager
     def turn(self, name: str, directory: Path, asked: Sequence[pytest.Item]) -> Iterator[None]:
-        """Checks that are asked again while the block runs: their results go to a bundle of their own."""
+        """While the block runs, write the results of the checks `asked` to a bundle of their own in `directory`."""
         self.stands.forget_tries()
         whole, self.bundle = self.bundle, BundleWriter(directory)
         self._write(self._plan(name, [found for found in self._items if found[2] in asked]))
@@ -244,7 +244,7 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """A check that has passed has also left the tree that its calls leave on a file system without layers."""
+        """After a check has passed, compare its tree with what its calls leave on a file system without layers."""
         done = yield
         check = declared(item)
         stand = self.stands.of(lane_of(item)) if check and on_lane(item) else None
@@ -258,14 +258,14 @@ class Session:
         return done
 
     def report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
-        """What pytest is told of one phase of a check: the lane is mended first, then the check is judged."""
+        """Make the lane usable after one phase of a check, judge the check, and return the report for pytest."""
         check, broken = declared(item), call.excinfo.value if call.excinfo else None
         if check is None or (call.when == "setup" and broken is None):
             return pytest.TestReport.from_item_and_call(item, call)
         return self.recorder.report(item, call, check, self.stands.after(lane_of(item), check, call.when, broken))
 
     def _write(self, record: Record) -> None:
-        """Append to the bundle. A run that cannot keep its results ends, and what is on disk stays readable."""
+        """Append to the bundle. If that fails, end the run; what is on disk stays readable."""
         if self.bundle is None or self.bundle.torn is not None:
             return
         try:
@@ -307,7 +307,7 @@ class Session:
                 for sentence in reaper.undo(read_ledger(path)).left:
                     self.say(f"left behind, `roadworthy reap` tries again: {sentence}")
 
-    # --- what a person sees
+    # --- the terminal
 
     def pytest_report_header(self) -> list[str]:
         if self.engine is None:
@@ -322,7 +322,7 @@ class Session:
             self.faults.summary(terminalreporter)
 
     def unsaid(self) -> list[str]:
-        """What a worker has to say, once."""
+        """Return the pending messages of a worker, and forget them."""
         told, self._unsaid = self._unsaid, []
         return told
 
@@ -340,7 +340,7 @@ class Session:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Say what is going on once it takes longer than two seconds."""
+        """Print the name of the stage once its block takes longer than two seconds."""
         timer = threading.Timer(2.0, self.say, [f"{name} …"])
         timer.daemon = True
         timer.start()
@@ -361,7 +361,7 @@ def refuse_redefined(modules: Mapping[Path, str]) -> None:
 
 
 def check_deviations() -> Deviations:
-    """The recorded deviations. Raises UsageError for one that cannot be used."""
+    """Load the recorded deviations. Raises UsageError for an invalid one."""
     try:
         return load(CONFORMANCE / "deviations")
     except DeviationError as reason:
@@ -369,7 +369,7 @@ def check_deviations() -> Deviations:
 
 
 def group(item: pytest.Item, places: dict[str, int]) -> Group | None:
-    """What an item is asked together with: its lane's round. None where it has no lane."""
+    """The group of an item: its lane and its round. None if it has no lane."""
     if not on_lane(item):
         return None
     lane = lane_of(item)
@@ -377,12 +377,12 @@ def group(item: pytest.Item, places: dict[str, int]) -> Group | None:
 
 
 def on_lane(item: pytest.Item) -> bool:
-    """Whether it is asked on a lane."""
+    """Whether the item runs on a lane."""
     return "lane" in getattr(item, "fixturenames", ())
 
 
 def lane_of(item: pytest.Item) -> Lane:
-    """The lane that it is asked on."""
+    """The lane on which the item runs."""
     found: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
     return found
 
@@ -394,7 +394,7 @@ def terminated(number: int, _: Any) -> None:
 
 @functools.cache
 def suite_version(root: Path) -> dict[str, Any]:
-    """The suite's version, and its commit where it runs from a checkout."""
+    """The suite's version; from a checkout also its commit, and whether it has uncommitted changes."""
     from importlib.metadata import version
 
     found: dict[str, Any] = {"version": version("roadworthy")}

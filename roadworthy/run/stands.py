@@ -37,11 +37,11 @@ class Run(Protocol):
         ...
 
     def bring_up(self, lane: Lane, held: contextlib.ExitStack) -> Stand:
-        """The lane's machine and, on it, the lane; both go with `held`."""
+        """Bring up the lane's machine and the lane on it; `held` takes both down."""
         ...
 
     def checks(self, lane: Lane) -> list[Declared]:
-        """What is asked on a lane, each check once."""
+        """The checks of a lane, each once."""
         ...
 
     def option(self, name: str) -> Any:
@@ -49,21 +49,21 @@ class Run(Protocol):
         ...
 
     def facts(self) -> dict[str, Any]:
-        """How checks are asked, for a lane's record."""
+        """Options that change how checks run, for a lane's record."""
         ...
 
     def record_lane(
         self, lane: Lane, reason: BaseException | None, facts: Mapping[str, Any], seconds: Mapping[str, float]
     ) -> None:
-        """Write what has become of a lane."""
+        """Write a lane's record: its state with the reason, facts, and seconds by stage."""
         ...
 
     def say(self, text: str) -> None:
-        """Tell a person."""
+        """Print a message for the user."""
         ...
 
     def stage(self, name: str) -> AbstractContextManager[None]:
-        """Tell a person what is going on while the block runs, where it takes long."""
+        """Print the name of the stage if its block takes long."""
         ...
 
 
@@ -75,13 +75,13 @@ class Aftermath:
     broken: BaseException | None
     #: What the kernel below the lane has logged meanwhile.
     log: list[str]
-    #: What conditions of deviations are asked about; None where the lane is not up.
+    #: The facts that conditions of deviations are compared with; None if the lane is not up.
     facts: Facts | None = None
-    #: Whether it broke because the lane is down already.
+    #: Whether the check broke because the lane was down already.
     never_up: bool = False
-    #: Whether the lane has gone for good with this check.
+    #: Whether the lane was lost for good in this check.
     lost: bool = False
-    #: Why no verdict can be believed, or an empty string.
+    #: Why verdicts cannot be trusted, or an empty string.
     unbelievable: str = ""
 
 
@@ -121,7 +121,7 @@ class Stands:
                 yield stand
             finally:
                 self._up.pop(lane.id, None)
-                # The lane goes down within its last check's clean-up, whose report is still to be made.
+                # The lane goes down in its last check's clean-up, before that phase is reported.
                 log = self._kernel_logs.pop(lane.id)
                 self._last_logged[lane.id] = log.lines()
                 log.close()
@@ -137,7 +137,7 @@ class Stands:
             self._stacks.pop(lane.id).close()
 
     def brought_up(self, lane: Lane, held: contextlib.ExitStack) -> Stand:
-        """The lane, up, with an eye on the log of the kernel below it."""
+        """Bring the lane up, and follow the log of the kernel below it."""
         stand = self._run.bring_up(lane, held)
         self._kernel_logs[lane.id] = stand.machine.kernel_log()
         if self._run.option("reference") and not self._run.faults.any and not stand.machine.far:
@@ -145,7 +145,7 @@ class Stands:
         return stand
 
     def after(self, lane: Lane, check: Declared, when: str, broken: BaseException | None) -> Aftermath:
-        """What a phase of a check has left; the lane is usable for the next one then, or down.
+        """Make the lane usable after a phase of a check, or mark it as down, and return what the phase left.
 
         `when` is pytest's name of the phase.
         """
@@ -164,7 +164,7 @@ class Stands:
         return Aftermath(broken, log, facts, never_up, stand.lost is not None, self._run.faults.trouble())
 
     def revive(self, stand: Stand) -> None:
-        """A machine that was lost in a check is made anew, and the lane with it: a loss costs one verdict."""
+        """Boot a lost machine again and bring its lane up, so that the loss costs one verdict only."""
         self._run.say(f"{stand.lane.id}: the machine was lost; it is booted again")
         try:
             self._remake(stand)
@@ -172,13 +172,13 @@ class Stands:
             stand.lost = EngineFailed(f"the machine could not be brought back after a check: {first_line(reason)}")
 
     def renew(self, stand: Stand, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """A new daemon on a new disk for a lane that is up; `meanwhile` is done while it is down."""
+        """Give a lane that is up a new daemon on a new disk; `meanwhile` is called while the lane is down."""
         log = self._kernel_logs[stand.lane.id]
         self._remake(stand, meanwhile)
         log.close()
 
     def _remake(self, stand: Stand, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Take the lane down, whatever is left of it, and bring it up anew; `stand` goes on as the new one."""
+        """Take down what is left of the lane and bring it up again; `stand` takes over its running parts."""
         lane, turn = stand.lane, stand.round
         old, compared = self._stacks[lane.id], stand.reference
         self._stacks[lane.id] = contextlib.ExitStack()
@@ -191,7 +191,7 @@ class Stands:
             stand.reference.go_on_from(compared)
 
     def begin_round(self, stand: Stand, turn: int) -> None:
-        """What the rounds before have left in containers and on the volume is not there in this one."""
+        """Begin a round without what earlier rounds left in containers and on the volume."""
         self.forget_tries()
         try:
             if self._run.repeats.has_fresh_daemon(turn):
@@ -205,7 +205,7 @@ class Stands:
     # --- besides the lane's own daemon
 
     def second(self, stand: Stand, check: Declared, size: int = BACKING_SIZE) -> Iterator[Stand]:
-        """Another stand of the same lane, for one check."""
+        """Yield a second stand of the lane for one check; `size` is its backing's, in bytes."""
         site, stage, faults = self._run.site(), self._run.stage, self._run.faults
         with bring_up(stand.lane, [check], stand.machine, site, stage, size, faults) as own:
             yield own
@@ -215,13 +215,13 @@ class Stands:
         return Daemons(self._run.site, stand.lane, stand.machine, self._tried, self._run.faults)
 
     def forget_tries(self) -> None:
-        """What daemons have refused before is tried again."""
+        """Forget which daemons were tried, so that they are tried again."""
         self._tried.clear()
 
     # --- what kernels log
 
     def skip_logged(self) -> None:
-        """What has been logged until now is no check's."""
+        """Discard what has been logged until now, because no check caused it."""
         for log in self._kernel_logs.values():
             log.lines()
 
@@ -233,7 +233,7 @@ class Stands:
 
 
 def ready_line(lane: Lane, facts: Mapping[str, Any]) -> str:
-    """A sentence on what a lane that is up really is."""
+    """A sentence with the engine, driver and backing that a lane really runs."""
     engine, driver = facts["engine"], facts["driver"]
     backing = driver["status"].get("Backing Filesystem", lane.backing)
     return f"{lane.id}: {lane.engine.kind} {engine['version']}, API {engine['api']}, {driver['name']} on {backing}"

@@ -1,4 +1,4 @@
-"""What a person reads in the terminal: the header, and after the run a small table of lanes and families."""
+"""The run's output in the terminal: the header, and after the run a small table of lanes and families."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLOURS = {
 
 
 def header(lanes: Sequence[Lane], engine: EngineName, machine: Machine, fio: str) -> list[str]:
-    """The lines under pytest's own header. Nothing is started for them."""
+    """The lines under pytest's own header; making them starts nothing."""
     if not lanes:
         return []
     python = ".".join(map(str, sys.version_info[:3]))
@@ -43,7 +43,7 @@ def header(lanes: Sequence[Lane], engine: EngineName, machine: Machine, fio: str
 
 
 def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Path | None) -> None:
-    """Per lane the counts and where the time went; then families by lanes, and the benchmarks."""
+    """Write the verdict counts and times of each lane, then the families by lanes, and the benchmarks."""
     reporter.section("roadworthy", sep="=")
     width = max(len(lane.id) for lane in lanes)
     for lane in lanes:
@@ -69,7 +69,7 @@ def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Pa
     for found in bundle.benchmarks:
         reporter.write_line(f"{found.lane}  {found.benchmark}: {cost(found)}")
     for count in bundle.counts:
-        if count.unit != CALLS:  # as many as there are times, and of use beside them: on the page
+        if count.unit != CALLS:  # as many as the times, and shown beside them on the page
             reporter.write_line(f"{count.lane}  {count.benchmark}: {counting(count)}")
     for sentence in bundle.void():
         reporter.write_line(f"void: {sentence}", red=True)
@@ -79,7 +79,7 @@ def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Pa
 
 
 def cost(found: Benchmark) -> str:
-    """What a benchmark says; where its number would be of something else, only why."""
+    """The verdict and the ratio of a benchmark; only the reason if it is invalid."""
     if found.verdict == "invalid":
         return f"invalid, {found.metric}: {found.reason}"
     said = f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}] of {found.baseline.name}"
@@ -88,13 +88,13 @@ def cost(found: Benchmark) -> str:
 
 
 def counting(found: Count) -> str:
-    """What was counted, beside the baseline's where there is one."""
+    """A count, with the baseline's if there is one."""
     against = "" if found.baseline is None else f", {exact(found.baseline, found.unit)} without the driver"
     return f"{found.metric} {exact(found.value, found.unit)}{against}"
 
 
 def stability(rounds: Mapping[Any, Sequence[Result]]) -> Iterator[str]:
-    """What the rounds of a lane's checks say of flakiness; nothing where each was asked once."""
+    """Yield lines on the flakiness of a lane's checks; none if each ran once."""
     tallies = {check: Tally.of(found) for (_, check), found in rounds.items()}
     most = max((tally.rounds for tally in tallies.values()), default=0)
     if most < 2:
@@ -111,13 +111,13 @@ def stability(rounds: Mapping[Any, Sequence[Result]]) -> Iterator[str]:
 
 
 def written(reporter: Any, text: str, verdict: Verdict) -> None:
-    """Write in the verdict's colour; the reporter leaves colours out where there is no terminal."""
+    """Write in the verdict's colour; without a terminal the reporter leaves colours out."""
     colour = COLOURS.get(verdict)
     reporter.write(text, **({colour: True} if colour else {}))
 
 
 def table(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter) -> None:
-    """One row a family, the worst first; one column a lane: the worst verdict of the family there."""
+    """Write the worst verdict of each family on each lane: one row a family, the worst first; one column a lane."""
     worst: dict[tuple[str, str], Verdict] = {}
     for result in bundle.results:
         key = (result.check.partition("/")[0], result.lane)

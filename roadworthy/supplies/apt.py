@@ -1,7 +1,7 @@
-"""apt, asked about another suite, with a state and a cache of its own: nothing of the host's package state changes.
+"""apt for another suite, with a state and a cache of its own: nothing of the host's package state changes.
 
-The host's configuration stays in force (proxies, certificates, retries); what is replaced is the list of sources and
-where apt writes. See apt.conf(5), apt-secure(8).
+The host's configuration stays in force (proxies, certificates, retries); only the list of sources and the paths that
+apt writes to are replaced. See apt.conf(5), apt-secure(8).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ ACCEPT_EXPIRED = "--accept-expired-suites"
 
 
 class AptFailed(Exception):
-    """apt could not give what was asked for; the message says what to do."""
+    """apt could not provide a package or its lists; the message says what to do."""
 
 
 class Apt:
-    """apt for one suite. `directory` holds all that it writes; `sources` is what it reads, after `update`."""
+    """apt for one suite. `directory` holds all that it writes; `sources` are those that it reads, after `update`."""
 
     def __init__(
         self, suite: str, directory: Path, components: Sequence[str] = ("main",), accept_expired: bool = False
@@ -57,7 +57,7 @@ class Apt:
             "APT::Sandbox::User": "root",  # the directory is ours alone; apt's own user cannot write there
             "Acquire::Languages": "none",
         }
-        # The host's hooks tell its desktop about new package lists; these are not its lists.
+        # The host's hooks announce new package lists to its desktop; these lists are not the host's.
         cleared = [
             "#clear APT::Update::Post-Invoke;",
             "#clear APT::Update::Post-Invoke-Success;",
@@ -69,20 +69,20 @@ class Apt:
         )
 
     def dates(self) -> dict[str, str]:
-        """Whether a Release file past its date is accepted, as apt's settings; the host's own do not count."""
+        """apt's settings that accept or refuse a Release file past its date; they override the host's own."""
         if self.accept_expired:
             return {"Acquire::Check-Valid-Until": "false"}
         return {"Acquire::Check-Valid-Until": "true", "Acquire::Check-Date": "true"}  # the first needs the second
 
     def update(self) -> None:
-        """Fetch the package lists. Raises AptFailed. Updates and security are read where the mirror has them."""
+        """Fetch the package lists, those of updates and security only if the mirror has them. Raises AptFailed."""
         self._write_sources()
         try:
             self._fetch_lists()
         except ProgramFailed as reason:
             said = str(reason)
             self._refuse_expired(said)
-            # Pairs of URI and suite: the same suite may well be at another URI.
+            # Pairs of URI and suite, because another URI may have the suite.
             absent = re.findall(r"'(\S+) (\S+) (?:In)?Release' (?:does not have|no longer has) a Release file", said)
             left = sources.without(self.sources, absent)
             if not absent or not any(self.suite in source.suites for source in left):
@@ -96,7 +96,7 @@ class Apt:
                 raise AptFailed(f"the package lists of {self.suite} cannot be read: {again}") from None
 
     def show(self, package: str) -> dict[str, str]:
-        """The candidate's fields. Raises AptFailed where the suite has no such package."""
+        """The fields of a package's candidate. Raises AptFailed if the suite has no such package."""
         try:
             said = self._run("apt-cache", "show", "--no-all-versions", package)
         except ProgramFailed:
@@ -104,11 +104,11 @@ class Apt:
         return dict(re.findall(r"^([A-Za-z0-9-]+): (.*)$", said.partition("\n\n")[0], re.MULTILINE))
 
     def download(self, package: str, into: Path) -> Path:
-        """Fetch one package, unpacked nowhere. Raises AptFailed."""
+        """Fetch one package without unpacking it, and return its file. Raises AptFailed."""
         into.mkdir(parents=True, exist_ok=True)
         before = set(into.glob("*.deb"))
         try:
-            # apt-get download writes to where it stands.
+            # apt-get download writes to its working directory.
             run(["env", f"--chdir={into}", "apt-get", "-c", self._configuration, "-q", "download", package], 1800)
         except ProgramFailed as reason:
             raise AptFailed(f"{package} of {self.suite} cannot be fetched: {reason}") from None
@@ -118,7 +118,7 @@ class Apt:
         return fetched.pop()
 
     def download_all(self, packages: Sequence[str], into: Path) -> list[Path]:
-        """Fetch several packages, unpacked nowhere. Raises AptFailed."""
+        """Fetch several packages without unpacking them, and return their files. Raises AptFailed."""
         into.mkdir(parents=True)
         try:
             run(["env", f"--chdir={into}", "apt-get", "-c", self._configuration, "-q", "download", *packages], 1800)
@@ -127,7 +127,7 @@ class Apt:
         return sorted(into.glob("*.deb"))
 
     def acquire_settings(self) -> str:
-        """How the host reaches its mirror, as an apt configuration for a program that does not read the host's."""
+        """The host's settings for reaching its mirror, as a configuration for programs that do not read the host's."""
         kept = re.compile(
             r"Acquire::(?:https?|Retries|ForceIPv[46]|Queue-Mode|Proxy\S*|Send-URI-Encoded)\b(?!.*\"\";$).*;"
         )
@@ -161,7 +161,7 @@ class Apt:
 def apt(
     suite: str, components: Sequence[str] = ("main",), accept_expired: bool = False, within: Path | None = None
 ) -> Iterator[Apt]:
-    """apt for a suite, its lists fetched, in a temporary directory, `within` another if need be. Raises AptFailed."""
+    """Yield apt for a suite, with its lists fetched, in a temporary directory below `within`. Raises AptFailed."""
     with tempfile.TemporaryDirectory(prefix="roadworthy-apt-", dir=within) as directory:
         client = Apt(suite, Path(directory), components, accept_expired)
         client.update()
@@ -169,21 +169,21 @@ def apt(
 
 
 def host_sources() -> list[Source]:
-    """The host's sources, from wherever its apt is told to read them."""
+    """The host's sources, from the files that its apt reads."""
     said = run(["apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"])
     found = dict(re.findall(r"^(\w+)='(.*)'$", said, re.MULTILINE))
     return sources.read(Path(found["LIST"]), Path(found["PARTS"]))
 
 
 def host_codename() -> str:
-    """The host's release as suites are named, `bookworm`; empty where os-release(5) does not say."""
+    """The host's release as suites are named, `bookworm`; empty if os-release(5) does not say."""
     return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
 
 
 def environment_proxies(configured: str) -> list[str]:
-    """The user's proxies as settings: apt takes them from an environment that programs which we run do not see.
+    """The user's proxies as apt's settings, because the programs that we run do not see the user's environment.
 
-    `configured` is what `apt-config dump` says; a proxy set there comes first, as with apt itself.
+    `configured` is the output of `apt-config dump`; a proxy that is set there has precedence, as with apt itself.
     """
     found = []
     excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").replace(",", " ").split()

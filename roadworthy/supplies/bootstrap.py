@@ -13,7 +13,7 @@ from roadworthy.programs import ProgramFailed, run
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt
 
-#: A tree that machines use needs no manuals; 100 MB less in an image.
+#: Paths that a machine's tree does not need; 100 MB of an image.
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
@@ -22,11 +22,9 @@ class BootstrapFailed(Exception):
 
 
 def confined(argv: Sequence[str | os.PathLike[str]], root: Path | None = None) -> list[str | os.PathLike[str]]:
-    """A command in mount and process namespaces of its own, that does not outlive the thread that started it.
+    """The argument list that runs a command in mount and process namespaces of its own, tied to the calling thread.
 
-    Given a `root` it runs chrooted there, with a /proc.
-
-    What it mounts vanishes with it, so a killed build leaves nothing but files.
+    With `root` it runs chrooted there, with a /proc. Its mounts end with it, so that a killed build leaves only files.
     """
     return [
         "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL",
@@ -44,13 +42,13 @@ def bootstrap(
     accept_expired: bool = False,
     stage: Stage = quietly,
 ) -> dict[str, str]:
-    """Make the tree of a suite with these packages in `target`. Answers the exact version of each package in it.
+    """Make the tree of a suite with these packages in `target`, and return the exact version of each package in it.
 
-    What apt writes lies beside `target` meanwhile, so that it goes with it if the build is killed.
-    Raises AptFailed or BootstrapFailed. Without `devices` its /dev is empty, as whoever uses it mounts one there.
+    What apt writes lies beside `target` meanwhile, so that it is removed with it if the build is killed. Without
+    `devices` its /dev is empty, because its users mount one there. Raises AptFailed or BootstrapFailed.
     """
     if os.geteuid() != 0:
-        raise BootstrapFailed("making a root file system takes root: run it as root, or with sudo")
+        raise BootstrapFailed("making a root file system needs root: run it as root, or with sudo")
     if not shutil.which("mmdebstrap"):
         raise BootstrapFailed("needs mmdebstrap: apt-get install mmdebstrap")
     with tempfile.TemporaryDirectory(prefix="apt-", dir=target.parent) as scratch:
@@ -79,7 +77,7 @@ def bootstrap(
 
 
 def forget_the_host(tree: Path) -> None:
-    """Remove what a tree took over from the host: mirrors, proxies, its name, its resolver; and the package lists."""
+    """Remove what a tree took over from the host: mirrors, proxies, name, resolver, machine id; and its logs."""
     for name in ("etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list", "etc/resolv.conf", "etc/machine-id"):
         (tree / name).unlink(missing_ok=True)
     for path in (*(tree / "etc/apt/sources.list.d").glob("*"), *(tree / "var/log").rglob("*.log")):
@@ -89,6 +87,6 @@ def forget_the_host(tree: Path) -> None:
 
 
 def versions(tree: Path) -> dict[str, str]:
-    """The packages in a tree and their exact versions, by the tree's own dpkg."""
+    """The exact version of each package in a tree, from the tree's own dpkg."""
     listed = run(["chroot", tree, "dpkg-query", "--show", "--showformat=${Package} ${Version}\n"])
     return dict(line.split(" ", 1) for line in listed.splitlines())

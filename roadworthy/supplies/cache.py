@@ -1,9 +1,9 @@
-"""Things that take minutes to make and can be made again: engine roots, kernels, images of both.
+"""The cache of what takes minutes to make and can be made again: engine roots, kernels, images of both.
 
 An entry is found by the digest of its recipe, so a changed recipe is another entry and nothing is ever changed in
 place. It is filled in a temporary sibling under a lock and appears by rename(2), whole or not at all: two runs that
-want it at once make it once, and what a killed run leaves is a temporary directory that the next one removes under the
-same lock. The cache's place may vanish at any time; then its entries are made anew.
+need it at once make it once, and a killed run leaves a temporary directory, which the next one removes under the same
+lock. The cache's directory may be removed at any time; its entries are then made again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from roadworthy.deadline import wait_until
 from roadworthy.programs import run
 from roadworthy.stage import Stage, quietly
 
-#: Fills an empty directory and answers the facts of what it put there.
+#: Fills an empty directory and returns the facts of what it put there.
 Fill = Callable[[Path], Mapping[str, Any]]
 
 RECORD = "entry.json"
@@ -36,12 +36,12 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 
 class CacheFailed(Exception):
-    """The cache cannot give what was asked for."""
+    """The cache cannot provide or remove an entry; the message says why."""
 
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """A finished entry. `size` is in bytes on disk, `seconds` what making it took, `made` is UTC."""
+    """A finished entry. `size` is in bytes on disk, `seconds` is the time that making it took, `made` is UTC."""
 
     kind: str
     name: str
@@ -54,7 +54,7 @@ class CacheEntry:
 
     @property
     def used(self) -> float:
-        """When it was last asked for, in seconds since 1970; 0 if it is gone meanwhile."""
+        """When it was last used, in seconds since 1970; 0 if it has been removed."""
         try:
             return self.path.stat().st_mtime
         except FileNotFoundError:
@@ -62,16 +62,16 @@ class CacheEntry:
 
     @contextlib.contextmanager
     def held(self, seconds: float = 60) -> Iterator[CacheEntry]:
-        """Keep it from being pruned while it is in use. Raises CacheFailed where it is gone already."""
+        """Keep it from being pruned while the block runs. Raises CacheFailed if it is removed already, TimeoutError."""
         with locked(self.path.parent / f"{LOCK}{self.name}", fcntl.LOCK_SH, seconds, f"{self.name} to be free"):
             if not self.path.is_dir():
-                raise CacheFailed(f"{self.path} was removed while it was wanted: run again")
+                raise CacheFailed(f"{self.path} was removed before it could be used; run again")
             yield self
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What became of one thing that prune looked at. `kept` says why it is still there, if it is."""
+    """The result of pruning one thing. `kept` says why it is still there; empty if it is removed."""
 
     path: Path
     size: int
@@ -94,9 +94,9 @@ class Cache:
         stage: Stage = quietly,
         seconds: float = 3600,
     ) -> CacheEntry:
-        """The entry that this recipe names, filled if need be. `label` makes its name readable.
+        """Return the entry of this recipe, filled if the cache lacks it. `label` makes its name readable.
 
-        Waits up to `seconds` for another run that is making the same; TimeoutError then.
+        Waits up to `seconds` for another run that makes it. Raises TimeoutError, CacheFailed, and what `fill` raises.
         """
         wanted = dict(recipe)
         name = entry_name(wanted, label)
@@ -107,16 +107,16 @@ class Cache:
             what = f"another run to finish {kind} {label or name}"
             with stage(f"making {kind} {label or name}"), locked(shelf / f"{LOCK}{name}", fcntl.LOCK_EX, seconds, what):
                 found = read(kind, shelf / name) or self._make(kind, name, wanted, fill)
-        with contextlib.suppress(OSError):  # a read-only cache is still a cache
+        with contextlib.suppress(OSError):  # a read-only cache can be used, too
             os.utime(found.path)
         return found
 
     def find(self, kind: str, recipe: Mapping[str, Any], label: str = "") -> CacheEntry | None:
-        """The entry that this recipe names, if it is there. Does not count as a use."""
+        """The entry of this recipe, or None if the cache lacks it. This does not count as a use."""
         return read(kind, self.directory / kind / entry_name(dict(recipe), label))
 
     def entries(self, kind: str | None = None) -> list[CacheEntry]:
-        """Everything that is finished, by kind and name."""
+        """All finished entries, by kind and name."""
         found = []
         for shelf in sorted(self._shelves(kind)):
             for path in sorted(shelf.iterdir()):
@@ -126,7 +126,7 @@ class Cache:
         return found
 
     def kinds(self) -> list[str]:
-        """The kinds of which there is something, finished or not."""
+        """The kinds that have an entry, finished or not."""
         return sorted(shelf.name for shelf in self._shelves(None))
 
     def leftovers(self, kind: str | None = None) -> list[Path]:
@@ -141,7 +141,7 @@ class Cache:
     def prune(self, kind: str | None = None, unused_for: float | None = None) -> Iterator[Pruned]:
         """Remove what killed builds left and, given `unused_for` in seconds, the entries unused for that long.
 
-        What a run holds or is making stays.
+        What a run holds or makes is kept.
         """
         for path in self.leftovers(kind):
             name = path.name.removeprefix(MAKING).removeprefix(REMOVING).rpartition("-")[0]
@@ -155,7 +155,7 @@ class Cache:
 
     def _make(self, kind: str, name: str, recipe: dict[str, Any], fill: Fill) -> CacheEntry:
         shelf = self.directory / kind
-        for dead in shelf.glob(f"{MAKING}{name}-*"):  # nobody else makes this one: we hold its lock
+        for dead in shelf.glob(f"{MAKING}{name}-*"):  # no other run makes it, because we hold its lock
             remove_tree(dead)
         if (shelf / name).exists():  # its record is missing or cannot be read
             remove_tree(shelf / name)
@@ -172,7 +172,7 @@ class Cache:
                 "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             }
             (making / RECORD).write_text(json.dumps(record, indent=1))
-            run(["sync", "--file-system", making], 600)  # or a power cut leaves a finished name over empty files
+            run(["sync", "--file-system", making], 600)  # or a power cut could leave a finished name over empty files
             making.rename(shelf / name)
         finally:
             if making.exists():
@@ -195,7 +195,7 @@ class Cache:
         return Pruned(path, size)
 
     def _shelves(self, kind: str | None) -> list[Path]:
-        """The directories of kinds: those that have a lock or a record in them, whatever else lies beside."""
+        """The directories of kinds, which are those with a lock or a record in them."""
         if not self.directory.is_dir():
             return []
         shelves = [self.directory / kind] if kind else list(self.directory.iterdir())
@@ -212,7 +212,7 @@ def entry_name(recipe: dict[str, Any], label: str = "") -> str:
 
 
 def read(kind: str, path: Path) -> CacheEntry | None:
-    """An entry as it lies on disk; None where there is none, or where its record cannot be read."""
+    """An entry from its directory; None if there is none, or if its record cannot be read."""
     try:
         said = json.loads((path / RECORD).read_bytes())
         return CacheEntry(kind, path.name, path, **said)
@@ -222,7 +222,7 @@ def read(kind: str, path: Path) -> CacheEntry | None:
 
 @contextlib.contextmanager
 def locked(path: Path, how: int, seconds: float, what: str) -> Iterator[None]:
-    """Hold a flock(2) on the file at `path`. Raises TimeoutError naming `what` after `seconds`."""
+    """Hold a flock(2) on the file at `path`. Raises TimeoutError, which names `what`, after `seconds`."""
     held: list[int] = []
 
     def take() -> bool:
@@ -234,7 +234,7 @@ def locked(path: Path, how: int, seconds: float, what: str) -> Iterator[None]:
             if (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino):
                 held.append(descriptor)
         except (BlockingIOError, FileNotFoundError):
-            pass  # taken, or removed between open and lock: then the lock would be one on nothing
+            pass  # taken, or removed between open and lock, so that the lock would hold nothing
         if not held:
             os.close(descriptor)
         return bool(held)
@@ -261,12 +261,12 @@ def size_on_disk(path: Path) -> int:
             if at.is_dir() and not at.is_symlink():
                 pending.extend(at.iterdir())
         except FileNotFoundError:
-            continue  # somebody is making it at this moment
+            continue  # another run changes it at this moment
     return total
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory of the cache. Raises CacheFailed where something is mounted in it: that is not the cache's."""
+    """Remove a directory of the cache. Raises CacheFailed if something is mounted in it, which is not the cache's."""
     inside = os.fsencode(path.resolve()) + b"/"
     for line in MOUNTS.read_bytes().splitlines():
         point = line.split()[4].decode("unicode_escape").encode("latin-1")
@@ -275,12 +275,12 @@ def remove_tree(path: Path) -> None:
     going = path
     if not path.name.startswith((MAKING, REMOVING)):
         going = path.with_name(f"{REMOVING}{path.name}-{os.getpid()}")
-        path.rename(going)  # from now on no reader takes half of it for an entry
+        path.rename(going)  # from now on, no reader takes what is left of it for an entry
     shutil.rmtree(going)
 
 
 def cache_directory() -> Path:
-    """Where things that can be made again are kept: `$XDG_CACHE_HOME/roadworthy`, for root `/var/cache/roadworthy`."""
+    """The cache's directory: `roadworthy` in $XDG_CACHE_HOME, else in /var/cache for root, in ~/.cache for others."""
     named = os.environ.get("XDG_CACHE_HOME")
     if named:
         return Path(named) / "roadworthy"

@@ -9,13 +9,13 @@ from roadworthy.programs import run
 
 BLOCK = 4096
 INODE = 256
-#: Read-only images need no journal. Checksums would need a crc32c module before the root is there. The rest are
-#: features that newer mke2fs turns on and the oldest kernel of a matrix need not know; see ext4(5).
+#: Read-only images need no journal. Checksums would need a crc32c module before the root is mounted. The rest are
+#: features that newer mke2fs enables and the oldest kernel of a matrix may not know; see ext4(5).
 FEATURES = "^has_journal,^metadata_csum,^64bit,^resize_inode,^orphan_file,^metadata_csum_seed"
 
 
 def ext4_image(tree: Path, target: Path, label: str, spare: int = 16 << 20) -> None:
-    """Write `target` with all of `tree`, owners and extended attributes included, and `spare` bytes left over.
+    """Write `target` with all of `tree`, owners and extended attributes included, and `spare` bytes free.
 
     `label` is the file system's, at most 16 bytes.
     """
@@ -34,7 +34,7 @@ def ext4_image(tree: Path, target: Path, label: str, spare: int = 16 << 20) -> N
 
 
 def contents(tree: Path) -> tuple[int, int]:
-    """Bytes in whole blocks and inodes that the tree takes in a file system of 4 KiB blocks."""
+    """The bytes, in whole blocks, and the inodes that the tree takes in a file system of 4 KiB blocks."""
     data, inodes = 0, 0
     seen: set[tuple[int, int]] = set()
     for path in (tree, *tree.rglob("*")):

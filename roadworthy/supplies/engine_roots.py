@@ -19,18 +19,18 @@ from roadworthy.supplies.bootstrap import bootstrap
 from roadworthy.supplies.cache import Cache, CacheEntry
 from roadworthy.supplies.disk_image import ext4_image
 
-#: What every engine's drivers call, and what a guest needs to become a machine: devices, modules, network, agent, fio.
+#: Packages that every engine's drivers call, and that a guest needs: devices, modules, network, agent, fio.
 COMMON = (
     "fuse-overlayfs", "e2fsprogs", "xfsprogs", "btrfs-progs", "erofs-utils", "dmsetup", "lvm2",
     "thin-provisioning-tools", "udev", "kmod", "iproute2", "python3", "fio",
 )  # fmt: skip
 DOCKER = ("docker.io", "containerd", "runc")
 PODMAN = ("podman", "crun", "conmon")
-#: Debian 12's crun raises a resource limit, which takes a capability that not every root has; runc does not insist.
+#: Debian 12's crun raises a resource limit, which needs a capability that not every root has; runc works without it.
 PODMAN_WITH_RUNC = ("podman", "runc", "conmon")
 #: Bytes free in an image, for guests that write to the disk itself; a hole until then.
 SPARE = 256 << 20
-#: Chosen with NAME+zfs: the tools are in contrib, and useful only where the kernel has the module.
+#: Added by NAME+zfs: the tools are in contrib, and useful only if the kernel has the module.
 ZFS = ("zfsutils-linux",)
 
 #: Engine root, the suite that carries it, and its packages; the first is the engine.
@@ -49,7 +49,7 @@ class UnknownEngine(Exception):
 
 
 class WrongEngine(Exception):
-    """The suite carries another version of the engine now than the root's name says."""
+    """The suite now carries another version of the engine than the root's name says."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class RootSpec:
     series: str
 
     def values(self) -> dict[str, Any]:
-        """The recipe by which the cache knows it. `tree` counts what bootstrap() makes of the same packages."""
+        """Its recipe in the cache. `tree` is the version of what bootstrap() makes of the packages."""
         return {
             "suite": self.suite,
             "components": list(self.components),
@@ -84,13 +84,13 @@ class EngineRoot:
     entry: CacheEntry
 
     def facts(self) -> dict[str, str]:
-        """What a run records: the suite, and the exact versions of what it asked for."""
+        """Facts for a run's record: the suite, and the exact versions of the packages asked for."""
         asked = self.entry.recipe["packages"]
         return {"suite": self.entry.recipe["suite"], **{name: self.packages[name] for name in asked}}
 
 
 def root_spec(name: str) -> RootSpec:
-    """What `docker-20.10` is made from, or with ZFS's tools `docker-20.10+zfs`. Raises UnknownEngine."""
+    """The spec of `docker-20.10` or, with ZFS's tools, of `docker-20.10+zfs`. Raises UnknownEngine."""
     base, plus, extra = name.partition("+")
     if base not in ENGINES or (plus and extra != "zfs"):
         near = meant(name, [*ENGINES, *(f"{known}+zfs" for known in ENGINES)]) or "."
@@ -123,7 +123,7 @@ def engine_root(
 
 
 def engine_image(root: EngineRoot, cache: Cache | None = None, *, stage: Stage = quietly) -> CacheEntry:
-    """The root as an ext4 image, `root.ext4` in the entry; seconds to make."""
+    """The root as an ext4 image, `root.ext4` in the entry, which takes seconds to make."""
 
     def fill(directory: Path) -> dict[str, Any]:
         with root.entry.held():
@@ -134,7 +134,7 @@ def engine_image(root: EngineRoot, cache: Cache | None = None, *, stage: Stage =
 
 
 def image_recipe(root: EngineRoot) -> dict[str, Any]:
-    """An image belongs to one making of a root: made again, the same packages may have newer versions."""
+    """The recipe of a root's image; a root that is made again needs another, as its packages may be newer."""
     return {"root": root.entry.recipe, "made": root.entry.made, "image": 2}
 
 
@@ -155,7 +155,7 @@ def opened(name: str, entry: CacheEntry) -> EngineRoot:
 
 
 def check_version(wanted: RootSpec, version: str) -> None:
-    """A suite that moves on must not give a root under the old name. Raises WrongEngine."""
+    """Raise WrongEngine if the suite has moved on from the version that the root's name promises."""
     if not re.match(rf"(?:\d+:)?{re.escape(wanted.series)}(?!\d)", version):
         package = wanted.packages[0]
         raise WrongEngine(f"{wanted.suite} carries {package} {version} now, {wanted.name} needs {wanted.series}")

@@ -26,24 +26,24 @@ from roadworthy.supplies.disk_image import ext4_image
 from roadworthy.supplies.modules import ModuleLacking, Modules
 from roadworthy.versions import series as series_of
 
-#: Series, and the suites that carry it, the first that does.
+#: Kernel series, and the suites that may carry them, the first one first.
 SERIES = {"5.10": ("bullseye",), "6.1": ("bookworm",), "6.12": ("trixie",), "7.2": ("forky", "sid")}
 #: Debian's flavours, the better one first: a cloud kernel is a third of the size and boots in half the time.
 FLAVOURS = ("cloud-", "")
-#: Packages beside linux-image-RELEASE that hold what it used to hold.
+#: Packages beside linux-image-RELEASE that hold parts of what it used to hold.
 PARTS = ("binary", "modules", "base")
 IMAGES = ("vmlinuz", "bzImage", "vmlinuz-*", "boot/vmlinuz", "boot/vmlinuz-*")
 
 
 class KernelUnknown(Exception):
-    """What was named is no kernel that can be had; the message says what was expected, and the nearest."""
+    """A name is not that of an available kernel; the message says what was expected, and the nearest."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel to boot. `modules` is its lib/modules/RELEASE; None where everything is built in.
+    """A kernel to boot. `modules` is its lib/modules/RELEASE; None if everything is built in.
 
-    `image` is the file to boot; that of the `host` may be missing, as nothing boots it. `source` is what was asked for:
+    `image` is the file to boot; that of the `host` may be missing, as nothing boots it. `source` is the name asked for:
     `host`, a series, or a path.
     """
 
@@ -55,11 +55,11 @@ class Kernel:
     facts: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def closure(self, names: Iterable[str]) -> list[Path]:
-        """The module files to load for these, in order. Raises ModuleLacking. Empty without a modules tree."""
+        """The module files to load for `names`, in order; empty without a modules tree. Raises ModuleLacking."""
         return Modules(self.modules).closure(names) if self.modules else []
 
     def lacking(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` that the kernel certainly does not have; without a modules tree nothing can be said."""
+        """Those of `names` that the kernel certainly lacks; none without a modules tree, as nothing is known then."""
         if self.modules is None:
             return []
         known = Modules(self.modules)
@@ -101,7 +101,7 @@ def host_kernel() -> Kernel:
 
 
 def packaged(series: str, cache: Cache, needs: tuple[str, ...], accept_expired: bool, stage: Stage) -> Kernel:
-    """A series from the suite that carries it, in the first flavour that has every module needed."""
+    """The kernel of a series from its suite, in the first flavour that has every module of `needs`."""
     lacking: list[str] = []
     for flavour in FLAVOURS:
         found = opened(series, fetched(series, flavour, cache, accept_expired, stage))
@@ -112,7 +112,7 @@ def packaged(series: str, cache: Cache, needs: tuple[str, ...], accept_expired: 
 
 
 def recipe(series: str, flavour: str) -> dict[str, Any]:
-    """The recipe of a packaged kernel as the cache knows it. `tree` counts what fetched() makes of the package."""
+    """The recipe of a packaged kernel in the cache. `tree` is the version of what fetched() makes of the package."""
     return {"series": series, "flavour": flavour, "machine": platform.machine(), "tree": 1}
 
 
@@ -151,7 +151,7 @@ def candidate(client: Apt, flavour: str) -> tuple[str, str]:
 
 
 def parts(client: Apt, package: str) -> list[str]:
-    """The packages that a kernel is spread over: one until 6.12, one for each of binary, modules and base since."""
+    """The packages that hold a kernel: one until 6.12, one each for binary, modules and base since."""
     release = package.removeprefix("linux-image-")
     listed = client.show(package).get("Depends", "")
     others = [f"linux-{part}-{release}" for part in PARTS]
@@ -159,7 +159,7 @@ def parts(client: Apt, package: str) -> list[str]:
 
 
 def unpack(packages: list[Path], directory: Path) -> str:
-    """Unpack kernel packages to `vmlinuz`, `config`, and lib/modules/RELEASE with depmod's files; the release."""
+    """Unpack kernel packages to `vmlinuz`, `config`, and lib/modules/RELEASE with depmod's files; return RELEASE."""
     unpacked = directory / "unpacked"
     for package in packages:
         run(["dpkg-deb", "--extract", package, unpacked], 300)
@@ -190,7 +190,7 @@ def unpack(packages: list[Path], directory: Path) -> str:
 
 
 def opened(source: str, entry: CacheEntry) -> Kernel:
-    """A kernel as it lies in the cache."""
+    """The kernel of an entry of the cache."""
     release = entry.facts["release"]
     facts = {name: str(value) for name, value in entry.facts.items()}
     return Kernel(
@@ -205,7 +205,7 @@ def cached(series: str, cache: Cache) -> list[CacheEntry]:
 
 
 def from_path(path: Path, cache: Cache, stage: Stage) -> Kernel:
-    """A kernel of the user's: an image file, a package, or a directory. Raises KernelUnknown."""
+    """The user's own kernel: an image file, a package, or a directory. Raises KernelUnknown."""
     path = path.absolute()
     if path.is_dir():
         packages = sorted(path.glob("linux-*.deb"))
@@ -222,7 +222,7 @@ def from_path(path: Path, cache: Cache, stage: Stage) -> Kernel:
 
 
 def from_packages(path: Path, packages: list[Path], cache: Cache, stage: Stage) -> Kernel:
-    """Kernel packages of the user's, unpacked into the cache once for their contents."""
+    """The user's own kernel packages, unpacked into the cache once for their contents."""
     digests = {}
     for package in packages:
         with package.open("rb") as file:
@@ -236,7 +236,7 @@ def from_packages(path: Path, packages: list[Path], cache: Cache, stage: Stage) 
 
 
 def from_directory(path: Path) -> Kernel:
-    """A directory with an image and lib/modules/RELEASE, used in place."""
+    """The kernel of a directory with an image and lib/modules/RELEASE, used in place."""
     images = [found for pattern in IMAGES for found in sorted(path.glob(pattern))]
     trees = sorted(found for found in (path / "lib/modules").glob("*") if found.is_dir())
     if not images:
@@ -245,7 +245,7 @@ def from_directory(path: Path) -> Kernel:
         names = ", ".join(tree.name for tree in trees) or "none"
         raise KernelUnknown(f"{path}: expected one kernel's tree in lib/modules, there are: {names}")
     release = trees[0].name
-    Modules(trees[0])  # says so now if depmod has not seen it
+    Modules(trees[0])  # raises now if depmod has not seen it
     named = [image for image in images if image.name.endswith(f"-{release}")]
     return Kernel(series_of(release), release, (named or images)[0], trees[0], str(path))
 
@@ -255,7 +255,7 @@ def image_release(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(0x8200)
     if head[0x202:0x206] != b"HdrS":
-        raise KernelUnknown(f"{path} is no bzImage: no boot header; expected arch/x86/boot/bzImage of a kernel build")
+        raise KernelUnknown(f"{path} is not a bzImage: no boot header; expected arch/x86/boot/bzImage of a build")
     offset = struct.unpack_from("<H", head, 0x20E)[0] + 0x200
     words = head[offset:].split(b"\0", 1)[0].decode("ascii", "replace").split()
     if not words or not re.match(r"\d+\.\d+", words[0]):
@@ -264,7 +264,7 @@ def image_release(path: Path) -> str:
 
 
 def contents(path: Path) -> str:
-    """What a directory holds, for a message."""
+    """The entries of a directory, for a message."""
     names = sorted(os.listdir(path))
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"
 
@@ -272,7 +272,7 @@ def contents(path: Path) -> str:
 def modules_image(kernel: Kernel, cache: Cache | None = None, *, stage: Stage = quietly) -> CacheEntry | None:
     """The modules tree as an ext4 image, `modules.ext4` in the entry; None for a kernel that has everything built in.
 
-    The file system's root holds RELEASE, so that it is mounted at /lib/modules.
+    The file system's root holds RELEASE, so it has to be mounted at /lib/modules.
     """
     if kernel.modules is None:
         return None

@@ -1,4 +1,4 @@
-"""A kernel's modules tree: which file a module is, what it needs, and in which order to load.
+"""A kernel's modules tree: the file of each module, what it needs, and the order of loading.
 
 Read from what depmod(8) and the kernel's build leave in lib/modules/RELEASE: modules.dep, modules.builtin,
 modules.softdep, modules.alias. Names compare as the kernel compares them, `-` as `_`.
@@ -31,19 +31,19 @@ class Modules:
 
     @property
     def release(self) -> str:
-        """The kernel's release, as `uname -r` says it."""
+        """The kernel's release, as `uname -r` prints it."""
         return self.directory.name
 
     def builtin(self, name: str) -> bool:
-        """The kernel has it without loading anything."""
+        """Whether the kernel has it built in."""
         return canonical(name) in self._builtin
 
     def has(self, name: str) -> bool:
-        """The kernel has it, as a module or built in."""
+        """Whether the kernel has it, as a module or built in."""
         return canonical(name) in self._files or self.builtin(name)
 
     def file(self, name: str) -> Path | None:
-        """The module's file; None where it is built in. Raises ModuleLacking."""
+        """The module's file; None if it is built in. Raises ModuleLacking."""
         known = canonical(name)
         if known in self._files:
             return self.directory / self._files[known][0]
@@ -54,10 +54,10 @@ class Modules:
         raise ModuleLacking(f"kernel {self.release} has no module {name}{said}")
 
     def closure(self, names: Iterable[str]) -> list[Path]:
-        """The files to load, in an order in which each finds what it needs; what is built in has none.
+        """The files to load, in an order in which each finds what it needs; what is built in has no file.
 
-        Raises ModuleLacking for a name that the kernel does not have. Soft dependencies are hints (a cipher that the
-        module asks for when it is used): those that the kernel lacks are passed over.
+        Raises ModuleLacking for a name that the kernel lacks. Soft dependencies are hints (a cipher that the module
+        requests when it is used): those that the kernel lacks are skipped.
         """
         ordered: list[str] = []
         entered: set[str] = set()
@@ -115,7 +115,7 @@ class Modules:
         return self._resolved(before), self._resolved(after)
 
     def _resolved(self, names: Iterable[str]) -> Iterator[str]:
-        """Module names behind what a soft dependency names: a module, or an alias of some."""
+        """Yield the modules that a soft dependency names, which is a module or an alias of several."""
         for name in names:
             if canonical(name) in self._files:
                 yield canonical(name)

@@ -1,6 +1,6 @@
 """The host's own package sources, read for another suite.
 
-Whatever mirror, keyring and options the host's apt is set to are kept; only suite names and components are replaced.
+The mirrors, keyrings and options of the host's apt are kept; only suite names and components are replaced.
 Both of apt's formats are read: one-line (`deb [options] URI SUITE COMPONENT...`) and deb822, see sources.list(5).
 """
 
@@ -17,7 +17,7 @@ ALIASES = ("stable", "oldstable", "oldoldstable", "testing", "unstable", "sid")
 ROLLING = ("sid", "unstable")
 #: One-line options that deb822 spells differently; the rest have the same name.
 SPELLINGS = {"arch": "architectures", "lang": "languages", "target": "targets"}
-#: Options that would weaken what we promise about dates, or that name another release's files.
+#: Options that would weaken the checks of dates, or that name another release's files.
 DROPPED = (
     "check-valid-until",
     "valid-until-max",
@@ -30,7 +30,7 @@ DROPPED = (
 
 
 class NoSource(Exception):
-    """apt's configuration names nothing that could be read for another suite."""
+    """apt's configuration names no source that could be read for another suite."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def deb822(text: str) -> list[Source]:
 
 
 def for_suite(sources: Iterable[Source], host: str, suite: str, components: Sequence[str]) -> list[Source]:
-    """The host's sources of its own release `host`, turned into those of `suite`. Raises NoSource where it has none.
+    """The host's sources of its own release `host`, turned into those of `suite`. Raises NoSource if it has none.
 
     Sources of other archives are left out: their suites are not named like a Debian release, or have no `main`.
     """

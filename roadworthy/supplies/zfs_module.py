@@ -1,7 +1,7 @@
 """The zfs module for a packaged kernel: Debian ships its source only, for licence reasons, so it is built here.
 
-In a throw-away tree of the kernel's own suite, with that kernel's headers and that suite's compiler, by dkms as an
-administrator's machine would; natively, as no emulation is worth the time. Kept per kernel release.
+dkms builds it, as on an administrator's machine, in a temporary tree of the kernel's own suite, with that kernel's
+headers and that suite's compiler; natively, because emulation would take too long. It is cached per kernel release.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from roadworthy.supplies.cache import Cache, CacheEntry, remove_tree
 from roadworthy.supplies.kernels import Kernel
 
 COMPONENTS = ("main", "contrib")
-#: What zfs-dkms depends on. The package itself is only unpacked: its installation would build for the running kernel.
+#: Dependencies of zfs-dkms. The package itself is only unpacked: its installation would build for the running kernel.
 TOOLS = ("dkms", "libc6-dev", "make", "patch", "perl", "python3", "file", "lsb-release")
-#: Two cores take about ten minutes; this leaves room for a slower one.
+#: Seconds. Two cores take about ten minutes; slower ones get more time.
 BUILD_DEADLINE = 7200.0
 
 
@@ -33,7 +33,7 @@ class ZfsFailed(Exception):
 def with_zfs(
     kernel: Kernel, cache: Cache | None = None, *, accept_expired: bool = False, stage: Stage = quietly
 ) -> Kernel:
-    """The same kernel with a modules tree that has zfs in it too; built if the cache has none.
+    """Return `kernel` with zfs in its modules tree, built if the cache has none.
 
     Raises ZfsFailed, AptFailed or BootstrapFailed.
     """
@@ -58,7 +58,7 @@ def with_zfs(
 
 
 def built(kernel: Kernel, cache: Cache, accept_expired: bool, stage: Stage) -> CacheEntry:
-    """The cache entry of the modules built for a kernel."""
+    """The cache's entry with the modules that were built for a kernel. Raises ZfsFailed."""
     suite = kernel.facts.get("suite")
     if suite is None:
         raise ZfsFailed(
@@ -87,7 +87,7 @@ def built(kernel: Kernel, cache: Cache, accept_expired: bool, stage: Stage) -> C
 
 
 def fetch(client: Apt, release: str, directory: Path) -> str:
-    """Unpack the module's source to `source` and answer its version."""
+    """Unpack the module's source to `source` and return its version. Raises ZfsFailed, AptFailed."""
     try:
         client.show(f"linux-headers-{release}")
     except AptFailed:
@@ -113,9 +113,9 @@ def compile_module(tree: Path, module: str, release: str) -> None:
 
 
 def collect(tree: Path, release: str, target: Path) -> None:
-    """Move the built modules to `target`."""
+    """Move the built modules to `target`. Raises ZfsFailed if zfs.ko is missing."""
     target.mkdir()
     for path in sorted((tree / "var/lib/dkms/zfs").glob(f"*/{release}/*/module/*.ko*")):
         shutil.move(path, target / path.name)
     if not any(path.name.startswith("zfs.ko") for path in target.iterdir()):
-        raise ZfsFailed(f"dkms ended well for {release} and left no zfs.ko")
+        raise ZfsFailed(f"dkms succeeded for {release} but left no zfs.ko")

@@ -1,9 +1,9 @@
 """Image layers as values, and the archive that an engine loads.
 
-A tree is a mapping from paths to entries; an image is a row of trees, the lowest first. We write the archive ourselves
+A tree is a mapping from paths to entries; an image is a list of trees, the lowest first. We write the archive ourselves
 (PAX tar, see pax(1) and the OCI image-spec's layer.md) because `docker build` needs a network or an image to start
-from, and because `docker commit` of 20.10 drops sub-second times and user.* attributes, so that what a check puts into
-a layer would not be what it finds there.
+from, and because `docker commit` of 20.10 drops sub-second times and user.* attributes, so that a check would not find
+in a layer what it put there.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-#: The times of an entry that names none: 2001-09-09, so that "was not touched" can be told from "is new".
+#: The times of an entry that names none: 2001-09-09, which distinguishes "was not touched" from "is new".
 LONG_AGO_NS = 1_000_000_000 * 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What every entry of a layer has. `mtime_ns` is nanoseconds; `xattrs` are raw values by full name."""
+    """The fields of every entry. `mtime_ns` is nanoseconds since the epoch; `xattrs` are raw values by full name."""
 
     mode: int = 0o644
     uid: int = 0
@@ -93,7 +93,7 @@ class Device(Entry):
 
 @dataclass(frozen=True)
 class Socket(Entry):
-    """A unix socket. No image archive can hold one (OCI image-spec, layer.md, "File Types"): writing it is refused."""
+    """A unix socket. No image archive can hold one (OCI image-spec, layer.md, "File Types"): writing it raises."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ Tree = Mapping[str, Entry | bytes]
 
 
 def entry(value: Entry | bytes) -> Entry:
-    """Bytes are the short form of a regular file."""
+    """The entry of a value; bytes stand for a regular file with this content."""
     return File(value) if isinstance(value, bytes) else value
 
 
@@ -130,7 +130,7 @@ def file_capability(permitted: int) -> bytes:
 
 
 def beneath(prefix: str, tree: Tree) -> dict[str, Entry]:
-    """`tree` moved into the directory `prefix`, with the directories that lead there and inside it."""
+    """`tree` moved into the directory `prefix`, with all parent directories of its entries."""
     moved: dict[str, Entry] = {}
     for path, value in tree.items():
         found = entry(value)
@@ -147,7 +147,7 @@ def beneath(prefix: str, tree: Tree) -> dict[str, Entry]:
 
 
 def members(tree: Mapping[str, Entry]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
-    """The tar members of one layer: parents before children, link targets before links."""
+    """Yield the tar members of one layer: parents before children, link targets before links. Raises ValueError."""
     for path in sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), PurePosixPath(name).parts)):
         value = tree[path]
         if isinstance(value, Whiteout):
@@ -160,7 +160,7 @@ def members(tree: Mapping[str, Entry]) -> Iterator[tuple[tarfile.TarInfo, bytes]
 
 
 def dressed_as_its_target(path: str, link: Hardlink, tree: Mapping[str, Entry]) -> Hardlink:
-    """A hard link with its target's metadata: an engine applies a link's header to the inode that both share."""
+    """A hard link with its target's metadata, as an engine applies a link's header to the inode that both share."""
     target: Entry | None = link
     while isinstance(target, Hardlink):
         target = tree.get(target.target)
@@ -178,7 +178,7 @@ def marker(path: str) -> tarfile.TarInfo:
 
 
 def member(path: str, value: Entry) -> tuple[tarfile.TarInfo, bytes]:
-    """One entry as a tar member and its content."""
+    """One entry as a tar member and its content. Raises ValueError for a kind that tar cannot hold."""
     made = tarfile.TarInfo(path)
     made.mode, made.uid, made.gid = value.mode, value.uid, value.gid
     seconds, nanoseconds = divmod(value.mtime_ns, 10**9)
@@ -219,9 +219,9 @@ def layer_tar(tree: Mapping[str, Entry]) -> bytes:
 
 
 def write_archive(target: BinaryIO, name: str, layers: Sequence[bytes], command: Sequence[str] = ("/unset",)) -> None:
-    """An image of these layers (uncompressed tars, the lowest first) in the form that `docker load` takes.
+    """Write an image of these layers (uncompressed tars, the lowest first) in the format that `docker load` takes.
 
-    The form is Docker's image specification v1.2: manifest.json, one configuration, one directory a layer.
+    The format is Docker's image specification v1.2: manifest.json, one configuration, one directory a layer.
     """
     digests = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
     configuration = json.dumps(
@@ -249,10 +249,10 @@ def write_archive(target: BinaryIO, name: str, layers: Sequence[bytes], command:
 
 
 def stacked(depths: Sequence[int], files: Tree, own: int = 0) -> list[dict[str, Entry]]:
-    """Layers of which the uppermost n, for each n of `depths`, have a directory `dn`; its lowest has `files` in it.
+    """Layers of which the uppermost n, for each n of `depths`, have a directory `dn`; the lowest of these has `files`.
 
-    A union of them has to look through n layers for one of the files. With `own`, each of the n layers has so many
-    empty files more in the directory.
+    A union of them has to look through n layers for one of the files. With `own`, each of the n layers has `own` more
+    empty files in the directory.
     """
     layers: list[dict[str, Entry]] = [{} for _ in range(max(depths))]
     for depth in depths:
@@ -279,7 +279,7 @@ def flattened(trees: Sequence[Mapping[str, Entry]]) -> dict[str, Entry]:
 
 
 def replace_opaque(value: Entry) -> Entry:
-    """An opaque directory without its effect on older layers is a plain one."""
+    """Replace an opaque directory with a plain one; other entries stay."""
     if not isinstance(value, Opaque):
         return value
     return Directory(mode=value.mode, uid=value.uid, gid=value.gid, mtime_ns=value.mtime_ns, xattrs=value.xattrs)

@@ -1,4 +1,4 @@
-"""What an image carries of a file tree, in a form in which two trees can be compared."""
+"""What an image carries of a file tree, in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Manifest:
-    """Paths to what is known of each: kind, mode, owner, mtime, checksum, size, target, device, attributes, links."""
+    """The fields of each path: kind, mode, owner, mtime, checksum, size, target, device, attributes, links."""
 
     entries: Mapping[str, Mapping[str, str]]
 
@@ -16,7 +16,7 @@ class Manifest:
         return f"{len(self.entries)} entries"
 
     def differences(self, other: Manifest, besides: str = "") -> list[str]:
-        """What became of this tree in `other`, a sentence each; empty where nothing changed `besides` one field."""
+        """How `other` differs from this tree, one sentence each; the field `besides` is not compared."""
         found = []
         for path in sorted({*self.entries, *other.entries}):
             was, now = self.entries.get(path), other.entries.get(path)

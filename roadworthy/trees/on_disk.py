@@ -1,4 +1,4 @@
-"""Lays a tree of layer values onto a real directory, for `native`: the same trees without any layers."""
+"""Makes a tree of layer values in a real directory, for `native` and for references: the tree without layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from roadworthy.trees.layers import Device, Directory, Entry, Fifo, File, Hardli
 
 
 def lay_out(tree: Mapping[str, Entry], root: Path) -> None:
-    """Make every entry of `tree` under `root`, which exists. Needs root for owners, devices and trusted attributes."""
+    """Make every entry of `tree` under `root`, which exists. Owners, devices and trusted attributes need root."""
     order = sorted(tree, key=lambda name: (isinstance(tree[name], Hardlink), name.split("/")))
     places = [(tree[name], root / name) for name in order]
     for value, place in places:
@@ -19,7 +19,7 @@ def lay_out(tree: Mapping[str, Entry], root: Path) -> None:
     own = [(value, place) for value, place in places if not isinstance(value, Hardlink)]
     for value, place in own:
         dress(value, place)
-    # Times last and deepest first: making a child moves its parent's.
+    # Times last and deepest first: making a child updates its parent's.
     for value, place in reversed(own):
         os.utime(place, ns=(value.mtime_ns, value.mtime_ns), follow_symlinks=False)
 
@@ -49,7 +49,7 @@ def make(value: Entry, place: Path, root: Path) -> None:
 
 
 def dress(value: Entry, place: Path) -> None:
-    """Owner, mode and attributes, in the order in which one does not undo another: chown(2) clears set-id bits."""
+    """Set owner, mode and attributes, in this order, because chown(2) clears set-id bits."""
     os.chown(place, value.uid, value.gid, follow_symlinks=False)
     if not isinstance(value, Symlink):
         place.chmod(value.mode)

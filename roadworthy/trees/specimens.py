@@ -1,6 +1,6 @@
-"""What real software works on, written by hand so that it can lie in an image layer: a package, a repository, …
+"""Files that real software works on, written here so that they can lie in an image layer: a package, a repository, …
 
-All of it is the same at every time: no clock, no user, no host goes into it.
+They are the same at every time: they contain no clock, user or host.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 
-#: Whoever made it, and when: 2001-09-09.
+#: The author of all of them, and the time: 2001-09-09, in seconds since the epoch.
 SOMEBODY, MOMENT = "Roadworthy <roadworthy@example.org>", 1_000_000_000
 
 
@@ -53,7 +53,7 @@ def debian_package(name: str, version: str, files: Mapping[str, bytes]) -> bytes
 
 
 def installed_package(name: str, version: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What a root file system has of such a package when it is installed, dpkg's database included."""
+    """The files of such a package after its installation, dpkg's database included."""
     configured = [path for path in sorted(files) if path.startswith("etc/")]
     status = control(name, version).replace("\n", "\nStatus: install ok installed\n", 1)
     status += "".join(
@@ -130,7 +130,7 @@ def sqlite_database(statements: str) -> bytes:
 
 
 def installed_wheel(name: str, version: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What site-packages has of a Python package that pip installed, see the PyPA's "Recording installed projects"."""
+    """The files in site-packages of a package that pip installed, see the PyPA's "Recording installed projects"."""
     return recorded(name, version, {**files, f"{name}-{version}.dist-info/INSTALLER": b"pip\n"})
 
 

@@ -24,12 +24,12 @@ def pausing_program() -> bytes:
 
 
 def touching_program(path: str) -> bytes:
-    """The bytes of one that creates the file `path`, or empties it where it is there, and ends."""
+    """The bytes of a static x86-64 executable that creates the file `path`, or truncates it, and ends."""
     return executable(TOUCH + EXIT + path.encode() + b"\0")
 
 
 def executable(code: bytes) -> bytes:
-    """The bytes of a static executable of this code."""
+    """The bytes of a static executable with this code."""
     size = HEADERS + len(code)
     identification = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)  # 64 bits, little-endian, version 1
     header = struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, BASE + HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0)

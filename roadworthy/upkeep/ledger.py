@@ -1,8 +1,8 @@
-"""What a run makes that could outlive it, written down before it is made.
+"""A record of what a run makes that could outlive it, written before it is made.
 
 One append-only file a run, in `LEDGERS`. Its owner holds an exclusive flock(2) on it for as long as it lives, so a
-ledger whose lock can be taken belongs to a dead run: no process id has to be believed, and two reapers exclude each
-other by the same lock. Lines are synced before the act they announce.
+ledger whose lock can be taken belongs to a dead run: no process id is needed for that, and two reapers exclude each
+other by the same lock. Lines are synced before the act that they announce.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-#: State that has to survive a reboot is here; what a reboot ends anyway lies in RUNTIME.
+#: The directory of what has to survive a reboot; RUNTIME has what a reboot ends anyway.
 STATE = Path("/var/lib/roadworthy")
 RUNTIME = Path("/run/roadworthy")
 LEDGERS = STATE / "ledgers"
@@ -26,7 +26,7 @@ Kind = Literal["directory", "image", "capsule", "cgroup"]
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that has to be gone afterwards. `identity` is how it is recognised; its keys depend on the kind.
+    """One thing that has to be removed after the run. `identity` identifies it; its keys depend on the kind.
 
     directory: path · image: path (also the loop devices that it backs) · capsule: pid, started (clock ticks since boot,
     field 22 of /proc/PID/stat) · cgroup: name, the same under every hierarchy.
@@ -52,16 +52,16 @@ class Ledger:
         self._append({"run": self.run, "pid": os.getpid(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
 
     def intend(self, kind: Kind, **identity: Any) -> Item:
-        """Write down what is about to be made."""
+        """Record what is about to be made. Raises OSError."""
         self._append({"kind": kind, "identity": identity})
         return Item(kind, identity)
 
     def keep(self) -> None:
-        """The user wants this run's things to stay; only an explicit reap removes them."""
+        """Record that this run's things are to stay; only an explicit reap removes them."""
         self._append({"kept": True})
 
     def close(self) -> None:
-        """Let go of the ledger; what it names is now for a reaper."""
+        """Release the ledger; a reaper may now remove what it names."""
         os.close(self._descriptor)
 
     def _append(self, line: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ class DeadRun:
 
 
 def read(path: Path) -> DeadRun:
-    """Read one ledger. A torn last line announced something that was not made yet, and is dropped."""
+    """Read one ledger. A torn last line announced something that was not made, and is skipped."""
     items: list[Item] = []
     kept = False
     for line in path.read_bytes().splitlines():

@@ -25,7 +25,7 @@ LOOP_GET_STATUS64 = 0x4C05
 
 @dataclass(frozen=True)
 class Reaped:
-    """What one reap did: sentences about things removed, and about things that would not go."""
+    """The result of one reap: what was removed, and a sentence for each thing that could not be."""
 
     run: str
     removed: tuple[str, ...]
@@ -34,7 +34,7 @@ class Reaped:
 
 @contextmanager
 def owned(path: Path) -> Iterator[bool]:
-    """Whether this ledger's owner is dead; while the block runs, nobody else can reap it."""
+    """Yield whether this ledger's owner is dead; while the block runs, no other reaper can take it."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -72,7 +72,7 @@ def reap(kept: bool = False, ledgers: Path = LEDGERS) -> list[Reaped]:
 
 
 def undo(run: DeadRun) -> Reaped:
-    """Undo one run's items, the last made first. Its ledger goes when nothing is left."""
+    """Undo one run's items, the last made first. Its ledger is removed if nothing is left."""
     removed: list[str] = []
     left: list[str] = []
     for item in reversed(run.items):
@@ -92,7 +92,7 @@ def describe(item: Item) -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot, or None where there is none. See proc(5), field 22."""
+    """When a process started, in clock ticks since boot, or None if there is none. See proc(5), field 22."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -107,7 +107,7 @@ def undo_capsule(item: Item) -> list[str]:
         return []
     descriptor = os.pidfd_open(pid)
     try:
-        if start_time(pid) != started:  # the number was given to somebody else between the two looks
+        if start_time(pid) != started:  # another process got the id between the two looks
             return []
         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
         wait_until(lambda: bool(select.select([descriptor], [], [], 0)[0]), 10, f"capsule {pid} to end")
@@ -191,7 +191,7 @@ def cgroup_mounts() -> list[Path]:
 
 
 def undo_directory(item: Item) -> list[str]:
-    """Remove a run's directory and everything in it, but nothing that is mounted there."""
+    """Remove a run's directory and everything in it. Raises OSError if something is mounted there."""
     path = Path(item.identity["path"])
     if not of_a_run(path):
         raise OSError(f"{path} is not a directory that a run makes")
@@ -205,12 +205,12 @@ def undo_directory(item: Item) -> list[str]:
 
 
 def of_a_run(path: Path) -> bool:
-    """Whether `path` is where a run has a directory of its own, and no link to another place."""
+    """Whether `path` is a directory of a run, and not a link to another place."""
     return path.parent in (STATE / "runs", RUNTIME) and path.resolve() == path.parent.resolve() / path.name
 
 
 def mount_points(table: str = "") -> list[Path]:
-    """Where something is mounted, see proc_pid_mountinfo(5); blanks in a name are octal escapes there."""
+    """The mount points of this process, see proc_pid_mountinfo(5); blanks in a name are octal escapes there."""
     lines = (table or Path("/proc/self/mountinfo").read_text()).splitlines()
     return [Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4])) for line in lines]
 

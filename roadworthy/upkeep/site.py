@@ -1,4 +1,4 @@
-"""What one run has on the machine: its directories, its numbered places, all of it in the ledger."""
+"""What one run has on this host: its directories, its numbered places, all of it in the ledger."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Site:
         ledger.intend("cgroup", name=self.cgroup)
 
     def next(self) -> tuple[Path, Path]:
-        """A new image file's path and a new runtime directory."""
+        """Return the path for a new image file, and a new runtime directory."""
         self._numbers += 1
         runtime = self.runtime / str(self._numbers)
         runtime.mkdir(mode=0o700)

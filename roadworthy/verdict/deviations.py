@@ -2,7 +2,7 @@
 
 They lie in `conformance/deviations/*.toml`, one table a check. A break that matches a recorded one is `known`; a break
 with another signature is a `fail`; a recorded break that does not happen is `fixed`, which fails the run, unless it is
-recorded as a race, which some runs lose and some win.
+recorded as a race, which does not happen in every run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from roadworthy.reports.nearest import meant
 from roadworthy.versions import in_range
 
 KEYS = ("when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race")
-#: What conditions are lists of names of, and the names.
+#: Conditions whose values are names, with the known names.
 NAMED = {
     "driver": tuple(DRIVERS),
     "built_on": tuple(sorted({driver.built_on for driver in DRIVERS.values()} - {""})),
@@ -36,17 +36,17 @@ NAMED = {
 ENGINES = ("docker", "podman")
 
 
-#: Ids that begin so are of no check: they speak of the tree that any check leaves.
+#: The prefix of ids that name no check: their entries are about the tree that any check leaves.
 ANY_TREE = "tree/"
 
 
 class DeviationError(ValueError):
-    """An entry that cannot be used; the text begins with file and line."""
+    """An entry is invalid; the text begins with file and line."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What conditions are asked about. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs.
+    """What conditions are compared with. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs.
 
     `built_on` is the driver's, see drivers.base.Driver.
     """
@@ -63,10 +63,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Deviation:
-    """One recorded deviation: of the promise, or with `tree` of what the check leaves behind.
+    """One recorded deviation from the promise or, with `tree`, in the tree that the check leaves.
 
-    `file` is relative to the directory that holds `conformance`, as bundles and pages have it.
-    With `race` it depends on who comes first: a run in which it does not happen has not shown that it cannot.
+    `file` is relative to the directory that holds `conformance`, as in bundles and pages. With `race` it depends on the
+    order of events: a run in which it does not happen does not show that it cannot.
     """
 
     check: str
@@ -80,11 +80,11 @@ class Deviation:
     race: bool = False
 
     def applies(self, facts: Facts) -> bool:
-        """Whether it speaks of a lane with these facts."""
+        """Whether it applies to a lane with these facts."""
         return all(holds(key, values, facts) for key, values in self.when.items())
 
     def record(self) -> records.Deviation:
-        """It as the bundle carries it, with its condition in words."""
+        """The deviation as a bundle carries it, with its condition in words."""
         condition = "; ".join(f"{key} = {' or '.join(values)}" for key, values in self.when.items())
         return records.Deviation(
             why=self.why, source=self.source, signature=self.signature, when=condition, file=self.file, line=self.line
@@ -114,7 +114,7 @@ def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
 
 @dataclass(frozen=True)
 class Deviations:
-    """All entries. `checks` are the ids that entries may name."""
+    """All recorded deviations."""
 
     entries: tuple[Deviation, ...]
 
@@ -131,11 +131,11 @@ class Deviations:
         return [entry for name in names for entry in self._by_check.get(name, ()) if entry.applies(facts)]
 
     def of_tree(self, check: str, facts: Facts) -> list[Deviation]:
-        """The entries that speak of the tree which this check leaves on this lane."""
+        """The entries about the tree that this check leaves on this lane."""
         return [entry for entry in self._of(check, facts) if entry.tree]
 
     def find(self, check: str, facts: Facts) -> Deviation | None:
-        """The entry that speaks of this check on this lane. Raises DeviationError where two do."""
+        """The entry about this check on this lane, or None. Raises DeviationError if there are two."""
         found = [entry for entry in self._of(check, facts) if not entry.tree]
         if len(found) > 1:
             places = " and ".join(f"{entry.file}:{entry.line}" for entry in found)
@@ -146,7 +146,7 @@ class Deviations:
 
 
 def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
-    """Read every TOML file of a directory. Raises DeviationError for the first entry that cannot be used.
+    """Read every TOML file of a directory. Raises DeviationError for the first invalid entry.
 
     With `checks` given, an entry for an id that is not among them is refused.
     """
@@ -158,8 +158,8 @@ def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
 
 
 def read(path: Path, known: set[str]) -> list[Deviation]:
-    """The entries of one file, named by its absolute path. Raises DeviationError for the first that cannot be used."""
-    # What a bundle carries is the same on every machine; who has to mend a file wants to open it.
+    """The entries of one file, named by its absolute path. Raises DeviationError for the first invalid one."""
+    # A bundle carries a path that is the same on every machine; a message, one that can be opened here.
     file = str(Path(*path.parts[-3:]))
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     try:
@@ -185,7 +185,7 @@ def read(path: Path, known: set[str]) -> list[Deviation]:
 
 
 def deviation(check: str, row: Any, file: str, line: int, known: set[str]) -> Deviation:
-    """One table as a Deviation. Raises ValueError that says what was expected."""
+    """One table as a Deviation. Raises ValueError, which says what was expected."""
     if not isinstance(row, dict):
         raise ValueError("an entry is a table with when, signature, why and source")
     any_tree = check.startswith(ANY_TREE)
@@ -219,7 +219,7 @@ def deviation(check: str, row: Any, file: str, line: int, known: set[str]) -> De
 
 
 def check_condition(key: str, values: tuple[str, ...]) -> None:
-    """Raise ValueError where a condition can never hold as written."""
+    """Raise ValueError for a condition that can never hold as written."""
     keys = (*NAMED, "kernel", "engine", *SWITCHES)
     if key not in keys:
         raise ValueError(f"unknown condition {key!r}{meant(key, keys)}")
@@ -237,5 +237,5 @@ def check_condition(key: str, values: tuple[str, ...]) -> None:
 
 
 def parameters(found: Mapping[str, str]) -> dict[str, str]:
-    """The overlay module's parameters as conditions name them: `Y` is on, `N` off, no such parameter absent."""
+    """The overlay module's parameters as conditions name them: `Y` is on, `N` off, a missing one absent."""
     return {name: {"Y": "on", "N": "off"}.get(found.get(name, ""), "absent") for name in SWITCHES}

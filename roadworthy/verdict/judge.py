@@ -1,4 +1,4 @@
-"""From what a check did to its verdict. Only a broken assertion speaks about the driver."""
+"""The verdict on a check, from its outcome. Only a broken assertion says something about the driver."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Judgement:
 
 
 def judge(outcome: BaseException | None, recorded: Deviation | None, kernel_log: list[str]) -> Judgement:
-    """The verdict on a check that ended with `outcome`, of which `recorded` was expected."""
+    """The verdict on a check that ended with `outcome`; `recorded` is the deviation that was expected, if any."""
     found = bug(kernel_log)
     if found:
         return Judgement("crash", f"the kernel reported: {found}")

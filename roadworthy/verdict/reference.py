@@ -2,8 +2,8 @@
 
 After a check has passed, the calls of its processes are made once more by processes of the same container, in a
 directory of its volume that began with the same tree. Then both trees are walked and compared: names, types, content,
-modes, owners, times, attributes, link counts. The model of what a tree must hold is so a file system of the kernel's,
-and no code of ours. See docs/decisions/0009-the-reference-is-a-file-system.md.
+modes, owners, times, attributes, link counts. So a file system of the kernel is the model of what a tree must hold, and
+not our code. See docs/decisions/0009-the-reference-is-a-file-system.md.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from roadworthy.trees.on_disk import lay_out
 from roadworthy.verdict.deviations import ANY_TREE, Deviation
 from roadworthy.verdict.judge import Judgement
 
-#: Below the volume: where references are laid out.
+#: The directory below the volume where references are laid out.
 PLACE = "r"
-#: Content is compared of files up to so many bytes; of larger ones, the size.
+#: Bytes of a file up to which its content is compared; of larger files, only the size is.
 CONTENT = 4 << 20
-#: How many calls, and bytes of them, are sent before their answers are taken: what waits must fit into the pipes.
+#: How many calls, and bytes of them, are sent before their answers are read, as what waits must fit into the pipes.
 AHEAD, CARRIED = 50, 16 << 10
-#: What is left out because it would cost more than it tells: entries of a tree, calls, seconds that they took.
+#: Limits above which a comparison would cost too much: entries of a tree, calls, seconds that the calls took.
 ENTRIES, CALLS, SECONDS = 500, 400, 1.0
-#: A time of modification within these nanoseconds of now is "new"; trees of images are of 2001.
+#: A time of modification within these nanoseconds of now is "new"; trees of images are dated 2001.
 RECENT = 86400 * 10**9
 #: Fixtures by which a tree can change without a call of the check's processes.
 OTHER_WAYS = ("containers", "own_containers", "lane_daemon", "cramped", "daemons", "storage", "own_storage", "engine",
               "software")  # fmt: skip
-#: Calls that cannot be made again: they leave something running, race on purpose, or name what one kernel object has.
+#: Calls that cannot be made again: they leave something running, race on purpose, or refer to one kernel object.
 ONCE = frozenset({"start", "finish", "kill", "repeat", "timed", "look_often", "replace_often", "append_often",
                   "open_by_handle", "fanotify_mark", "connect", "accept"})  # fmt: skip
 #: Calls whose first argument is an address in memory.
 ADDRESSED = frozenset({"munmap", "msync", "peek", "poke", "mincore"})
 #: Attributes that a security module of the host adds.
 FOREIGN = frozenset({"security.selinux"})
-#: What is known of a file's content.
+#: Fields of a file's content.
 CONTENTS = frozenset({"checksum", "size"})
 Tree = Mapping[str, Mapping[str, str]]
 
@@ -59,24 +59,24 @@ class Container(Protocol):
     """A container, as far as processes run in it."""
 
     def exchange(self) -> Exchange:
-        """The conversation with its agent."""
+        """The exchange with its agent."""
         ...
 
     def process(self, directory: str, evidence: Evidence, name: str = "A") -> Process:
-        """A new process inside, working in `directory`."""
+        """Start a process in the container, with the working directory `directory`."""
         ...
 
 
 class NotCompared(Exception):
-    """Why a check's tree has no reference, in a few words that many checks share."""
+    """A check's tree is not compared; the text says why, in a few words that many checks share."""
 
 
 class ReferenceFault(AgentFault):
-    """The reference could not be made or looked at: nothing is said about the driver."""
+    """The reference could not be made or read; this says nothing about the driver."""
 
 
 class TreeDiffers(AssertionError):
-    """The calls went as promised, and left another tree than on a file system without layers."""
+    """The calls kept their promise, but left another tree than on a file system without layers."""
 
     def __init__(self, differences: Sequence[str]) -> None:
         more = f"; and {len(differences) - 1} more" if len(differences) > 1 else ""
@@ -88,7 +88,8 @@ class TreeDiffers(AssertionError):
 class Reference:
     """The references of one lane. `volume` is the container's volume as the controller reaches it.
 
-    With `links_layers` the driver gives every file of an image a link for each layer above it: counts are not compared.
+    With `links_layers` the driver gives every file of an image a link for each layer above it, so that link counts are
+    not compared.
     """
 
     volume: Any
@@ -99,13 +100,13 @@ class Reference:
     _last: Process | None = None
 
     def _walker(self, container: Container) -> Process:
-        """A process that looks at trees; one for as long as the container's agent is the same."""
+        """The process that walks trees; a new one if the container's agent has changed."""
         if self._last is None or self._last.exchange is not container.exchange():
             self._last = container.process("/", Evidence(), "reference")
         return self._last
 
     def compare(self, check: Declared, fixtures: Iterable[str], container: Container, evidence: Evidence) -> None:
-        """Raise TreeDiffers where the check's calls have left another tree than the reference's."""
+        """Raise TreeDiffers if the check's calls have left another tree than the reference's. Raises ReferenceFault."""
         made, evidence.made = evidence.made or [], None
         try:
             refuse(check, set(fixtures), made, container)
@@ -123,7 +124,7 @@ class Reference:
     def _differences(self, check: Declared, made: Sequence[Made], container: Container) -> list[str]:
         processes = list(dict.fromkeys(one.process for one in made))
         for process in processes:
-            process.leave()  # what they hold, a lease say, ends with them
+            process.leave()  # what they hold, such as a lease, ends with them
         self._number += 1
         top = f"{PLACE}/{self._number}"
         here, there = processes[0].directory, f"{VOLUME}/{top}"
@@ -148,7 +149,7 @@ class Reference:
         return differing + differences(wanted, tree, {there: here}, besides)
 
     def lay_out(self, check: Declared, here: str, top: str) -> None:
-        """The tree that the check has found in its directory `here`, without layers."""
+        """Make the tree that the check has found in its directory `here`, without layers. Raises NotCompared."""
         layers = [{}, *check.trees] if check.provenance != "upper" else [{}]
         if check.provenance == "lower-deep" and not here.startswith(VOLUME):
             layers.append(ABOVE)
@@ -161,17 +162,17 @@ class Reference:
             raise NotCompared("a tree without layers cannot hold what the image has") from None
 
     def go_on_from(self, other: Reference) -> None:
-        """Count on where the reference of the same lane's former daemon has ended."""
+        """Continue the counts of `other`, the reference of the lane's former daemon."""
         self.compared += other.compared
         self.left_out += other.left_out
 
     def facts(self) -> dict[str, Any]:
-        """For the lane's record."""
+        """The counts, for the lane's record."""
         return {"compared": self.compared, "not compared": dict(self.left_out.most_common())}
 
 
 def refuse(check: Declared, fixtures: set[str], made: Sequence[Made], container: Container) -> None:
-    """Raise NotCompared for a check whose calls are not all that made its tree, or cannot be made again."""
+    """Raise NotCompared for a check whose calls alone did not make its tree, or cannot be made again."""
     others = [name for name in OTHER_WAYS if name in fixtures]
     if others:
         raise NotCompared(f"it uses {others[0]}")
@@ -195,7 +196,7 @@ def refuse(check: Declared, fixtures: set[str], made: Sequence[Made], container:
 
 
 def texts(arguments: Sequence[Any]) -> list[str]:
-    """The texts among arguments and in lists of them."""
+    """The strings among arguments and in lists of them."""
     found: list[str] = []
     for value in arguments:
         found += [value] if isinstance(value, str) else texts(value) if isinstance(value, list | tuple) else []
@@ -203,7 +204,7 @@ def texts(arguments: Sequence[Any]) -> list[str]:
 
 
 def outside(word: str, here: str, moved: bool) -> bool:
-    """Whether a text is a path out of the directory `here`; programs, and what the kernel shows, may be looked at."""
+    """Whether a string is a path out of the directory `here`, except for programs, /proc and /dev/null."""
     if word.startswith("/"):
         return not PurePosixPath(posixpath.normpath(word)).is_relative_to(here) and not word.startswith(
             (f"{INSIDE}/", f"{SOFTWARE}/", "/proc/", "/dev/null")
@@ -214,7 +215,7 @@ def outside(word: str, here: str, moved: bool) -> bool:
 class Replay:
     """Makes a check's calls again, by the processes of `again`, in the directory `there`.
 
-    Calls of one process go out one after another without waiting, as long as none needs what another one answers.
+    Calls of one process are sent one after another without waiting, as long as none needs the answer of another.
     """
 
     def __init__(self, again: Mapping[Process, Process], here: str, there: str) -> None:
@@ -239,7 +240,7 @@ class Replay:
         self._carried += weight
 
     def finish(self) -> None:
-        """Take the answers that are still to come."""
+        """Wait for the outstanding answers, and compare them. Raises NotCompared."""
         sent, self._sent, self._carried = self._sent, [], 0
         for one, pending in sent:
             self._compare(one, pending)
@@ -263,7 +264,7 @@ class Replay:
 
 
 def replayed(made: Sequence[Made], again: Mapping[Process, Process], here: str, there: str) -> list[str]:
-    """Make the calls again; a sentence for each that ended otherwise."""
+    """Make the calls again, and return a sentence for each that had another outcome."""
     replay = Replay(again, here, there)
     for one in made:
         replay.make(one)
@@ -272,19 +273,19 @@ def replayed(made: Sequence[Made], again: Mapping[Process, Process], here: str, 
 
 
 def carried(one: Made) -> int:
-    """About how many bytes a call and its answer are on their way."""
+    """About how many bytes a call and its answer take in the pipes."""
     return sum(len(value) for value in (*one.arguments, one.answer) if isinstance(value, bytes | str))
 
 
 def moved(value: Any, here: str, there: str) -> Any:
-    """An argument with paths of one directory made paths of the other."""
+    """An argument, with paths of the directory `here` changed to paths of `there`."""
     if isinstance(value, str) and (value == here or value.startswith(f"{here}/")):
         return there + value.removeprefix(here)
     return [moved(part, here, there) for part in value] if isinstance(value, list | tuple) else value
 
 
 def address(value: int, mapped: Sequence[tuple[int, int, int]]) -> int:
-    """Where a place in a mapping is in the mapping that was made again."""
+    """The address in a mapping that was made again, for an address in the old one. Raises NotCompared."""
     for then, length, now in reversed(mapped):
         if then <= value < then + length:
             return now + value - then
@@ -292,7 +293,7 @@ def address(value: int, mapped: Sequence[tuple[int, int, int]]) -> int:
 
 
 def walked(process: Process, *tops: str) -> list[Tree]:
-    """All that is compared of the files under each of `tops`."""
+    """What is compared of the files under each of `tops`. Raises NotCompared."""
     walks = [process.ahead("manifest", top, CONTENT) for top in tops]
     try:
         return [walk.answer() for walk in walks]
@@ -303,9 +304,9 @@ def walked(process: Process, *tops: str) -> list[Tree]:
 def differences(
     wanted: Tree, found: Tree, names: Mapping[str, str], besides: frozenset[str] = frozenset()
 ) -> list[str]:
-    """What `found` has otherwise than the reference, a sentence each, `besides` some fields.
+    """How `found` differs from the reference, one sentence each, without the fields `besides`.
 
-    `names` are directories as both call them.
+    `names` maps directories of the reference to those of `found`.
     """
     now = time.time_ns()
     said = []
@@ -327,10 +328,10 @@ def differences(
 
 
 def judge_tree(judgement: Judgement, broken: BaseException | None, recorded: Sequence[Deviation]) -> Judgement:
-    """The verdict on a check whose tree was compared, where the `recorded` differences were expected.
+    """The verdict on a check whose tree was compared, if the `recorded` differences were expected.
 
-    A difference that is recorded leaves the check what it is: its own promise was kept. Every one has to be. An entry
-    of this check that matches none is `fixed`; those of any check's tree are not expected of each.
+    The check passes if every difference is recorded, because its own promise was kept. An entry of this check that
+    matches no difference is `fixed`; entries of any check's tree need not match.
     """
     found = broken.differences if isinstance(broken, TreeDiffers) and judgement.verdict == "fail" else ()
     if not found and judgement.verdict != "pass":
@@ -346,6 +347,6 @@ def judge_tree(judgement: Judgement, broken: BaseException | None, recorded: Seq
 
 
 def age(written: str, now: int) -> str:
-    """A time of modification, or that it is the clock's: two trees that are made one after the other differ in that."""
+    """A time of modification, or "new" if it is recent, as such times differ between trees made one after the other."""
     seconds, _, nanoseconds = written.partition(".")
     return "new" if abs(int(seconds) * 10**9 + int(nanoseconds) - now) < RECENT else written

@@ -22,9 +22,9 @@ def test_a_tier_holds_those_before_it():
 @pytest.mark.parametrize(
     ("identity", "tier", "strata", "said"),
     [
-        ("data", SMOKE, (), "is no benchmark's id"),
-        ("data/x", "daily", (), "'daily' is no tier; it is one of smoke, nightly, weekly"),
-        ("data/x", SMOKE, ("middle",), "'middle' is no stratum"),
+        ("data", SMOKE, (), "is not a benchmark's id"),
+        ("data/x", "daily", (), "'daily' is not a tier; expected one of smoke, nightly, weekly"),
+        ("data/x", SMOKE, ("middle",), "'middle' is not a stratum"),
     ],
 )
 def test_a_wrong_declaration_is_refused(identity, tier, strata, said):

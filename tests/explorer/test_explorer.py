@@ -544,5 +544,5 @@ def test_a_sequence_survives_its_record():
     """What the record of a search holds can be run again."""
     kept = sequence(*every_operation(), attentive=True)
     assert sequence_from_json(kept.as_json()) == kept
-    with pytest.raises(ValueError, match="no operation"):
+    with pytest.raises(ValueError, match="not an operation"):
         sequence_from_json({"attentive": True, "operations": [[0, "fly", [], None, None]]})

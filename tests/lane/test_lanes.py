@@ -201,9 +201,9 @@ def test_of_several_engines_a_driver_gets_those_that_have_it():
 @pytest.mark.parametrize(
     ("driver", "engine", "said"),
     [
-        ("podman:overlay", "docker-28.5", r"no storage driver of docker28\.5; it goes with podman-4\.3,"),
-        ("podman:overlay", "host", r"no storage driver of docker20\.10; it goes with podman-4\.3,"),
-        ("overlay2", "podman-5", r"no storage driver of podman5; it goes with docker-20\.10,"),
+        ("podman:overlay", "docker-28.5", r"not a storage driver of docker28\.5; engines that have it: podman-4\.3,"),
+        ("podman:overlay", "host", r"not a storage driver of docker20\.10; engines that have it: podman-4\.3,"),
+        ("overlay2", "podman-5", r"not a storage driver of podman5; engines that have it: docker-20\.10,"),
     ],
 )
 def test_a_driver_that_no_engine_has_is_refused(driver, engine, said):

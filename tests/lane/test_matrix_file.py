@@ -68,7 +68,7 @@ def test_further_lanes_come_on_top(lanes):
         ('[axes]\nbacking = "ext4"\n', 1, "names no driver"),
         ('[axs]\ndriver = "vfs"\n', 1, "unknown section 'axs'; did you mean 'axes'"),
         ('[axes]\ndriver = "vfs\n', 2, "Illegal character"),
-        ('[axes]\ndriver = "vfs"\nkernel-opt = "overlay.metacopy=on"\n', 3, "name one, as --kernel=6.1"),
+        ('[axes]\ndriver = "vfs"\nkernel-opt = "overlay.metacopy=on"\n', 3, "name one, as in --kernel=6.1"),
         ('[axes]\ndriver="vfs"\nkernel="6.1"\nkernel-opt = "overlay.meta=on"\n', 1, "did you mean 'metacopy'"),
         ('[axes]\ndriver = "vfs"\n[[exclude]]\ndriver = "vfs"\n', 1, "no lane is left"),
         ("", 1, "expected [axes] or [[include]]"),

@@ -47,10 +47,10 @@ def test_a_misspelt_driver_is_a_usage_error(run, nothing_starts):
         (["--driver-opt=size"], "a driver option is KEY=VALUE, as in overlay2.size=1G; got 'size'"),
         (["--driver=btrfs", "--backing=ext4"], "btrfs does not run on ext4; it takes btrfs"),
         (["--mutant=no-such-mutant"], "--mutant"),
-        (["--bench-seconds=nan"], "'nan' is no number of seconds"),
-        (["--bench-seconds=inf"], "'inf' is no number of seconds"),
-        (["--bench-seconds=-1"], "'-1' is no number of seconds"),
-        (["--bench-seconds=x"], "'x' is no number of seconds"),
+        (["--bench-seconds=nan"], "'nan' is not a number of seconds"),
+        (["--bench-seconds=inf"], "'inf' is not a number of seconds"),
+        (["--bench-seconds=-1"], "'-1' is not a number of seconds"),
+        (["--bench-seconds=x"], "'x' is not a number of seconds"),
         (["-k", "pass and"], "Wrong expression passed to '-k'"),
     ],
     ids=[
@@ -212,7 +212,7 @@ def test_a_check_that_asks_no_lane_is_refused(run, nothing_starts):
     """A check that uses none of the plugin's fixtures looks at nothing, and is refused with its place."""
     done = run("@check('sample/vacuous')\ndef test_vacuous():\n    '''It holds.'''\n")
     assert done.code == USAGE
-    assert "test_vacuous: a check asks a lane" in done.text
+    assert "test_vacuous: a check runs on a lane" in done.text
 
 
 def test_an_unknown_provenance_is_refused(run, nothing_starts):

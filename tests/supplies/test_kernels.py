@@ -130,7 +130,7 @@ def test_an_image_has_everything_built_in(tmp_path):
 
 def test_a_file_that_is_no_kernel(tmp_path):
     (tmp_path / "vmlinux").write_bytes(b"\x7fELF" + bytes(1000))
-    with pytest.raises(KernelUnknown, match="is no bzImage: no boot header"):
+    with pytest.raises(KernelUnknown, match="is not a bzImage: no boot header"):
         kernel(str(tmp_path / "vmlinux"))
 
 
