@@ -181,7 +181,7 @@ class MutantRun:
             return trouble
         reachable = self.mutant.calls or self.mutant.kind != "identity"
         if reachable and not self.hits():
-            return f"mutant {self.mutant.name}: not reached: no check did what it lies about"
+            return f"mutant {self.mutant.name}: not reached: no check exercised the fault"
         return ""
 
     def header(self) -> list[str]:

@@ -199,7 +199,7 @@ class TwinStand(Stand):
         raise Unsupported(NO_ENGINE)
 
     def storage(self, check: Declared) -> Any:
-        raise Unsupported("the twin is not looked at from outside")
+        raise Unsupported("the twin cannot be seen from outside its container")
 
     @property
     def engine(self) -> Any:

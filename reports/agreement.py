@@ -1,4 +1,4 @@
-"""Whether two runs say the same: cells that both have, and those where they do not agree."""
+"""Whether two runs agree: the cells that both have, and those with different verdicts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from roadworthy.reports.records import Verdict
 
 @dataclass(frozen=True)
 class Agreement:
-    """`common` cells are in both runs, `apart` are those with another verdict; the others are in one run alone."""
+    """`common` counts the cells of both runs, `apart` has those whose verdicts differ; others are in one run only."""
 
     common: int
     apart: tuple[tuple[str, str, Verdict, Verdict, str], ...]
@@ -20,7 +20,7 @@ class Agreement:
 
 
 def cells(matrix: Matrix) -> Iterator[tuple[tuple[str, str], Cell]]:
-    """Lane id and check id of every cell that was reported, with the cell."""
+    """Yield lane id and check id of every reported cell, with the cell."""
     for row in matrix.rows:
         for column, cell in zip(matrix.columns, row.cells, strict=True):
             if cell is not None and cell.result is not None:
@@ -28,7 +28,7 @@ def cells(matrix: Matrix) -> Iterator[tuple[tuple[str, str], Cell]]:
 
 
 def agreement(first: Matrix, second: Matrix) -> Agreement:
-    """Compare the verdicts of two runs. Of repeated checks the worst one counts, as everywhere."""
+    """Compare the verdicts of two runs. The worst verdict of a repeated check counts, as everywhere."""
     one, other = dict(cells(first)), dict(cells(second))
     apart = []
     for key in [key for key in one if key in other]:

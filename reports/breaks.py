@@ -1,9 +1,9 @@
-"""Where a series of nights broke: change points that last, split where the environment changed.
+"""Where a series of nights breaks: change points that last, split where the environment changes.
 
-Found by ruptures' kernel change points (Arlot, Celisse and Harchaoui 2019) on log-ratios measured in the series' own
-noise; the kernel is short enough that a single odd night moves nothing. The penalty was tuned on simulated series
-without a change (tests hold it): of noisy ones three in a hundred show a break of a tenth, of quiet ones none, before
-the correction for how many series are looked at.
+They are found by ruptures' kernel change points (Arlot, Celisse and Harchaoui 2019) on log-ratios in units of the
+series' own noise; the kernel is short enough that a single odd night has no effect. The penalty was tuned on simulated
+series without a change (tests hold it): three in a hundred noisy ones show a break of a tenth, and no quiet one does,
+before the correction for the number of series.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from roadworthy.reports.changes import FALSE_DISCOVERIES, MAGNITUDE, beyond, cor
 from roadworthy.reports.environment import differences
 from roadworthy.reports.series import NORMAL, Night, Series
 
-#: Fewer nights tell too little of a time's noise.
+#: Fewer nights say too little about a time's noise.
 LEAST_NIGHTS = 14
-#: A change that lasts less is none.
+#: A change that lasts fewer nights does not count.
 LASTING = 3
-#: One night alone is news where the whole interval is beyond this.
+#: A single last night is reported if its whole interval is beyond this ratio.
 ALARM = 1.25
 PENALTY = 1.6
-#: How far the kernel sees: levels that are sqrt(1/0.1) of a night's spreads apart are different to it.
+#: The width of the kernel: it distinguishes levels that are sqrt(1/0.1) times the spread of a night apart.
 GAMMA = 0.1
 #: Half of the normal distribution lies within so many standard deviations of its middle.
 QUARTILE = 0.6745
 
 What = Literal["regression", "improvement", "count changed", "environment", "alarm"]
-#: What makes the exit status 1 while it is news.
+#: What makes the exit status 1 while it is recent.
 ALERTS: frozenset[What] = frozenset({"regression", "count changed", "alarm"})
 
 
@@ -54,15 +54,15 @@ class Break:
 
     @property
     def age(self) -> int:
-        """How many nights were measured since."""
+        """How many nights were measured since then."""
         return len(self.series.nights) - 1 - self.at
 
 
 def breaks(found: Sequence[Series]) -> tuple[Break, ...]:
-    """Return what happened in all series, the newest first; times are corrected for how many series there are."""
+    """Return what happened in all series, the newest first; times are corrected for the number of series."""
     counts = [one for series in found if series.kind == "count" for one in _of_counts(series)]
     times = [series for series in found if series.kind == "time"]
-    # A series without a candidate counts as one that was looked at.
+    # A series without a candidate counts as one that was tested.
     looked = [one for series in times for one in list(_of_times(series)) or [_nothing(series)]]
     corrected = zip(looked, corrections([one.chance for one in looked]), strict=True)
     sure = [replace(one, chance=chance) for one, chance in corrected]
@@ -101,7 +101,7 @@ def lasts(before: Sequence[float], after: Sequence[float]) -> bool:
 def noise_of(values: Sequence[float], nights: Sequence[Night]) -> float:
     """Return the spread of a night around its level, from neighbours, so that a step does not count as noise.
 
-    It is no less than what the nights' own intervals tell.
+    It is at least the median error of the nights' own intervals.
     """
     steps = [abs(later - earlier) for earlier, later in itertools.pairwise(values)]
     spread = statistics.median(steps) / QUARTILE / math.sqrt(2) if steps else 0.0
@@ -142,7 +142,7 @@ def _of_times(series: Series) -> Iterator[Break]:
 
 
 def _chance(step: float, noise: float, before: int, after: int, tried: int) -> float:
-    """Return how likely such a step is without a change, at the best of so many places."""
+    """Return how likely such a step is without a change, at the best of `tried` places."""
     from scipy import stats
 
     t = abs(step) / (noise * math.sqrt(1 / before + 1 / after))
@@ -150,12 +150,12 @@ def _chance(step: float, noise: float, before: int, after: int, tried: int) -> f
 
 
 def _nothing(series: Series) -> Break:
-    """What stands for a series in which nothing happened."""
+    """A placeholder for a series in which nothing happened."""
     return Break(series, 0, "improvement", 1.0, 1.0, chance=1.0)
 
 
 def _alarm(series: Series, known: Sequence[Break]) -> Iterator[Break]:
-    """The last night alone, where its whole interval lies beyond the alarm; it wants a second run."""
+    """Yield the last night if its whole interval lies beyond ALARM; it needs a second run to confirm it."""
     nights = series.usable
     if len(nights) <= LASTING or nights[-1] is not series.nights[-1]:
         return

@@ -71,13 +71,13 @@ def read_bundle(path: Path, limits: Limits | None = None) -> Bundle:
     limits = limits or Limits()
     file = path / FILE_NAME if path.is_dir() else path
     try:
-        # The file that a directory brings along may be a link to something of the reader's; a file named by hand not.
+        # The file in a directory may be a hostile link to a file of the reader's; a file that the reader names is not.
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if file != path else 0))
     except OSError as error:
         raise BundleRefused(str(file), 0, f"expected a readable run bundle: {error.strerror}") from None
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)  # a directory cannot even be made a stream
+        os.close(descriptor)  # os.fdopen() refuses a directory
         raise BundleRefused(str(file), 0, "expected a regular file")
     with os.fdopen(descriptor, "rb") as stream:
         if status.st_size > limits.size:
@@ -141,7 +141,7 @@ class _Reading:
                 self._take_measured(record)
 
     def _take_measured(self, record: Benchmark | Trend | Count) -> None:
-        """Accept what was measured; of each kind a lane has one record a benchmark and metric."""
+        """Accept a measured record; a lane has one of each kind for each benchmark and metric."""
         key = (record.lane, record.benchmark, record.metric)
         kinds: dict[type, dict[Any, Any]] = {Benchmark: self.benchmarks, Trend: self.trends, Count: self.counts}
         kind = kinds[type(record)]
@@ -212,7 +212,7 @@ def _lines(stream: BinaryIO, file: str, limits: Limits) -> Iterator[tuple[int, b
 
 
 def _is_json(line: bytes) -> bool:
-    """Tell whether a line without its newline is whole; the front part of an object never is."""
+    """Return whether a line without its newline is whole; the beginning of an object never is."""
     try:
         json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):

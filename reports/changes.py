@@ -1,8 +1,8 @@
-"""Two runs against each other: counts exactly, times by their intervals, corrected for how many are looked at.
+"""Compare two runs: counts exactly, times by their intervals, corrected for the number of comparisons.
 
-A time has changed where the difference of two log-ratios is further from zero than their intervals explain, after
-Benjamini and Hochberg's correction over all times, and by more than a tenth. Where kernel, engine, tools or machine are
-not the same, the difference is theirs.
+A time has changed if the difference of two log-ratios is further from zero than their intervals explain, after
+Benjamini and Hochberg's correction over all times, and by more than a tenth. If kernel, engine, tools or machine
+differ, the difference is attributed to them.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Literal
 from roadworthy.reports.environment import differences
 from roadworthy.reports.series import NORMAL, Kind, Night, Series
 
-#: A smaller change of a time is no news; the same band within which two are called equivalent.
+#: A smaller change of a time does not count; two times within this band are called equivalent.
 MAGNITUDE = 1.10
-#: Of what is called changed, so much may be chance.
+#: The share of reported changes that may be chance.
 FALSE_DISCOVERIES = 0.05
 
 Outcome = Literal["changed", "regressed", "improved", "environment", "undecided", "unchanged", "not compared"]
-#: What comes first in a table.
+#: The order of a table.
 OUTCOMES: tuple[Outcome, ...] = (
     "changed", "regressed", "improved", "environment", "undecided", "unchanged", "not compared",
 )  # fmt: skip
-#: What somebody has to look at.
+#: Outcomes that need attention.
 ALERTS: frozenset[Outcome] = frozenset({"changed", "regressed"})
 
 
@@ -47,7 +47,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two log-ratios: how far apart, how sure of it, and how likely by chance alone."""
+    """The difference of two log-ratios, with its standard error and its p value."""
 
     log: float
     error: float
@@ -58,7 +58,7 @@ class Difference:
 
     @property
     def p(self) -> float:
-        """Two-sided, from the normal distribution: medians of a dozen rows and more are close to it."""
+        """The two-sided p value of the normal distribution, to which medians of a dozen rows and more are close."""
         if self.error == 0:
             return 1.0 if self.log == 0 else 0.0
         return math.erfc(abs(self.log) / self.error / math.sqrt(2))
@@ -89,7 +89,7 @@ def corrections(chances: Sequence[float | None]) -> list[float | None]:
 
 
 def beyond(value: float, reference: float, tolerance: float) -> bool:
-    """Whether a count is another one; `tolerance` is the share by which it may move."""
+    """Whether a count has changed; `tolerance` is the share of `reference` by which it may differ."""
     return abs(value - reference) > tolerance * abs(reference)
 
 
@@ -102,7 +102,7 @@ def _newest(one: Series | None) -> Night | None:
 
 
 def _change(series: Series, before: Night | None, after: Night | None) -> Change:
-    """The numbers of a change; `chance` is not corrected yet, and the outcome of times still open."""
+    """The numbers of a change; `chance` is not corrected yet, and the outcome of a time is still undecided."""
     if before is None or after is None:
         side = "before" if after is None else "after"
         return Change(series, before, after, None, None, None, None, "not compared", reason=f"only measured {side}")
@@ -122,7 +122,7 @@ def _change(series: Series, before: Night | None, after: Night | None) -> Change
 
 
 def _judged(change: Change, chance: float | None) -> Change:
-    """The change with its corrected chance and, of a time, its outcome."""
+    """The change with its corrected chance and, for a time, its outcome."""
     if chance is None or change.factor is None or change.low is None or change.high is None:
         return change
     outcome: Outcome = "undecided"

@@ -1,6 +1,6 @@
 """The evidence behind the cells, as one JSON value that the page carries and its drawer shows.
 
-Evidence is bounded per cell: a page that holds every call of a stress check cannot be opened, and the bundle keeps it.
+Evidence is bounded per cell: a page with every call of a stress check could not be opened; the bundle keeps them all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from roadworthy.reports.matrix import Cell, Matrix
 from roadworthy.reports.records import MEANING, Call, Check, Deviation, Lane, Result
 from roadworthy.reports.text import anchor, visible, with_links
 
-#: Of a transcript, so many calls from its beginning and from its end are shown.
+#: How many calls of a transcript are shown from its beginning and from its end.
 FIRST_CALLS, LAST_CALLS = 40, 160
 #: Characters of one cell's transcript; the end is kept, because that is where a check breaks.
 TRANSCRIPT_LIMIT = 24_000
@@ -41,7 +41,7 @@ def evidence(matrix: Matrix) -> dict[str, Any]:
 def rerun_command(lane: Lane, nodeid: str) -> str:
     """Return the shell command that runs one check on one lane again.
 
-    Of a bundle whose lanes have no words, only driver and backing are known for sure.
+    If a bundle's lanes have no words, only driver and backing are known for certain.
     """
     words = lane.words or [f"--driver={lane.driver}", f"--backing={lane.backing}"]
     return f"pytest {' '.join(map(shlex.quote, words))} \\\n{shlex.quote(nodeid)}"

@@ -1,7 +1,7 @@
 """What numbers depend on besides the driver: kernel, engine, tools, machine, how file systems were made.
 
 A number that changed together with one of these is news about the environment, not about the driver. Facts that differ
-from run to run by nature (paths, device numbers, space that is used) are none of it.
+from run to run by nature (paths, device numbers, space that is used) do not belong to it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from roadworthy.reports.records import Benchmark, Count, Lane
 
 Environment = Mapping[str, str]
 
-#: Facts that move by themselves, as paths in a lane's record.
+#: Facts that change by themselves, as paths in a lane's record.
 _RESTLESS = re.compile(
     r"kernel\.(tainted|deadlines stretched by)|backing\.(device|pool)|driver\.status\..*|engine\.driver_status\..*"
 )
-#: What a driver says of itself that does not: the rest of its status is about space and names.
+#: Facts of a driver's status that do not change by themselves; the rest of its status is about space and names.
 _STATUS = re.compile(
     r"driver\.status\.(Backing Filesystem|Supports d_type|Native Overlay Diff|Using metacopy|userxattr)"
 )
@@ -29,7 +29,7 @@ _GIB = 1 << 30
 
 
 def of_lane(bundle: Bundle, lane: Lane) -> dict[str, str]:
-    """Return the facts of a lane in one run, by dotted names; empty where it never came up."""
+    """Return the facts of a lane in one run, by dotted names; empty if it never came up."""
     records = [record for record in bundle.lanes if record.lane == lane.id and record.state == "ready"]
     found = {f"option.{key}": value for key, value in lane.options.items()}
     for name, value in _flat("", records[-1].facts if records else {}):
@@ -45,7 +45,7 @@ def of_lane(bundle: Bundle, lane: Lane) -> dict[str, str]:
 
 
 def of_record(record: Benchmark | Count) -> dict[str, str]:
-    """Return what of the work itself a number depends on: its options, and how it was analysed."""
+    """Return the facts of the work itself that a number depends on: its options, and how it was analysed."""
     if isinstance(record, Count):
         return {}
     found = {f"workload.{key}": _text(value) for key, value in record.workload.items() if key != "promise"}
@@ -55,7 +55,7 @@ def of_record(record: Benchmark | Count) -> dict[str, str]:
 
 
 def differences(before: Environment, after: Environment) -> tuple[str, ...]:
-    """Return a sentence for each fact that is not the same: `kernel.release: 6.12.57 → 6.12.63`."""
+    """Return a sentence for each fact that differs: `kernel.release: 6.12.57 → 6.12.63`."""
     names = [*before, *(name for name in after if name not in before)]
     return tuple(
         f"{name}: {before.get(name, 'none')} → {after.get(name, 'none')}"
@@ -77,7 +77,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _mount_options(line: str) -> str:
-    """Return file system and options of a line of mountinfo, without those that hold paths or identifiers."""
+    """Return the file system and options of a line of mountinfo, without options with paths or identifiers."""
     before, _, after = line.partition(" - ")
     fields, rest = before.split(), after.split()
     options = [*(fields[5].split(",") if len(fields) > 5 else []), *(rest[2].split(",") if len(rest) > 2 else [])]

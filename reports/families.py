@@ -1,4 +1,4 @@
-"""What the families of checks are called in whole words. Their ids stay: links, history and deviations hang on them."""
+"""Titles of the families of checks. Their ids do not change, because links, history and deviations depend on them."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ TITLES = {
 
 
 def title(family: str) -> str:
-    """The family in whole words; of one that somebody else has added, its id."""
+    """The title of a family, or its id if it has none."""
     return TITLES.get(family, family)

@@ -17,22 +17,22 @@ from roadworthy.reports.text import visible
 SCHEMA = "1.0"
 #: The page's file name, beside the page of a site.
 KILLS_PAGE = "kills.html"
-#: Bytes of a file that a reader accepts at most.
+#: The most bytes of a file that a reader accepts.
 SIZE_LIMIT = 64 << 20
 
 Outcome = Literal["killed", "survived", "equivalent", "not reached", "error"]
-#: What each outcome means, and the tone of the verdict that it is shown in; worst first.
+#: The meaning of each outcome, and the verdict in whose colour it is shown; worst first.
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
-    "error": ("the run was in trouble: nothing is said", "error"),
+    "error": ("the run failed and allows no conclusion", "error"),
     "survived": ("no check of its families failed", "fail"),
-    "not reached": ("no check did what it lies about", "fail"),
+    "not reached": ("no check exercised the fault", "fail"),
     "equivalent": ("nothing can see it here, for the reason given", "known"),
     "killed": ("a check of its families passes without the fault, and fails with it", "pass"),
 }
 
 
 class KillsRefused(Exception):
-    """A file that holds no kill matrix; the text names the file and what was expected."""
+    """A file is not a kill matrix; the text names the file and what was expected."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, rename={
@@ -57,22 +57,22 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, rename={
 
     @property
     def killers(self) -> list[str]:
-        """All checks that it is killed by, in its families or not."""
+        """All checks that kill it, in its families or not."""
         return [*self.killed_by, *self.reviewed, *self.collateral]
 
     def strays(self, family: str) -> bool:
-        """Whether a check of a family kills it without a reason to."""
+        """Whether a check of a family kills it without a recorded reason."""
         return any(family_of(check) == family for check in self.collateral)
 
     def kills(self, family: str) -> int:
-        """How many checks of a family it is killed by."""
+        """How many checks of a family kill it."""
         return sum(family_of(check) == family for check in self.killers)
 
 
 class Kills(msgspec.Struct, frozen=True, kw_only=True, rename={
     "by_check": "kills by check", "toothless": "kills nothing",
 }):  # fmt: skip
-    """The whole matrix. `checks` are the verdicts of the run without a mutant, `seconds` what everything took."""
+    """The whole matrix. `checks` are the verdicts of the run without a mutant, `seconds` the time of all runs."""
 
     schema: str
     driver: str
@@ -100,7 +100,7 @@ def family_of(check: str) -> str:
 
 
 def read_kills(path: Path) -> Kills:
-    """Raises KillsRefused."""
+    """Read a kill matrix. Raises KillsRefused."""
     name = visible(str(path), 400)
     try:
         if path.stat().st_size > SIZE_LIMIT:
@@ -109,7 +109,7 @@ def read_kills(path: Path) -> Kills:
     except OSError as reason:
         raise KillsRefused(f"{name}: {reason.strerror}") from None
     except (msgspec.DecodeError, RecursionError) as reason:
-        said = f"{name}: no kill matrix, as `make sensitivity` writes it: {visible(str(reason), 400)}"
+        said = f"{name}: not a kill matrix, as `make sensitivity` writes it: {visible(str(reason), 400)}"
         raise KillsRefused(said) from None
     if found.schema.partition(".")[0] != SCHEMA.partition(".")[0]:
         raise KillsRefused(f"{name}: schema {visible(found.schema, 40)}, this reader knows {SCHEMA}")
@@ -122,7 +122,7 @@ def write_kills(kills: Kills, path: Path) -> None:
 
 
 def kills_text(kills: Kills) -> str:
-    """The page."""
+    """The kill matrix as an HTML page."""
     style, script = Markup(f"{asset('page.css')}\n{asset('kills.css')}"), asset("kills.js")
     policy = (
         f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}'; base-uri 'none'; "
@@ -149,6 +149,6 @@ def teeth(kills: Kills) -> list[Teeth]:
 
 
 def failing_by_themselves(kills: Kills) -> list[str]:
-    """Checks that no mutant has to break: in none of their parameters do they pass on the sound driver."""
+    """Checks that no mutant has to break, because they pass on the sound driver in none of their parameters."""
     passing = {check.partition("[")[0] for check in kills.by_check}
     return sorted({check.partition("[")[0] for check in kills.checks} - passing)

@@ -1,6 +1,6 @@
-"""The word that was meant by a misspelt one, and how a message says so.
+"""The known word nearest to a misspelt one, and how a message suggests it.
 
-It lies with the reports because they read claims, and may import nothing else of the suite; all others may import it.
+It is among the reports because they read claims, and may import nothing else of the suite; all others may import it.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-#: The share of letters in common from which on a name is like a word.
+#: The share of common letters from which on a name is like a word.
 ALIKE = 0.5
-#: Of more words than these, only those that are like the misspelt one are named.
+#: If there are more words than this, a message names only those that are like the misspelt one.
 MANY = 40
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name that was meant by `word`, or an empty string where none is like it.
+    """The known name that was meant by `word`, or an empty string if none is like it.
 
-    A name that begins with the word comes first: who types `fuse` has not finished fuse-overlayfs. Of several the one
-    most alike, then one of the same letters (`fvs` is vfs and not zfs), then the one nearest in length.
+    A name that begins with the word comes first: `fuse` is an unfinished fuse-overlayfs. Of several, the one most alike
+    is taken, then one of the same letters (`fvs` is vfs and not zfs), then the one nearest in length.
     """
     names = list(known)
     found = [name for name in names if word and name.startswith(word)]
@@ -31,9 +31,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def alike(word: str, name: str) -> float:
-    """The share of letters that both have in the same order, from 0 to 1; another digit at the end is half a mistake.
+    """The share of letters that both have in one order, from 0 to 1; another digit at the end is half a mistake.
 
-    Who types a digit wrong means another digit: else `overlay3` would be overlay.
+    A wrong digit stands for another digit; otherwise `overlay3` would be overlay.
     """
     share = difflib.SequenceMatcher(None, name, word).ratio()
     if len(name) != len(word) or not (name[-1:].isdigit() and word[-1:].isdigit()):
@@ -43,13 +43,13 @@ def alike(word: str, name: str) -> float:
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """What to say behind a misspelt word: the question whether the nearest was meant, or nothing."""
+    """The end of a message about a misspelt word: the question whether the nearest was meant, or an empty string."""
     near = nearest(word, known)
     return f"; did you mean {near!r}?" if near else ""
 
 
 def hint(word: str, known: Sequence[str]) -> str:
-    """The same where a sentence has to end, and all of the known words with it, or of many those that are like it."""
+    """The end of a sentence about a misspelt word: `meant`, then all known words or, of many, those like the word."""
     said = meant(word, known) or "."
     if len(known) <= MANY:
         return f"{said} Known: {', '.join(known)}"

@@ -4,7 +4,7 @@ A bundle is a directory with one JSON Lines file, `bundle.jsonl`. The first line
 between them stand lane, result and benchmark records in the order in which they were finished. The definition lives
 with the reader, because a bundle is read on other machines and months later; the writer imports it.
 
-Versions: a reader refuses another major version of `SCHEMA`, and keeps going over fields that it does not know.
+Versions: a reader refuses another major version of `SCHEMA`, and ignores fields that it does not know.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MEANING: dict[Verdict, str] = {
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """One column: where checks ran. `id` uses series; exact versions are facts of the lane record.
 
-    `words` are the options that ask for this lane alone; bundles of earlier releases have none.
+    `words` are the options that select this lane alone; bundles of earlier releases have none.
     """
 
     id: str
@@ -55,8 +55,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One row: one promise. `promise` is the check's docstring, `source` where the promise is written down.
 
-    `file` is relative to the directory that holds `conformance`, of a check from elsewhere to pytest's root. Where a
-    `control` does not pass, its run says nothing of drivers.
+    `file` is relative to the directory that holds `conformance` or, for a check from elsewhere, to pytest's root. If a
+    `control` does not pass, its run says nothing about drivers.
     """
 
     id: str
@@ -73,7 +73,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan", tag_field="type"):
     """The first line: everything that this run intends to report. `cells` pairs lane ids with check ids.
 
-    Each cell is asked `rounds` times.
+    The check of each cell runs `rounds` times.
     """
 
     schema: str
@@ -90,7 +90,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan", tag_field="typ
 class LaneRecord(msgspec.Struct, frozen=True, kw_only=True, tag="lane", tag_field="type"):
     """A lane came up (`ready`) or did not. `facts` are exact: kernel, mounts, module parameters, engine, tools.
 
-    `seconds` says where the time went, by stage (`backing`, `daemon`, `image`, `container`).
+    `seconds` are those of each stage (`backing`, `daemon`, `image`, `container`).
     """
 
     lane: str
@@ -102,7 +102,7 @@ class LaneRecord(msgspec.Struct, frozen=True, kw_only=True, tag="lane", tag_fiel
 
 
 class Observation(msgspec.Struct, frozen=True):
-    """What a check saw, in one value that a person can read."""
+    """What a check saw, as one readable value."""
 
     name: str
     value: str
@@ -111,7 +111,7 @@ class Observation(msgspec.Struct, frozen=True):
 class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     """One system call of one process in a container: `answer` is the value, or the errno's name when it failed.
 
-    `microseconds` is what the controller waited for the answer, transport included.
+    `microseconds` is how long the controller waited for the answer, transport included.
     """
 
     process: str
@@ -138,8 +138,8 @@ class Deviation(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field="type"):
     """The verdict of one check on one lane, with its evidence. `seconds` is the body's duration.
 
-    `round` counts from 1 where checks are repeated. A round with the verdict of an earlier one has no transcript: of
-    each verdict the first round keeps its own.
+    `round` counts from 1 if checks are repeated. A round with the verdict of an earlier one has no transcript: only the
+    first round of each verdict keeps its own.
     """
 
     lane: str
@@ -160,8 +160,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field=
 class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One side of a comparison: raw samples, in `unit`, and the interval of their median at 95 %.
 
-    `quantiles` are of single operations, from fio's histograms added up over all blocks (`p50`, `p99`, `p99.9`);
-    of what waits besides its work they are of the samples: the work alone and what a user waits on average.
+    `quantiles` are of single operations, from fio's histograms added up over all blocks (`p50`, `p99`, `p99.9`). For an
+    operation that also waits, they are of the samples: the work alone, and how long a user waits on average.
     """
 
     name: str
@@ -173,10 +173,10 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One measurement of one side. Those of a row are taken one after the other, in the random order of `order`.
+    """One measurement of one side. Those of a row are taken one after another, in the random order of `order`.
 
-    `void` says which guard did not hold: a row with a void sample is kept and not analysed. `raw` is the file below the
-    bundle's directory that the numbers come from.
+    `void` says which guard did not hold: a row with a void sample is kept but not analysed. `raw` is the file below the
+    bundle's directory from which the numbers come.
     """
 
     row: int
@@ -191,7 +191,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Twin(msgspec.Struct, frozen=True, kw_only=True):
-    """The A/A arm: the baseline against itself in the same rows. A pair that differs says how far to trust the rest."""
+    """The A/A arm: the baseline against itself in the same rows. A difference shows how far to trust the others."""
 
     ratio: float
     low: float
@@ -204,7 +204,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
     `ratio` is arm/baseline with its 95 % bootstrap interval, a cost: above 1 the driver is slower. `guards` are
     sentences with their outcome over all rows. `point` is the place on the axis of a sweep, in the axis' unit.
-    `unpublished` says why the times mean nothing, as under emulation; counters are exact there too.
+    `unpublished` says why the times mean nothing, for instance under emulation; counters are exact there, too.
     """
 
     lane: str
@@ -266,10 +266,10 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="count", tag_field="type"):
-    """A number that needs no clock: bytes, inodes, flushes, cached pages, mounts. `baseline` is what `native` took.
+    """A number that needs no clock: bytes, inodes, flushes, cached pages, mounts. `baseline` is that of `native`.
 
-    A count that changed between two nights is an alert at once; `tolerance` is the share by which it may move, as for
-    the size of a journal. `parts` is what it is made of, by name, and `baseline_parts` the same of the baseline.
+    A count that changed between two nights is an alert at once; `tolerance` is the share by which it may differ, as for
+    the size of a journal. `parts` are the parts of the value by name, `baseline_parts` those of the baseline.
     """
 
     lane: str

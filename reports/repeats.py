@@ -1,4 +1,4 @@
-"""What several rounds of one check say: which verdicts, how often they disagreed, and how often they may at most."""
+"""The verdicts of several rounds of one check: how often they disagreed, and an upper bound of that rate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from roadworthy.reports.records import WORST_FIRST, Result, Verdict
 
-#: How sure an upper bound is.
+#: The confidence of an upper bound.
 CONFIDENCE = 0.95
 
 
@@ -40,26 +40,26 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """The share of the odd ones."""
+        """The share of rounds with another verdict than most."""
         return self.odd / self.rounds if self.rounds else 0.0
 
     @property
     def bound(self) -> float:
-        """The rate is below this with 95 % confidence."""
+        """The upper bound of the rate, with 95 % confidence."""
         return upper_bound(self.odd, self.rounds)
 
     def __str__(self) -> str:
         return ", ".join(f"{count} {verdict}" for verdict, count in self.counts)
 
     def sentence(self) -> str:
-        """Rate and bound for a person."""
+        """Rate and bound as a phrase."""
         return f"{self.odd} of {self.rounds} rounds differ ({self.rate:.1%}; below {self.bound:.1%} at 95 %)"
 
 
 def upper_bound(odd: int, rounds: int, confidence: float = CONFIDENCE) -> float:
     """The Clopper-Pearson upper bound, one-sided: for none of n it is close to 3/n, the rule of three.
 
-    It is the rate at which `odd` or fewer of `rounds` would be seen once in twenty times.
+    It is the rate at which `odd` or fewer of `rounds` would be seen once in twenty times. Raises ValueError.
     """
     if not 0 <= odd <= rounds:
         raise ValueError(f"{odd} of {rounds} rounds")
@@ -74,7 +74,7 @@ def upper_bound(odd: int, rounds: int, confidence: float = CONFIDENCE) -> float:
 
 
 def probability(odd: int, rounds: int, rate: float) -> float:
-    """The binomial distribution, by logarithms: the numbers of a whole run's rounds are too large for floats."""
+    """The binomial distribution, through logarithms, because the factorials of a whole run are too large for floats."""
     ways = math.lgamma(rounds + 1) - math.lgamma(odd + 1) - math.lgamma(rounds - odd + 1)
     return math.exp(ways + odd * math.log(rate) + (rounds - odd) * math.log1p(-rate))
 

@@ -47,7 +47,7 @@ def visible(text: str, limit: int = TEXT_LIMIT) -> str:
 
 
 def web_link(text: str) -> str:
-    """Return `text` when it is an http or https address that may become a link, and "" when it is not."""
+    """Return `text` if it is an http or https address that may become a link, else ""."""
     if not _URL.fullmatch(text) or len(text) > TEXT_LIMIT or not text.isascii() or not text.isprintable():
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Measured values in the words of a reader: three digits, in the unit in which they need no exponent."""
+"""Measured values for readers: three digits, in a unit in which they need no exponent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def number(value: float) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """Return a value with its unit; times and sizes in the unit that suits them, as 1,930,000 ns in 1.93 ms."""
+    """Return a value with its unit; times and sizes in the unit that suits them: 1,930,000 ns is `1.93 ms`."""
     unit = _SAME.get(unit, unit)
     for ladder in (_TIMES, _SIZES):
         scale = dict(ladder).get(unit)
@@ -30,7 +30,7 @@ def amount(value: float, unit: str) -> str:
 
 
 def brief(value: float, unit: str) -> str:
-    """Return a value for where its unit stands beside it: only units that were changed are named."""
+    """Return a value whose unit stands beside it; the unit is named only if `amount` may change it."""
     return amount(value, unit) if scaled(unit) else number(value)
 
 
@@ -40,7 +40,7 @@ def scaled(unit: str) -> bool:
 
 
 def exact(value: float, unit: str) -> str:
-    """Return a count with all its digits, for counts are compared exactly; sizes also in the unit that suits them."""
+    """Return a count with all its digits, as counts are compared exactly; sizes also in the unit that suits them."""
     plain = f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
     shown = f"{plain} {unit}".rstrip()
     easier = amount(value, unit)
@@ -48,7 +48,7 @@ def exact(value: float, unit: str) -> str:
 
 
 def per(value: float, unit: str, axis_unit: str) -> str:
-    """Return a slope: what one step of the axis costs. Of an axis of bytes a step is a MiB, one byte is too little."""
+    """Return a slope: the cost of one step of the axis, which is a MiB on an axis of bytes."""
     if _SAME.get(axis_unit, axis_unit) == "B":
         return f"{amount(value * (1 << 20), unit)} per MiB"
     return f"{amount(value, unit)} per {axis_unit.removesuffix('s')}"

@@ -59,7 +59,7 @@ def declaration_of(request: pytest.FixtureRequest, stand: Stand) -> Declared:
     """The check's declaration. Raises Unsupported if the lane's driver or engine lacks something that it needs."""
     found = declared(request.node)
     if found is None:
-        raise pytest.UsageError(f"{request.node.nodeid} uses Roadworthy's fixtures without @check; declare it with one")
+        raise pytest.UsageError(f"{request.node.nodeid} uses Roadworthy's fixtures without @check; add one with its id")
     for feature in found.feature:
         if feature not in stand.features:
             raise Unsupported(LACKING[feature])
@@ -197,7 +197,7 @@ def bench(stand: Stand, request: pytest.FixtureRequest, roadworthy_run: Session,
 
     found = declared_benchmark(request.node)
     if found is None:
-        raise pytest.UsageError(f"{request.node.nodeid} uses the fixture bench without @measured; declare it with one")
+        raise pytest.UsageError(f"{request.node.nodeid} uses the fixture bench without @measured; add one with its id")
     for feature in found.feature:
         if feature not in stand.features:
             pytest.skip(f"[unsupported] {LACKING[feature]}")

@@ -106,7 +106,7 @@ class Exchange:
         return self._number
 
     def wait(self, number: int, seconds: float, what: str) -> Answer:
-        """The answer to one request. Raises CallHung after scaled `seconds`, AgentFault when the agent is at fault."""
+        """The answer to one request. Raises CallHung after scaled `seconds`, AgentFault if the agent is at fault."""
         seconds *= self.scale
         deadline = time.monotonic() + seconds
         late = False

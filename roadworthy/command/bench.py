@@ -107,8 +107,8 @@ def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
 def analyse(bundles: tuple[Path, ...]) -> None:
     """Analyse the stored samples of BUNDLES again, or of directories that hold some, and compare with what was stored.
 
-    The same samples give the same numbers and verdicts, bit for bit and on any machine. The exit status is 1 if one
-    differs, for instance after a change of the method or of a record.
+    Equal samples give equal numbers and verdicts, bit for bit and on any machine. The exit status is 1 if one differs,
+    for instance after a change of the method or of a record.
     """
     _, read = _series(bundles)
     found = [sentence for bundle in read for sentence in differences(bundle)]

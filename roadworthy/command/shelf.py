@@ -17,7 +17,7 @@ from roadworthy.supplies.cache import Cache, CacheEntry, CacheFailed
 from roadworthy.supplies.modules import ModuleLacking
 from roadworthy.versions import series as series_of
 
-#: Errors of making an entry that the user can mend; each says how.
+#: Errors of making an entry that the user can fix; each says how.
 TROUBLE = (
     AptFailed, BootstrapFailed, CacheFailed, ModuleLacking, ProgramFailed, TimeoutError,
     kernels.KernelUnknown, roots.UnknownEngine, roots.WrongEngine,

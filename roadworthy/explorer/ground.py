@@ -40,7 +40,7 @@ class LaneGround:
     def __init__(self, stand: Stand) -> None:
         self.stand = stand
         self.containers = 1
-        #: Whether the engine brought the attributes of the tree into the layers; whoever has compared sets it.
+        #: Whether the engine brought the attributes of the tree into the layers; search.Search.align sets it.
         self.attributes = True
         self._used = 0
         self._begun = 0

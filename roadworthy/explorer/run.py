@@ -233,7 +233,7 @@ def touched(node: Node | None) -> bool:
 
 
 def fields_of(operation: Operation, answer: Answer, node: Node | None, side: Side) -> Fields:
-    """The fields of an answer that are compared. Raises HostTrouble and AgentFault, which say nothing of the driver."""
+    """The fields of an answer that are compared. Raises HostTrouble and AgentFault, which are not about the driver."""
     _, outcome = judged(str(operation), answer)
     if isinstance(outcome, HostTrouble | AgentFault):
         raise outcome

@@ -214,5 +214,5 @@ def expand(
         ]  # fmt: skip
     repeated = [lane.id for lane in lanes if sum(other.id == lane.id for other in lanes) > 1]
     if repeated:
-        raise LaneError(f"{repeated[0]} was asked for twice, from different kernels or engines of one series; name one")
+        raise LaneError(f"{repeated[0]} was asked for twice, from different kernels or engines of one series; keep one")
     return lanes

@@ -35,7 +35,7 @@ SECTIONS = ("axes", "include", "exclude")
 def lanes_named(
     axes: Mapping[str, Sequence[str]], matrix: str | Path | None, installed: EngineName, running: str
 ) -> list[Lane]:
-    """The lanes that options name, by their axes or by a matrix file. Raises LaneError where they do both.
+    """The lanes that options name, by their axes or by a matrix file. Raises LaneError if they do both.
 
     `axes` are the values of `driver`, `backing`, `engine`, `kernel`, `driver_opt` and `kernel_opt`; `installed` and
     `running` are this host's engine and kernel.

@@ -124,7 +124,7 @@ class Storage:
         return summed.hexdigest()
 
     def file_flags(self, path: PlacePath) -> str:
-        """The letters of lsattr(1) for a file in a layer; empty where the file system has no flags."""
+        """The letters of lsattr(1) for a file in a layer; empty if the file system has no flags."""
         try:
             said = self._engine.place.run(["lsattr", "-d", self._engine.place.inside(path)])
         except ProgramFailed:

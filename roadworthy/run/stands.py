@@ -71,7 +71,7 @@ class Run(Protocol):
 class Aftermath:
     """What one phase of a check leaves for its judge, once the lane is usable again or given up."""
 
-    #: What really broke the check; None where nothing did.
+    #: What really broke the check; None if nothing did.
     broken: BaseException | None
     #: What the kernel below the lane has logged meanwhile.
     log: list[str]

@@ -1,6 +1,6 @@
 """Files that real software works on, written here so that they can lie in an image layer: a package, a repository, …
 
-They are the same at every time: they contain no clock, user or host.
+They never change: they depend on no clock, user or host.
 """
 
 from __future__ import annotations

@@ -42,5 +42,5 @@ def test_what_is_no_kill_matrix_is_refused_in_a_line(site, tmp_path):
     (tmp_path / "kills.json").write_text("[]")
     done = site(f"--kills={tmp_path / 'kills.json'}")
     assert done.exit_code == 4
-    assert "no kill matrix, as `make sensitivity` writes it" in done.output
+    assert "not a kill matrix, as `make sensitivity` writes it" in done.output
     assert not (tmp_path / "site").exists()

@@ -44,7 +44,7 @@ def kills(tmp_path: Path):
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ({"mutants": "many"}, "no kill matrix"),
+        ({"mutants": "many"}, "not a kill matrix"),
         (matrix(mutant("one", outcome="slain")), "Invalid enum value 'slain'"),
         (matrix(mutant("one", hits="three")), "Expected `int`"),
         (matrix(schema="2.0"), "schema 2.0, this reader knows 1.0"),
