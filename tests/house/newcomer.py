@@ -25,6 +25,8 @@ NOT_CLONED = (
 )  # fmt: skip
 #: Options of pytest that start a daemon, unless it only collects.
 ON_LANES = re.compile(r"--(driver|matrix)=(?!.*--collect-only)")
+#: What stands behind the count that a new check raises.
+COUNTED = "checks ask more"
 #: Seconds for the longest command of a document.
 LONGEST = 600
 
@@ -93,7 +95,9 @@ def rewritten(text, lines):
             text, count = re.subn(rf"^{name} = .*$", lambda _, line=line: line, text, flags=re.MULTILINE)
             assert count == 1, f"there is no one line that gives {name} a value"
         else:
-            before = next(other for other in text.splitlines() if other.startswith("from roadworthy") and other > line)
+            imports = [other for other in text.splitlines() if other.startswith("from roadworthy")]
+            before = next((other for other in imports if other > line), None)
+            assert before is not None, f"there is no import that {line!r} goes before"
             text = text.replace(f"{before}\n", f"{line}\n{before}\n")
     return text
 
@@ -121,6 +125,11 @@ class Newcomer:
         text, count = re.subn(pattern, replacement, self.read(path))
         assert count == 1, f"{path}: {pattern!r} is there {count} times"
         (self.directory / path).write_text(text)
+
+    def count_a_check(self):
+        """What adding-a-check.md asks for in a sentence: one more check with a row of its own is counted."""
+        assert f'in front of "{COUNTED}"' in self.read("docs/adding-a-check.md")
+        self.edit("docs/coverage.md", rf"\d+(?= {COUNTED})", lambda found: str(int(found[0]) + 1))
 
     def put(self, step):
         """Put a text where its document says."""
