@@ -12,6 +12,8 @@ These are left out, each for its reason:
 - descriptor numbers and addresses: they are the process's own.
 - positions of directories: they mean what the file system wants. tmpfs has no end of a directory to seek to, nor has an
   overlay of two layers, see docs/explorer.md.
+- with which of two errnos a read of a directory is refused: EISDIR, or EINVAL where the position is so far out that it
+  and the length asked for have no sum, which is where ext4 has a directory's end.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from roadworthy.explorer.seeds import KNOWN_TIMES
 from roadworthy.explorer.states import Node
 
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFCHR: "character device"}
+#: How a read of a directory may be refused.
+UNREADABLE = ("EISDIR", "EINVAL")
 Fields = Mapping[str, Any]
 
 
@@ -70,6 +74,8 @@ def answer_fields(operation: Operation, answer: Answer, node: Node | None, numbe
     if operation.name == "lseek" and node is not None and node.kind == "directory":
         return {}
     said, outcome = judged(operation.name, answer)
+    if operation.name == "read" and node is not None and node.kind == "directory" and said in UNREADABLE:
+        return {"answer": "refused"}
     if outcome is not None:
         return {"answer": said}
     fields: dict[str, Any] = {"answer": "success"}
