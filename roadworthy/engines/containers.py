@@ -121,6 +121,11 @@ class Container:
         self.forget_agent()
         self.handle.stop(timeout=5)
 
+    def stopped(self) -> Container:
+        """It, stopped: what is committed then is at rest, and no driver has it mounted."""
+        self.stop()
+        return self
+
     def diff(self) -> dict[str, str]:
         """`docker diff`: path to `A`dded, `C`hanged or `D`eleted."""
         return {change["Path"]: "CAD"[change["Kind"]] for change in self.handle.diff() or []}
