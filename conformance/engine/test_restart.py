@@ -55,7 +55,7 @@ def test_image_is_whole_after_a_restart_of_the_daemon(lane_daemon, own_container
     fs = own_containers.process(live := own_containers.run(base))
     fs.store("f", b"written")
     fs.unlink("gone")
-    image = own_containers.commit(live.stopped())
+    image = own_containers.commit(live.stop())
     before = own_containers.process(committed := own_containers.run(image)).manifest()
     for container in (live, committed):
         container.forget_agent()

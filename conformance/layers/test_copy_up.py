@@ -81,7 +81,7 @@ def test_layer_of_a_changed_owner_is_small(containers, observe):
     """An image committed after a change of a file's owner is no larger by the size of the file."""
     container = containers.run(containers.image({"big": filled(4 * MIB)}))
     containers.process(container).chown("big", 1000, 1000)
-    layer = containers.layer_size(containers.commit(container.stopped()))
+    layer = containers.layer_size(containers.commit(container.stop()))
     observe("size of the layer", f"{layer / MIB:.1f} MiB")
     assert layer < MIB, f"the layer has {layer / MIB:.1f} MiB"
 
