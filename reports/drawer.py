@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from roadworthy.reports.matrix import Cell, Matrix
-from roadworthy.reports.records import MEANING, Call, Check, Deviation, Lane, Result
+from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Call, Check, Deviation, Lane, Result
 from roadworthy.reports.text import anchor, visible, with_links
 
 #: How many calls of a transcript are shown from its beginning and from its end.
@@ -27,6 +27,7 @@ def evidence(matrix: Matrix) -> dict[str, Any]:
     rows = matrix.rows
     return {
         "meaning": MEANING,
+        "with_difference": WITH_DIFFERENCE,
         "lanes": [_lane(column.lane) for column in matrix.columns],
         "checks": [_check(row.check) for row in rows],
         "cells": {
@@ -65,6 +66,8 @@ def _check(check: Check) -> dict[str, Any]:
 
 def _cell(cell: Cell, lane: Lane) -> dict[str, Any]:
     found: dict[str, Any] = {"verdict": cell.verdict, "run": visible(cell.run)}
+    if cell.with_difference:
+        found["meaning"] = f"{MEANING['pass']}, {WITH_DIFFERENCE}"
     if cell.reason:
         found["reason"] = visible(cell.reason)
     if cell.result:

@@ -52,6 +52,11 @@ class Cell:
         return self.result is not None and len(self.rounds) < self.planned
 
     @property
+    def with_difference(self) -> bool:
+        """Whether it passed with a recorded difference of the tree."""
+        return self.result is not None and self.result.with_difference
+
+    @property
     def observation(self) -> str:
         """The value of the first observation, or ""."""
         return self.result.observations[0].value if self.result and self.result.observations else ""
@@ -62,12 +67,14 @@ class RollUp:
     """Several cells as one: the worst verdict, and how often each occurs, worst first.
 
     `verdict` is None where nothing was planned. `partial` means that the worst verdict may be worse than shown,
-    because cells or the closing record are missing; a partial roll-up is never shown as green.
+    because cells or the closing record are missing; a partial roll-up is never shown as green. `with_difference` of its
+    passes rest on a recorded difference of the tree.
     """
 
     verdict: Verdict | None
     counts: tuple[tuple[Verdict, int], ...]
     partial: bool
+    with_difference: int = 0
 
     @property
     def word(self) -> str:
@@ -135,6 +142,11 @@ class Matrix:
     comparisons: tuple[Comparison, ...]
     counted: tuple[Counted, ...]
     notes: tuple[str, ...]
+
+    @property
+    def with_difference(self) -> int:
+        """How many cells passed with a recorded difference of the tree."""
+        return sum(roll_up.with_difference for family in self.families for roll_up in family.roll_ups)
 
     @property
     def repeated(self) -> tuple[tuple[Lane, Check, Cell], ...]:
@@ -274,7 +286,8 @@ def _family(name: str, rows: tuple[Row, ...], columns: tuple[Column, ...], inter
         if cells and column.state == "error":
             verdicts.append("error")
         partial = "missing" in verdicts or any(cell.run in interrupted or cell.cut_short for cell in cells)
-        roll_ups.append(RollUp(worst(verdicts), _counts(cells), partial))
+        beside = sum(cell.with_difference for cell in cells)
+        roll_ups.append(RollUp(worst(verdicts), _counts(cells), partial, beside))
     return Family(name, rows, tuple(roll_ups))
 
 

@@ -22,7 +22,7 @@ from roadworthy.reports.claims import answers, load
 from roadworthy.reports.comparisons import Comparison, Source
 from roadworthy.reports.drawer import evidence
 from roadworthy.reports.matrix import Matrix, build, differs
-from roadworthy.reports.records import MEANING, Benchmark, Count, Trend
+from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Benchmark, Count, Trend
 from roadworthy.reports.text import anchor, cleaned, counted, island, visible, with_links
 from roadworthy.reports.units import amount, brief, exact, number, per
 
@@ -103,6 +103,7 @@ def environment() -> Environment:
     )
     environment.globals.update(anchor=anchor, differs=differs, axis=intervals.axis, plot=intervals.plot)
     environment.globals.update(chart=curves.chart, key=curves.key, raw_link=_raw_link, samples_limit=SAMPLES_LIMIT)
+    environment.globals.update(with_difference=WITH_DIFFERENCE)
     environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=number, short=_short)
     environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per)
     environment.filters.update(command=shlex.join, query=_query)

@@ -121,9 +121,14 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     microseconds: int = 0
 
 
-class Deviation(msgspec.Struct, frozen=True, kw_only=True):
-    """The recorded deviation that a `known` or `fixed` verdict rests on. `when` is its condition as written.
+#: What a `pass` is called that rests on a recorded difference of the tree.
+WITH_DIFFERENCE = "with a recorded difference"
 
+
+class Deviation(msgspec.Struct, frozen=True, kw_only=True):
+    """The recorded deviation that a verdict rests on: `known`, `fixed`, or a `pass` that left another tree.
+
+    `when` is its condition as written, with the releases on which it was seen; `signature` what it is known by.
     `file` is relative to the directory that holds `conformance`: `conformance/deviations/rename.toml`.
     """
 
@@ -155,6 +160,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field=
     kernel_log: list[str] = []
     deviation: Deviation | None = None
     round: int = 1
+
+    @property
+    def with_difference(self) -> bool:
+        """Whether it passed, and left another tree than the reference, as recorded."""
+        return self.verdict == "pass" and self.deviation is not None
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

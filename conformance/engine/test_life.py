@@ -121,7 +121,9 @@ def test_read_only_container_refuses_writes(containers, storage, observe):
     observe("open, unlink, mkdir, chmod", " ".join(outcomes))
     assert outcomes == ["EROFS"] * 4
     assert fs.load("f") == b"image"
-    assert live.diff() == {}
+    changes = live.diff()
+    observe("docker diff", ", ".join(f"{kind} {path}" for path, kind in sorted(changes.items())) or "nothing")
+    assert changes == {}
 
 
 @check("life/tmpfs-and-shm-bypass", claim="S9", source="Docker documentation, tmpfs mounts", control=True)

@@ -39,7 +39,9 @@ def test_info_names_the_data_root(engine, driver, storage, observe):
 def test_container_sees_the_capacity_of_the_data_root(fs, storage, observe):
     """df(1) in a container shows the size of the file system under the data root."""
     inside, outside = fs.statvfs("."), storage.data_root.statvfs()
-    observe("size", f"{inside.f_blocks * inside.f_frsize / (1 << 30):.1f} GiB")
+    size, whole = inside.f_blocks * inside.f_frsize, outside.f_blocks * outside.f_frsize
+    observe("size", f"{size / (1 << 30):.1f} GiB")
+    observe("of the data root's", f"{100 * size / whole:.0f} %")
     assert inside.f_blocks * inside.f_frsize == outside.f_blocks * outside.f_frsize
 
 
@@ -48,6 +50,7 @@ def test_container_sees_the_inodes_of_the_data_root(fs, storage, observe):
     """df -i in a container shows the inodes of the file system under the data root."""
     inside, outside = fs.statvfs("."), storage.data_root.statvfs()
     observe("inodes", inside.f_files)
+    observe("of the data root's", f"{100 * inside.f_files / max(outside.f_files, 1):.0f} %")
     assert inside.f_files == outside.f_files
 
 
@@ -67,6 +70,9 @@ def test_daemon_refuses_an_option_that_does_not_exist(daemons, driver, storage, 
     """A daemon that is given a storage option which its driver does not have refuses to start, and says so."""
     outcome = daemons.attempt(driver, storage.backing.name, [f"{driver.daemon_name}.roadworthy=1"])
     observe("dockerd", outcome)
+    observe(
+        "the option", {"": "refused", driver.daemon_name: "passed over"}.get(outcome.driver, "taken for another driver")
+    )
     assert outcome.driver == "", str(outcome)
 
 
@@ -99,7 +105,9 @@ def test_layer_directories_are_not_named_by_digest(containers, storage, observe)
     digests = {digest.partition(":")[2] for digest in containers.layer_ids("roadworthy:lane")}
     places = [layer.relative_to(storage.data_root) for layer in storage.image_layers()]
     observe("a layer's directory", "/".join(places[0].parts)[:60])
-    assert {part for place in places for part in place.parts} & digests == set()
+    named = {part for place in places for part in place.parts} & digests
+    observe("layers named by their digest", len(named))
+    assert named == set()
     assert len(digests) >= 2
 
 

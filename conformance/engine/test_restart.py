@@ -55,14 +55,16 @@ def test_image_is_whole_after_a_restart_of_the_daemon(lane_daemon, own_container
     fs = own_containers.process(live := own_containers.run(base))
     fs.store("f", b"written")
     fs.unlink("gone")
-    image = own_containers.commit(live)
+    image = own_containers.commit(live.stop())
     before = own_containers.process(committed := own_containers.run(image)).manifest()
     for container in (live, committed):
         container.forget_agent()
     lane_daemon.engine.restart(kill)
-    lost = before.differences(own_containers.process(own_containers.run(image)).manifest())
+    lost, moved = before.became(own_containers.process(own_containers.run(image)).manifest())
     observe("differences", "; ".join(lost) or f"none in {before}")
+    observe("directories' times", "; ".join(moved) or "kept")
     assert lost == []
+    assert moved == []
 
 
 @check("life/daemon-kill-during-build", source="moby layer/layer_store.go; containers/storage tests/check.bats")

@@ -133,9 +133,11 @@ def test_whiteout_that_names_no_file_does_no_harm(containers, observe, name):
     base = containers.image(tree := {"d/e/f": b"data", "kept": b""})
     before = containers.process(containers.run(base)).manifest()
     containers.attempt.image(tree, {f"d/e/{name}": b""})
-    lost = before.differences(containers.process(containers.run(base)).manifest())
-    observe("differences", "; ".join(lost) or "none")
+    lost, moved = before.became(containers.process(containers.run(base)).manifest())
+    observe("differences", "; ".join(lost) or f"none in {before}")
+    observe("directories' times", "; ".join(moved) or "kept")
     assert lost == []
+    assert moved == []
 
 
 @check("image/whiteout-of-nothing", source="OCI image-spec, layer.md, Whiteouts")

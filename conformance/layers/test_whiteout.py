@@ -196,7 +196,7 @@ def test_committed_name_that_looks_like_a_mark(containers, observe):
     """What a container holds is what the image committed from it holds, whatever its files are named."""
     container = containers.run(containers.image({"foo": b"data"}))
     containers.process(container).store(".wh.foo", b"new")
-    names = containers.process(containers.run(containers.commit(container))).listdir()
+    names = containers.process(containers.run(containers.commit(container.stop()))).listdir()
     observe("names in the committed image", " ".join(names) or "none")
     assert names == [".wh.foo", "foo"]
 

@@ -108,8 +108,10 @@ def test_times_are_kept_to_the_nanosecond(fs, observe, kind):
 @lower(foo=File(b"data", mtime_ns=FRACTION_NS))
 def test_times_of_the_image_are_kept_to_the_nanosecond(fs, observe):
     """The modification time of a file in an image is seen to the nanosecond."""
-    mtime_ns = observe("modification time", fs.stat("foo").mtime_ns)
-    assert mtime_ns == FRACTION_NS
+    found = fs.stat("foo")
+    at_once = abs(found.mtime_ns - found.ctime_ns) < 10**9
+    seen = "kept" if found.mtime_ns == FRACTION_NS else "that of the last change" if at_once else f"{found.mtime_ns} ns"
+    assert observe("modification time", seen) == "kept"
 
 
 @check("metadata/timestamps-y2038-negative", source="POSIX.1-2017, utimensat()", provenance="lower")
@@ -305,6 +307,7 @@ def test_statfs_tells_the_size_of_the_backing_file_system(fs, storage, observe):
     inside, below = fs.statvfs("."), storage.backing.path().statvfs()
     size = inside.f_blocks * inside.f_frsize
     observe("size", f"{size / (1 << 30):.1f} GiB")
+    observe("of the backing's", f"{100 * size / (below.f_blocks * below.f_frsize):.0f} %")
     assert size == below.f_blocks * below.f_frsize
 
 

@@ -14,6 +14,7 @@
     const cells = data.lanes.map((_, lane) => data.cells[`${lane}.${element.dataset.check}`]);
     const seen = cells.flatMap((cell) => [cell?.reason ?? "", ...(cell?.observations ?? []).flat()]);
     if (one(".flaky", element)) seen.push("flaky");
+    if (one(".differing", element)) seen.push(data.with_difference);
     const text = [check.id, check.promise, check.claim, ...seen].join("\n").toLowerCase();
     return { element, check, cells, text };
   });
@@ -103,6 +104,7 @@
       for (const key of lists.filter((name) => address.includes(`${name}=`))) {
         state[key] = String(state[key]) === String(next[key]) ? [] : next[key];
       }
+      if (next.text) state.text = state.text === next.text ? "" : next.text;
       apply();
       one("#matrix").scrollIntoView();
       return;
@@ -193,7 +195,7 @@
     shut.addEventListener("click", leave);
     const where = make("a", lane.id);
     where.href = `#${lane.anchor}`;
-    const verdict = make("div", [glyph(cell.verdict), make("b", cell.verdict), make("span", data.meaning[cell.verdict])], `verdict v-${cell.verdict}`);
+    const verdict = make("div", [glyph(cell.verdict), make("b", cell.verdict), make("span", cell.meaning ?? data.meaning[cell.verdict])], `verdict v-${cell.verdict}`);
     const parts = [make("header", [make("h2", check.id), make("p", ["on ", where]), shut]), make("p", check.promise, "promise"), verdict];
     const section = (title, ...content) => parts.push(make("h3", title), ...content);
     if (cell.reason) section("Reason", make("pre", cell.reason));

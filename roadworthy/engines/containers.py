@@ -117,9 +117,11 @@ class Container:
             self._exchange.close()
             self._exchange = None
 
-    def stop(self) -> None:
+    def stop(self) -> Container:
+        """Stop it, and give it back: what is committed then is at rest, and no driver has it mounted."""
         self.forget_agent()
         self.handle.stop(timeout=5)
+        return self
 
     def diff(self) -> dict[str, str]:
         """`docker diff`: path to `A`dded, `C`hanged or `D`eleted."""

@@ -12,6 +12,8 @@ These are left out, each for its reason:
 - descriptor numbers and addresses: they are the process's own.
 - positions of directories: their meaning is up to the file system. tmpfs has no end of a directory to seek to, nor does
   an overlay of two layers, see docs/explorer.md.
+- the errno that refuses a read of a directory: EISDIR, or EINVAL where position and length overflow, as they do at the
+  position where ext4 has the end of a directory.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from roadworthy.explorer.seeds import KNOWN_TIMES
 from roadworthy.explorer.states import Node
 
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFCHR: "character device"}
+#: How a read of a directory may be refused.
+UNREADABLE = ("EISDIR", "EINVAL")
 Fields = Mapping[str, Any]
 
 
@@ -70,6 +74,8 @@ def answer_fields(operation: Operation, answer: Answer, node: Node | None, numbe
     if operation.name == "lseek" and node is not None and node.kind == "directory":
         return {}
     said, outcome = judged(operation.name, answer)
+    if operation.name == "read" and node is not None and node.kind == "directory" and said in UNREADABLE:
+        return {"answer": "refused"}
     if outcome is not None:
         return {"answer": said}
     fields: dict[str, Any] = {"answer": "success"}

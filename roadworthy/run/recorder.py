@@ -67,7 +67,7 @@ class Recorder:
                 broken = reason
         if isinstance(broken, TreeDiffers):
             evidence.observe("reference", "; ".join(broken.differences[:DIFFERENCES]))
-        judgement = judge(broken, recorded if call.when == "call" else None, found.log)
+        judgement = judge(broken, recorded if call.when == "call" else None, found.log, evidence.observations)
         if evidence.compared:
             judgement = judge_tree(judgement, broken, of_tree)
         # Show the engine's own words; our traceback is of no use.

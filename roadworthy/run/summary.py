@@ -12,7 +12,7 @@ from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane
 from roadworthy.machines.machine import Machine
 from roadworthy.reports.families import title
-from roadworthy.reports.records import WORST_FIRST, Benchmark, Count, Result, Verdict
+from roadworthy.reports.records import WITH_DIFFERENCE, WORST_FIRST, Benchmark, Count, Result, Verdict
 from roadworthy.reports.repeats import Tally, by_check, upper_bound, worst_of
 from roadworthy.reports.units import exact
 from roadworthy.run.results import BundleWriter
@@ -53,7 +53,9 @@ def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Pa
         reporter.write(f"{lane.id:<{width}}")
         for verdict in WORST_FIRST:
             if counts[verdict]:
-                written(reporter, f"  {counts[verdict]} {verdict}", verdict)
+                beside = sum(worst_of(found).with_difference for found in rounds.values()) if verdict == "pass" else 0
+                more = f" ({beside} {WITH_DIFFERENCE})" if beside else ""
+                written(reporter, f"  {counts[verdict]} {verdict}{more}", verdict)
         record = next((found for found in bundle.lanes if found.lane == lane.id), None)
         if record is not None and record.state != "ready":
             reporter.write(f"  {record.state}: {record.reason}")

@@ -27,3 +27,16 @@ class Manifest:
                 if was.get(name) != now.get(name):
                     found.append(f"{path}: {name} {was.get(name, 'absent')} became {now.get(name, 'absent')}")
         return found
+
+    def became(self, other: Manifest) -> tuple[list[str], list[str]]:
+        """What became of this tree in `other` besides its directories' times, and which of those are others.
+
+        Drivers that copy trees set a directory's time before they fill it, and lose nothing else.
+        """
+        moved = [
+            f"{path}: mtime {was['mtime']} became {now['mtime']}"
+            for path, was in sorted(self.entries.items())
+            if (now := other.entries.get(path, was))["kind"] == was["kind"] == "directory"
+            and now["mtime"] != was["mtime"]
+        ]
+        return [said for said in self.differences(other) if said not in moved], moved

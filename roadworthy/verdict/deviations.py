@@ -2,17 +2,16 @@
 
 They lie in `conformance/deviations/*.toml`, one table a check. A break that matches a recorded one is `known`; a break
 with another signature is a `fail`; a recorded break that does not happen is `fixed`, which fails the run, unless it is
-recorded as a race, which does not happen in every run.
+recorded as a race, which does not happen in every run. docs/deviations.md describes the form of an entry.
 """
 
 from __future__ import annotations
 
-import datetime
 import functools
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,11 @@ from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
 from roadworthy.reports.nearest import meant
-from roadworthy.versions import in_range
+from roadworthy.verdict.matching import Wanted, holds_text, wanted
+from roadworthy.verdict.signatures import Told, restates, restates_tree, told
+from roadworthy.versions import in_range, version
 
-KEYS = ("when", "signature", "why", "source", "culprit", "since", "fixed_in", "review", "tree", "race")
+KEYS = ("when", "signature", "observed", "why", "source", "culprit", "seen", "gone", "tree", "race")
 #: Conditions whose values are names, with the known names.
 NAMED = {
     "driver": tuple(DRIVERS),
@@ -34,6 +35,8 @@ NAMED = {
     "provenance": PROVENANCES,
 }
 ENGINES = ("docker", "podman")
+#: What `seen` and `gone` name releases of.
+RELEASED = ("linux", *ENGINES)
 
 
 #: The prefix of ids that name no check: their entries are about the tree that any check leaves.
@@ -65,8 +68,10 @@ class Facts:
 class Deviation:
     """One recorded deviation from the promise or, with `tree`, in the tree that the check leaves.
 
-    `file` is relative to the directory that holds `conformance`, as in bundles and pages. With `race` it depends on the
-    order of events: a run in which it does not happen does not show that it cannot.
+    A break matches where its first line has the `signature` and the check's observations are as `observed`; one of the
+    two may be empty. `seen` and `gone` are releases, `linux 6.1`, with the break and without it. `file` is relative to
+    the directory that holds `conformance`, as in bundles and pages. With `race` the break depends on the order of
+    events: a run in which it does not happen does not show that it cannot.
     """
 
     check: str
@@ -78,17 +83,37 @@ class Deviation:
     line: int
     tree: bool = False
     race: bool = False
+    observed: tuple[Wanted, ...] = ()
+    seen: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
     def applies(self, facts: Facts) -> bool:
         """Whether it applies to a lane with these facts."""
         return all(holds(key, values, facts) for key, values in self.when.items())
 
+    def matches(self, line: str, observations: Sequence[records.Observation] = ()) -> bool:
+        """Whether a break with this first line, in a check that has seen this, is the recorded one."""
+        return holds_text(self.signature, line) and all(one.holds(observations) for one in self.observed)
+
+    @property
+    def tells(self) -> str:
+        """What the break is known by, in words."""
+        return "; ".join(filter(None, (self.signature, *map(str, self.observed))))
+
     def record(self) -> records.Deviation:
         """The deviation as a bundle carries it, with its condition in words."""
-        condition = "; ".join(f"{key} = {' or '.join(values)}" for key, values in self.when.items())
+        condition = [f"{key} = {' or '.join(values)}" for key, values in self.when.items()]
+        if self.seen:
+            condition.append(f"seen on {', '.join(self.seen)}")
+            condition.append(
+                f"gone on {', '.join(self.gone)}; that the bound lies just there is the source's word"
+                if self.gone
+                else "not tried beyond the bound"
+            )
         return records.Deviation(
-            why=self.why, source=self.source, signature=self.signature, when=condition, file=self.file, line=self.line
-        )
+            why=self.why, source=self.source, signature=self.tells, when="; ".join(condition), file=self.file,
+            line=self.line,
+        )  # fmt: skip
 
 
 def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
@@ -148,16 +173,19 @@ class Deviations:
 def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
     """Read every TOML file of a directory. Raises DeviationError for the first invalid entry.
 
-    With `checks` given, an entry for an id that is not among them is refused.
+    With `checks` given, an entry for an id that is not among them is refused. The checks' sources lie beside the
+    directory: a signature that would fit any break of its check is refused.
     """
     known = set(checks)
+    place = directory.resolve()
+    sources = told(place.parent)
     entries: list[Deviation] = []
-    for path in sorted(directory.resolve().glob("*.toml")):
-        entries += read(path, known)
+    for path in sorted(place.glob("*.toml")):
+        entries += read(path, known, sources)
     return Deviations(tuple(entries))
 
 
-def read(path: Path, known: set[str]) -> list[Deviation]:
+def read(path: Path, known: set[str], sources: Mapping[str, Told]) -> list[Deviation]:
     """The entries of one file, named by its absolute path. Raises DeviationError for the first invalid one."""
     # A bundle carries a path that is the same on every machine; a message, one that can be opened here.
     file = str(Path(*path.parts[-3:]))
@@ -178,14 +206,14 @@ def read(path: Path, known: set[str]) -> list[Deviation]:
         for at, row in enumerate(rows):
             line = lines[min(at, len(lines) - 1)]
             try:
-                entries.append(deviation(check, row, file, line, known))
+                entries.append(deviation(check, row, file, line, known, sources.get(check.partition("[")[0], Told())))
             except ValueError as reason:
                 raise DeviationError(f"{shown}:{line}: {check}: {reason}") from None
     return entries
 
 
-def deviation(check: str, row: Any, file: str, line: int, known: set[str]) -> Deviation:
-    """One table as a Deviation. Raises ValueError, which says what was expected."""
+def deviation(check: str, row: Any, file: str, line: int, known: set[str], source: Told) -> Deviation:
+    """One table as a Deviation. Raises ValueError that says what was expected."""
     if not isinstance(row, dict):
         raise ValueError("an entry is a table with when, signature, why and source")
     any_tree = check.startswith(ANY_TREE)
@@ -194,12 +222,44 @@ def deviation(check: str, row: Any, file: str, line: int, known: set[str]) -> De
     for key in row:
         if key not in KEYS:
             raise ValueError(f"unknown key {key!r}{meant(key, KEYS)}")
-    for key in ("signature", "why", "source"):
+    for key in ("why", "source") if "observed" in row else ("signature", "why", "source"):
         if not isinstance(row.get(key), str) or not row[key].strip():
             raise ValueError(f"has no {key}: an entry needs a signature, a reason and a source")
-    if "review" in row and not isinstance(row["review"], datetime.date):
-        raise ValueError(f"review is a date such as 2027-05-01, not {row['review']!r}")
-    when = row.get("when")
+    conditions = conditions_of(row.get("when"))
+    for key in ("tree", "race"):
+        if not isinstance(row.get(key, False), bool):
+            raise ValueError(f"{key} is true or false, not {row[key]!r}")
+    tree, race = row.get("tree", any_tree), row.get("race", False)
+    if tree and race:
+        raise ValueError("a tree that a check leaves is compared whole, and no race: say tree or race")
+    signature, observed = row.get("signature", ""), wanted(row["observed"]) if "observed" in row else ()
+    if not isinstance(signature, str):
+        raise ValueError(f"signature is a text, not {signature!r}")
+    if tree and observed:
+        raise ValueError("what a check saw says nothing of its tree: say tree or observed")
+    refuse_restating(signature, observed, tree, source)
+    seen, gone = (releases(key, row.get(key, []), conditions) for key in ("seen", "gone"))
+    if not seen and any(releases_of(conditions)):
+        raise ValueError('a range of kernels or engines needs the releases that it was seen on: seen = ["linux 6.1"]')
+    return Deviation(
+        check, conditions, signature, row["why"], row["source"], file, line, tree, race, observed, seen, gone
+    )
+
+
+def refuse_restating(signature: str, observed: Sequence[Wanted], tree: bool, source: Told) -> None:
+    """Raise ValueError where a far worse break of the check would be the recorded one, too."""
+    for one in observed:
+        if source.observations and one.name not in source.observations:
+            raise ValueError(f"the check observes no {one.name!r}{meant(one.name, sorted(source.observations))}")
+    if observed:
+        return
+    why = restates_tree(signature) if tree else restates(signature, source.assertions)
+    if why:
+        raise ValueError(f"signature {signature!r} would fit any break: {why}")
+
+
+def conditions_of(when: Any) -> dict[str, tuple[str, ...]]:
+    """The conditions of an entry. Raises ValueError."""
     if not isinstance(when, dict) or not when:
         raise ValueError("has no condition: when = { driver = [...] } says on which lanes the promise is broken")
     conditions = {}
@@ -209,13 +269,34 @@ def deviation(check: str, row: Any, file: str, line: int, known: set[str]) -> De
             raise ValueError(f"condition {key!r} takes a text or a list of texts, not {value!r}")
         check_condition(key, values)
         conditions[key] = values
-    for key in ("tree", "race"):
-        if not isinstance(row.get(key, False), bool):
-            raise ValueError(f"{key} is true or false, not {row[key]!r}")
-    tree, race = row.get("tree", any_tree), row.get("race", False)
-    if tree and race:
-        raise ValueError("a tree that a check leaves is compared whole, and no race: say tree or race")
-    return Deviation(check, conditions, row["signature"], row["why"], row["source"], file, line, tree, race)
+    return conditions
+
+
+def releases_of(conditions: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """The ranges among conditions: of what, and which."""
+    yield from (("linux", value) for value in conditions.get("kernel", ()) if value)
+    for value in conditions.get("engine", ()):
+        name, _, bound = value.partition(" ")
+        if bound:
+            yield name, bound
+
+
+def releases(key: str, value: Any, conditions: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """What `seen` or `gone` of an entry lists. Raises ValueError where a range of its condition says otherwise."""
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise ValueError(f'{key} is a list of releases such as "linux 6.1", not {value!r}')
+    for word in value:
+        name, _, release = word.partition(" ")
+        if name not in RELEASED or not version(release):
+            raise ValueError(f'{key} names releases such as "linux 6.1", not {word!r}{meant(name, RELEASED)}')
+        ranges = [bound for of, bound in releases_of(conditions) if of == name]
+        if not ranges:
+            raise ValueError(f"{key} names {word}, of which no range is a condition")
+        if any(in_range(bound, version(release)) for bound in ranges) != (key == "seen"):
+            raise ValueError(
+                f"{key} names {word}, which {' or '.join(ranges)} {'leaves out' if key == 'seen' else 'has'}"
+            )
+    return tuple(value)
 
 
 def check_condition(key: str, values: tuple[str, ...]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roadworthy.calls.exchange import CallHung
 from roadworthy.machines.kernel_log import bug, device_trouble
 from roadworthy.reasons import MachineLost, Precondition, Unsupported, first_line
-from roadworthy.reports.records import Verdict
+from roadworthy.reports.records import Observation, Verdict
 from roadworthy.verdict.deviations import Deviation
 
 
@@ -20,8 +21,11 @@ class Judgement:
     deviation: Deviation | None = None
 
 
-def judge(outcome: BaseException | None, recorded: Deviation | None, kernel_log: list[str]) -> Judgement:
-    """The verdict on a check that ended with `outcome`; `recorded` is the deviation that was expected, if any."""
+def judge(
+    outcome: BaseException | None, recorded: Deviation | None, kernel_log: list[str],
+    observations: Sequence[Observation] = (),
+) -> Judgement:  # fmt: skip
+    """The verdict on a check that saw `observations` and ended with `outcome`, of which `recorded` was expected."""
     found = bug(kernel_log)
     if found:
         return Judgement("crash", f"the kernel reported: {found}")
@@ -42,10 +46,10 @@ def judge(outcome: BaseException | None, recorded: Deviation | None, kernel_log:
             return Judgement("unsupported", first_line(outcome))
         case Precondition():
             return Judgement("skipped", first_line(outcome))
-        case AssertionError() if recorded is not None and recorded.signature in first_line(outcome):
+        case AssertionError() if recorded is not None and recorded.matches(first_line(outcome), observations):
             return Judgement("known", first_line(outcome), recorded)
         case AssertionError() if recorded is not None:
-            other = f"{first_line(outcome)} (the recorded deviation has another signature: {recorded.signature})"
+            other = f"{first_line(outcome)} (the recorded deviation has another signature: {recorded.tells})"
             return Judgement("fail", other)
         case AssertionError():
             return Judgement("fail", first_line(outcome))

@@ -336,8 +336,8 @@ def judge_tree(judgement: Judgement, broken: BaseException | None, recorded: Seq
     found = broken.differences if isinstance(broken, TreeDiffers) and judgement.verdict == "fail" else ()
     if not found and judgement.verdict != "pass":
         return judgement
-    matching = [entry for entry in recorded if any(entry.signature in difference for difference in found)]
-    unknown = [difference for difference in found if not any(entry.signature in difference for entry in matching)]
+    matching = [entry for entry in recorded if any(entry.matches(difference) for difference in found)]
+    unknown = [difference for difference in found if not any(entry.matches(difference) for entry in matching)]
     if unknown:
         return Judgement("fail", str(TreeDiffers(unknown)))
     gone = next((entry for entry in recorded if entry not in matching and not entry.check.startswith(ANY_TREE)), None)

@@ -1,5 +1,6 @@
 """The explorer without a daemon: two directories of this host, one of them behind an agent that lies."""
 
+import errno
 import os
 import select
 import subprocess
@@ -336,6 +337,21 @@ def test_a_directorys_positions_are_its_file_systems_own():
             for kind in ("directory", "file")]  # fmt: skip
     assert seen[0][0] == seen[0][1]
     assert seen[1][0] != seen[1][1]
+
+
+def test_a_read_of_a_directory_is_refused_whatever_its_position():
+    """An end that one side alone could seek to decides which errno comes first; a file's errno is compared."""
+    read = Operation(0, "read", (0, 64), slot=0)
+    answers = [Answer(errno=code) for code in (errno.EISDIR, errno.EINVAL)]
+    assert [answer_fields(read, answer, Node("directory"), Numbers()) for answer in answers] == [
+        {"answer": "refused"}
+    ] * 2
+    assert [answer_fields(read, answer, Node("file"), Numbers())["answer"] for answer in answers] == [
+        "EISDIR",
+        "EINVAL",
+    ]
+    assert answer_fields(read, Answer(errno=errno.EIO), Node("directory"), Numbers()) == {"answer": "EIO"}
+    assert answer_fields(read, Answer(b"x"), Node("directory"), Numbers())["data"] == b"x"
 
 
 def test_times_of_the_clock_are_all_alike():

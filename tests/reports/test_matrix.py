@@ -78,6 +78,17 @@ def test_families_group_checks_and_roll_up_by_lane():
     assert matrix.counts == (("known", 1), ("pass", 2), ("missing", 3))
 
 
+def test_passes_with_a_recorded_difference_are_counted():
+    """A pass that left another tree, as recorded, is a pass, and is told apart; a known break is none of them."""
+    recorded = sample.deviation(check("a/one"))
+    differs = msgspec.structs.replace(result(OVERLAY, "a/one"), deviation=recorded)
+    known = msgspec.structs.replace(result(OVERLAY, "a/two", "known"), deviation=recorded)
+    matrix = build([bundle(differs, known, result(OVERLAY, "b/one"))])
+    assert [roll.with_difference for family in matrix.families for roll in family.roll_ups] == [0, 1, 0, 0]
+    assert matrix.families[0].roll_ups[1].counts == (("known", 1), ("pass", 1))
+    assert matrix.with_difference == 1
+
+
 def test_planned_and_unreported_is_missing():
     """A planned cell without a result is missing; a cell that nobody planned is empty."""
     whole = bundle(result(NATIVE, "a/one"), checks=("a/one", "a/two"))

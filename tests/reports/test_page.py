@@ -184,6 +184,21 @@ def test_each_verdict_has_a_shape_an_outline_and_a_meaning(page):
     assert all(f"<dd>{meaning}</dd>" in page for meaning in MEANING.values())
 
 
+def test_a_pass_with_a_recorded_difference_is_told_apart(tmp_path, page):
+    """It is counted beside the passes, named in its cell, its family and the legend, and explained in its drawer."""
+    records = sample.records()
+    place = next(at for at, one in enumerate(records) if isinstance(one, Result) and one.verdict == "pass")
+    records[place] = msgspec.structs.replace(records[place], deviation=sample.deviation(sample.plan().checks[0]))
+    text = page_text([read_bundle(sample.write(tmp_path / "b", records))])
+    said = "with a recorded difference"
+    assert '<small class="differing">with a recorded difference</small>' in text
+    assert f"<b>1</b> <span>of them {said}</span>" in text
+    assert re.search(rf"\d+ pass \(1 {said}\)", text)
+    cells = [cell for cell in evidence(text)["cells"].values() if "meaning" in cell]
+    assert [(cell["verdict"], cell["meaning"]) for cell in cells] == [("pass", f"the promise holds, {said}")]
+    assert f"of them {said}" not in page
+
+
 def test_incomplete_runs_say_so_first(tmp_path):
     """A page of an interrupted run opens with a banner that counts what was reported, and shows no green family."""
     records = sample.records()[:400]

@@ -1,7 +1,11 @@
-"""What a terminal says of benchmarks behind a run."""
+"""What a terminal says of verdicts and benchmarks behind a run."""
 
-from roadworthy.reports.records import Arm, Benchmark, Count
-from roadworthy.run.summary import cost, counting
+from types import SimpleNamespace
+
+import pytest
+
+from roadworthy.reports.records import Arm, Benchmark, Count, Deviation, Result
+from roadworthy.run.summary import cost, counting, summary
 
 ARM = Arm(name="native", samples=[1.0], median=1.0, low=1.0, high=1.0)
 FOUND = Benchmark(
@@ -32,3 +36,43 @@ def test_a_count_stands_beside_what_the_same_takes_without_the_driver():
     count = Count(lane="vfs", benchmark="space/x", nodeid="x", at="now", metric="inodes", unit="inodes", value=1200.0,
                   baseline=100.0)  # fmt: skip
     assert counting(count) == "inodes 1,200 inodes, 100 inodes without the driver"
+
+
+LANE = SimpleNamespace(id="vfs-ext4", driver=SimpleNamespace(name="vfs"))
+ENTRY = Deviation(why="why", source="a document", signature="mtime", when="driver = vfs", file="x.toml", line=1)
+
+
+class Reporter:
+    """Takes down what is written, without colours."""
+
+    def __init__(self):
+        self.text = ""
+
+    def section(self, title, sep):
+        self.text += f"{sep} {title}\n"
+
+    def write(self, text, **_):
+        self.text += text
+
+    def write_line(self, text, **_):
+        self.text += f"{text}\n"
+
+
+def result(check, verdict="pass", deviation=None):
+    return Result(
+        lane=LANE.id, check=check, nodeid=check, verdict=verdict, at="", seconds=0.1, deviation=deviation
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ([result("a/one"), result("a/two", deviation=ENTRY)], "  2 pass (1 with a recorded difference)\n"),
+        ([result("a/one"), result("a/two", "known", ENTRY)], "  1 known  1 pass\n"),
+    ],
+)
+def test_passes_with_a_recorded_difference_are_counted_apart(results, said):
+    """A pass that left another tree, as recorded, does not look like any other."""
+    bundle = SimpleNamespace(results=results, lanes=[], benchmarks=[], counts=[], void=list, path="bundle.jsonl")
+    summary(reporter := Reporter(), [LANE], bundle, None)
+    assert f"{LANE.id}{said}" in reporter.text

@@ -8,6 +8,7 @@ import pytest
 
 from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.lane.stand import Stand
+from roadworthy.reports.records import Observation
 from roadworthy.verdict.deviations import DeviationError, Facts, load, parameters
 from roadworthy.versions import in_range, version
 
@@ -74,13 +75,13 @@ def test_an_entry_without_a_case_speaks_of_every_case(recorded):
 @pytest.mark.parametrize(
     ("condition", "holds"),
     [
-        ('kernel = ">=6.1"', True),
-        ('kernel = ">=6.1, <6.6"', True),
-        ('kernel = "<6.1"', False),
-        ('kernel = ["<5.10", ">6.0"]', True),
+        ('kernel = ">=6.1" }\nseen = ["linux 6.1"]', True),
+        ('kernel = ">=6.1, <6.6" }\nseen = ["linux 6.1"]', True),
+        ('kernel = "<6.1" }\nseen = ["linux 5.10"]', False),
+        ('kernel = ["<5.10", ">6.0"] }\nseen = ["linux 5.4"]', True),
         ('engine = "docker"', True),
-        ('engine = "docker <23"', True),
-        ('engine = ["docker >=23"]', False),
+        ('engine = "docker <23" }\nseen = ["docker 20.10"]', True),
+        ('engine = ["docker >=23"] }\nseen = ["docker 26.1"]', False),
         ('backing = ["xfs", "btrfs"]', False),
         ('built_on = "overlayfs"', True),
         ('built_on = ["aufs", "fuse-overlayfs"]', False),
@@ -93,7 +94,9 @@ def test_an_entry_without_a_case_speaks_of_every_case(recorded):
 )
 def test_a_condition_holds_or_not(recorded, condition, holds):
     """Each kind of condition is asked of the lane's facts."""
-    found = recorded(GOOD.replace('redirect_dir = "off"', condition))
+    # a range comes with the releases that it was seen on, behind the condition
+    old, new = (f"{OFF} }}", condition) if "seen" in condition else (OFF, condition)
+    found = recorded(GOOD.replace(old, new))
     assert (found.find("rename/merged-directory", facts()) is not None) is holds
 
 
@@ -207,11 +210,37 @@ REFUSED = {
     "empty engine": (OFF, 'engine = ""', "unknown engine ''"),
     "race is no truth": ('source = "a document"', 'source = "a"\nrace = "yes"', "race is true or false, not 'yes'"),
     "race of a tree": ('source = "a document"', 'source = "a"\nrace = true\ntree = true', "say tree or race"),
-    "review is no date": (
-        'source = "a document"',
-        'source = "a"\nreview = "soon"',
-        "review is a date such as 2027-05-01",
+    "a key of former times": ('source = "a document"', 'source = "a"\nreview = 2027-05-01', "unknown key 'review'"),
+    "signature is no text": ('"EXDEV"', "5", "has no signature"),
+    "signature is no text beside observed": (
+        'signature = "EXDEV"',
+        'signature = 5\nobserved = { "x" = "y" }',
+        "signature is a text, not 5",
     ),
+    "observed is no table": ('signature = "EXDEV"', 'observed = "same"', "observed is a table such as"),
+    "an open end": ('signature = "EXDEV"', 'observed = { "x" = { at_least = "1" } }', "needs at_least and at_most"),
+    "observed of a tree": ('signature = "EXDEV"', 'tree = true\nobserved = { "x" = "y" }', "say tree or observed"),
+    "it restates the assertion": ('"EXDEV"', '"== 2"', "'== 2' would fit any break: it holds what was promised"),
+    "it names a field of a tree": (
+        'signature = "EXDEV"',
+        'tree = true\nsignature = "the file\'s mtime is"',
+        "it names a field, and not what is in it",
+    ),
+    "a range that nobody saw": (OFF, 'kernel = "<6.6"', "needs the releases that it was seen on"),
+    "an engine's range that nobody saw": (OFF, 'engine = "docker >=23"', "needs the releases that it was seen on"),
+    "seen without a range": ('source = "a document"', 'source = "a"\nseen = ["linux 6.1"]', "of which no range is"),
+    "seen outside": (
+        f"{OFF} }}",
+        'kernel = "<6.6" }\nseen = ["linux 6.12"]',
+        "seen names linux 6.12, which <6.6 leaves",
+    ),
+    "gone inside": (
+        f"{OFF} }}",
+        'kernel = "<6.6" }\nseen = ["linux 6.1"]\ngone = ["linux 6.5"]',
+        "gone names linux 6.5, which <6.6 has",
+    ),
+    "seen on something": (f"{OFF} }}", 'kernel = "<6.6" }\nseen = ["linx 6.1"]', "did you mean 'linux'"),
+    "seen is a text": (f"{OFF} }}", 'kernel = "<6.6" }\nseen = "linux 6.1"', "seen is a list of releases"),
     "not a table": (GOOD, '\n"rename/merged-directory" = "EXDEV"', "an entry is a table"),
 }
 
@@ -290,3 +319,50 @@ def test_a_record_tells_the_condition_as_written(recorded):
     record = recorded(GOOD).entries[0].record()
     assert record.when == "driver = overlay or overlay2; redirect_dir = off"
     assert (record.signature, record.why, record.source, record.line) == ("EXDEV", "no redirect", "a document", 2)
+
+
+def test_a_record_tells_on_which_releases_it_was_seen(recorded):
+    """A bound between two releases that were tried is the source's word, and says so."""
+    when = 'kernel = "<6.8" }\nseen = ["linux 5.10", "linux 6.1"]\ngone = ["linux 6.12"]'
+    record = recorded(GOOD.replace(f"{OFF} }}", when)).entries[0].record()
+    assert record.when == (
+        "driver = overlay or overlay2; kernel = <6.8; seen on linux 5.10, linux 6.1; gone on linux 6.12; "
+        "that the bound lies just there is the source's word"
+    )
+    record = recorded(GOOD.replace(f"{OFF} }}", when.partition("\ngone")[0])).entries[0].record()
+    assert record.when.endswith("seen on linux 5.10, linux 6.1; not tried beyond the bound")
+
+
+def test_a_break_is_known_by_what_the_check_saw(recorded):
+    """An entry may hold values that the check observes in place of a text, or beside it; all have to be so."""
+    bounds = '"size" = { at_least = "16.0 MiB", at_most = "16.9 MiB" }'
+    entry = recorded(GOOD.replace('signature = "EXDEV"', f"observed = {{ {bounds} }}")).entries[0]
+    assert entry.matches("assert 5 == 6", [Observation("size", "16.1 MiB")])
+    assert not entry.matches("assert 5 == 6", [Observation("size", "48.1 MiB")])
+    assert not entry.matches("assert 5 == 6")
+    assert entry.record().signature == "size: 16.0 MiB to 16.9 MiB"
+    both = recorded(GOOD.replace('"EXDEV"', f'"EXDEV"\nobserved = {{ {bounds} }}')).entries[0]
+    assert both.matches("refused with EXDEV", [Observation("size", "16.1 MiB")])
+    assert not both.matches("refused with EIO", [Observation("size", "16.1 MiB")])
+    assert both.record().signature == "EXDEV; size: 16.0 MiB to 16.9 MiB"
+
+
+def test_an_entry_is_held_against_the_source_of_its_check(recorded, tmp_path):
+    """What every failure of the check's assertions shows, and what it never observes, is refused."""
+    checks = tmp_path / "conformance/posix"
+    checks.mkdir(parents=True)
+    (checks / "test_link.py").write_text(
+        '@check("link/count", source="x")\n'
+        'def test_count(fs, observe):\n    """Text."""\n'
+        '    links = observe("links", fs.stat("f").nlink)\n'
+        '    assert links == 2, f"the file has {links} links"\n'
+    )
+    good = GOOD.replace("rename/merged-directory", "link/count")
+    assert recorded(good.replace("EXDEV", "the file has 5 links")).entries
+    with pytest.raises(
+        DeviationError, match=r"sample.toml:2: .*every failure of an assertion .*: the file has  …  links"
+    ):
+        recorded(good.replace("EXDEV", "the file has"))
+    assert recorded(good.replace('signature = "EXDEV"', 'observed = { "links" = "5" }')).entries
+    with pytest.raises(DeviationError, match="the check observes no 'lnks'; did you mean 'links'"):
+        recorded(good.replace('signature = "EXDEV"', 'observed = { "lnks" = "5" }'))

@@ -1,5 +1,7 @@
 """Verdicts: what a check's end, a recorded deviation and the kernel's log amount to."""
 
+from dataclasses import replace
+
 import pytest
 
 from roadworthy.calls.answers import Died, HostTrouble, Refused
@@ -7,9 +9,10 @@ from roadworthy.calls.exchange import AgentFault, CallHung
 from roadworthy.engines.engine import EngineFailed
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Precondition, Unsupported, first_line
-from roadworthy.reports.records import WORST_FIRST
+from roadworthy.reports.records import WORST_FIRST, Observation
 from roadworthy.verdict.deviations import Deviation
 from roadworthy.verdict.judge import judge
+from roadworthy.verdict.matching import Wanted
 
 RECORDED = Deviation("rename/d", {"driver": ("overlay2",)}, "EXDEV", "no redirect", "a document", "rename.toml", 3)
 RACE = Deviation(
@@ -66,6 +69,16 @@ def test_what_happened_has_one_verdict(outcome, recorded, log, verdict, reason):
 def test_the_table_has_every_verdict_that_a_check_can_get():
     """The table above leaves none out; `missing` is what was never asked."""
     assert {verdict for _, _, _, verdict, _ in TABLE} == set(WORST_FIRST) - {"missing"}
+
+
+def test_what_the_check_saw_decides_too():
+    """A break with the recorded text is a failure where the check has seen something else."""
+    entry = replace(RECORDED, signature="", observed=(Wanted("size", (), "16 MiB", "17 MiB"),))
+    broken = AssertionError("assert 16777216 < 1048576")
+    assert judge(broken, entry, [], [Observation("size", "16.1 MiB")]).verdict == "known"
+    far_worse = judge(broken, entry, [], [Observation("size", "4096.0 MiB")])
+    assert far_worse.verdict == "fail"
+    assert far_worse.reason.endswith("(the recorded deviation has another signature: size: 16 MiB to 17 MiB)")
 
 
 @pytest.mark.parametrize("verdict", ["known", "fixed"])

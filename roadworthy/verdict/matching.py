@@ -1,0 +1,78 @@
+"""Whether a break is the recorded one: by the first line of the failure, and by what the check says it saw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from roadworthy.reports.records import Observation
+
+BOUNDS = ("at_least", "at_most")
+
+
+def holds_text(signature: str, line: str) -> bool:
+    """Whether a line has a signature in it, whose first and last number are whole there: `== 1` is not in `== 15`."""
+    before = r"(?<!\d)(?<!\d\.)" if re.match(r"\d", signature) else ""
+    after = r"(?!\d)(?!\.\d)" if re.search(r"\d$", signature) else ""
+    return re.search(f"{before}{re.escape(signature)}{after}", line) is not None
+
+
+def quantity(text: str) -> tuple[float, str] | None:
+    """The number with which a text begins, and what follows it: `48.4 MiB` is 48.4 and MiB. None where it has none."""
+    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*(\D.*)?", text.strip(), re.DOTALL)
+    return (float(found[1]), (found[2] or "").strip()) if found else None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an observation has to be: one of `values`, or a number from `least` to `most`, in the unit of both."""
+
+    name: str
+    values: tuple[str, ...] = ()
+    least: str = ""
+    most: str = ""
+
+    def holds(self, observations: Sequence[Observation]) -> bool:
+        """Whether the last observation of this name is so."""
+        found = next((seen.value for seen in reversed(observations) if seen.name == self.name), None)
+        if found is None or self.values:
+            return found in self.values
+        least, number, most = (quantity(text) for text in (self.least, found, self.most))
+        if least is None or number is None or most is None:
+            return False
+        return number[1] == least[1] and least[0] <= number[0] <= most[0]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {' or '.join(self.values) or f'{self.least} to {self.most}'}"
+
+
+def wanted(row: Any) -> tuple[Wanted, ...]:
+    """What `observed` of an entry asks for. Raises ValueError that says what was expected."""
+    if not isinstance(row, dict) or not row:
+        raise ValueError(f'observed is a table such as {{ "size" = "5 bytes" }}, not {row!r}')
+    return tuple(one(name, value) for name, value in row.items())
+
+
+def one(name: str, value: Any) -> Wanted:
+    """The condition on one observation. Raises ValueError."""
+    if isinstance(value, dict):
+        return Wanted(name, (), *bounds(name, value))
+    values = tuple(value) if isinstance(value, list) else (value,)
+    if not values or not all(isinstance(word, str) and word for word in values):
+        raise ValueError(f"observed {name!r} takes a text, a list of texts, or at_least and at_most, not {value!r}")
+    return Wanted(name, values)
+
+
+def bounds(name: str, value: Mapping[str, Any]) -> tuple[str, str]:
+    """The two ends of a range: with one of them open, a far worse break would fit. Raises ValueError."""
+    if set(value) != set(BOUNDS):
+        raise ValueError(f"observed {name!r} needs at_least and at_most, and nothing else")
+    least, most = (str(value[end]) for end in BOUNDS)
+    low, high = quantity(least), quantity(most)
+    if low is None or high is None or low[1] != high[1] or low[0] > high[0]:
+        raise ValueError(
+            f"observed {name!r} takes two numbers in one unit, the smaller first, not {least!r} to {most!r}"
+        )
+    return least, most

@@ -1,0 +1,234 @@
+"""What a signature has to tell: the break that was seen, and not only which assertion broke.
+
+An assertion shows its own text with values in it: `assert LEFT == RIGHT`, or its message. What of that is the same
+whatever was seen says nothing of the break: a far worse one has it, too. So a signature has to hold a value, and the
+assertions of a check are read from its source, with a hole wherever a value comes in.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import operator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+#: The text of an assertion's failure, in pieces that are always the same; between two of them stands a value.
+Template = tuple[str, ...]
+
+#: How pytest shows the operators of an assertion.
+OPERATORS: Mapping[type[ast.AST], str] = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Is: "is",
+    ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
+    ast.FloorDiv: "//", ast.Pow: "**", ast.RShift: ">>", ast.Mod: "%", ast.LShift: "<<", ast.BitOr: "|",
+    ast.BitAnd: "&", ast.BitXor: "^", ast.And: "and", ast.Or: "or", ast.Not: "not", ast.USub: "-",
+}  # fmt: skip
+#: Those by which checks write their constants.
+ARITHMETIC: Mapping[type[ast.AST], Callable[[int, int], int]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.LShift: operator.lshift,
+    ast.Pow: operator.pow,
+}  # fmt: skip
+EMPTY: Mapping[str, Any] = {"set": set(), "dict": {}, "list": [], "tuple": ()}
+#: A comparison between two values, as an assertion shows it.
+COMPARISON = re.compile(r"(?:^|\s)(==|!=|<=|>=|<|>|not in|in|is not|is)(?:\s|$)")
+WORD = re.compile(r"[^\W_]+")
+UNITS = frozenset({"bytes", "KiB", "MiB", "GiB"})
+#: How a difference of a tree begins, whatever the value is; see verdict.reference.differences.
+FIELD = re.compile(r"^(?:the )?\S*'s \S+(?: is)?\s*$|^(?:is|against|the)\s*$")
+
+
+def restates(signature: str, assertions: Sequence[Template] = ()) -> str:
+    """Why a signature would fit any break of its check, in a few words; empty where it holds a value.
+
+    `assertions` are of the check; without them only what the signature's own text shows is judged.
+    """
+    if re.search(r"\d\.$", signature):
+        return "it ends within a number: give its bounds by observed"
+    words = set(WORD.findall(signature)) - {"assert"}
+    if not words - UNITS:
+        return "there is no value in it"
+    found = list(COMPARISON.finditer(signature))
+    if found:
+        left, right = signature[: found[0].start()], signature[found[0].end() :]
+        whole = left.startswith("assert ")
+        seen = set(WORD.findall(left)) - {"assert"}
+        if found[0][1] != "!=" and not whole and not seen - set(WORD.findall(right)):
+            return "it holds what was promised, and not what was seen"
+    if not found and re.search(r"\s$", signature) and not re.search(r"\d", signature):
+        return "it ends before a value"
+    for always in assertions:
+        if len(always) > 1 and any(signature in piece for piece in always):
+            return f"every failure of an assertion of the check has it: {' … '.join(always).strip()}"
+    return ""
+
+
+def restates_tree(signature: str) -> str:
+    """The same of the signature of a tree's difference: it has to say what a field is, or that a name is there."""
+    return "it names a field, and not what is in it" if FIELD.match(signature) else ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the source of a check tells of its failures: its assertions, and the names of what it observes.
+
+    `observations` is empty where one of the names is not known before it is seen.
+    """
+
+    assertions: tuple[Template, ...] = ()
+    observations: frozenset[str] = frozenset()
+
+
+def told(directory: Path) -> dict[str, Told]:
+    """The same of the checks in the test files of a directory's folders, by the checks' ids without a case."""
+    found: dict[str, Told] = {}
+    for path in sorted(directory.glob("*/test_*.py")):
+        module = Module(ast.parse(path.read_text(), str(path)))
+        for name, function in module.functions.items():
+            for identity in identities(function):
+                found[identity] = module.told(name)
+    return found
+
+
+def identities(function: ast.FunctionDef) -> Iterator[str]:
+    """The id with which a function is declared a check."""
+    for decorator in function.decorator_list:
+        if (
+            isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "check"
+            and decorator.args and isinstance(decorator.args[0], ast.Constant)
+        ):  # fmt: skip
+            yield str(decorator.args[0].value)
+
+
+@dataclass
+class Module:
+    """One file of checks: its functions, and what its names stand for where that never changes."""
+
+    tree: ast.Module
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    names: dict[str, ast.expr] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.functions = {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
+        others = [node for node in self.tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        self.names = assigned(node for statement in others for node in ast.walk(statement))
+
+    def told(self, name: str) -> Told:
+        """What a function tells, and those of the file's functions that it names."""
+        assertions: list[Template] = []
+        observations: set[str | None] = set()
+        reached, waiting = {name}, [name]
+        while waiting:
+            nodes = list(ast.walk(self.functions[waiting.pop()]))
+            given = {node.arg for node in nodes if isinstance(node, ast.arg)}
+            names = {name: value for name, value in self.names.items() if name not in given} | assigned(nodes)
+            for node in nodes:
+                match node:
+                    case ast.Assert():
+                        assertions.append(template(node, names))
+                    case ast.Call(func=ast.Name(id="observe"), args=[first, *_]):
+                        observations.add(str(first.value) if isinstance(first, ast.Constant) else None)
+                    case ast.Name() if node.id in self.functions and node.id not in reached:
+                        reached.add(node.id)
+                        waiting.append(node.id)
+        known = frozenset() if None in observations else frozenset(name for name in observations if name)
+        return Told(tuple(assertions), known)
+
+
+def assigned(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
+    """What those names stand for that are given a value once."""
+    times: Counter[str] = Counter()
+    values: dict[str, ast.expr] = {}
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            times[node.id] += 1
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            values[node.targets[0].id] = node.value
+    return {name: value for name, value in values.items() if times[name] == 1}
+
+
+def template(assertion: ast.Assert, names: Mapping[str, ast.expr]) -> Template:
+    """What is always the same of the first line that a broken assertion shows."""
+    if assertion.msg is not None:
+        return joined(text(assertion.msg, names))
+    return joined(["assert ", *shown(assertion.test, names)])
+
+
+def shown(node: ast.expr, names: Mapping[str, ast.expr]) -> list[str | None]:
+    """An expression as pytest shows it, None for each value that is not known before it is seen."""
+    match node:
+        case ast.Compare():
+            pieces = shown(node.left, names)
+            for compared, right in zip(node.ops, node.comparators, strict=True):
+                pieces += [f" {OPERATORS[type(compared)]} ", *shown(right, names)]
+            return pieces
+        case ast.BoolOp():
+            first, *others = [shown(value, names) for value in node.values]
+            return ["(", *first, *(piece for one in others for piece in (f" {OPERATORS[type(node.op)]} ", *one)), ")"]
+        case ast.BinOp():
+            return ["(", *shown(node.left, names), f" {OPERATORS[type(node.op)]} ", *shown(node.right, names), ")"]
+        case ast.UnaryOp(op=ast.Not()):
+            return ["not ", *shown(node.operand, names)]
+    with contextlib.suppress(LookupError):
+        return [repr(constant(node, names))]
+    said = text(node, names)
+    return ["'", *said, "'"] if len(said) > 1 else said
+
+
+def text(node: ast.expr, names: Mapping[str, ast.expr]) -> list[str | None]:
+    """The text that an expression makes, None for each value in it that is not known before it is seen."""
+    match node:
+        case ast.JoinedStr():
+            pieces: list[str | None] = []
+            for part in node.values:
+                pieces.append(str(part.value) if isinstance(part, ast.Constant) else None)
+            return pieces
+        case ast.Name() if node.id in names:
+            return text(names[node.id], {name: value for name, value in names.items() if name != node.id})
+        case ast.Call(func=ast.Name(id="observe"), args=[_, value]):
+            return text(value, names)
+    with contextlib.suppress(LookupError):
+        return [str(constant(node, names))]
+    return [None]
+
+
+def constant(node: ast.expr, names: Mapping[str, ast.expr]) -> Any:
+    """What an expression is, whatever a check sees. Raises LookupError where that is not known."""
+    match node:
+        case ast.Constant():
+            return node.value
+        case ast.Name() if node.id in names:
+            return constant(names[node.id], {name: value for name, value in names.items() if name != node.id})
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=[]) if name in EMPTY:
+            return EMPTY[name]
+        case ast.BinOp(op=operation) if type(operation) in ARITHMETIC:
+            left, right = constant(node.left, names), constant(node.right, names)
+            if isinstance(left, int) and isinstance(right, int):
+                return ARITHMETIC[type(operation)](left, right)
+        case ast.Tuple():
+            return tuple(constant(part, names) for part in node.elts)
+        case ast.List():
+            return [constant(part, names) for part in node.elts]
+        case ast.Set():
+            return {constant(part, names) for part in node.elts}
+        case ast.Dict(keys=keys) if all(key is not None for key in keys):
+            return {
+                constant(key, names): constant(value, names)
+                for key, value in zip(keys, node.values, strict=True)
+                if key
+            }
+    raise LookupError(ast.unparse(node))
+
+
+def joined(pieces: Iterable[str | None]) -> Template:
+    """Pieces with what stands side by side in one."""
+    found = [""]
+    for piece in pieces:
+        if piece is None:
+            found.append("")
+        else:
+            found[-1] += piece
+    return tuple(found)
