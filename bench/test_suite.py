@@ -20,13 +20,12 @@ def test_a_job_through_the_suite(bench, workload):
 def work_and_more(bench, stratum, more, arm):
     """Rows of reads past the page cache, on one file of the volume; the arm makes `more` of them and says nothing."""
     fs = bench.process(bench.container(bench.everywhere({"file": bench.filler(READS * PAGE)})))
-    file = bench.path("baseline", "file")
 
     def measure(side):
         reads = READS + (more if side == "arm" else 0)
         pages = [["pread_aligned", [0], PAGE, PAGE * (7 * at % READS)] for at in range(reads)]
-        rows = [["open", file, os.O_RDONLY | os.O_DIRECT], *pages, ["close", [0]]]
-        return bench.calls(fs, rows, slice(1, -1), operations=READS, cold=READS * PAGE)
+        rows = [["open", "file", os.O_RDONLY | os.O_DIRECT], *pages, ["close", [0]]]
+        return bench.calls(fs, "baseline", rows, slice(1, -1), operations=READS, cold=READS * PAGE)
 
     bench.paired(measure, metric="time per read", stratum=stratum, names=("the work", arm))
 

@@ -391,32 +391,38 @@ class Process:
         """Replace `target` by rename, `times` times, with new files of two equal halves."""
         self._call("replace_often", ".", target, times)
 
-    def timed(self, rows: Sequence[Sequence[Any]], patience: float = CALL_DEADLINE) -> list[int]:
+    def timed(
+        self, rows: Sequence[Sequence[Any]], patience: float = CALL_DEADLINE, directory: str | None = None
+    ) -> list[int]:
         """Make calls one after another in one message, and answer the nanoseconds of each as the process saw them.
 
         A row is a call's name and its arguments; an argument `[n]` stands for the answer of row n, as a descriptor.
+        The process makes them in `directory`, where it stays; None leaves it where it is.
         """
         shown = f"timed({len(rows)} calls, the first {rows[0][0]}{tuple(rows[0][1:])!r})"
-        return list(self._begin("timed", shown, [list(row) for row in rows])(patience))
+        return list(self._begin("timed", shown, [list(row) for row in rows], directory)(patience))
 
-    def timed_run(self, *argv: str, patience: float = CALL_DEADLINE) -> int:
-        """Run a program to its end; its nanoseconds as the process saw them. One that fails breaks the promise."""
+    def timed_run(self, *argv: str, patience: float = CALL_DEADLINE, directory: str | None = None) -> int:
+        """Run a program to its end, in `directory`; its nanoseconds as the process saw them.
+
+        The process stays there; None leaves it where it is. A program that fails breaks the promise.
+        """
         shown = f"timed_run({' '.join(argv)})"
-        code, output, nanoseconds = self._begin("timed_run", shown, list(argv), 65536)(patience)
+        code, output, nanoseconds = self._begin("timed_run", shown, list(argv), 65536, directory)(patience)
         if code:
             raise AssertionError(f"{shown} ended with {code}: {output.decode(errors='replace').strip()[-500:]}")
         return int(nanoseconds)
 
     def counted(
         self, tracer: Sequence[str], rows: Sequence[Sequence[Any]] = (), argv: Sequence[str] = (),
-        patience: float = CALL_DEADLINE,
+        patience: float = CALL_DEADLINE, directory: str | None = None,
     ) -> str:  # fmt: skip
         """Make calls one after another as `timed` does, or run a program, in a child of the process under a tracer.
 
         The tracer's words where it could not attach, and nothing was done; else nothing. What fails breaks the promise.
         """
         shown = f"counted({' '.join(argv) or f'{len(rows)} calls'})"
-        asked = (list(tracer), [list(row) for row in rows], list(argv), 65536)
+        asked = (list(tracer), [list(row) for row in rows], list(argv), 65536, directory)
         code, output = self._begin("counted", shown, *asked)(patience)
         said = output.decode(errors="replace").strip()[-500:]
         if code:
