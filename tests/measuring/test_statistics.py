@@ -61,6 +61,19 @@ def test_nothing_is_found_where_nothing_is():
     assert sum(one.twin.verdict in ("slower", "faster") for one in found) <= 1
 
 
+def test_noise_that_only_adds_favours_no_side():
+    """Sides that are alike lie below 1 as often as above it, however skewed what disturbs them."""
+    below = differing = 0
+    for seed in range(200):
+        dice = random.Random(seed)
+        rows = [[math.exp(dice.expovariate(1 / 0.1)) for _ in range(12)] for _ in range(3)]
+        found = analyse(NAMES, *rows).ratio
+        below += found.ratio < 1
+        differing += found.high < 1
+    assert 80 <= below <= 120  # the middle 99.5 % of two hundred throws of a coin
+    assert differing <= 16  # 2.5 in a hundred, and what intervals of a dozen rows are too narrow
+
+
 def test_the_same_samples_give_the_same_answer():
     """A re-analysis is equal bit for bit."""
     rows = simulated(1.1, 7)
