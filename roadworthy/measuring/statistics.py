@@ -18,13 +18,16 @@ import msgspec
 from roadworthy.reports.records import Arm, Curve, Sample, Twin
 
 #: Changes when the same samples could give another answer; stored with every record.
-METHOD = "3"
+METHOD = "4"
 RESAMPLES = 2000
 SEED = 2016
 #: Slower or faster is said of ratios beyond this one, as differences that nobody notices are no news.
 MARGIN = 1.05
 #: Equivalent is said where the whole interval lies within this ratio of 1.
 BAND = 1.10
+#: Slower or faster needs an interval that is as far from 1 as this share of its own width: one that is wide against its
+#: distance has come near 1 in too many draws. An interval of a dozen rows is too narrow besides.
+APART = 0.25
 
 Verdict = Literal["slower", "faster", "equivalent", "inconclusive"]
 
@@ -40,11 +43,18 @@ class Ratio:
     @property
     def verdict(self) -> Verdict:
         """What the interval shows by itself."""
-        if self.low > 1 and self.ratio > MARGIN:
+        if self.apart and self.ratio > MARGIN:
             return "slower"
-        if self.high < 1 and self.ratio < 1 / MARGIN:
+        if self.apart and self.ratio < 1 / MARGIN:
             return "faster"
         return "equivalent" if self.low >= 1 / BAND and self.high <= BAND else "inconclusive"
+
+    @property
+    def apart(self) -> bool:
+        """Whether the interval lies on one side of 1, and far from it for its width; on the logarithmic scale."""
+        low, high = math.log(self.low), math.log(self.high)
+        distance = max(low, -high)
+        return distance > 0 and distance >= APART * (high - low)
 
     @property
     def half_width(self) -> float:
