@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from roadworthy.measuring.statistics import SEED, of_samples, whole_rows
+from roadworthy.measuring.statistics import LEAST_ROWS, SEED, of_samples, whole_rows
 from roadworthy.reports.records import Sample
 
 Side = Literal["baseline", "again", "arm"]
@@ -21,8 +21,6 @@ Side = Literal["baseline", "again", "arm"]
 Point = TypeVar("Point", bound=Hashable)
 SIDES: tuple[Side, ...] = ("baseline", "again", "arm")
 ORDERS = tuple(itertools.permutations(SIDES))
-#: Below this an interval of a median says little.
-LEAST_ROWS = 12
 #: The interval is narrow enough at this half-width.
 NARROW = 0.05
 #: Void rows one after another after which no more are tried.
@@ -76,7 +74,7 @@ def rows(
 ) -> dict[Point, list[Sample]]:
     """Take rows; the samples of each point that `measure` answers. `before` sets a row up, as with a fresh container.
 
-    Void rows are among them. Where the first ones are all void, no more are tried; where they are in between, the whole
+    Void rows are among them. Where the first ones are void at every point, no more are tried; where some are, the whole
     ends after four times the budget.
     """
     dice = random.Random(seed)
@@ -99,9 +97,9 @@ def rows(
                 )  # fmt: skip
         number += 1
         passed = clock() - begun
-        whole = min(len(whole_rows(found)) for found in samples.values())
-        if whole < budget.rows:
-            if number - whole >= MOST_VOID and (whole == 0 or passed > 4 * budget.seconds):
+        counts = [len(whole_rows(found)) for found in samples.values()]
+        if min(counts) < budget.rows:
+            if number - min(counts) >= MOST_VOID and (max(counts) == 0 or passed > 4 * budget.seconds):
                 return samples
         elif passed >= budget.seconds or all(narrow(found, budget, seed) for found in samples.values()):
             return samples

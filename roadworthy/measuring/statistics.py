@@ -18,7 +18,7 @@ import msgspec
 from roadworthy.reports.records import Arm, Curve, Sample, Twin
 
 #: Changes when the same samples could give another answer; stored with every record.
-METHOD = "4"
+METHOD = "5"
 RESAMPLES = 2000
 SEED = 2016
 #: Slower or faster is said of ratios beyond this one, as differences that nobody notices are no news.
@@ -28,6 +28,9 @@ BAND = 1.10
 #: Slower or faster needs an interval that is as far from 1 as this share of its own width: one that is wide against its
 #: distance has come near 1 in too many draws. An interval of a dozen rows is too narrow besides.
 APART = 0.25
+
+#: Fewer rows than these are no verdict: that few can lie on one side by chance.
+LEAST_ROWS = 12
 
 Verdict = Literal["slower", "faster", "equivalent", "inconclusive"]
 
@@ -216,12 +219,19 @@ def quantiles(bins: Mapping[float, int], wanted: Mapping[str, float]) -> dict[st
 
 
 def answer(guards: Mapping[str, bool], analysis: Analysis | None, void: str) -> tuple[Any, str]:
-    """The verdict of a record and its reason: broken guards and a baseline that differs from itself come first."""
+    """The verdict of a record and its reason: broken guards and a baseline that differs from itself come first.
+
+    So do rows that are too few.
+    """
     broken = [sentence for sentence, holds in guards.items() if not holds]
     if broken:
         return "invalid", "; ".join(f"not true: {sentence}" for sentence in broken)
     if analysis is None:
         return "invalid", f"not true: {void}" if void else "no row in which all guards held"
+    rows = len(analysis.arm.samples)
+    if rows < LEAST_ROWS:
+        why = f", in others not: {void}" if void else ""
+        return "inconclusive", f"all guards held in {rows} rows of the {LEAST_ROWS} that it takes{why}"
     if analysis.twin.verdict in ("slower", "faster"):
         # How far the baseline is from itself is the least that a difference has to exceed.
         itself = max(analysis.twin.high, 1 / analysis.twin.low)

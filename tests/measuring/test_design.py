@@ -79,6 +79,17 @@ def test_what_is_void_from_the_beginning_ends_early():
     assert len(found) == 3 * MOST_VOID
 
 
+def test_what_is_void_at_one_point_does_not_end_the_others():
+    """Of thirty cells in a row one that is short is seldom left alone; the rest get their rows."""
+
+    def measure(side):
+        return {1.0: Measured(2.0, void="crowded"), 2.0: Measured(4.0)}
+
+    found = rows(Budget(3.0), measure, clock=Clock(1))
+    assert len(whole_rows(found[1.0])) == 0
+    assert len(whole_rows(found[2.0])) == 13, "until four times the budget is over"
+
+
 def test_every_point_of_a_sweep_gets_its_rows():
     """One row measures all points; the least known one decides when it ends."""
     found = rows(Budget(0.0), lambda side: {1.0: Measured(2.0), 2.0: Measured(4.0)}, clock=Clock(1))

@@ -172,6 +172,15 @@ def test_a_baseline_that_differs_from_itself_decides_nothing():
     assert answer({}, analyse(NAMES, baseline, again, [400 * value for value in arm]), "") == ("slower", "")
 
 
+def test_a_few_rows_are_no_verdict():
+    """One row has an interval without width, and three lie on one side by chance."""
+    for rows in (1, 3, 11):
+        verdict, reason = answer({}, analyse(NAMES, *simulated(2.0, 1, rows=rows)), "crowded")
+        assert verdict == "inconclusive"
+        assert reason == f"all guards held in {rows} rows of the 12 that it takes, in others not: crowded"
+    assert answer({}, analyse(NAMES, *simulated(2.0, 1, rows=12)), "") == ("slower", "")
+
+
 def test_a_slope_is_found_and_a_flat_line_is_not_one():
     """A copy of the whole file grows with its size, a clone does not."""
     dice = random.Random(1)
