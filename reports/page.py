@@ -22,6 +22,7 @@ from roadworthy.reports.claims import answers, load
 from roadworthy.reports.comparisons import Comparison, Source
 from roadworthy.reports.drawer import evidence
 from roadworthy.reports.matrix import Matrix, build, differs
+from roadworthy.reports.null import nulls
 from roadworthy.reports.records import MEANING, Benchmark, Count, Trend
 from roadworthy.reports.text import anchor, cleaned, counted, island, visible, with_links
 from roadworthy.reports.units import amount, brief, exact, number, per
@@ -80,6 +81,7 @@ def page_text(bundles: Sequence[Bundle], directory: Path | None = None, kills: s
     return template.render(
         title=_title(matrix),
         matrix=matrix,
+        nulls=nulls(record for comparison in matrix.comparisons for *_, record in comparison.records),
         claims=answers(load(), matrix),
         kills=kills,
         beside=beside,

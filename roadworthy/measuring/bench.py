@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from roadworthy.calls.process import Process
@@ -22,6 +22,8 @@ from roadworthy.measuring.rows import Rows
 from roadworthy.measuring.services import KINDS, service_command, service_tree
 from roadworthy.measuring.system_calls import SystemCalls
 from roadworthy.measuring.traces import MOST_BYTES, Trace, load_trace
+from roadworthy.reports.null import Null, null_of
+from roadworthy.reports.records import Benchmark
 from roadworthy.run.results import BundleWriter
 from roadworthy.stage import Stage
 
@@ -100,6 +102,10 @@ class Bench(Rows, Ground):
             taken = fs.timed_run(*argv, patience=300, directory=where)
         void = rules.first_broken([*rules.environment(work, time.monotonic() - begun)])
         return Measured(taken / operations, operations, 0, work.counters(), void)
+
+    def null(self, records: Mapping[str, Benchmark]) -> Null:
+        """What cells show in which no driver has a hand."""
+        return null_of(self.stand.lane.id, list(records.values()))
 
     # --- services
 

@@ -183,6 +183,11 @@ class Ground:
         return []
 
     @property
+    def clones(self) -> bool:
+        """Whether a copy shares the blocks of what it was copied from, so that its first write pays for them."""
+        return self.stand.backing.file_system_name in ("xfs", "btrfs")
+
+    @property
     def own_kernel(self) -> bool:
         """Whether nothing but the lane runs on its kernel, so that numbers of the whole machine are the lane's."""
         return self.stand.machine.own_kernel("").met

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from roadworthy.reports.null import nulls
 from roadworthy.reports.records import Benchmark, Count, End, LaneRecord, Plan, Record, Result
 from roadworthy.reports.repeats import flaky
 
@@ -84,7 +85,8 @@ class BundleWriter:
 
     def void(self) -> list[str]:
         """Why this run says nothing of drivers: each control that was asked and did not turn out as it has to."""
-        return [
+        uneven = [f"{null.lane}: {null.sentence}" for null in nulls(self.benchmarks) if null.holds is False]
+        return uneven + [
             f"{found.lane}: {found.check} is {found.verdict}, in which no driver has a hand: {found.reason}"
             for found in self.results
             if found.check in self.controls and found.verdict in ("fail", "known", "fixed")
