@@ -13,43 +13,51 @@ from roadworthy import NIGHTLY, SMOKE, Directory, Hardlink, measured, stacked
 NAMES, FILES = 100, 400
 
 
-def lookups(bench, fs, side, depth, names):
+def looked_up(depths):
+    """Layers with a directory for each depth, and one in the lowest that nothing is told of."""
+    files = dict.fromkeys(map(str, range(NAMES)), b"x")
+    lowest, *others = stacked(depths, files)
+    return [{**lowest, "warm": Directory(), **{f"warm/{name}": value for name, value in files.items()}}, *others]
+
+
+def lookups(bench, fs, side, directory):
     """Stat half of the names, open the other half."""
-    paths = [f"d{depth}/{name}" for name in names]
+    paths = [f"{directory}/{name}" for name in range(NAMES)]
     half = len(paths) // 2
     opening = [["open", path, os.O_RDONLY] for path in paths[half:]]
     closing = [["close", [number]] for number in range(half)]
     return {
-        ("time per stat", depth): bench.calls(fs, side, [["stat", path] for path in paths[:half]]),
-        ("time per open", depth): bench.calls(fs, side, opening + closing, slice(0, half)),
+        "time per stat": bench.calls(fs, side, [["stat", path] for path in paths[:half]]),
+        "time per open": bench.calls(fs, side, opening + closing, slice(0, half)),
     }
 
 
 def repeated_lookups(bench, depths):
-    fs = bench.process(bench.container(bench.everywhere(*stacked(depths, dict.fromkeys(map(str, range(NAMES)), b"x")))))
+    fs = bench.process(bench.container(bench.everywhere(*looked_up(depths))))
     never = itertools.count()
 
-    def measure(side):
-        found = {}
-        for depth in depths:
-            missing = [["access", f"d{depth}/missing-{next(never)}", os.F_OK] for _ in range(NAMES)]
-            found |= lookups(bench, fs, side, depth, range(NAMES))
-            found["time per missing name", depth] = bench.calls(fs, side, missing)
-        return found
+    def missing(side, directory):
+        rows = [["access", f"{directory}/missing-{next(never)}", os.F_OK] for _ in range(NAMES)]
+        return bench.calls(fs, side, rows)
 
-    bench.sweeps(measure, axis="depth", axis_unit="layers", stratum="lower")
+    def measure(side, depth):
+        found = lookups(bench, fs, side, f"d{depth}")
+        return {**found, "time per missing name": missing(side, f"d{depth}")}
+
+    def warm(side):
+        lookups(bench, fs, side, "warm")
+        missing(side, "warm")
+
+    bench.sweeps(measure, depths, axis="depth", axis_unit="layers", stratum="lower", warm=warm)
 
 
 def first_lookups(bench, depths):
-    fresh = bench.fresh(bench.everywhere(*stacked(depths, dict.fromkeys(map(str, range(NAMES)), b"x"))))
-
-    def measure(side):
-        found = {}
-        for depth in depths:
-            found |= lookups(bench, fresh.fs, side, depth, range(NAMES))
-        return found
-
-    bench.sweeps(measure, axis="depth", axis_unit="layers", stratum="lower", before=fresh)
+    fresh = bench.fresh(bench.everywhere(*looked_up(depths)))
+    bench.sweeps(
+        lambda side, depth: lookups(bench, fresh.fs, side, f"d{depth}"), depths,
+        axis="depth", axis_unit="layers", stratum="lower", before=fresh,
+        warm=lambda side: lookups(bench, fresh.fs, side, "warm"),
+    )  # fmt: skip
 
 
 @measured("names/lookup-by-depth", SMOKE)
@@ -80,19 +88,23 @@ def test_first_lookup_far_down(bench):
 def test_readdir_by_depth(bench):
     """What listing a directory costs for each of its names, by the layers that have twenty of them each."""
     depths, own, times = (1, 16, 64), 20, 10
-    fresh = bench.fresh(bench.everywhere(*stacked(depths, {}, own=own)))
+    lowest, *others = stacked(depths, {}, own=own)
+    warm = {"warm": Directory(), **{f"warm/{number}": b"" for number in range(own)}}
+    fresh = bench.fresh(bench.everywhere({**lowest, **warm}, *others))
 
-    def listing(side, depth, turns):
-        return bench.calls(fresh.fs, side, [["listdir", f"d{depth}"]] * turns, operations=turns * depth * own)
+    def listing(side, directory, depth, turns):
+        return bench.calls(fresh.fs, side, [["listdir", directory]] * turns, operations=turns * depth * own)
 
-    def measure(side):
-        found = {}
-        for depth in depths:
-            found["time per name, first time", depth] = listing(side, depth, 1)
-            found["time per name, again", depth] = listing(side, depth, times)
-        return found
+    def measure(side, depth):
+        return {
+            "time per name, first time": listing(side, f"d{depth}", depth, 1),
+            "time per name, again": listing(side, f"d{depth}", depth, times),
+        }
 
-    bench.sweeps(measure, axis="depth", axis_unit="layers", stratum="lower", before=fresh)
+    bench.sweeps(
+        measure, depths, axis="depth", axis_unit="layers", stratum="lower", before=fresh,
+        warm=lambda side: listing(side, "warm", 1, 2),
+    )  # fmt: skip
 
 
 @measured("names/whiteout", NIGHTLY)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from roadworthy import LAYERS, PLAIN_FILES, SMOKE, WEEKLY, Directory, measured, needs
+from roadworthy import LAYERS, NIGHTLY, PLAIN_FILES, SMOKE, WEEKLY, Directory, measured, needs
 
 #: Reads of one measurement, and their bytes.
 READS, PAGE = 100, 4096
@@ -138,3 +138,32 @@ def test_an_uneven_layout_is_noticed(bench):
     bench.uneven()
     found = null_driver(bench, lambda side, name: os.path.normpath(bench.path(side, name)))
     assert not found.holds, found.sentence
+
+
+@measured("suite/label", NIGHTLY)
+def test_a_label_without_meaning(bench):
+    """What names cost in six directories that differ in nothing, along a label: it neither grows nor falls."""
+    labels, depth, names = range(1, 7), 4, 60
+    directories = ["warm", *(f"label{label}" for label in labels)]
+    above = dict.fromkeys(directories, Directory())
+    lowest = {f"{directory}/{name}": b"x" for directory in directories for name in range(names)}
+    fresh = bench.fresh(bench.everywhere({**above, **lowest}, *([above] * (depth - 1))))
+
+    def looked(side, directory):
+        paths = [f"{directory}/{name}" for name in range(names)]
+        half = names // 2
+        opening = [["open", path, os.O_RDONLY] for path in paths[half:]]
+        closing = [["close", [number]] for number in range(half)]
+        return {
+            "time per stat": bench.calls(fresh.fs, side, [["stat", path] for path in paths[:half]]),
+            "time per open": bench.calls(fresh.fs, side, opening + closing, slice(0, half)),
+            "time per list": bench.calls(fresh.fs, side, [["listdir", directory]]),
+        }
+
+    trends = bench.sweeps(
+        lambda side, label: looked(side, f"label{label:g}"), labels, axis="label", axis_unit="", stratum="lower",
+        before=fresh, warm=lambda side: looked(side, "warm"),
+    )  # fmt: skip
+    told = [f"{metric} {trend.verdict}" for metric, trend in trends.items()
+            if trend and trend.verdict in ("grows", "falls")]  # fmt: skip
+    assert not told, f"along a label without meaning: {', '.join(told)}"

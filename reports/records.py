@@ -168,11 +168,13 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One measurement of one side. Those of a row are taken one after the other, in the random order of `order`.
 
     `void` says which guard did not hold: a row with a void sample is kept and not analysed. `raw` is the file below the
-    bundle's directory that the numbers come from.
+    bundle's directory that the numbers come from. `place` is the one among the points of a row, or its kinds of calls,
+    whose order changes from row to row.
     """
 
     row: int
     order: int
+    place: int = 0
     side: Literal["baseline", "again", "arm"]
     value: float
     operations: int = 0
@@ -226,7 +228,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One side of a trend: `points` as [x, median], the slope per unit of the axis with its 95 % interval."""
+    """One side of a trend: `points` as [x, median], the slope per unit of the axis with its 95 % interval.
+
+    `places` is the factor by which a cost is higher at each place in the row, whichever point has it.
+    """
 
     name: str
     points: list[tuple[float, float]]
@@ -234,6 +239,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     slope_low: float
     slope_high: float
     intercept: float
+    places: list[float] = []
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="trend", tag_field="type"):

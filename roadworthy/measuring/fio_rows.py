@@ -69,7 +69,7 @@ class FioRows:
         workload = load(name)
         container, fs = self._begin(workload, stratum)
         trend = self._rows.sweep(
-            lambda side: {count: self._block(fs, side, replace(workload, jobs=count), "file")[0] for count in jobs},
+            lambda side, count: self._block(fs, side, replace(workload, jobs=int(count)), "file")[0], jobs,
             axis="jobs", axis_unit="jobs", metric="time per I/O", stratum=stratum,
             guards=lambda: self._guards_of(container, stratum, workload, "file"),
             workload=described(workload),

@@ -97,9 +97,10 @@ class Reporter:
         if len(valid) < 2:
             return None
         some = next(iter(valid.values()))
+        rows = {point: whole_rows(record.samples) for point, record in valid.items()}
         baseline, arm = (
-            curve(side.name, {point: getattr(record, which).samples for point, record in valid.items()})
-            for which, side in (("baseline", some.baseline), ("arm", some.arm))
+            curve(name, {point: [row[side] for row in mine for side in sides] for point, mine in rows.items()})
+            for name, sides in ((some.baseline.name, ("baseline", "again")), (some.arm.name, ("arm",)))
         )
         trend = Trend(
             lane=some.lane, benchmark=some.benchmark.partition("@")[0], nodeid=self._nodeid, at=now(), axis=axis,

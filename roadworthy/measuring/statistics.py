@@ -172,20 +172,37 @@ def interval_of_rows(rows: Sequence[Sequence[float]], seed: int = SEED) -> tuple
     return float(found.low), float(found.high)
 
 
-def curve(name: str, points: Mapping[float, Sequence[float]]) -> Curve:
-    """The Theil-Sen line through the samples at each point of an axis (Sen 1968), with the slope's 95 % interval."""
+def curve(name: str, points: Mapping[float, Sequence[Sample]]) -> Curve:
+    """The Theil-Sen line through the samples at each point of an axis (Sen 1968), with the slope's 95 % interval.
+
+    What a sample's place in the row adds to it, see `point_effects`, is taken out before; medians stay as measured.
+    """
     from scipy import stats
 
+    effects = point_effects(points)
     xs = [x for x, samples in points.items() for _ in samples]
-    ys = [y for samples in points.values() for y in samples]
-    medians = [(x, statistics.median(samples)) for x, samples in sorted(points.items())]
+    ys = [sample.value / effects[sample.place] for samples in points.values() for sample in samples]
+    medians = [(x, statistics.median(sample.value for sample in samples)) for x, samples in sorted(points.items())]
+    places = [effects[place] for place in sorted(effects)]
     if len(set(ys)) == 1:  # nothing to estimate, and too many ties for scipy's variance
-        return Curve(name=name, points=medians, slope=0.0, slope_low=0.0, slope_high=0.0, intercept=ys[0])
+        return Curve(
+            name=name, points=medians, slope=0.0, slope_low=0.0, slope_high=0.0, intercept=ys[0], places=places
+        )  # fmt: skip
     line = stats.theilslopes(ys, xs, alpha=0.95)
     return Curve(
         name=name, points=medians, slope=float(line.slope), slope_low=float(line.low_slope),
-        slope_high=float(line.high_slope), intercept=float(line.intercept),
+        slope_high=float(line.high_slope), intercept=float(line.intercept), places=places,
     )  # fmt: skip
+
+
+def point_effects(points: Mapping[float, Sequence[Sample]]) -> dict[int, float]:
+    """The factor by which a cost is higher at each place among the points of a row, whichever point has it."""
+    found: dict[int, list[float]] = {}
+    for samples in points.values():
+        usual = statistics.median(sample.value for sample in samples)
+        for sample in samples:
+            found.setdefault(sample.place, []).append(sample.value / usual)
+    return {place: statistics.median(factors) for place, factors in found.items()}
 
 
 def trend_verdict(baseline: Curve, arm: Curve) -> Literal["grows", "falls", "flat", "inconclusive"]:

@@ -188,7 +188,7 @@ def test_what_was_timed_is_done_once_more_and_its_system_calls_are_counted(bench
 def test_every_point_and_phase_has_its_system_calls(bench):
     """By the names of their benchmarks, so that both can be held against each other."""
     bench.sweep(
-        lambda side: {depth: bench.calls(FakeProcess(), "arm", [["stat", "a"]] * depth) for depth in (1, 2)},
+        lambda side, depth: bench.calls(FakeProcess(), "arm", [["stat", "a"]] * depth), (1, 2),
         axis="depth", axis_unit="layers", metric="time per stat",
     )  # fmt: skip
     bench.phases(lambda side: {"time per file": bench.program(FakeProcess(), "arm", "tar", "-x", operations=2)})

@@ -181,13 +181,23 @@ def test_a_few_rows_are_no_verdict():
     assert answer({}, analyse(NAMES, *simulated(2.0, 1, rows=12)), "") == ("slower", "")
 
 
+def noisy(cost, dice):
+    return [cost * math.exp(dice.gauss(0, 0.02)) for _ in range(12)]
+
+
+def at_places(costs):
+    """Samples that have each place in a row in turn."""
+    return [Sample(row=at, order=0, place=at % 3, side="arm", value=cost) for at, cost in enumerate(costs)]
+
+
 def test_a_slope_is_found_and_a_flat_line_is_not_one():
     """A copy of the whole file grows with its size, a clone does not."""
     dice = random.Random(1)
     sizes = [1.0, 2.0, 4.0, 8.0, 16.0]
-    flat = curve("native", {size: [5 * math.exp(dice.gauss(0, 0.02)) for _ in range(12)] for size in sizes})
+    flat = curve("native", {size: at_places(noisy(5, dice)) for size in sizes})
     steep = curve(
-        "overlay2", {size: [(5 + 3 * size) * math.exp(dice.gauss(0, 0.02)) for _ in range(12)] for size in sizes}
+        "overlay2",
+        {size: at_places(noisy(5 + 3 * size, dice)) for size in sizes},
     )
     assert trend_verdict(flat, steep) == "grows"
     assert trend_verdict(steep, flat) == "falls"
@@ -197,7 +207,7 @@ def test_a_slope_is_found_and_a_flat_line_is_not_one():
 
 def test_a_cost_that_is_always_the_same_is_flat():
     """Equal samples have a slope of nothing, without an interval."""
-    found = curve("native", {1.0: [5.0] * 3, 2.0: [5.0] * 3})
+    found = curve("native", {1.0: at_places([5.0] * 3), 2.0: at_places([5.0] * 3)})
     assert (found.slope, found.slope_low, found.slope_high, found.intercept) == (0.0, 0.0, 0.0, 5.0)
     assert trend_verdict(found, found) == "flat"
 
