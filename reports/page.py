@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from roadworthy.reports import curves, intervals
+from roadworthy.reports.added import added
 from roadworthy.reports.bundle import Bundle
 from roadworthy.reports.claims import answers, load
 from roadworthy.reports.comparisons import Comparison, Source
@@ -106,7 +107,7 @@ def environment() -> Environment:
     environment.globals.update(anchor=anchor, differs=differs, axis=intervals.axis, plot=intervals.plot)
     environment.globals.update(chart=curves.chart, key=curves.key, raw_link=_raw_link, samples_limit=SAMPLES_LIMIT)
     environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=number, short=_short)
-    environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per)
+    environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per, added=added)
     environment.filters.update(command=shlex.join, query=_query)
     return environment
 

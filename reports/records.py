@@ -193,12 +193,26 @@ class Twin(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Literal["slower", "faster", "equivalent", "inconclusive"]
 
 
+class Added(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the arm adds to a baseline far below it, in the metric's unit, with its interval.
+
+    `flushes` of the device are among it, and one of those, with a write of 4 KiB, takes `flush` there.
+    """
+
+    value: float
+    low: float
+    high: float
+    flushes: float = 0.0
+    flush: float = 0.0
+
+
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="benchmark", tag_field="type"):
     """One workload on one lane against its baseline, with proof that the work reached what it claims to measure.
 
     `ratio` is arm/baseline with its 95 % bootstrap interval, a cost: above 1 the driver is slower. `guards` are
     sentences with their outcome over all rows. `point` is the place on the axis of a sweep, in the axis' unit.
-    `unpublished` says why the times mean nothing, as under emulation; counters are exact there too.
+    `unpublished` says why the times mean nothing, as under emulation; counters are exact there too. `added` is there
+    where the ratio is to so little that it says less than the difference.
     """
 
     lane: str
@@ -225,6 +239,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     samples: list[Sample] = []
     method: dict[str, Any] = {}
     unpublished: str = ""
+    added: Added | None = None
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

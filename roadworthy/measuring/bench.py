@@ -40,7 +40,7 @@ class Bench(Rows, Ground):
         withheld = stand.machine.times_withheld
         Rows.__init__(
             self,
-            Reporter(stand.lane, declaration, nodeid, bundle, benchmark, clock, withheld),
+            Reporter(stand.lane, declaration, nodeid, bundle, benchmark, clock, withheld, self.flush_takes),
             SystemCalls(
                 stand.home, stand.toolbox, f"{self.volume}/calls", stand.engine.daemon_pid, stand.lane.driver.server,
                 timed=not withheld,

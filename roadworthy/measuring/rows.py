@@ -17,6 +17,7 @@ from roadworthy.stage import Stage
 
 #: A point of an axis, or None where there is no axis.
 At = TypeVar("At", float, None)
+Samples = TypeVar("Samples")
 
 
 class Setting(TypedDict, total=False):
@@ -121,7 +122,7 @@ class Rows:
             (metric, point): self.reporter.cost(
                 samples, metric, unit, stratum, point, axis_unit, holding, names, workload, bins, waits
             )
-            for (metric, point), samples in found.items()
+            for (metric, point), samples in in_order(found, steps)
         }
         for (metric, point), calls in self._count_calls(measure, steps, before, warm, stratum).items():
             self.reporter.calls(metric, calls, stratum, point, axis_unit)
@@ -154,3 +155,15 @@ class Rows:
             warnings.warn(f"system calls were not counted: {reason}", stacklevel=2)
             return {}
         return found
+
+
+def in_order(found: Mapping[tuple[str, At], Samples], steps: Sequence[object]) -> list[tuple[tuple[str, At], Samples]]:
+    """What was found, in the order of the steps as a benchmark has them, and not in that of the first row."""
+    metrics, order = list(dict.fromkeys(metric for metric, _ in found)), list(steps)
+
+    def rank(item: tuple[tuple[str, At], Samples]) -> tuple[int, int]:
+        (metric, point), _ = item
+        first = order.index(metric) if metric in order else metrics.index(metric)
+        return first, order.index(point) if point in order else 0
+
+    return sorted(found.items(), key=rank)

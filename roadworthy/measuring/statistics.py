@@ -10,12 +10,12 @@ import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
 
-from roadworthy.reports.records import Arm, Curve, Sample, Twin
+from roadworthy.reports.records import Added, Arm, Curve, Sample, Twin
 
 #: Changes when the same samples could give another answer; stored with every record.
 METHOD = "5"
@@ -29,6 +29,8 @@ BAND = 1.10
 #: distance has come near 1 in too many draws. An interval of a dozen rows is too narrow besides.
 APART = 0.25
 
+#: From this ratio on the baseline is far below what is added, which is published beside the ratio.
+FAR = 3.0
 #: Fewer rows than these are no verdict: that few can lie on one side by chance.
 LEAST_ROWS = 12
 
@@ -73,6 +75,7 @@ class Analysis:
     arm: Arm
     ratio: Ratio
     twin: Ratio
+    added: Added | None = None
 
     def twin_record(self) -> Twin:
         return Twin(ratio=self.twin.ratio, low=self.twin.low, high=self.twin.high, verdict=self.twin.verdict)
@@ -109,7 +112,24 @@ def of_samples(names: tuple[str, str], samples: Sequence[Sample], seed: int = SE
     sides = ("baseline", "again", "arm")
     baseline, again, arm = ([row[side].value for row in rows] for side in sides)
     places = [[effects[row[side].order] for row in rows] for side in sides]
-    return analyse(names, baseline, again, arm, seed, places)
+    found = analyse(names, baseline, again, arm, seed, places)
+    return replace(found, added=added(rows, seed)) if found.ratio.ratio >= FAR else found
+
+
+def added(rows: Sequence[Mapping[str, Sample]], seed: int = SEED) -> Added:
+    """What the arm costs more than each of its row's baselines, with the interval of that, and the flushes in it."""
+    differences = [[row["arm"].value - row[side].value for side in ("baseline", "again")] for row in rows]
+    low, high = interval_of_rows(differences, seed)
+    arm, baseline = (flushes(rows, sides) for sides in (("arm",), ("baseline", "again")))
+    value = statistics.median(itertools.chain.from_iterable(differences))
+    return Added(value=value, low=low, high=high, flushes=max(0.0, arm - baseline))
+
+
+def flushes(rows: Sequence[Mapping[str, Sample]], sides: Sequence[str]) -> float:
+    """Flushes of the device for one operation of these sides; 0 where none are counted."""
+    samples = [row[side] for row in rows for side in sides]
+    counted = sum(sample.counters.get("device flushes", 0.0) for sample in samples)
+    return counted / (sum(sample.operations for sample in samples) or 1)
 
 
 def place_effects(rows: Sequence[Mapping[str, Sample]]) -> dict[int, float]:

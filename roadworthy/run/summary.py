@@ -11,6 +11,7 @@ from typing import Any
 from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane
 from roadworthy.machines.machine import Machine
+from roadworthy.reports.added import added
 from roadworthy.reports.records import WORST_FIRST, Benchmark, Count, Result, Verdict
 from roadworthy.reports.repeats import Tally, by_check, upper_bound, worst_of
 from roadworthy.reports.units import exact
@@ -82,6 +83,8 @@ def cost(found: Benchmark) -> str:
     if found.verdict == "invalid":
         return f"invalid, {found.metric}: {found.reason}"
     said = f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}] of {found.baseline.name}"
+    if more := added(found):
+        said += f", {more}"
     why = found.unpublished or found.reason
     return f"{found.verdict}, {found.metric} {said}" + (f" ({why})" if why else "")
 

@@ -148,6 +148,24 @@ def test_who_comes_first_does_not_decide():
     assert of_samples(NAMES, slower).ratio.verdict == "slower"
 
 
+def flushed(seed=1, factor=800.0):
+    """Rows of a call of 4 µs whose arm flushes twice."""
+    rows = simulated(factor, seed, rows=24)
+    return [msgspec.structs.replace(sample, value=sample.value * 40, operations=16,
+                                    counters={"device flushes": 32.0 * (sample.side == "arm")})
+            for sample in samples_of(rows)]  # fmt: skip
+
+
+def test_what_is_added_to_little_is_told_besides():
+    """Of a ratio to next to nothing the difference says more, with its interval and its flushes."""
+    found = of_samples(NAMES, flushed())
+    assert found.added.low < found.added.value < found.added.high
+    medians = found.arm.median - found.baseline.median
+    assert found.added.value == pytest.approx(medians, rel=0.2)
+    assert found.added.flushes == 2.0
+    assert of_samples(NAMES, flushed(factor=1.5)).added is None
+
+
 def test_rows_that_are_all_void_give_no_answer():
     """Nothing is said of nothing."""
     with pytest.raises(ValueError, match="no row"):

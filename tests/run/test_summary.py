@@ -1,6 +1,6 @@
 """What a terminal says of benchmarks behind a run."""
 
-from roadworthy.reports.records import Arm, Benchmark, Count
+from roadworthy.reports.records import Added, Arm, Benchmark, Count
 from roadworthy.run.summary import cost, counting
 
 ARM = Arm(name="native", samples=[1.0], median=1.0, low=1.0, high=1.0)
@@ -16,6 +16,11 @@ def replaced(**changes):
 
 def test_a_number_has_its_interval_and_what_it_is_of():
     assert cost(FOUND) == "slower, time per I/O 1.26 [1.06, 2.78] of native"
+
+
+def test_what_is_added_stands_beside_a_ratio_to_little():
+    found = replaced(added=Added(value=3.3e6, low=2.1e6, high=4.4e6, flushes=2.0, flush=1.5e6))
+    assert cost(found).endswith("1.26 [1.06, 2.78] of native, +3.3 ms [2.1 ms, 4.4 ms], 2 flushes of 1.5 ms")
 
 
 def test_a_number_of_something_else_is_not_told():
