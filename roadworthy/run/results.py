@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from roadworthy.reports.null import nulls
-from roadworthy.reports.records import Benchmark, Count, End, LaneRecord, Plan, Record, Result
+from roadworthy.reports.records import Benchmark, Count, End, LaneRecord, Plan, Record, Result, Trend
 from roadworthy.reports.repeats import flaky
 
 
@@ -53,6 +53,7 @@ class BundleWriter:
         self.path = directory / "bundle.jsonl"
         self.results: list[Result] = []
         self.benchmarks: list[Benchmark] = []
+        self.trends: list[Trend] = []
         self.counts: list[Count] = []
         self.lanes: list[LaneRecord] = []
         self.controls: set[str] = set()
@@ -66,6 +67,8 @@ class BundleWriter:
             self.results.append(record)
         if isinstance(record, Benchmark):
             self.benchmarks.append(record)
+        if isinstance(record, Trend):
+            self.trends.append(record)
         if isinstance(record, Count):
             self.counts.append(record)
         if isinstance(record, LaneRecord):

@@ -11,14 +11,11 @@ from typing import Any
 from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane
 from roadworthy.machines.machine import Machine
-from roadworthy.reports.added import added
-from roadworthy.reports.records import WORST_FIRST, Benchmark, Count, Result, Verdict
+from roadworthy.reports.records import WORST_FIRST, Result, Verdict
 from roadworthy.reports.repeats import Tally, by_check, upper_bound, worst_of
-from roadworthy.reports.units import exact
 from roadworthy.run.results import BundleWriter
+from roadworthy.run.tables import tables
 
-#: The unit of counted system calls.
-CALLS = "calls"
 COLOURS = {
     "error": "red",
     "crash": "red",
@@ -66,33 +63,15 @@ def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Pa
             reporter.write_line(line)
     if bundle.results:
         table(reporter, lanes, bundle)
-    for found in bundle.benchmarks:
-        reporter.write_line(f"{found.lane}  {found.benchmark}: {cost(found)}")
-    for count in bundle.counts:
-        if count.unit != CALLS:  # as many as there are times, and of use beside them: on the page
-            reporter.write_line(f"{count.lane}  {count.benchmark}: {counting(count)}")
+    columns = [(lane.id, lane.driver.name) for lane in lanes]
+    detail = reporter.config.option.verbose
+    for line in tables(bundle.benchmarks, bundle.trends, bundle.counts, columns, detail):
+        reporter.write_line(line)
     for sentence in bundle.void():
         reporter.write_line(f"void: {sentence}", red=True)
     reporter.write_line(f"bundle: {bundle.path}")
     if page is not None:
         reporter.write_line(f"page:   {page}")
-
-
-def cost(found: Benchmark) -> str:
-    """What a benchmark says; where its number would be of something else, only why."""
-    if found.verdict == "invalid":
-        return f"invalid, {found.metric}: {found.reason}"
-    said = f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}] of {found.baseline.name}"
-    if more := added(found):
-        said += f", {more}"
-    why = found.unpublished or found.reason
-    return f"{found.verdict}, {found.metric} {said}" + (f" ({why})" if why else "")
-
-
-def counting(found: Count) -> str:
-    """What was counted, beside the baseline's where there is one."""
-    against = "" if found.baseline is None else f", {exact(found.baseline, found.unit)} without the driver"
-    return f"{found.metric} {exact(found.value, found.unit)}{against}"
 
 
 def stability(rounds: Mapping[Any, Sequence[Result]]) -> Iterator[str]:
