@@ -111,18 +111,18 @@ class Ground:
         self._renewable = bool(merged)
         return self.containers.image(*([{}] if self.stand.native else trees))
 
-    def renew(self) -> None:
-        """Make the sides' directories on the volume anew where files were laid out in them.
+    def renew(self, *sides: Side) -> None:
+        """Make these sides' directories on the volume anew where files were laid out in them.
 
         A directory that rows have gone through is fuller than a new one, and its files have been written to before.
         """
         if self._renewable:
-            self.make_anew()
+            self.make_anew(*sides)
 
-    def make_anew(self) -> None:
-        """Make the sides' directories on the volume, each a copy of what was laid out as `source`."""
+    def make_anew(self, *sides: Side) -> None:
+        """Make directories on the volume, of all sides by default, each a copy of what was laid out as `source`."""
         inside = self.stand.home.inside
-        for side in self.plain:
+        for side in sides or self.plain:
             where = inside(self.on_volume(side))
             self.stand.home.run(["sh", "-ec", ANEW, "sh", inside(self.outside / "source"), where], 300)
         self.settle()
@@ -250,6 +250,7 @@ class Fresh:
     """A container that is replaced by a new one of the same image before every row, and a process in it.
 
     What lies on the volume is made anew with it, so that the first change of a row is the first one on every side.
+    One baseline is made before the container and one behind it, in turn: what is younger is closer to the processor.
     `then` prepares it, outside of what is measured. Nothing is pending when the row begins.
     """
 
@@ -258,12 +259,16 @@ class Fresh:
         self._image = image
         self._then = then
         self.container: Container | None = None
+        self._baselines: tuple[Side, Side] = "baseline", "again"
 
     def __call__(self) -> None:
         if self.container is not None:
             self.container.remove()
-        self._ground.renew()
+        first, last = self._baselines
+        self._baselines = last, first
+        self._ground.renew(first)
         self.container = self._ground.container(self._image)
+        self._ground.renew(*(("arm", last) if "arm" in self._ground.plain else (last,)))
         self.fs = self._ground.process(self.container)
         self._then(self.fs)
         self._ground.settle()

@@ -144,7 +144,7 @@ def test_every_row_has_a_fresh_container(bench, monkeypatch):
     prepared = []
     renewed = []
     monkeypatch.setattr(Bench, "container", container)
-    monkeypatch.setattr(Bench, "renew", lambda self: renewed.append(len(made)))
+    monkeypatch.setattr(Bench, "renew", lambda self, *sides: renewed.append((len(made), *sides)))
     monkeypatch.setattr(Bench, "process", lambda self, container: container.image)
     fresh = bench.fresh("image", prepared.append)
     assert isinstance(fresh, Fresh)
@@ -152,7 +152,7 @@ def test_every_row_has_a_fresh_container(bench, monkeypatch):
     fresh()
     assert [container.removed for container in made] == [True, False]
     assert prepared == ["image", "image"]
-    assert renewed == [0, 1], "what lies on the volume is as new as the container"
+    assert renewed == [(0, "baseline"), (1, "again"), (1, "again"), (2, "baseline")], "of what age the container is"
     assert bench.meter.flushes == 20.0
 
 
