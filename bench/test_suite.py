@@ -31,21 +31,30 @@ def work_and_more(bench, stratum, more, arm):
         rows = [["open", "file", os.O_RDONLY | os.O_DIRECT], *pages, ["close", [0]]]
         return bench.calls(fs, "baseline", rows, slice(1, -1), operations=READS, cold=READS * PAGE)
 
-    bench.paired(measure, metric="time per read", stratum=stratum, names=("the work", arm))
+    return bench.paired(measure, metric="time per read", stratum=stratum, names=("the work", arm))
 
 
-@pytest.mark.parametrize("turn", range(1, 11))
 @measured("suite/slowed", WEEKLY)
-def test_a_fifth_more_work_is_slower(bench, turn):
-    """What work costs of which a fifth more is done than is told: nine of ten tries have to say slower."""
-    work_and_more(bench, f"try-{turn}", READS // 5, "a fifth more")
+def test_a_fifth_more_work_is_slower(bench):
+    """What work costs of which a fifth more is done than is told: nine of ten tries have to say slower.
+
+    Tries that miss once in a hundred keep to that in 996 of a thousand runs, those that miss every third in 104.
+    """
+    found = [work_and_more(bench, f"try-{turn}", READS // 5, "a fifth more") for turn in range(1, 11)]
+    missed = [f"{record.stratum} {record.verdict}" for record in found if record.verdict != "slower"]
+    assert len(missed) <= 1, f"not told slower: {missed}"
 
 
-@pytest.mark.parametrize("turn", range(1, 21))
 @measured("suite/alike", WEEKLY)
-def test_the_same_work_is_neither(bench, turn):
-    """What the same work costs: of twenty tries, nineteen have to say neither slower nor faster."""
-    work_and_more(bench, f"try-{turn}", 0, "the same work")
+def test_the_same_work_is_neither(bench):
+    """What the same work costs: of twenty tries, nineteen have to say neither slower nor faster.
+
+    Tries that err once in a hundred keep to that in 983 of a thousand runs, those that err every fifth in 69.
+    """
+    found = [work_and_more(bench, f"try-{turn}", 0, "the same work") for turn in range(1, 21)]
+    neither = ("equivalent", "inconclusive")
+    told = [f"{record.stratum} {record.verdict}" for record in found if record.verdict not in neither]
+    assert len(told) <= 1, f"told apart, or not measured: {told}"
 
 
 def tree_of_kinds():

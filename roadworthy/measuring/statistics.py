@@ -136,7 +136,8 @@ def place_effects(rows: Sequence[Mapping[str, Sample]]) -> dict[int, float]:
     """What each place in a row adds to the logarithm of a cost, whatever side has it.
 
     The first of a row often pays for what the row before has left behind, or for a container's first look. As every
-    side has every place as often, the effect favours none; taken out, it does not widen the interval either.
+    side has every place as often, the effect favours none; taken out, it does not widen the interval either. It
+    is estimated once from all rows and not anew in each resampling: the interval leaves out how well it is known.
     """
     found: dict[int, list[float]] = {}
     for side in ("baseline", "again", "arm"):
