@@ -46,15 +46,15 @@ def sizes(dice, count):
 # --- databases
 
 
-def transactions(bench, fs, path, journal):
+def transactions(bench, fs, side, journal):
     """Each statement is a transaction of its own, on the device before the next begins."""
     begin = f"PRAGMA journal_mode={journal}; PRAGMA synchronous=FULL;"
     updates = [
         f"UPDATE account SET amount = amount + 1 WHERE id = {1 + turn * 377 % 1000};" for turn in range(TRANSACTIONS)
     ]
-    return bench.program(
-        fs, *bench.tool("sqlite3", "-batch", "-bail", path, begin + " ".join(updates)), operations=TRANSACTIONS
-    )
+    statements = begin + " ".join(updates)
+    sqlite = bench.tool("sqlite3", "-batch", "-bail", "ledger.db", statements)
+    return bench.program(fs, side, *sqlite, operations=TRANSACTIONS)
 
 
 def sqlite_in_upper(bench, journal):
@@ -63,7 +63,7 @@ def sqlite_in_upper(bench, journal):
         fs.store(bench.path(side, "ledger.db"), DATABASE)
     bench.settle()
     bench.paired(
-        lambda side: transactions(bench, fs, bench.path(side, "ledger.db"), journal),
+        lambda side: transactions(bench, fs, side, journal),
         metric="time per transaction", stratum="upper",
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def test_sqlite_transactions_on_a_database_of_the_image(bench):
     """What a transaction of SQLite costs, of the first forty on a database that the image has."""
     fresh = bench.fresh(bench.everywhere({"ledger.db": DATABASE}))
     bench.paired(
-        lambda side: transactions(bench, fresh.fs, bench.path(side, "ledger.db"), "DELETE"),
+        lambda side: transactions(bench, fresh.fs, side, "DELETE"),
         metric="time per transaction", stratum="lower", before=fresh, guards=lambda: fresh.copied_up("ledger.db"),
     )  # fmt: skip
 
@@ -117,18 +117,19 @@ def source_files(dice, count):
     return {**files, "d0/f0": b"here is the needle\n"}
 
 
-def unpack(bench, side):
-    return bench.tool("tar", "-x", "-f", f"{bench.volume}/archive/tree.tar", "-C", bench.path(side, "tree"))
+def unpack(bench):
+    return bench.tool("tar", "-x", "-f", f"{bench.volume}/archive/tree.tar", "-C", "tree")
 
 
 def walk_search_remove(bench, fs, side, count):
-    tree = bench.path(side, "tree")
     return {
         "time per file walked": bench.program(
-            fs, *bench.tool("find", tree, "-type", "f", "-size", "0"), operations=count
+            fs, side, *bench.tool("find", "tree", "-type", "f", "-size", "0"), operations=count
         ),
-        "time per file searched": bench.program(fs, *bench.tool("grep", "-r", "-l", "needle", tree), operations=count),
-        "time per file removed": bench.program(fs, *bench.tool("rm", "-r", "-f", tree), operations=count),
+        "time per file searched": bench.program(
+            fs, side, *bench.tool("grep", "-r", "-l", "needle", "tree"), operations=count
+        ),
+        "time per file removed": bench.program(fs, side, *bench.tool("rm", "-r", "-f", "tree"), operations=count),
     }
 
 
@@ -138,7 +139,7 @@ def untar_walk_remove(bench, count):
 
     def measure(side):
         fs.mkdir(bench.path(side, "tree"))
-        unpacked = {"time per file unpacked": bench.program(fs, *unpack(bench, side), operations=count)}
+        unpacked = {"time per file unpacked": bench.program(fs, side, *unpack(bench), operations=count)}
         return unpacked | walk_search_remove(bench, fs, side, count)
 
     bench.phases(measure, stratum="upper")
@@ -159,19 +160,11 @@ def test_unpacking_walking_and_removing_a_large_tree(bench):
 @measured("apps/walk-remove-image", NIGHTLY)
 def test_walking_and_removing_a_tree_of_the_image(bench):
     """What walking, searching and removing a tree of a thousand files costs that the image has."""
-    count, turns = 1000, []
+    count = 1000
     files = source_files(random.Random(count), count)
     directories = {"tree": Directory(), **{f"tree/d{number}": Directory() for number in range(count // 20)}}
-    bench.lay_out("archive", {"tree.tar": archive(count)})
-
-    def unpack_again(fs):
-        for side in bench.plain if turns else ():
-            fs.mkdir(bench.path(side, "tree"))
-            fs.timed_run(*unpack(bench, side), patience=300)
-        turns.append(None)
-
     tree = directories | {f"tree/{path}": content for path, content in files.items()}
-    fresh = bench.fresh(bench.everywhere(tree), unpack_again)
+    fresh = bench.fresh(bench.everywhere(tree))
     bench.phases(
         lambda side: walk_search_remove(bench, fresh.fs, side, count),
         stratum="lower", before=fresh,
@@ -183,17 +176,9 @@ def test_replay_of_a_commit(bench):
     """What a call costs of those that git once made when it committed changes in a repository of the image."""
     trace = bench.trace("git-commit")
     files = {f"tree/{path}": value for path, value in trace.tree(bench.filler).items()}
-    repository = {"tree": Directory(), **files}
-    bench.lay_out("origin", repository)
-
-    def make_again(fs):
-        for side in bench.plain:
-            fs.timed_run(*bench.tool("rm", "-r", "-f", bench.path(side, "tree")), patience=300)
-            fs.timed_run(*bench.tool("cp", "-R", f"{bench.volume}/origin/tree", bench.path(side, "tree")), patience=300)
-
-    fresh = bench.fresh(bench.everywhere(repository), make_again)
+    fresh = bench.fresh(bench.everywhere({"tree": Directory(), **files}))
     bench.paired(
-        lambda side: bench.replay(fresh.fs, trace, bench.path(side, "tree")), metric="time per call",
+        lambda side: bench.replay(fresh.fs, side, trace, "tree"), metric="time per call",
         stratum="lower", before=fresh, guards=lambda: fresh.copied_up(f"tree/{trace.changed}"),
         workload={"promise": trace.promise, "recorded": trace.recorded},
     )  # fmt: skip
@@ -230,26 +215,19 @@ def test_compiling_sources_of_the_image(bench):
     tree = {"project": Directory(), **{f"project/p{package}": Directory() for package in range(packages)}}
     tree |= {path: f"NAME = {path!r}\n{body}".encode() for path in sources}
 
-    def clean(fs):
-        made = [
-            bench.path(side, f"project/p{package}/__pycache__") for side in bench.plain for package in range(packages)
-        ]
-        fs.timed_run(*bench.tool("rm", "-r", "-f", *made))
-
-    fresh = bench.fresh(bench.everywhere(tree), clean)
+    fresh = bench.fresh(bench.everywhere(tree))
     compiler = bench.software("python3.11", "-I", "-m", "compileall", "-q")
 
     def measure(side):
         touched = []
         for path in sources[:: len(sources) // changed]:
             at = len(touched)
-            touched += [["open", bench.path(side, path), os.O_WRONLY | os.O_APPEND], ["write", [at], b"# changed\n"],
+            touched += [["open", path, os.O_WRONLY | os.O_APPEND], ["write", [at], b"# changed\n"],
                         ["close", [at]]]  # fmt: skip
-        project = bench.path(side, "project")
         return {
-            "time per unit, all": bench.program(fresh.fs, *compiler, project, operations=len(sources)),
-            "time per edit of a source": bench.calls(fresh.fs, touched, operations=changed),
-            "time per unit, changed ones": bench.program(fresh.fs, *compiler, project, operations=changed),
+            "time per unit, all": bench.program(fresh.fs, side, *compiler, "project", operations=len(sources)),
+            "time per edit of a source": bench.calls(fresh.fs, side, touched, operations=changed),
+            "time per unit, changed ones": bench.program(fresh.fs, side, *compiler, "project", operations=changed),
         }
 
     bench.phases(measure, stratum="lower", before=fresh, guards=lambda: fresh.copied_up(sources[0]))
@@ -265,10 +243,10 @@ def test_upgrading_files_as_package_managers_do(bench):
     def upgrade(side):
         rows = []
         for name, content in files.items():
-            at, path = len(rows), bench.path(side, name)
-            rows += [["open", f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL], ["write", [at], content[::-1]],
-                     ["fsync", [at]], ["close", [at]], ["rename", f"{path}.new", path]]  # fmt: skip
-        return bench.calls(fresh.fs, rows, operations=len(files), settled=True)
+            at = len(rows)
+            rows += [["open", f"{name}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL], ["write", [at], content[::-1]],
+                     ["fsync", [at]], ["close", [at]], ["rename", f"{name}.new", name]]  # fmt: skip
+        return bench.calls(fresh.fs, side, rows, operations=len(files), settled=True)
 
     bench.paired(
         upgrade, metric="time per file replaced", stratum="lower", before=fresh, guards=lambda: fresh.copied_up("f0")
@@ -278,26 +256,20 @@ def test_upgrading_files_as_package_managers_do(bench):
 @measured("apps/dpkg", NIGHTLY)
 def test_dpkg_upgrades_a_package_of_the_image(bench):
     """What the upgrade of a package of two hundred files costs that the image has, by dpkg itself."""
-    dice, turns = random.Random(7), []
+    dice = random.Random(7)
     versions = {version: {f"usr/share/demo/f{number}": text(dice, size) for number, size in enumerate(sizes(dice, 200))}
                 for version in ("1.0", "2.0")}  # fmt: skip
     installed = {f"root/{path}": content for path, content in installed_package("demo", "1.0", versions["1.0"]).items()}
     parents = {"/".join(path.split("/")[:depth]) for path in installed for depth in range(1, path.count("/") + 1)}
-    bench.lay_out(
-        "debs", {f"{version}.deb": debian_package("demo", version, files) for version, files in versions.items()}
-    )
+    bench.lay_out("debs", {"2.0.deb": debian_package("demo", "2.0", versions["2.0"])})
 
-    def dpkg(side, version):
+    def upgrade(side):
+        # dpkg changes into it, so that it has to be told the whole of the path
         root = f"--root={bench.path(side, 'root')}"
-        return bench.software("dpkg", root, "--force-downgrade", "--install", f"{bench.volume}/debs/{version}.deb")
+        return bench.software("dpkg", root, "--install", f"{bench.volume}/debs/2.0.deb")
 
-    def downgrade(fs):
-        for side in bench.plain if turns else ():
-            fs.timed_run(*dpkg(side, "1.0"), patience=300)
-        turns.append(None)
-
-    fresh = bench.fresh(bench.everywhere({**dict.fromkeys(sorted(parents), Directory()), **installed}), downgrade)
+    fresh = bench.fresh(bench.everywhere({**dict.fromkeys(sorted(parents), Directory()), **installed}))
     bench.paired(
-        lambda side: bench.program(fresh.fs, *dpkg(side, "2.0"), operations=200),
+        lambda side: bench.program(fresh.fs, side, *upgrade(side), operations=200),
         metric="time per file upgraded", stratum="lower", before=fresh,
     )  # fmt: skip

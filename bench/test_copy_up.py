@@ -21,6 +21,10 @@ def noise(size):
     return b"".join(dice.randbytes(min(MIB, size - at)) for at in range(0, size, MIB))
 
 
+#: A file whose first write is thrown away: the directories above it are copied up with it, once in a container.
+WARM = {"warm": noise(SMALL)}
+
+
 def read_everywhere(bench, names):
     """What reads these files in a container that has just started."""
 
@@ -33,19 +37,20 @@ def read_everywhere(bench, names):
 
 
 def first_writes(bench, sizes):
-    tree = {f"f{size}": noise(size) for size in sizes}
+    tree = {f"f{size}": noise(size) for size in sizes} | WARM
     fresh = bench.fresh(bench.everywhere(tree), read_everywhere(bench, tree))
     bench.sweep(
-        lambda side: {size: first_write(bench, fresh.fs, bench.path(side, f"f{size}")) for size in sizes},
+        lambda side, size: first_write(bench, fresh.fs, side, f"f{size}"), sizes,
         axis="size", axis_unit="B", metric="time of a first write", stratum="lower", before=fresh,
+        warm=lambda side: first_write(bench, fresh.fs, side, "warm"),
         guards=lambda: fresh.copied_up(*(f"f{size}" for size in sizes)),
     )  # fmt: skip
 
 
-def first_write(bench, fs, path):
+def first_write(bench, fs, side, path):
     """Open and write one byte; which of the two copies, differs."""
     rows = [["open", path, os.O_WRONLY], ["pwrite", [0], b"x", 0], ["close", [0]]]
-    return bench.calls(fs, rows, slice(0, 2), operations=1, settled=True)
+    return bench.calls(fs, side, rows, slice(0, 2), operations=1, settled=True)
 
 
 @measured("copy-up/first-write", SMOKE)
@@ -71,7 +76,7 @@ def test_first_write_to_a_lower_file_of_a_gib(bench):
     """What the first write to a file of 1 GiB of an image costs."""
     fresh = bench.fresh(bench.fio.everywhere("file", "fill-1g"), read_everywhere(bench, ["file"]))
     bench.paired(
-        lambda side: first_write(bench, fresh.fs, bench.path(side, "file")), metric="time of a first write",
+        lambda side: first_write(bench, fresh.fs, side, "file"), metric="time of a first write",
         stratum="lower", before=fresh, guards=lambda: fresh.copied_up("file"),
     )  # fmt: skip
 
@@ -80,10 +85,12 @@ def test_first_write_to_a_lower_file_of_a_gib(bench):
 def test_first_write_by_depth(bench):
     """What the first write to a 4 MiB file costs, by the layers that have its directory above it."""
     depths = (1, 8, 32)
-    image = bench.everywhere(*stacked(depths, {"file": noise(4 * MIB)}))
-    fresh = bench.fresh(image, read_everywhere(bench, [f"d{depth}/file" for depth in depths]))
+    lowest, *others = stacked(depths, {"file": noise(4 * MIB)})
+    image = bench.everywhere({**lowest, **WARM}, *others)
+    fresh = bench.fresh(image, read_everywhere(bench, ["warm", *(f"d{depth}/file" for depth in depths)]))
     bench.sweep(
-        lambda side: {depth: first_write(bench, fresh.fs, bench.path(side, f"d{depth}/file")) for depth in depths},
+        lambda side, depth: first_write(bench, fresh.fs, side, f"d{depth}/file"), depths,
+        warm=lambda side: first_write(bench, fresh.fs, side, "warm"),
         axis="depth", axis_unit="layers", metric="time of a first write", stratum="lower", before=fresh,
         guards=lambda: fresh.copied_up(*(f"d{depth}/file" for depth in depths)),
     )  # fmt: skip
@@ -102,29 +109,21 @@ def test_first_change_of_metadata(bench):
         "rename": lambda path, turn: ["rename", path, f"{path}.moved"],
     }
     turns = []
-
-    def files(side, kind):
-        return [bench.path(side, f"{kind.replace(' ', '-')}-{number}") for number in range(FILES)]
-
-    def undo(fs):
-        if not turns and fs.attempt.setxattr(bench.volume, "user.turn", b"0") == "ENOTSUP":
-            del kinds["setxattr"]
-        links = [path for side in bench.plain for path in files(side, "link")]
-        moved = [path for side in bench.plain for path in files(side, "rename")]
-        if turns:
-            fs.timed(
-                [["unlink", f"{path}.link"] for path in links] + [["rename", f"{path}.moved", path] for path in moved]
-            )
-        turns.append(None)
+    probe = bench.process(bench.container())
+    if probe.attempt.setxattr(bench.volume, "user.turn", b"0") == "ENOTSUP":
+        del kinds["setxattr"]
+    probe.leave()
 
     def changes(side, kind):
-        rows = [kinds[kind](path, len(turns)) for path in files(side, kind)]
+        kind = kind.removeprefix("time per ")
+        rows = [kinds[kind](f"{kind.replace(' ', '-')}-{number}", len(turns)) for number in range(FILES)]
         closing = [["close", [number]] for number in range(FILES)] if kind == "open for writing" else []
-        return bench.calls(fresh.fs, rows + closing, slice(0, FILES), settled=True)
+        return bench.calls(fresh.fs, side, rows + closing, slice(0, FILES), settled=True)
 
     names = [f"{kind.replace(' ', '-')}-{number}" for kind in kinds for number in range(FILES)]
-    fresh = bench.fresh(bench.everywhere({name: noise(SMALL) for name in names}), undo)
-    bench.phases(
-        lambda side: {f"time per {kind}": changes(side, kind) for kind in kinds},
-        stratum="lower", before=fresh, guards=lambda: fresh.copied_up("open-for-writing-0", "chmod-0"),
+    fresh = bench.fresh(bench.everywhere({name: noise(SMALL) for name in names} | WARM), lambda fs: turns.append(None))
+    bench.kinds(
+        changes, [f"time per {kind}" for kind in kinds], stratum="lower", before=fresh,
+        warm=lambda side: first_write(bench, fresh.fs, side, "warm"),
+        guards=lambda: fresh.copied_up("open-for-writing-0", "chmod-0"),
     )  # fmt: skip

@@ -31,6 +31,22 @@ def facts(bench):
     return {"a request that does nothing": f"{bench.life.floor():.2f} ms"}
 
 
+class Floor:
+    """What the floor took in a row, of each side once: it is the same at every point."""
+
+    def __init__(self, measure):
+        self._measure, self._found = measure, {}
+
+    def __call__(self, side):
+        if side not in self._found:
+            self._found[side] = self._measure()
+        return self._found[side]
+
+    def anew(self):
+        """Another row begins."""
+        self._found.clear()
+
+
 def creations(bench, images, **axis):
     """Containers of images along an axis, against one of an empty image; those of a row are gone before the next."""
     empty = bench.containers.image({})
@@ -40,6 +56,7 @@ def creations(bench, images, **axis):
         for container in made:
             bench.life.remove(container)
         made.clear()
+        floor.anew()
         bench.settle()
 
     def one(image):
@@ -47,23 +64,20 @@ def creations(bench, images, **axis):
         made.append(container)
         return cost
 
-    def measure(side):
-        if side == "arm":
-            return {point: one(image) for point, image in images.items()}
-        return dict.fromkeys(images, one(empty))
-
+    floor = Floor(lambda: one(empty))
     bench.sweep(
-        measure, metric="time to create", unit="ms", before=clear, names=bench.against(FLOOR),
+        lambda side, point: one(images[point]) if side == "arm" else floor(side), list(images),
+        metric="time to create", unit="ms", before=clear, names=bench.against(FLOOR),
         workload=facts(bench), **axis,
     )  # fmt: skip
     clear()
-    with bench.storage.growth() as floor:
+    with bench.storage.growth() as least:
         bench.containers.create(empty)
     with bench.storage.growth() as growth:
         bench.containers.create(images[max(images)])
-    bench.count("space of a container of the largest image", growth.bytes, "B", floor.bytes, tolerance=0.1)
+    bench.count("space of a container of the largest image", growth.bytes, "B", least.bytes, tolerance=0.1)
     if bench.stand.backing.used_inodes():
-        bench.count("inodes of a container of the largest image", growth.inodes, "inodes", floor.inodes)
+        bench.count("inodes of a container of the largest image", growth.inodes, "inodes", least.inodes)
 
 
 @needs(LAYERS)
@@ -162,22 +176,19 @@ def test_start_by_running(bench):
     empty, image, made = bench.containers.image({}), ordinary(bench), []
     points = (1, 8, 16)
 
-    def measure(side):
-        found = {}
-        for number in range(1, max(points) + 1):
+    def measure(side, number):
+        for _ in range(number):
             container, _ = bench.life.create(image if side == "arm" else empty)
             made.append(container)
             cost = bench.life.start(container)
-            if number in points:
-                found[float(number)] = cost
         for container in made:
             bench.life.stop(container)
             bench.life.remove(container)
         made.clear()
-        return found
+        return cost
 
     bench.sweep(
-        measure, axis="containers that run", axis_unit="containers", metric="time to start", unit="ms",
+        measure, points, axis="containers that run", axis_unit="containers", metric="time to start", unit="ms",
         before=bench.settle, names=bench.against(FLOOR),
     )  # fmt: skip
 
@@ -206,15 +217,15 @@ def test_layers(bench):
         bench.life.remove(container)
         return {"time to create": create, "time to start": start}
 
-    def measure(side):
-        if side == "arm":
-            found = {depth: cycle(image) for depth, image in points.items()}
-        else:
-            found = dict.fromkeys(points, cycle(empty))
-        return {(metric, float(depth)): cost for depth, costs in found.items() for metric, cost in costs.items()}
+    floor = Floor(lambda: cycle(empty))
+
+    def before():
+        floor.anew()
+        bench.settle()
 
     bench.sweeps(
-        measure, axis="layers of the image", axis_unit="layers", unit="ms", before=bench.settle,
+        lambda side, depth: cycle(points[depth]) if side == "arm" else floor(side), list(points),
+        axis="layers of the image", axis_unit="layers", unit="ms", before=before,
         names=bench.against(FLOOR), workload=facts(bench),
     )  # fmt: skip
 
@@ -255,13 +266,10 @@ def test_commit_by_files(bench):
     empty = changed(bench, bench.containers.image({}))
     points = {float(files): changed(bench, bench.containers.image(tree_of(files))) for files in (100, 1000, 4000)}
 
-    def measure(side):
-        if side == "arm":
-            return {files: commit(bench, container) for files, container in points.items()}
-        return dict.fromkeys(points, commit(bench, empty))
-
+    floor = Floor(lambda: commit(bench, empty))
     bench.sweep(
-        measure, axis="files in the image", axis_unit="files", metric="time to commit", unit="ms",
+        lambda side, files: commit(bench, points[files]) if side == "arm" else floor(side), list(points),
+        axis="files in the image", axis_unit="files", metric="time to commit", unit="ms", before=floor.anew,
         names=bench.against(FLOOR), waits=True,
     )  # fmt: skip
 
@@ -273,13 +281,10 @@ def test_diff(bench):
     empty = changed(bench, bench.containers.image({}))
     points = {float(files): changed(bench, bench.containers.image(tree_of(files))) for files in (100, 1000, 4000)}
 
-    def measure(side):
-        if side == "arm":
-            return {files: bench.life.changes(container) for files, container in points.items()}
-        return dict.fromkeys(points, bench.life.changes(empty))
-
+    floor = Floor(lambda: bench.life.changes(empty))
     bench.sweep(
-        measure, axis="files in the image", axis_unit="files", metric="time to list changes", unit="ms",
+        lambda side, files: bench.life.changes(points[files]) if side == "arm" else floor(side), list(points),
+        axis="files in the image", axis_unit="files", metric="time to list changes", unit="ms", before=floor.anew,
         names=bench.against(FLOOR), workload=facts(bench),
     )  # fmt: skip
 
@@ -368,7 +373,7 @@ def test_unpack(bench):
         return cost
 
     bench.sweep(
-        lambda side: {float(layers): one(side, layers) for layers in found}, axis="layers of the image",
+        one, list(found), axis="layers of the image",
         axis_unit="layers", metric="time to load", unit="ms", before=bench.settle, names=bench.against("tar"),
     )  # fmt: skip
 

@@ -13,43 +13,51 @@ from roadworthy import NIGHTLY, SMOKE, Directory, Hardlink, measured, stacked
 NAMES, FILES = 100, 400
 
 
-def lookups(bench, fs, side, depth, names):
+def looked_up(depths):
+    """Layers with a directory for each depth, and one in the lowest that nothing is told of."""
+    files = dict.fromkeys(map(str, range(NAMES)), b"x")
+    lowest, *others = stacked(depths, files)
+    return [{**lowest, "warm": Directory(), **{f"warm/{name}": value for name, value in files.items()}}, *others]
+
+
+def lookups(bench, fs, side, directory):
     """Stat half of the names, open the other half."""
-    paths = [bench.path(side, f"d{depth}/{name}") for name in names]
+    paths = [f"{directory}/{name}" for name in range(NAMES)]
     half = len(paths) // 2
     opening = [["open", path, os.O_RDONLY] for path in paths[half:]]
     closing = [["close", [number]] for number in range(half)]
     return {
-        ("time per stat", depth): bench.calls(fs, [["stat", path] for path in paths[:half]]),
-        ("time per open", depth): bench.calls(fs, opening + closing, slice(0, half)),
+        "time per stat": bench.calls(fs, side, [["stat", path] for path in paths[:half]]),
+        "time per open": bench.calls(fs, side, opening + closing, slice(0, half)),
     }
 
 
 def repeated_lookups(bench, depths):
-    fs = bench.process(bench.container(bench.everywhere(*stacked(depths, dict.fromkeys(map(str, range(NAMES)), b"x")))))
+    fs = bench.process(bench.container(bench.everywhere(*looked_up(depths))))
     never = itertools.count()
 
-    def measure(side):
-        found = {}
-        for depth in depths:
-            missing = [bench.path(side, f"d{depth}/missing-{next(never)}") for _ in range(NAMES)]
-            found |= lookups(bench, fs, side, depth, range(NAMES))
-            found["time per missing name", depth] = bench.calls(fs, [["access", path, os.F_OK] for path in missing])
-        return found
+    def missing(side, directory):
+        rows = [["access", f"{directory}/missing-{next(never)}", os.F_OK] for _ in range(NAMES)]
+        return bench.calls(fs, side, rows)
 
-    bench.sweeps(measure, axis="depth", axis_unit="layers", stratum="lower")
+    def measure(side, depth):
+        found = lookups(bench, fs, side, f"d{depth}")
+        return {**found, "time per missing name": missing(side, f"d{depth}")}
+
+    def warm(side):
+        lookups(bench, fs, side, "warm")
+        missing(side, "warm")
+
+    bench.sweeps(measure, depths, axis="depth", axis_unit="layers", stratum="lower", warm=warm)
 
 
 def first_lookups(bench, depths):
-    fresh = bench.fresh(bench.everywhere(*stacked(depths, dict.fromkeys(map(str, range(NAMES)), b"x"))))
-
-    def measure(side):
-        found = {}
-        for depth in depths:
-            found |= lookups(bench, fresh.fs, side, depth, range(NAMES))
-        return found
-
-    bench.sweeps(measure, axis="depth", axis_unit="layers", stratum="lower", before=fresh)
+    fresh = bench.fresh(bench.everywhere(*looked_up(depths)))
+    bench.sweeps(
+        lambda side, depth: lookups(bench, fresh.fs, side, f"d{depth}"), depths,
+        axis="depth", axis_unit="layers", stratum="lower", before=fresh,
+        warm=lambda side: lookups(bench, fresh.fs, side, "warm"),
+    )  # fmt: skip
 
 
 @measured("names/lookup-by-depth", SMOKE)
@@ -80,20 +88,23 @@ def test_first_lookup_far_down(bench):
 def test_readdir_by_depth(bench):
     """What listing a directory costs for each of its names, by the layers that have twenty of them each."""
     depths, own, times = (1, 16, 64), 20, 10
-    fresh = bench.fresh(bench.everywhere(*stacked(depths, {}, own=own)))
+    lowest, *others = stacked(depths, {}, own=own)
+    warm = {"warm": Directory(), **{f"warm/{number}": b"" for number in range(own)}}
+    fresh = bench.fresh(bench.everywhere({**lowest, **warm}, *others))
 
-    def listing(side, depth, turns):
-        rows = [["listdir", bench.path(side, f"d{depth}")]] * turns
-        return bench.calls(fresh.fs, rows, operations=turns * depth * own)
+    def listing(side, directory, depth, turns):
+        return bench.calls(fresh.fs, side, [["listdir", directory]] * turns, operations=turns * depth * own)
 
-    def measure(side):
-        found = {}
-        for depth in depths:
-            found["time per name, first time", depth] = listing(side, depth, 1)
-            found["time per name, again", depth] = listing(side, depth, times)
-        return found
+    def measure(side, depth):
+        return {
+            "time per name, first time": listing(side, f"d{depth}", depth, 1),
+            "time per name, again": listing(side, f"d{depth}", depth, times),
+        }
 
-    bench.sweeps(measure, axis="depth", axis_unit="layers", stratum="lower", before=fresh)
+    bench.sweeps(
+        measure, depths, axis="depth", axis_unit="layers", stratum="lower", before=fresh,
+        warm=lambda side: listing(side, "warm", 1, 2),
+    )  # fmt: skip
 
 
 @measured("names/whiteout", NIGHTLY)
@@ -105,14 +116,14 @@ def test_removal_of_lower_names(bench):
     fresh = bench.fresh(image)
 
     def measure(side):
-        files, directories = ([bench.path(side, f"{kind}{number}") for number in range(count)] for kind in "fd")
+        files, directories = ([f"{kind}{number}" for number in range(count)] for kind in "fd")
         making = [["open", path, os.O_WRONLY | os.O_CREAT | os.O_EXCL] for path in files]
         closing = [["close", [number]] for number in range(count)]
         return {
-            "time per unlink": bench.calls(fresh.fs, [["unlink", path] for path in files]),
-            "time per file made again": bench.calls(fresh.fs, making + closing, operations=count),
-            "time per rmdir": bench.calls(fresh.fs, [["rmdir", path] for path in directories]),
-            "time per directory made again": bench.calls(fresh.fs, [["mkdir", path] for path in directories]),
+            "time per unlink": bench.calls(fresh.fs, side, [["unlink", path] for path in files]),
+            "time per file made again": bench.calls(fresh.fs, side, making + closing, operations=count),
+            "time per rmdir": bench.calls(fresh.fs, side, [["rmdir", path] for path in directories]),
+            "time per directory made again": bench.calls(fresh.fs, side, [["mkdir", path] for path in directories]),
         }
 
     bench.phases(measure, stratum="lower", before=fresh)
@@ -136,14 +147,14 @@ def test_small_files(bench):
         fs.mkdir(bench.path(side, "own"))
 
     def measure(side):
-        paths = [bench.path(side, f"own/{number}") for number in range(FILES)]
+        paths = [f"own/{number}" for number in range(FILES)]
         making = [row for number, path in enumerate(paths) for row in (
             ["open", path, os.O_WRONLY | os.O_CREAT | os.O_EXCL], ["close", [2 * number]])]  # fmt: skip
         return {
-            "time per file made": bench.calls(fs, making, operations=FILES),
-            "time per stat": bench.calls(fs, [["stat", path] for path in paths]),
-            "time per rename": bench.calls(fs, [["rename", path, f"{path}.moved"] for path in paths]),
-            "time per unlink": bench.calls(fs, [["unlink", f"{path}.moved"] for path in paths]),
+            "time per file made": bench.calls(fs, side, making, operations=FILES),
+            "time per stat": bench.calls(fs, side, [["stat", path] for path in paths]),
+            "time per rename": bench.calls(fs, side, [["rename", path, f"{path}.moved"] for path in paths]),
+            "time per unlink": bench.calls(fs, side, [["unlink", f"{path}.moved"] for path in paths]),
         }
 
     bench.phases(measure, stratum="upper")
@@ -158,12 +169,12 @@ def test_first_write_by_each_of_two_names(bench):
         tree |= {f"a{number}": b"x" * 16384, f"b{number}": Hardlink(target=f"a{number}")}
     fresh = bench.fresh(bench.everywhere(tree))
 
-    def writes(side, name, numbers=range(count)):
+    def writes(name, numbers=range(count)):
         rows = []
         for number in numbers:
             at = len(rows)
             rows += [
-                ["open", bench.path(side, f"{name}{number}"), os.O_WRONLY],
+                ["open", f"{name}{number}", os.O_WRONLY],
                 ["pwrite", [at], b"y" * 4096, 0],
                 ["close", [at]],
             ]
@@ -171,8 +182,8 @@ def test_first_write_by_each_of_two_names(bench):
 
     bench.phases(
         lambda side: {
-            "time per first write, one name": bench.calls(fresh.fs, writes(side, "a"), operations=count),
-            "time per first write, other name": bench.calls(fresh.fs, writes(side, "b"), operations=count),
+            "time per first write, one name": bench.calls(fresh.fs, side, writes("a"), operations=count),
+            "time per first write, other name": bench.calls(fresh.fs, side, writes("b"), operations=count),
         },
         stratum="lower", before=fresh, guards=lambda: fresh.copied_up("a0"),
     )  # fmt: skip
@@ -181,9 +192,10 @@ def test_first_write_by_each_of_two_names(bench):
     fresh()
     taken = {}
     for side in ("baseline", "arm"):
-        fresh.fs.timed(writes(side, "a", [0]))  # the directories above it are copied up with the first one
+        # the directories above it are copied up with the first one
+        fresh.fs.timed(writes("a", [0]), directory=bench.directory(side))
         with bench.storage.growth() as growth:
             for name in "ab":
-                fresh.fs.timed(writes(side, name, range(1, count)))
+                fresh.fs.timed(writes(name, range(1, count)), directory=bench.directory(side))
         taken[side] = growth.inodes / (count - 1)
     bench.count("inodes that a file of two names takes", taken["arm"], "inodes", taken["baseline"], stratum="lower")

@@ -47,10 +47,10 @@ class Readers:
             found["growth of the machine's page cache"] = self.bench.holdings.page_cache() - cached
         return found
 
-    def timed(self, at):
+    def timed(self, at, side):
         """What reading a MiB takes one of the containers."""
         rows = [("pread", self.files[at], MIB, offset) for offset in range(0, self.size, MIB)]
-        return self.bench.calls(self.processes[at], rows)
+        return self.bench.calls(self.processes[at], side, rows)
 
 
 def page_cache(bench, size):
@@ -77,7 +77,7 @@ def test_page_cache(bench):
     def measure(side):
         mine = readers["arm" if side == "arm" else "baseline"]
         mine.evict()
-        return {"first to read a MiB": mine.timed(0), "next container to read a MiB": mine.timed(1)}
+        return {"first to read a MiB": mine.timed(0, side), "next container to read a MiB": mine.timed(1, side)}
 
     bench.phases(measure)
 
@@ -246,6 +246,6 @@ def test_fragmentation(bench):
         name = "scattered" if side == "arm" else "whole"
         fs.fadvise(files[name], 0, size, POSIX_FADV_DONTNEED)
         bench.holdings.evict(bench.beside(container, "arm", name))
-        return bench.calls(fs, [("pread", files[name], MIB, offset) for offset in range(0, size, MIB)], cold=size)
+        return bench.calls(fs, side, [("pread", files[name], MIB, offset) for offset in range(0, size, MIB)], cold=size)
 
     bench.paired(measure, metric="time to read a MiB", names=("written from end to end", "written in random order"))

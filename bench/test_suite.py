@@ -4,10 +4,14 @@ import os
 
 import pytest
 
-from roadworthy import WEEKLY, measured
+from roadworthy import LAYERS, NIGHTLY, PLAIN_FILES, SMOKE, WEEKLY, Directory, measured, needs
 
 #: Reads of one measurement, and their bytes.
 READS, PAGE = 100, 4096
+#: Files of each kind of call of the null driver, in two places: one directory that is wide, and one that is deep.
+FILES = 24
+PLACES = {"wide": "", "deep": "a/b/c/d/"}
+KINDS = ("stat", "open", "read", "first write", "chmod", "utimens", "link", "rename", "unlink")
 
 
 @pytest.mark.parametrize("workload", ["null-4k", "randread-4k"])
@@ -20,26 +24,155 @@ def test_a_job_through_the_suite(bench, workload):
 def work_and_more(bench, stratum, more, arm):
     """Rows of reads past the page cache, on one file of the volume; the arm makes `more` of them and says nothing."""
     fs = bench.process(bench.container(bench.everywhere({"file": bench.filler(READS * PAGE)})))
-    file = bench.path("baseline", "file")
 
     def measure(side):
         reads = READS + (more if side == "arm" else 0)
         pages = [["pread_aligned", [0], PAGE, PAGE * (7 * at % READS)] for at in range(reads)]
-        rows = [["open", file, os.O_RDONLY | os.O_DIRECT], *pages, ["close", [0]]]
-        return bench.calls(fs, rows, slice(1, -1), operations=READS, cold=READS * PAGE)
+        rows = [["open", "file", os.O_RDONLY | os.O_DIRECT], *pages, ["close", [0]]]
+        return bench.calls(fs, "baseline", rows, slice(1, -1), operations=READS, cold=READS * PAGE)
 
-    bench.paired(measure, metric="time per read", stratum=stratum, names=("the work", arm))
+    return bench.paired(measure, metric="time per read", stratum=stratum, names=("the work", arm))
 
 
-@pytest.mark.parametrize("turn", range(1, 11))
 @measured("suite/slowed", WEEKLY)
-def test_a_fifth_more_work_is_slower(bench, turn):
-    """What work costs of which a fifth more is done than is told: nine of ten tries have to say slower."""
-    work_and_more(bench, f"try-{turn}", READS // 5, "a fifth more")
+def test_a_fifth_more_work_is_slower(bench):
+    """What work costs of which a fifth more is done than is told: nine of ten tries have to say slower.
+
+    Tries that miss once in a hundred keep to that in 996 of a thousand runs, those that miss every third in 104.
+    """
+    found = [work_and_more(bench, f"try-{turn}", READS // 5, "a fifth more") for turn in range(1, 11)]
+    missed = [f"{record.stratum} {record.verdict}" for record in found if record.verdict != "slower"]
+    assert len(missed) <= 1, f"not told slower: {missed}"
 
 
-@pytest.mark.parametrize("turn", range(1, 21))
 @measured("suite/alike", WEEKLY)
-def test_the_same_work_is_neither(bench, turn):
-    """What the same work costs: of twenty tries, nineteen have to say neither slower nor faster."""
-    work_and_more(bench, f"try-{turn}", 0, "the same work")
+def test_the_same_work_is_neither(bench):
+    """What the same work costs: of twenty tries, nineteen have to say neither slower nor faster.
+
+    Tries that err once in a hundred keep to that in 983 of a thousand runs, those that err every fifth in 69.
+    """
+    found = [work_and_more(bench, f"try-{turn}", 0, "the same work") for turn in range(1, 21)]
+    neither = ("equivalent", "inconclusive")
+    told = [f"{record.stratum} {record.verdict}" for record in found if record.verdict not in neither]
+    assert len(told) <= 1, f"told apart, or not measured: {told}"
+
+
+def tree_of_kinds():
+    """Files for every kind of call in each place, those of a kind beside one another, and a tree for programs."""
+    directories = ["a", "a/b", "a/b/c", "a/b/c/d", "tree", *(f"tree/{number}" for number in range(10))]
+    files = {f"{place}{kind} {number}": b"x" * PAGE
+             for place in PLACES.values() for kind in KINDS for number in range(FILES)}  # fmt: skip
+    walked = {f"tree/{number % 10}/{number}": b"here is no needle\n" * 50 for number in range(200)}
+    return {**dict.fromkeys(directories, Directory()), **files, **walked}
+
+
+def kinds_of_calls(bench, fs, side, place, reach):
+    """What each kind of call takes, named as `reach` has it."""
+
+    def names(kind):
+        return [reach(side, f"{PLACES[place]}{kind} {number}") for number in range(FILES)]
+
+    def opened(kind, flags, *call):
+        """Each file is opened, called with, and closed; the time of all of it."""
+        rows = []
+        for path in names(kind):
+            at = len(rows)
+            rows += [["open", path, flags], *([[call[0], [at], *call[1:]]] if call else []), ["close", [at]]]
+        return bench.calls(fs, side, rows, operations=FILES)
+
+    def each(kind, *after, call=""):
+        return bench.calls(fs, side, [[call or kind, path, *after] for path in names(kind)])
+
+    def moved(kind, call):
+        return bench.calls(fs, side, [[call, path, f"{path} again"] for path in names(kind)])
+
+    found = {
+        "stat": each("stat"),
+        "open": opened("open", os.O_RDONLY),
+        "missing name": each("missing", os.F_OK, call="access"),
+        "list": bench.calls(fs, side, [["listdir", reach(side, PLACES[place] or ".")]] * 4),
+        "read": opened("read", os.O_RDONLY, "pread", PAGE, 0),
+        "create": opened("new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, "write", b"y" * PAGE),
+        "chmod": each("chmod", 0o600),
+        "utimens": each("utimens", 1, 1, True),
+        "mkdir": each("made", call="mkdir"),
+        "link": moved("link", "link"),
+        "rename": moved("rename", "rename"),
+        "unlink": each("unlink"),
+    }
+    if not bench.clones:
+        found["first write"] = opened("first write", os.O_WRONLY, "pwrite", b"y" * PAGE, 0)
+    return {f"{kind}, {place}": measured for kind, measured in found.items()}
+
+
+def programs(bench, fs, side, reach):
+    """What programs take, and what is on the device when it returns."""
+    tree, copied = (reach(side, name) for name in ("tree", "copied"))
+    written = [["pwrite", [0], b"z" * PAGE, 0], ["fsync", [0]]] * 4
+    durable = [["open", reach(side, "durable"), os.O_WRONLY | os.O_CREAT], *written, ["close", [0]]]
+    return {
+        "walk": bench.program(fs, side, *bench.tool("find", tree, "-type", "f", "-size", "0"), operations=200),
+        "search": bench.program(fs, side, *bench.tool("grep", "-r", "-c", "no needle", tree), operations=200),
+        "copy": bench.program(fs, side, *bench.tool("cp", "-R", tree, copied), operations=200),
+        "remove": bench.program(fs, side, *bench.tool("rm", "-r", "-f", copied), operations=200),
+        "durable write": bench.calls(fs, side, durable, operations=4),
+    }
+
+
+def null_driver(bench, reach):
+    """Cells in each of which only the benchmark can differ: what it shows of them all."""
+    fresh = bench.fresh(bench.everywhere(tree_of_kinds()))
+
+    def measure(side):
+        found = programs(bench, fresh.fs, side, reach)
+        for place in PLACES:
+            found |= kinds_of_calls(bench, fresh.fs, side, place, reach)
+        return found
+
+    return bench.null(bench.phases(measure, before=fresh))
+
+
+@needs(PLAIN_FILES)
+@measured("suite/null", SMOKE)
+def test_the_null_driver(bench):
+    """What calls and programs cost on files that the driver has no hand in: no more than one cell in twenty differs."""
+    found = null_driver(bench, lambda side, name: name)
+    assert found.holds is not False, found.sentence
+
+
+@needs(PLAIN_FILES | LAYERS)
+@measured("suite/null-uneven", WEEKLY)
+def test_an_uneven_layout_is_noticed(bench):
+    """The same where the volume's files lie deeper and calls walk there: the null driver must not hold."""
+    bench.uneven()
+    found = null_driver(bench, lambda side, name: os.path.normpath(bench.path(side, name)))
+    assert not found.holds, found.sentence
+
+
+@measured("suite/label", NIGHTLY)
+def test_a_label_without_meaning(bench):
+    """What names cost in six directories that differ in nothing, along a label: it neither grows nor falls."""
+    labels, depth, names = range(1, 7), 4, 60
+    directories = ["warm", *(f"label{label}" for label in labels)]
+    above = dict.fromkeys(directories, Directory())
+    lowest = {f"{directory}/{name}": b"x" for directory in directories for name in range(names)}
+    fresh = bench.fresh(bench.everywhere({**above, **lowest}, *([above] * (depth - 1))))
+
+    def looked(side, directory):
+        paths = [f"{directory}/{name}" for name in range(names)]
+        half = names // 2
+        opening = [["open", path, os.O_RDONLY] for path in paths[half:]]
+        closing = [["close", [number]] for number in range(half)]
+        return {
+            "time per stat": bench.calls(fresh.fs, side, [["stat", path] for path in paths[:half]]),
+            "time per open": bench.calls(fresh.fs, side, opening + closing, slice(0, half)),
+            "time per list": bench.calls(fresh.fs, side, [["listdir", directory]]),
+        }
+
+    trends = bench.sweeps(
+        lambda side, label: looked(side, f"label{label:g}"), labels, axis="label", axis_unit="", stratum="lower",
+        before=fresh, warm=lambda side: looked(side, "warm"),
+    )  # fmt: skip
+    told = [f"{metric} {trend.verdict}" for metric, trend in trends.items()
+            if trend and trend.verdict in ("grows", "falls")]  # fmt: skip
+    assert not told, f"along a label without meaning: {', '.join(told)}"

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from roadworthy.reports.added import added
 from roadworthy.reports.comparisons import workload
 from roadworthy.reports.matrix import Column, Matrix
 from roadworthy.reports.nearest import meant
@@ -148,7 +149,8 @@ def _withheld(record: Benchmark | Trend) -> str:
 
 def _ratio(record: Benchmark) -> str:
     between = f"{number(record.ratio_low)}–{number(record.ratio_high)}"  # noqa: RUF001
-    return f"{record.benchmark}, {record.metric}: {number(record.ratio)} ({between}), {record.verdict}"
+    more = f", {said}" if (said := added(record)) else ""
+    return f"{record.benchmark}, {record.metric}: {number(record.ratio)} ({between}){more}, {record.verdict}"
 
 
 def _of_time(asked: Cost, record: Benchmark) -> Finding:

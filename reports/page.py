@@ -17,11 +17,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from roadworthy.reports import curves, intervals
+from roadworthy.reports.added import added
 from roadworthy.reports.bundle import Bundle
 from roadworthy.reports.claims import answers, load
 from roadworthy.reports.comparisons import Comparison, Source
 from roadworthy.reports.drawer import evidence
 from roadworthy.reports.matrix import Matrix, build, differs
+from roadworthy.reports.null import nulls
 from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Benchmark, Count, Trend
 from roadworthy.reports.text import anchor, cleaned, counted, island, visible, with_links
 from roadworthy.reports.units import amount, brief, exact, number, per
@@ -80,6 +82,7 @@ def page_text(bundles: Sequence[Bundle], directory: Path | None = None, kills: s
     return template.render(
         title=_title(matrix),
         matrix=matrix,
+        nulls=nulls(record for comparison in matrix.comparisons for *_, record in comparison.records),
         claims=answers(load(), matrix),
         kills=kills,
         beside=beside,
@@ -105,7 +108,7 @@ def environment() -> Environment:
     environment.globals.update(chart=curves.chart, key=curves.key, raw_link=_raw_link, samples_limit=SAMPLES_LIMIT)
     environment.globals.update(with_difference=WITH_DIFFERENCE)
     environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=number, short=_short)
-    environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per)
+    environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per, added=added)
     environment.filters.update(command=shlex.join, query=_query)
     return environment
 

@@ -186,11 +186,13 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One measurement of one side. Those of a row are taken one after another, in the random order of `order`.
 
     `void` says which guard did not hold: a row with a void sample is kept but not analysed. `raw` is the file below the
-    bundle's directory from which the numbers come.
+    bundle's directory from which the numbers come. `place` is the one among the points of a row, or its kinds of calls,
+    whose order changes from row to row.
     """
 
     row: int
     order: int
+    place: int = 0
     side: Literal["baseline", "again", "arm"]
     value: float
     operations: int = 0
@@ -209,12 +211,26 @@ class Twin(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Literal["slower", "faster", "equivalent", "inconclusive"]
 
 
+class Added(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the arm adds to a baseline far below it, in the metric's unit, with its interval.
+
+    `flushes` of the device are among it, and one of those, with a write of 4 KiB, takes `flush` there.
+    """
+
+    value: float
+    low: float
+    high: float
+    flushes: float = 0.0
+    flush: float = 0.0
+
+
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="benchmark", tag_field="type"):
     """One workload on one lane against its baseline, with proof that the work reached what it claims to measure.
 
     `ratio` is arm/baseline with its 95 % bootstrap interval, a cost: above 1 the driver is slower. `guards` are
     sentences with their outcome over all rows. `point` is the place on the axis of a sweep, in the axis' unit.
-    `unpublished` says why the times mean nothing, for instance under emulation; counters are exact there, too.
+    `unpublished` says why the times mean nothing, for instance under emulation; counters are exact there, too. `added`
+    is set where the ratio is to so little that it says less than the difference.
     """
 
     lane: str
@@ -241,10 +257,14 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     samples: list[Sample] = []
     method: dict[str, Any] = {}
     unpublished: str = ""
+    added: Added | None = None
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One side of a trend: `points` as [x, median], the slope per unit of the axis with its 95 % interval."""
+    """One side of a trend: `points` as [x, median], the slope per unit of the axis with its 95 % interval.
+
+    `places` is the factor by which a cost is higher at each place in the row, whichever point has it.
+    """
 
     name: str
     points: list[tuple[float, float]]
@@ -252,6 +272,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     slope_low: float
     slope_high: float
     intercept: float
+    places: list[float] = []
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="trend", tag_field="type"):

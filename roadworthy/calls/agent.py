@@ -420,8 +420,14 @@ def call_tick():
         time.sleep(0.0002)
 
 
-def call_timed(rows):
-    """Make calls one after another: the nanoseconds of each. An argument [n] stands for the answer of row n."""
+def call_timed(rows, directory=None):
+    """Make calls one after another; the nanoseconds of each. An argument [n] stands for the answer of row n.
+
+    They are made in `directory`, and a relative path costs no walk to it: how deep it lies and what is mounted on the
+    way is not among what is timed.
+    """
+    if directory is not None:
+        os.chdir(directory)
     taken, answers = [], []
     for name, *arguments in rows:
         call = CALLS[name]
@@ -433,20 +439,24 @@ def call_timed(rows):
     return taken
 
 
-def call_timed_run(argv, limit):
-    """Run a program to its end: [exit status, output, nanoseconds from its fork to its end]."""
+def call_timed_run(argv, limit, directory=None):
+    """Run a program to its end, in `directory`: [exit status, output, nanoseconds from its fork to its end]."""
+    if directory is not None:
+        os.chdir(directory)
     begun = time.perf_counter_ns()
     code, output = call_run(argv, limit)
     return [code, output, time.perf_counter_ns() - begun]
 
 
-def call_counted(tracer, rows, argv, limit):
-    """Make the calls of `timed`, or run a program, in a child under a tracer: [exit status, output].
+def call_counted(tracer, rows, argv, limit, directory=None):
+    """Make the calls of `timed`, or run a program, in `directory` and a child under a tracer: [exit status, output].
 
     `tracer` is strace(1)'s command line without the process. The child waits for the tracer without a system call, so
     that the tracer sees the calls asked for and no other. If it cannot attach, the status is None, and the output is
     the tracer's.
     """
+    if directory is not None:
+        os.chdir(directory)
     reader, writer = os.pipe()
     worker = os.getpid()
     with mmap.mmap(-1, 1) as watched:

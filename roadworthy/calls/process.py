@@ -395,25 +395,31 @@ class Process:
         """Replace `target` by rename, `times` times, with new files of two equal halves."""
         self._call("replace_often", ".", target, times)
 
-    def timed(self, rows: Sequence[Sequence[Any]], patience: float = CALL_DEADLINE) -> list[int]:
+    def timed(
+        self, rows: Sequence[Sequence[Any]], patience: float = CALL_DEADLINE, directory: str | None = None
+    ) -> list[int]:
         """Make calls one after another in one message, and return the nanoseconds that the process measured for each.
 
         A row is a call's name and its arguments; an argument `[n]` is the answer of row n, such as a descriptor.
+        The process makes them in `directory`, where it stays; None leaves it where it is.
         """
         shown = f"timed({len(rows)} calls, the first {rows[0][0]}{tuple(rows[0][1:])!r})"
-        return list(self._begin("timed", shown, [list(row) for row in rows])(patience))
+        return list(self._begin("timed", shown, [list(row) for row in rows], directory)(patience))
 
-    def timed_run(self, *argv: str, patience: float = CALL_DEADLINE) -> int:
-        """Run a program to its end, and return the nanoseconds that the process measured. Raises AssertionError."""
+    def timed_run(self, *argv: str, patience: float = CALL_DEADLINE, directory: str | None = None) -> int:
+        """Run a program to its end in `directory`, and return the nanoseconds that the process measured.
+
+        The process stays there; None leaves it where it is. Raises AssertionError where the program fails.
+        """
         shown = f"timed_run({' '.join(argv)})"
-        code, output, nanoseconds = self._begin("timed_run", shown, list(argv), 65536)(patience)
+        code, output, nanoseconds = self._begin("timed_run", shown, list(argv), 65536, directory)(patience)
         if code:
             raise AssertionError(f"{shown} ended with {code}: {output.decode(errors='replace').strip()[-500:]}")
         return int(nanoseconds)
 
     def counted(
         self, tracer: Sequence[str], rows: Sequence[Sequence[Any]] = (), argv: Sequence[str] = (),
-        patience: float = CALL_DEADLINE,
+        patience: float = CALL_DEADLINE, directory: str | None = None,
     ) -> str:  # fmt: skip
         """Make calls one after another as `timed` does, or run a program, in a child of the process under a tracer.
 
@@ -421,7 +427,7 @@ class Process:
         AssertionError if a call or the program fails.
         """
         shown = f"counted({' '.join(argv) or f'{len(rows)} calls'})"
-        asked = (list(tracer), [list(row) for row in rows], list(argv), 65536)
+        asked = (list(tracer), [list(row) for row in rows], list(argv), 65536, directory)
         code, output = self._begin("counted", shown, *asked)(patience)
         said = output.decode(errors="replace").strip()[-500:]
         if code:

@@ -1,6 +1,6 @@
 """native, the reference."""
 
-from roadworthy.declaring.features import Feature
+from roadworthy.declaring.features import PLAIN_FILES
 from roadworthy.drivers.base import Driver
 
 
@@ -15,4 +15,4 @@ class Native(Driver):
     engines = ("docker", "podman")
     another = "overlay2"
     backings = ("ext4", "xfs", "btrfs", "tmpfs", "zfs")
-    features = Feature.NONE
+    features = PLAIN_FILES

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, SIZE_LIMIT, WHITEOUTS
+from roadworthy.declaring.features import COPY_UP, LAYERS, PLAIN_FILES, SHARED_PAGE_CACHE, SIZE_LIMIT, WHITEOUTS
 from roadworthy.drivers.base import Daemon, Driver
 from roadworthy.linux import OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.machine import Machine, Requirement
@@ -89,7 +89,7 @@ class PodmanVfs(PodmanDriver):
     engine_name = "vfs"
     another = "overlay"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
-    features = LAYERS
+    features = LAYERS | PLAIN_FILES
     layout = ("vfs/dir", "vfs-layers", "vfs-images", "vfs-containers")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from roadworthy.declaring.features import COPY_UP, LAYERS, SHARED_PAGE_CACHE, WHITEOUTS
+from roadworthy.declaring.features import COPY_UP, LAYERS, PLAIN_FILES, SHARED_PAGE_CACHE, WHITEOUTS
 from roadworthy.drivers.base import Daemon, Driver
 from roadworthy.linux import EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.machine import Machine, Requirement
@@ -99,7 +99,7 @@ class ContainerdNative(Snapshotter):
     engine_name = "native"
     another = "overlayfs"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
-    features = LAYERS
+    features = LAYERS | PLAIN_FILES
 
 
 class ContainerdBtrfs(Snapshotter):

@@ -1,6 +1,6 @@
 """vfs."""
 
-from roadworthy.declaring.features import LAYERS
+from roadworthy.declaring.features import LAYERS, PLAIN_FILES
 from roadworthy.drivers.base import Driver
 from roadworthy.machines.place import PlacePath
 
@@ -10,7 +10,7 @@ class Vfs(Driver):
 
     name = "vfs"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
-    features = LAYERS
+    features = LAYERS | PLAIN_FILES
     another = "overlay2"
     layout = ("vfs/dir",)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from roadworthy.calls.process import Process
@@ -22,6 +22,8 @@ from roadworthy.measuring.rows import Rows
 from roadworthy.measuring.services import KINDS, service_command, service_tree
 from roadworthy.measuring.system_calls import SystemCalls
 from roadworthy.measuring.traces import MOST_BYTES, Trace, load_trace
+from roadworthy.reports.null import Null, null_of
+from roadworthy.reports.records import Benchmark
 from roadworthy.run.results import BundleWriter
 from roadworthy.stage import Stage
 
@@ -38,7 +40,7 @@ class Bench(Rows, Ground):
         withheld = stand.machine.times_withheld
         Rows.__init__(
             self,
-            Reporter(stand.lane, declaration, nodeid, bundle, benchmark, clock, withheld),
+            Reporter(stand.lane, declaration, nodeid, bundle, benchmark, clock, withheld, self.flush_takes),
             SystemCalls(
                 stand.home, stand.toolbox, f"{self.volume}/calls", stand.engine.daemon_pid, stand.lane.driver.server,
                 timed=not withheld,
@@ -55,21 +57,22 @@ class Bench(Rows, Ground):
     # --- calls and programs in a container
 
     def calls(
-        self, fs: Process, rows: Sequence[Sequence[Any]], each: slice = slice(None), operations: int = 0,
+        self, fs: Process, side: Side, rows: Sequence[Sequence[Any]], each: slice = slice(None), operations: int = 0,
         settled: bool = False, cold: int = 0,
     ) -> Measured:  # fmt: skip
         """Calls one after another (see Process.timed): what one of those in `each` took, as seen in the container.
 
+        They are made in the side's directory and name its files from there, so that they name the same on every side.
         `operations` is how many they amount to, where that is not one each. With `settled` the device's work until
         nothing is pending is counted, too, under a name of its own. `cold` are the bytes that the device has to read.
         """
         if self.system_calls.counting:
-            calls = self.system_calls.of_process(fs, rows)
+            calls = self.system_calls.of_process(fs, rows, (), self.directory(side))
             return Measured(0.0, operations or len(rows[each]), calls=calls)
         begun = time.monotonic()
         with self.meter.counting() as whole:
             with self.meter.counting() as work:
-                taken = fs.timed(rows, 300)[each]
+                taken = fs.timed(rows, 300, self.directory(side))[each]
             seconds = time.monotonic() - begun
             if settled:
                 self.settle()
@@ -85,19 +88,24 @@ class Bench(Rows, Ground):
         """What a program once did to a tree of files, see workloads/traces."""
         return load_trace(name)
 
-    def replay(self, fs: Process, trace: Trace, place: str) -> Measured:
-        """What one of a trace's calls took on the tree at `place`."""
-        return self.calls(fs, trace.rows(place, filler(MOST_BYTES).content), settled=True)
+    def replay(self, fs: Process, side: Side, trace: Trace, place: str) -> Measured:
+        """What one of a trace's calls took on the tree at `place`, in the side's directory."""
+        return self.calls(fs, side, trace.rows(place, filler(MOST_BYTES).content), settled=True)
 
-    def program(self, fs: Process, *argv: str, operations: int = 1) -> Measured:
-        """A program run to its end: what one of its `operations` took, its start included."""
+    def program(self, fs: Process, side: Side, *argv: str, operations: int = 1) -> Measured:
+        """A program run to its end in the side's directory: what one of its `operations` took, its start included."""
+        where = self.directory(side)
         if self.system_calls.counting:
-            return Measured(0.0, operations, calls=self.system_calls.of_process(fs, argv=argv))
+            return Measured(0.0, operations, calls=self.system_calls.of_process(fs, (), argv, where))
         begun = time.monotonic()
         with self.meter.counting() as work:
-            taken = fs.timed_run(*argv, patience=300)
+            taken = fs.timed_run(*argv, patience=300, directory=where)
         void = rules.first_broken([*rules.environment(work, time.monotonic() - begun)])
         return Measured(taken / operations, operations, 0, work.counters(), void)
+
+    def null(self, records: Mapping[str, Benchmark]) -> Null:
+        """What cells show in which no driver has a hand."""
+        return null_of(self.stand.lane.id, list(records.values()))
 
     # --- services
 
@@ -115,7 +123,7 @@ class Bench(Rows, Ground):
 
         The service lies in the image, or on the volume; `kind` is what it does first, one of `service_kinds`.
         """
-        command = service_command(self.stand.toolbox, self.path(side, "").rstrip("/"), self.service_kinds[kind])
+        command = service_command(self.stand.toolbox, self.directory(side), self.service_kinds[kind])
         container = self.containers.create(image, command=command, stdin_open=True, stop_signal="SIGKILL")
         measured = self.life.until_answer(container, b"hello\n")
         container.remove()

@@ -38,9 +38,15 @@ class Block:
     answer: builtins.bytes = b""
 
 
-def run_block(fs: Process, toolbox: Toolbox, workload: Workload, file: str, report: str) -> Block:
-    """Run one block on `file` in a container. Raises FioFailed, or Precondition where fio is missing."""
+def run_block(
+    fs: Process, toolbox: Toolbox, workload: Workload, file: str, report: str, directory: str = "/"
+) -> Block:  # fmt: skip
+    """Run one block on `file`, named from `directory` on, in a container.
+
+    Raises FioFailed, or Precondition where fio is missing.
+    """
     refuse_without(toolbox)
+    fs.chdir(directory)
     code, output = fs.run(*toolbox.command("fio", *workload.arguments(file, report)))
     if code:
         raise FioFailed(f"fio ended with {code}: {output.strip()[-500:]}")
@@ -48,14 +54,19 @@ def run_block(fs: Process, toolbox: Toolbox, workload: Workload, file: str, repo
 
 
 def run_together(
-    toolbox: Toolbox, processes: Sequence[Process], workloads: Sequence[Workload], files: Sequence[str],
-    reports: Sequence[str],
+    toolbox: Toolbox, processes: Sequence[Process], workloads: Sequence[Workload], reports: Sequence[str],
+    directory: str,
 ) -> list[Block]:  # fmt: skip
-    """Run blocks of several workloads in a container at the same time, each from a process of its own."""
+    """Run blocks of several workloads in a directory of a container, at the same time, each from its own process.
+
+    Each works on the file there that is named like it.
+    """
     refuse_without(toolbox)
+    for fs in processes:
+        fs.chdir(directory)
     running = [
-        fs.begin("run", toolbox.command("fio", *workload.arguments(file, report)), 65536)
-        for fs, workload, file, report in zip(processes, workloads, files, reports, strict=True)
+        fs.begin("run", toolbox.command("fio", *workload.arguments(workload.name, report)), 65536)
+        for fs, workload, report in zip(processes, workloads, reports, strict=True)
     ]
     for pending in running:
         code, output = pending.answer(60)

@@ -47,11 +47,11 @@ class FioRows:
     def __call__(self, named: str | Workload, stratum: str) -> Benchmark:
         """Measure a workload on a file of the stratum against a file of the volume, in one container."""
         workload = load(named) if isinstance(named, str) else named
-        container, fs, places = self._begin(workload, stratum)
+        container, fs = self._begin(workload, stratum)
         bins: dict[Side, Counter[float]] = {"baseline": Counter(), "again": Counter(), "arm": Counter()}
 
         def measure(side: Side) -> Measured:
-            measured, block = self._block(fs, workload, places[side])
+            measured, block = self._block(fs, side, workload, "file")
             bins[side].update(block.bins)
             return measured
 
@@ -67,9 +67,9 @@ class FioRows:
     def scale(self, name: str, stratum: str, jobs: Sequence[int]) -> Trend | None:
         """The same workload by several jobs at once: what one I/O costs when so many are at it."""
         workload = load(name)
-        container, fs, places = self._begin(workload, stratum)
+        container, fs = self._begin(workload, stratum)
         trend = self._rows.sweep(
-            lambda side: {count: self._block(fs, replace(workload, jobs=count), places[side])[0] for count in jobs},
+            lambda side, count: self._block(fs, side, replace(workload, jobs=int(count)), "file")[0], jobs,
             axis="jobs", axis_unit="jobs", metric="time per I/O", stratum=stratum,
             guards=lambda: self._guards_of(container, stratum, workload, "file"),
             workload=described(workload),
@@ -85,17 +85,17 @@ class FioRows:
         for workload in workloads.values():
             self._lay_out(processes[0], workload.name, filler(workload.size))
         self._ground.settle()
-        files = {side: [self._ground.path(side, workload.name) for workload in workloads.values()] for side in SIDES}
         reports = [f"{self._ground.volume}/{workload.name}.json" for workload in workloads.values()]
 
         def measure(side: Side) -> dict[str, Measured]:
+            where = self._ground.directory(side)
             if self._calls.counting:  # one after another: who waits for whom is not what is counted
-                return {metric: self._counted_block(fs, workload.shortened(), file, report)[0]
-                        for (metric, workload), fs, file, report
-                        in zip(workloads.items(), processes, files[side], reports, strict=True)}  # fmt: skip
+                return {metric: self._counted_block(fs, workload.shortened(), workload.name, report, where)[0]
+                        for (metric, workload), fs, report
+                        in zip(workloads.items(), processes, reports, strict=True)}  # fmt: skip
             begun = time.monotonic()
             with self._meter.counting() as work:
-                blocks = run_together(self._tools, processes, list(workloads.values()), files[side], reports)
+                blocks = run_together(self._tools, processes, list(workloads.values()), reports, where)
             seconds = time.monotonic() - begun
             return {metric: self._judged(workload, block, work, seconds)
                     for (metric, workload), block in zip(workloads.items(), blocks, strict=True)}  # fmt: skip
@@ -114,9 +114,9 @@ class FioRows:
         workload = load(name)
         container = self._ground.container(self._ground.everywhere({}))
         fs = self._ground.process(container)
-        inside, outside = self._ground.path("baseline", "file"), self._ground.outside / "baseline" / "file"
-        self._ground.lay_out("baseline", {"file": filler(workload.size)})
-
+        inside, outside = self._ground.path("baseline", "file"), self._ground.on_volume("baseline") / "file"
+        self._ground.lay_out("source", {"file": filler(workload.size)})
+        self._ground.make_anew()
         report = self._ground.outside / "beside.json"
 
         def measure(side: Side) -> Measured:
@@ -188,7 +188,7 @@ class FioRows:
         """Run a workload on a file for its effect, and not to be timed."""
         fs.timed_run(*self._ground.tool("fio", *load(name).arguments(path, self._report)), patience=600)
 
-    def _begin(self, workload: Workload, stratum: str) -> tuple[Container, Process, dict[Side, str]]:
+    def _begin(self, workload: Workload, stratum: str) -> tuple[Container, Process]:
         """A container, a process in it, and the workload's file on each side, on the device or in the cache."""
         content = filler(workload.size)
         container = self._ground.container(self._ground.everywhere({"file": content} if stratum == "lower" else {}))
@@ -196,14 +196,10 @@ class FioRows:
         if stratum == "upper":
             self._lay_out(fs, "file", content)
         self._ground.settle()
-        places = self._places("file")
         if workload.reach == "cache":
-            for place in places.values():
-                self._ground.read_anew(fs, place)
-        return container, fs, places
-
-    def _places(self, name: str) -> dict[Side, str]:
-        return {side: self._ground.path(side, name) for side in SIDES}
+            for side in SIDES:
+                self._ground.read_anew(fs, self._ground.path(side, "file"))
+        return container, fs
 
     def _lay_out(self, fs: Process, name: str, content: File) -> None:
         """A file on each side, written by one program: how it was written decides how it lies in the page cache.
@@ -211,20 +207,21 @@ class FioRows:
         A file that is written in one go can lie there in larger pieces than its copy, and then writing and syncing
         4 KiB of it takes another time.
         """
-        self._ground.lay_out("source", {name: content})
-        copy = self._ground.tool("cp", "--reflink=never", "--sparse=never", f"{self._ground.volume}/source/{name}")
-        for place in self._places(name).values():
-            fs.timed_run(*copy, place, patience=300)
+        self._ground.lay_out("written", {name: content})
+        copy = self._ground.tool("cp", "--reflink=never", "--sparse=never", f"{self._ground.volume}/written/{name}")
+        for side in SIDES:
+            fs.timed_run(*copy, self._ground.path(side, name), patience=300)
 
-    def _block(self, fs: Process, workload: Workload, file: str) -> tuple[Measured, Block]:
-        """One block in a container, judged."""
+    def _block(self, fs: Process, side: Side, workload: Workload, file: str) -> tuple[Measured, Block]:
+        """One block in a side's directory of a container, judged."""
+        where = self._ground.directory(side)
         if workload.fresh:
-            fs.truncate(file, 0)
-            fs.truncate(file, workload.size)
+            fs.truncate(f"{where}/{file}", 0)
+            fs.truncate(f"{where}/{file}", workload.size)
             self._ground.settle()
         if self._calls.counting:
-            return self._counted_block(fs, workload.shortened(), file, self._report)
-        return self._timed(workload, lambda: run_block(fs, self._tools, workload, file, self._report))
+            return self._counted_block(fs, workload.shortened(), file, self._report, where)
+        return self._timed(workload, lambda: run_block(fs, self._tools, workload, file, self._report, where))
 
     def _timed(self, workload: Workload, run: Callable[[], Block]) -> tuple[Measured, Block]:
         """One block that nothing but `run` does, judged."""
@@ -233,9 +230,12 @@ class FioRows:
             block = run()
         return self._judged(workload, block, work, time.monotonic() - begun), block
 
-    def _counted_block(self, fs: Process, workload: Workload, file: str, report: str) -> tuple[Measured, Block]:
+    def _counted_block(
+        self, fs: Process, workload: Workload, file: str, report: str, directory: str = "/"
+    ) -> tuple[Measured, Block]:
         """One block under a tracer."""
-        calls = self._calls.of_process(fs, argv=self._ground.tool("fio", *workload.arguments(file, report)))
+        argv = self._ground.tool("fio", *workload.arguments(file, report))
+        calls = self._calls.of_process(fs, (), argv, directory)
         block = parsed(fs.load(report), workload)
         return Measured(0.0, block.operations, block.bytes, calls=of_fio(calls)), block
 

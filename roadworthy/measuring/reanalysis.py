@@ -29,9 +29,11 @@ def different(record: Benchmark) -> Iterator[str]:
     shown: list[Sample] = record.samples if whole else [unvoided(sample) for sample in record.samples]
     found = of_samples(names, shown, seed)
     void = next((sample.void for sample in record.samples if sample.void), "")
+    then, now = (0.0 if one is None else one.value for one in (record.added, found.added))
     verdict, _ = answer(record.guards, found if whole else None, void)
     pairs = {
         "ratio": (record.ratio, found.ratio.ratio),
+        "difference": (then, now),
         "lower end": (record.ratio_low, found.ratio.low),
         "upper end": (record.ratio_high, found.ratio.high),
         f"median of {names[0]}": (record.baseline.median, found.baseline.median),

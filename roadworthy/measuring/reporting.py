@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ from roadworthy.measuring.statistics import (
     whole_rows,
 )
 from roadworthy.measuring.system_calls import ENGINE, metric_of, total
-from roadworthy.reports.records import Benchmark, Count, Sample, Trend
+from roadworthy.reports.records import Added, Benchmark, Count, Sample, Trend
 from roadworthy.run.results import BundleWriter, now
 
 #: What of a second one of a unit is.
@@ -45,8 +45,9 @@ class Reporter:
 
     def __init__(
         self, lane: Lane, declaration: Declaration, nodeid: str, bundle: BundleWriter | None, benchmark: Any,
-        clock: VirtualClock, unpublished: str = "",
+        clock: VirtualClock, unpublished: str = "", flush: Callable[[], float] = lambda: 0.0,
     ) -> None:  # fmt: skip
+        """`flush` answers what a write and its flush take on the lane's device, in nanoseconds."""
         self.declaration = declaration
         #: Why times of this machine mean nothing to others, or an empty string.
         self.unpublished = unpublished
@@ -58,6 +59,8 @@ class Reporter:
         self._benchmark = benchmark
         self._clock = clock
         self._raws = 0
+        self._flush = flush
+        self._flush_takes: float | None = None
 
     def cost(
         self, samples: Sequence[Sample], metric: str, unit: str, stratum: str, point: float | None, axis_unit: str,
@@ -80,6 +83,7 @@ class Reporter:
             reason=reason, counters=per_operation(samples), guards=all_guards, workload=dict(workload or {}),
             promise=self.declaration.promise, stratum=stratum, tier=self.declaration.tier, point=point,
             twin=shown.twin_record(), samples=list(samples), unpublished=self.unpublished,
+            added=self._with_flush(shown.added, unit),
             method={"version": METHOD, "seed": SEED, "rows": len(whole), "void rows": len(samples) // 3 - len(whole)},
         )  # fmt: skip
         if bins is not None:
@@ -91,15 +95,24 @@ class Reporter:
             self._hand_on(record, shown)
         return record
 
+    def _with_flush(self, found: Added | None, unit: str) -> Added | None:
+        """With what one flush takes here, in the record's unit, where there are flushes; it is measured once."""
+        if found is None or found.flushes < 0.5 or self.unpublished:
+            return found
+        if self._flush_takes is None:
+            self._flush_takes = self._flush()
+        return msgspec.structs.replace(found, flush=self._flush_takes * 1e-9 / SECONDS[unit])
+
     def trend(self, records: Mapping[float, Benchmark], axis: str, axis_unit: str) -> Trend | None:
         """Report how a cost grows along an axis, of the records of its points; None where too few of them are valid."""
         valid = {point: record for point, record in records.items() if record.verdict != "invalid"}
         if len(valid) < 2:
             return None
         some = next(iter(valid.values()))
+        rows = {point: whole_rows(record.samples) for point, record in valid.items()}
         baseline, arm = (
-            curve(side.name, {point: getattr(record, which).samples for point, record in valid.items()})
-            for which, side in (("baseline", some.baseline), ("arm", some.arm))
+            curve(name, {point: [row[side] for row in mine for side in sides] for point, mine in rows.items()})
+            for name, sides in ((some.baseline.name, ("baseline", "again")), (some.arm.name, ("arm",)))
         )
         trend = Trend(
             lane=some.lane, benchmark=some.benchmark.partition("@")[0], nodeid=self._nodeid, at=now(), axis=axis,

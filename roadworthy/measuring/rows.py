@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from roadworthy.measuring.design import Budget, Measured, Point, Side
+from roadworthy.measuring.design import Budget, Measured, Point, Side, Step
 from roadworthy.measuring.design import rows as take_rows
 from roadworthy.measuring.guards import Guards
 from roadworthy.measuring.reporting import Reporter
@@ -17,12 +17,14 @@ from roadworthy.stage import Stage
 
 #: A point of an axis, or None where there is no axis.
 At = TypeVar("At", float, None)
+Samples = TypeVar("Samples")
 
 
 class Setting(TypedDict, total=False):
     """What all rows may be told besides what is measured.
 
-    `unit` is the metric's, `ns` by default. `before` sets a row up. `guards` are looked at once, after the last row.
+    `unit` is the metric's, `ns` by default. `before` sets a row up; `warm` does on other files of a side what is
+    measured next, and is thrown away. `guards` are looked at once, after the last row.
     `names` are those of the two sides, where they are not `native` and the driver. Of what `waits` for something
     besides its work, the 5th percentile and the mean are published too.
     """
@@ -30,6 +32,7 @@ class Setting(TypedDict, total=False):
     unit: str
     stratum: str
     before: Callable[[], None]
+    warm: Callable[[Side], object]
     guards: Callable[[], Guards]
     names: tuple[str, str] | None
     workload: Mapping[str, Any] | None
@@ -53,31 +56,48 @@ class Rows:
 
         `budget` is given where the one of the benchmark's tier does not do.
         """
-        return self._reported(lambda side: {(metric, None): measure(side)}, bins, budget, **setting)[metric, None]
+        found = self._reported(
+            lambda side, step: {(metric, None): measure(side)}, (None,), bins, budget, **setting
+        )  # fmt: skip
+        return found[metric, None]
 
     def phases(
         self, measure: Callable[[Side], Mapping[str, Measured]], **setting: Unpack[Setting]
     ) -> dict[str, Benchmark]:
         """Take rows of several metrics, as of the phases of a job; report each by its name."""
-        found = self._reported(lambda side: {(metric, None): cost for metric, cost in measure(side).items()}, **setting)
+        found = self._reported(
+            lambda side, step: {(metric, None): cost for metric, cost in measure(side).items()}, (None,), **setting
+        )  # fmt: skip
         return {metric: record for (metric, _), record in found.items()}
 
+    def kinds(
+        self, measure: Callable[[Side, str], Measured], kinds: Sequence[str], **setting: Unpack[Setting]
+    ) -> dict[str, Benchmark]:
+        """The same of kinds of calls of which none needs another: their order in a row is random."""
+        found = self._reported(lambda side, kind: {(kind, None): measure(side, kind)}, kinds, **setting)
+        return {kind: record for (kind, _), record in found.items()}
+
     def sweep(
-        self, measure: Callable[[Side], Mapping[float, Measured]], *, axis: str, axis_unit: str, metric: str,
-        **setting: Unpack[Setting],
+        self, measure: Callable[[Side, float], Measured], points: Sequence[float], *, axis: str, axis_unit: str,
+        metric: str, **setting: Unpack[Setting],
     ) -> Trend | None:  # fmt: skip
-        """Take rows that measure every point of an axis; report each point, and how the cost grows along the axis."""
+        """Take rows that measure every point of an axis; report each point, and how the cost grows along the axis.
+
+        The order of the points in a row is random, each as often at each place.
+        """
         return self.sweeps(
-            lambda side: {(metric, point): found for point, found in measure(side).items()}, axis=axis,
-            axis_unit=axis_unit, **setting,
+            lambda side, point: {metric: measure(side, point)}, points, axis=axis, axis_unit=axis_unit, **setting
         )[metric]  # fmt: skip
 
     def sweeps(
-        self, measure: Callable[[Side], Mapping[tuple[str, float], Measured]], *, axis: str, axis_unit: str,
-        **setting: Unpack[Setting],
+        self, measure: Callable[[Side, float], Mapping[str, Measured]], points: Sequence[float], *, axis: str,
+        axis_unit: str, **setting: Unpack[Setting],
     ) -> dict[str, Trend | None]:  # fmt: skip
         """The same of several metrics: rows of each at every point of the axis."""
-        found = self._reported(measure, axis_unit=axis_unit, **setting)
+        found = self._reported(
+            lambda side, point: {(metric, point): cost for metric, cost in measure(side, point).items()}, points,
+            axis_unit=axis_unit, **setting,
+        )  # fmt: skip
         return {
             metric: self.reporter.trend(
                 {point: found[name, point] for name, point in sorted(found) if name == metric}, axis, axis_unit
@@ -86,29 +106,32 @@ class Rows:
         }
 
     def _reported(
-        self, measure: Callable[[Side], Mapping[tuple[str, At], Measured]],
+        self, measure: Callable[[Side, Step], Mapping[tuple[str, At], Measured]], steps: Sequence[Step],
         bins: Mapping[Side, Counter[float]] | None = None, own: Budget | None = None, *, axis_unit: str = "",
         unit: str = "ns", stratum: str = "", before: Callable[[], None] = lambda: None,
+        warm: Callable[[Side], object] = lambda side: None,
         guards: Callable[[], Guards] = dict, names: tuple[str, str] | None = None,
         workload: Mapping[str, Any] | None = None, waits: bool = False,
     ) -> dict[tuple[str, At], Benchmark]:  # fmt: skip
         """Take rows, and report cost and system calls of each metric, at each point of an axis if there is one."""
         with self._stage(f"measuring {self.reporter.declaration.identity} {stratum}".rstrip()):
-            found = take_rows(self._budget if own is None or self.reporter.unpublished else own, measure, before)
+            budget = self._budget if own is None or self.reporter.unpublished else own
+            found = take_rows(budget, measure, steps, before, warm)
         holding = guards()
         records = {
             (metric, point): self.reporter.cost(
                 samples, metric, unit, stratum, point, axis_unit, holding, names, workload, bins, waits
             )
-            for (metric, point), samples in found.items()
+            for (metric, point), samples in in_order(found, steps)
         }
-        for (metric, point), calls in self._count_calls(measure, before, stratum).items():
+        for (metric, point), calls in self._count_calls(measure, steps, before, warm, stratum).items():
             self.reporter.calls(metric, calls, stratum, point, axis_unit)
         return records
 
     def _count_calls(
-        self, measure: Callable[[Side], Mapping[Point, Measured]], before: Callable[[], None], stratum: str
-    ) -> dict[Point, dict[str, Measured]]:
+        self, measure: Callable[[Side, Step], Mapping[Point, Measured]], steps: Sequence[Step],
+        before: Callable[[], None], warm: Callable[[Side], object], stratum: str,
+    ) -> dict[Point, dict[str, Measured]]:  # fmt: skip
         """Do once more what a row does, for the baseline and for the driver, and count system calls instead of time.
 
         Where they cannot be counted, nothing is answered, and a warning says why; nothing, too, where nobody asks.
@@ -122,11 +145,25 @@ class Rows:
             ):
                 before()
                 for side in sides:
-                    for point, measured in measure(side).items():
-                        found.setdefault(point, {})[side] = measured
+                    warm(side)
+                    for step in steps:
+                        for point, measured in measure(side, step).items():
+                            found.setdefault(point, {})[side] = measured
         except NotAsked:
             return {}
         except NotCounted as reason:
             warnings.warn(f"system calls were not counted: {reason}", stacklevel=2)
             return {}
         return found
+
+
+def in_order(found: Mapping[tuple[str, At], Samples], steps: Sequence[object]) -> list[tuple[tuple[str, At], Samples]]:
+    """What was found, in the order of the steps as a benchmark has them, and not in that of the first row."""
+    metrics, order = list(dict.fromkeys(metric for metric, _ in found)), list(steps)
+
+    def rank(item: tuple[tuple[str, At], Samples]) -> tuple[int, int]:
+        (metric, point), _ = item
+        first = order.index(metric) if metric in order else metrics.index(metric)
+        return first, order.index(point) if point in order else 0
+
+    return sorted(found.items(), key=rank)

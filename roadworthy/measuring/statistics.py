@@ -6,24 +6,33 @@ twice and the arm once, so that how far the baseline is from itself is known bes
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
 
-from roadworthy.reports.records import Arm, Curve, Sample, Twin
+from roadworthy.reports.records import Added, Arm, Curve, Sample, Twin
 
 #: Changes when the same samples could give another answer; stored with every record.
-METHOD = "2"
+METHOD = "5"
 RESAMPLES = 2000
 SEED = 2016
 #: Slower or faster is said of ratios beyond this one, as differences that nobody notices are no news.
 MARGIN = 1.05
 #: Equivalent is said where the whole interval lies within this ratio of 1.
 BAND = 1.10
+#: Slower or faster needs an interval that is as far from 1 as this share of its own width: one that is wide against its
+#: distance has come near 1 in too many draws. An interval of a dozen rows is too narrow besides.
+APART = 0.25
+
+#: From this ratio on the baseline is far below what is added, which is published beside the ratio.
+FAR = 3.0
+#: Fewer rows than these are no verdict: that few can lie on one side by chance.
+LEAST_ROWS = 12
 
 Verdict = Literal["slower", "faster", "equivalent", "inconclusive"]
 
@@ -39,11 +48,18 @@ class Ratio:
     @property
     def verdict(self) -> Verdict:
         """What the interval shows by itself."""
-        if self.low > 1 and self.ratio > MARGIN:
+        if self.apart and self.ratio > MARGIN:
             return "slower"
-        if self.high < 1 and self.ratio < 1 / MARGIN:
+        if self.apart and self.ratio < 1 / MARGIN:
             return "faster"
         return "equivalent" if self.low >= 1 / BAND and self.high <= BAND else "inconclusive"
+
+    @property
+    def apart(self) -> bool:
+        """Whether the interval lies on one side of 1, and far from it for its width; on the logarithmic scale."""
+        low, high = math.log(self.low), math.log(self.high)
+        distance = max(low, -high)
+        return distance > 0 and distance >= APART * (high - low)
 
     @property
     def half_width(self) -> float:
@@ -59,6 +75,7 @@ class Analysis:
     arm: Arm
     ratio: Ratio
     twin: Ratio
+    added: Added | None = None
 
     def twin_record(self) -> Twin:
         return Twin(ratio=self.twin.ratio, low=self.twin.low, high=self.twin.high, verdict=self.twin.verdict)
@@ -68,7 +85,10 @@ def analyse(
     names: tuple[str, str], baseline: Sequence[float], again: Sequence[float], arm: Sequence[float], seed: int = SEED,
     places: Sequence[Sequence[float]] = (),
 ) -> Analysis:  # fmt: skip
-    """Analyse rows of positive costs. The arm is compared with the geometric mean of its row's two baselines.
+    """Analyse rows of positive costs. The arm is compared with each of its row's two baselines.
+
+    Not with their mean: noise only ever adds, and the mean of two has a share in it more often than the one arm. Of
+    three sides that are alike, that made the arm the fastest.
 
     `places` has, for each side, the logarithm of what its place in the row adds, see `place_effects`.
     """
@@ -79,7 +99,7 @@ def analyse(
     ]
     return Analysis(
         summary(names[0], [*baseline, *again], seed), summary(names[1], arm, seed),
-        ratio_of([c - (a + b) / 2 for a, b, c in logs], seed), ratio_of([b - a for a, b, _ in logs], seed),
+        ratio_of([[c - a, c - b] for a, b, c in logs], seed), ratio_of([[b - a] for a, b, _ in logs], seed),
     )  # fmt: skip
 
 
@@ -92,14 +112,32 @@ def of_samples(names: tuple[str, str], samples: Sequence[Sample], seed: int = SE
     sides = ("baseline", "again", "arm")
     baseline, again, arm = ([row[side].value for row in rows] for side in sides)
     places = [[effects[row[side].order] for row in rows] for side in sides]
-    return analyse(names, baseline, again, arm, seed, places)
+    found = analyse(names, baseline, again, arm, seed, places)
+    return replace(found, added=added(rows, seed)) if found.ratio.ratio >= FAR else found
+
+
+def added(rows: Sequence[Mapping[str, Sample]], seed: int = SEED) -> Added:
+    """What the arm costs more than each of its row's baselines, with the interval of that, and the flushes in it."""
+    differences = [[row["arm"].value - row[side].value for side in ("baseline", "again")] for row in rows]
+    low, high = interval_of_rows(differences, seed)
+    arm, baseline = (flushes(rows, sides) for sides in (("arm",), ("baseline", "again")))
+    value = statistics.median(itertools.chain.from_iterable(differences))
+    return Added(value=value, low=low, high=high, flushes=max(0.0, arm - baseline))
+
+
+def flushes(rows: Sequence[Mapping[str, Sample]], sides: Sequence[str]) -> float:
+    """Flushes of the device for one operation of these sides; 0 where none are counted."""
+    samples = [row[side] for row in rows for side in sides]
+    counted = sum(sample.counters.get("device flushes", 0.0) for sample in samples)
+    return counted / (sum(sample.operations for sample in samples) or 1)
 
 
 def place_effects(rows: Sequence[Mapping[str, Sample]]) -> dict[int, float]:
     """What each place in a row adds to the logarithm of a cost, whatever side has it.
 
     The first of a row often pays for what the row before has left behind, or for a container's first look. As every
-    side has every place as often, the effect favours none; taken out, it does not widen the interval either.
+    side has every place as often, the effect favours none; taken out, it does not widen the interval either. It
+    is estimated once from all rows and not anew in each resampling: the interval leaves out how well it is known.
     """
     found: dict[int, list[float]] = {}
     for side in ("baseline", "again", "arm"):
@@ -122,9 +160,10 @@ def unvoided(sample: Sample) -> Sample:
     return msgspec.structs.replace(sample, void="")
 
 
-def ratio_of(logarithms: Sequence[float], seed: int = SEED) -> Ratio:
-    low, high = interval(logarithms, seed)
-    return Ratio(math.exp(statistics.median(logarithms)), math.exp(low), math.exp(high))
+def ratio_of(rows: Sequence[Sequence[float]], seed: int = SEED) -> Ratio:
+    """The median of what rows have of log-ratios, as many each, and its interval; rows are drawn whole."""
+    low, high = interval_of_rows(rows, seed)
+    return Ratio(math.exp(statistics.median(itertools.chain.from_iterable(rows))), math.exp(low), math.exp(high))
 
 
 def summary(name: str, samples: Sequence[float], seed: int = SEED) -> Arm:
@@ -134,32 +173,57 @@ def summary(name: str, samples: Sequence[float], seed: int = SEED) -> Arm:
 
 def interval(samples: Sequence[float], seed: int = SEED) -> tuple[float, float]:
     """The 95 % percentile bootstrap interval of the median (Efron and Tibshirani 1993, chapter 13)."""
+    return interval_of_rows([[sample] for sample in samples], seed)
+
+
+def interval_of_rows(rows: Sequence[Sequence[float]], seed: int = SEED) -> tuple[float, float]:
+    """The same of the median of all that is in rows, of which each is drawn whole."""
     import numpy
     from scipy import stats
 
-    if len(set(samples)) == 1:
-        return samples[0], samples[0]  # nothing to resample; scipy warns about it
+    if len({tuple(row) for row in rows}) == 1:
+        only = statistics.median(rows[0])
+        return only, only  # nothing to resample; scipy warns about it
     found = stats.bootstrap(
-        (numpy.asarray(samples),), numpy.median, n_resamples=RESAMPLES, confidence_level=0.95, method="percentile",
+        tuple(numpy.asarray(column) for column in zip(*rows, strict=True)),
+        lambda *columns, axis: numpy.median(numpy.concatenate(columns, axis=axis), axis=axis),
+        paired=True, vectorized=True, axis=0, n_resamples=RESAMPLES, confidence_level=0.95, method="percentile",
         rng=numpy.random.default_rng(seed),
     ).confidence_interval  # fmt: skip
     return float(found.low), float(found.high)
 
 
-def curve(name: str, points: Mapping[float, Sequence[float]]) -> Curve:
-    """The Theil-Sen line through the samples at each point of an axis (Sen 1968), with the slope's 95 % interval."""
+def curve(name: str, points: Mapping[float, Sequence[Sample]]) -> Curve:
+    """The Theil-Sen line through the samples at each point of an axis (Sen 1968), with the slope's 95 % interval.
+
+    What a sample's place in the row adds to it, see `point_effects`, is taken out before; medians stay as measured.
+    """
     from scipy import stats
 
+    effects = point_effects(points)
     xs = [x for x, samples in points.items() for _ in samples]
-    ys = [y for samples in points.values() for y in samples]
-    medians = [(x, statistics.median(samples)) for x, samples in sorted(points.items())]
+    ys = [sample.value / effects[sample.place] for samples in points.values() for sample in samples]
+    medians = [(x, statistics.median(sample.value for sample in samples)) for x, samples in sorted(points.items())]
+    places = [effects[place] for place in sorted(effects)]
     if len(set(ys)) == 1:  # nothing to estimate, and too many ties for scipy's variance
-        return Curve(name=name, points=medians, slope=0.0, slope_low=0.0, slope_high=0.0, intercept=ys[0])
+        return Curve(
+            name=name, points=medians, slope=0.0, slope_low=0.0, slope_high=0.0, intercept=ys[0], places=places
+        )  # fmt: skip
     line = stats.theilslopes(ys, xs, alpha=0.95)
     return Curve(
         name=name, points=medians, slope=float(line.slope), slope_low=float(line.low_slope),
-        slope_high=float(line.high_slope), intercept=float(line.intercept),
+        slope_high=float(line.high_slope), intercept=float(line.intercept), places=places,
     )  # fmt: skip
+
+
+def point_effects(points: Mapping[float, Sequence[Sample]]) -> dict[int, float]:
+    """The factor by which a cost is higher at each place among the points of a row, whichever point has it."""
+    found: dict[int, list[float]] = {}
+    for samples in points.values():
+        usual = statistics.median(sample.value for sample in samples)
+        for sample in samples:
+            found.setdefault(sample.place, []).append(sample.value / usual)
+    return {place: statistics.median(factors) for place, factors in found.items()}
 
 
 def trend_verdict(baseline: Curve, arm: Curve) -> Literal["grows", "falls", "flat", "inconclusive"]:
@@ -193,12 +257,19 @@ def quantiles(bins: Mapping[float, int], wanted: Mapping[str, float]) -> dict[st
 
 
 def answer(guards: Mapping[str, bool], analysis: Analysis | None, void: str) -> tuple[Any, str]:
-    """The verdict of a record and its reason: broken guards and a baseline that differs from itself come first."""
+    """The verdict of a record and its reason: broken guards and a baseline that differs from itself come first.
+
+    So do rows that are too few.
+    """
     broken = [sentence for sentence, holds in guards.items() if not holds]
     if broken:
         return "invalid", "; ".join(f"not true: {sentence}" for sentence in broken)
     if analysis is None:
         return "invalid", f"not true: {void}" if void else "no row in which all guards held"
+    rows = len(analysis.arm.samples)
+    if rows < LEAST_ROWS:
+        why = f", in others not: {void}" if void else ""
+        return "inconclusive", f"all guards held in {rows} rows of the {LEAST_ROWS} that it takes{why}"
     if analysis.twin.verdict in ("slower", "faster"):
         # How far the baseline is from itself is the least that a difference has to exceed.
         itself = max(analysis.twin.high, 1 / analysis.twin.low)

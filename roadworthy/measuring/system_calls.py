@@ -87,12 +87,13 @@ class SystemCalls:
             self.counting = False
 
     def of_process(
-        self, process: Process, rows: Sequence[Sequence[object]] = (), argv: Sequence[str] = ()
-    ) -> dict[str, dict[str, int]]:
-        """Make calls or run a program in a container: the calls of the process, and those of the driver's server."""
+        self, process: Process, rows: Sequence[Sequence[object]] = (), argv: Sequence[str] = (),
+        directory: str | None = None,
+    ) -> dict[str, dict[str, int]]:  # fmt: skip
+        """Make calls or run a program in a container's directory: calls of the process, and of the driver's server."""
         with self._of(self._named(self._server) if self._server else []) as served:
             tracer = self._toolbox.command("strace", *WORDS, self._report)
-            refusal = process.counted(tracer, rows, argv, TRACED)
+            refusal = process.counted(tracer, rows, argv, TRACED, directory)
         if refusal:
             raise NotCounted(refusal)
         found = {"": parsed(process.load(self._report).decode())}

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from roadworthy.reports.records import Benchmark, Count, End, LaneRecord, Plan, Record, Result
+from roadworthy.reports.null import nulls
+from roadworthy.reports.records import Benchmark, Count, End, LaneRecord, Plan, Record, Result, Trend
 from roadworthy.reports.repeats import flaky
 
 
@@ -52,6 +53,7 @@ class BundleWriter:
         self.path = directory / "bundle.jsonl"
         self.results: list[Result] = []
         self.benchmarks: list[Benchmark] = []
+        self.trends: list[Trend] = []
         self.counts: list[Count] = []
         self.lanes: list[LaneRecord] = []
         self.controls: set[str] = set()
@@ -65,6 +67,8 @@ class BundleWriter:
             self.results.append(record)
         if isinstance(record, Benchmark):
             self.benchmarks.append(record)
+        if isinstance(record, Trend):
+            self.trends.append(record)
         if isinstance(record, Count):
             self.counts.append(record)
         if isinstance(record, LaneRecord):
@@ -83,8 +87,9 @@ class BundleWriter:
             raise
 
     def void(self) -> list[str]:
-        """Why this run says nothing about drivers: one sentence for each control that did not hold."""
-        return [
+        """Why this run says nothing about drivers: a sentence for each control and null driver that did not hold."""
+        uneven = [f"{null.lane}: {null.sentence}" for null in nulls(self.benchmarks) if null.holds is False]
+        return uneven + [
             f"{found.lane}: {found.check} is {found.verdict}, which no driver can cause: {found.reason}"
             for found in self.results
             if found.check in self.controls and found.verdict in ("fail", "known", "fixed")

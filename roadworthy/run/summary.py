@@ -12,13 +12,11 @@ from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane
 from roadworthy.machines.machine import Machine
 from roadworthy.reports.families import title
-from roadworthy.reports.records import WITH_DIFFERENCE, WORST_FIRST, Benchmark, Count, Result, Verdict
+from roadworthy.reports.records import WITH_DIFFERENCE, WORST_FIRST, Result, Verdict
 from roadworthy.reports.repeats import Tally, by_check, upper_bound, worst_of
-from roadworthy.reports.units import exact
 from roadworthy.run.results import BundleWriter
+from roadworthy.run.tables import tables
 
-#: The unit of counted system calls.
-CALLS = "calls"
 COLOURS = {
     "error": "red",
     "crash": "red",
@@ -68,31 +66,15 @@ def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Pa
             reporter.write_line(line)
     if bundle.results:
         table(reporter, lanes, bundle)
-    for found in bundle.benchmarks:
-        reporter.write_line(f"{found.lane}  {found.benchmark}: {cost(found)}")
-    for count in bundle.counts:
-        if count.unit != CALLS:  # as many as the times, and shown beside them on the page
-            reporter.write_line(f"{count.lane}  {count.benchmark}: {counting(count)}")
+    columns = [(lane.id, lane.driver.name) for lane in lanes]
+    detail = reporter.config.option.verbose
+    for line in tables(bundle.benchmarks, bundle.trends, bundle.counts, columns, detail):
+        reporter.write_line(line)
     for sentence in bundle.void():
         reporter.write_line(f"void: {sentence}", red=True)
     reporter.write_line(f"bundle: {bundle.path}")
     if page is not None:
         reporter.write_line(f"page:   {page}")
-
-
-def cost(found: Benchmark) -> str:
-    """The verdict and the ratio of a benchmark; only the reason if it is invalid."""
-    if found.verdict == "invalid":
-        return f"invalid, {found.metric}: {found.reason}"
-    said = f"{found.ratio:.2f} [{found.ratio_low:.2f}, {found.ratio_high:.2f}] of {found.baseline.name}"
-    why = found.unpublished or found.reason
-    return f"{found.verdict}, {found.metric} {said}" + (f" ({why})" if why else "")
-
-
-def counting(found: Count) -> str:
-    """A count, with the baseline's if there is one."""
-    against = "" if found.baseline is None else f", {exact(found.baseline, found.unit)} without the driver"
-    return f"{found.metric} {exact(found.value, found.unit)}{against}"
 
 
 def stability(rounds: Mapping[Any, Sequence[Result]]) -> Iterator[str]:

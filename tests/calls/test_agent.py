@@ -397,6 +397,20 @@ def test_calls_in_a_row_are_timed_and_hand_on_their_answers(fs, tmp_path):
     assert (tmp_path / "f").read_bytes() == b"data"
 
 
+def test_what_is_timed_begins_in_a_directory(fs, tmp_path):
+    """Calls and programs name files from there, whatever the process did before; a tracer sees the same."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"only-{name}").write_bytes(b"x")
+        fs.timed([["stat", f"only-{name}"]], directory=str(tmp_path / name))
+        assert fs.getcwd() == str(tmp_path / name)
+    fs.timed_run("/bin/sh", "-c", "test -e only-a", directory=str(tmp_path / "a"))
+    fs.timed([["stat", "only-a"]])
+    tracer = strace(tmp_path / "table")
+    assert fs.counted(tracer, [["stat", "only-b"]], directory=str(tmp_path / "b")) == ""
+    assert parsed((tmp_path / "table").read_text())["newfstatat"] == 1
+
+
 def test_a_program_is_timed_and_has_to_succeed(fs):
     """A program's nanoseconds hold all of its life; one that fails says with what."""
     assert fs.timed_run("/bin/sh", "-c", "exec sleep 0.05") >= 50_000_000

@@ -11,7 +11,7 @@ from roadworthy.declaring.features import Feature
 from roadworthy.measuring.bench import Bench
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.design import SIDES, Budget
-from roadworthy.measuring.ground import Fresh
+from roadworthy.measuring.ground import Fresh, Layout
 from roadworthy.measuring.reporting import Reporter
 from roadworthy.measuring.rows import Rows
 from roadworthy.measuring.system_calls import SystemCalls
@@ -39,17 +39,22 @@ class FakeCalls(SystemCalls):
     def __init__(self, *programs):
         super().__init__(None, Toolbox(None, "ld.so", frozenset(programs)), "report", lambda: 1)
 
-    def of_process(self, process, rows=(), argv=()):
+    def of_process(self, process, rows=(), argv=(), directory=None):
         return {"": {"newfstatat": len(rows) or len(argv), "brk": 7}, "server": {"read": 1}}
 
 
 class FakeProcess:
     """Every call takes as many nanoseconds as its row has words."""
 
-    def timed(self, rows, patience):
+    def __init__(self):
+        self.asked = []
+
+    def timed(self, rows, patience, directory):
+        self.asked.append((directory, rows))
         return [len(row) for row in rows]
 
-    def timed_run(self, *argv, patience):
+    def timed_run(self, *argv, patience, directory):
+        self.asked.append((directory, argv))
         return 1000
 
 
@@ -70,6 +75,7 @@ def bench(monkeypatch, tmp_path):
         toolbox=Toolbox(tmp_path, "ld.so", frozenset({"tar"})),
     )  # fmt: skip
     made.features, made.meter = Feature.NONE, FakeMeter()
+    made._layout, made._renewable = Layout("/c/block.work", "/volume", "block.work", native=False), False
     monkeypatch.setattr(Reporter, "_hand_on", lambda *_: None)
     monkeypatch.setattr(Bench, "settle", lambda self: setattr(self.meter, "flushes", self.meter.flushes + 10))
     return made
@@ -78,22 +84,44 @@ def bench(monkeypatch, tmp_path):
 def test_the_cost_of_calls_is_that_of_the_chosen_ones(bench):
     """A mean of what is in the slice, or of the operations that the calls amount to."""
     rows = [["open", "a", 1, 2], ["open", "b", 1, 2], ["close", 0], ["close", 1]]
-    assert bench.calls(FakeProcess(), rows, slice(0, 2)).cost == 4.0
-    pairs = bench.calls(FakeProcess(), rows, operations=2)
+    assert bench.calls(FakeProcess(), "arm", rows, slice(0, 2)).cost == 4.0
+    pairs = bench.calls(FakeProcess(), "arm", rows, operations=2)
     assert (pairs.cost, pairs.operations) == (6.0, 2)
+
+
+def test_every_side_is_reached_by_the_same_path(bench):
+    """What is timed begins in the side's directory: neither its depth nor a mount on the way is a part of it."""
+    fs = FakeProcess()
+    for side in SIDES:
+        bench.calls(fs, side, [["stat", "a"]])
+        bench.program(fs, side, "find", "tree")
+    assert {tuple(map(tuple, asked)) for _, asked in fs.asked[::2]} == {(("stat", "a"),)}
+    assert {asked for _, asked in fs.asked[1::2]} == {("find", "tree")}
+    assert [where for where, _ in fs.asked[::2]] == [where for where, _ in fs.asked[1::2]]
+    assert [where for where, _ in fs.asked[::2]] == [bench.directory(side) for side in SIDES]
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_the_sides_lie_equally_deep(native):
+    """A program that makes a path absolute has as many directories to pass on each side; not so in the old layout."""
+    even = Layout("/c/block.work", "/volume", "block.work", native)
+    assert {even.directory(side).count("/") for side in SIDES} == {2}
+    assert len({even.directory(side) for side in SIDES}) == 3
+    uneven = Layout("/c/block.work", "/volume", "block.work", False, deep=True)
+    assert [uneven.directory(side).count("/") for side in SIDES] == [4, 4, 2]
 
 
 def test_what_comes_later_is_counted_by_a_name_of_its_own(bench):
     """What settling writes is not taken for what the calls wrote."""
-    found = bench.calls(FakeProcess(), [["stat", "a"]], settled=True)
+    found = bench.calls(FakeProcess(), "arm", [["stat", "a"]], settled=True)
     assert found.counters["device flushes"] == 1.0
     assert found.counters["device flushes, settled"] > 10.0
-    assert "device flushes, settled" not in bench.calls(FakeProcess(), [["stat", "a"]]).counters
+    assert "device flushes, settled" not in bench.calls(FakeProcess(), "arm", [["stat", "a"]]).counters
 
 
 def test_a_program_is_divided_by_what_it_did(bench):
     """A run over so many files is so many operations."""
-    found = bench.program(FakeProcess(), "tar", operations=10)
+    found = bench.program(FakeProcess(), "arm", "tar", operations=10)
     assert (found.cost, found.operations) == (100.0, 10)
 
 
@@ -114,7 +142,9 @@ def test_every_row_has_a_fresh_container(bench, monkeypatch):
         return made[-1]
 
     prepared = []
+    renewed = []
     monkeypatch.setattr(Bench, "container", container)
+    monkeypatch.setattr(Bench, "renew", lambda self, *sides: renewed.append((len(made), *sides)))
     monkeypatch.setattr(Bench, "process", lambda self, container: container.image)
     fresh = bench.fresh("image", prepared.append)
     assert isinstance(fresh, Fresh)
@@ -122,6 +152,7 @@ def test_every_row_has_a_fresh_container(bench, monkeypatch):
     fresh()
     assert [container.removed for container in made] == [True, False]
     assert prepared == ["image", "image"]
+    assert renewed == [(0, "baseline"), (1, "again"), (1, "again"), (2, "baseline")], "of what age the container is"
     assert bench.meter.flushes == 20.0
 
 
@@ -141,7 +172,8 @@ def test_what_was_timed_is_done_once_more_and_its_system_calls_are_counted(bench
     turns = []
     rows = {"baseline": [["stat", "a"]] * 4, "again": [["stat", "a"]] * 4, "arm": [["stat", "a"]] * 6}
     bench.paired(
-        lambda side: bench.calls(FakeProcess(), rows[side], operations=2), metric="time per stat", stratum="upper",
+        lambda side: bench.calls(FakeProcess(), side, rows[side], operations=2),
+        metric="time per stat", stratum="upper",
         before=lambda: turns.append(bench.system_calls.counting),
     )  # fmt: skip
     found = counts(bench)
@@ -156,10 +188,10 @@ def test_what_was_timed_is_done_once_more_and_its_system_calls_are_counted(bench
 def test_every_point_and_phase_has_its_system_calls(bench):
     """By the names of their benchmarks, so that both can be held against each other."""
     bench.sweep(
-        lambda side: {depth: bench.calls(FakeProcess(), [["stat", "a"]] * depth) for depth in (1, 2)},
+        lambda side, depth: bench.calls(FakeProcess(), "arm", [["stat", "a"]] * depth), (1, 2),
         axis="depth", axis_unit="layers", metric="time per stat",
     )  # fmt: skip
-    bench.phases(lambda side: {"time per file": bench.program(FakeProcess(), "tar", "-x", operations=2)})
+    bench.phases(lambda side: {"time per file": bench.program(FakeProcess(), "arm", "tar", "-x", operations=2)})
     mine = {key: record.value for key, record in counts(bench).items() if "server" not in key[1]}
     assert mine == {
         ("block/work@1", "system calls per stat"): 1.0, ("block/work@2", "system calls per stat"): 1.0,
@@ -171,6 +203,6 @@ def test_without_a_tracer_there_are_times_only(bench):
     """A warning says what to install; nothing else changes."""
     bench.system_calls = FakeCalls()
     with pytest.warns(UserWarning, match="not counted: needs strace: apt-get install strace"):
-        record = bench.paired(lambda side: bench.calls(FakeProcess(), [["stat", "a"]]), metric="time per stat")
+        record = bench.paired(lambda side: bench.calls(FakeProcess(), "arm", [["stat", "a"]]), metric="time per stat")
     assert record.verdict != "invalid"
     assert counts(bench) == {}

@@ -33,6 +33,13 @@ def test_a_device_that_read_far_more_voids():
     assert guards.reached(READ, worked(read=2 * ASKED), ASKED) == (guards.REACHED, False)
 
 
+@pytest.mark.parametrize(("times", "holds"), [(1, True), (18, True), (34, True), (100, False)])
+def test_a_device_that_wrote_far_more_voids(times, holds):
+    """What a log writes along is the workload's, what another program writes is not."""
+    written = worked(written=times * ASKED)
+    assert guards.reached(load("fsync-4k"), written, ASKED) == (guards.REACHED, holds)
+
+
 def test_a_mix_is_held_to_both_directions():
     """Of reads and writes together the device has to see the sum."""
     mix = load("rwmix-8k")

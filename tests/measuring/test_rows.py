@@ -60,9 +60,8 @@ def test_a_void_phase_leaves_the_others(rows):
 def test_sweeps_have_a_trend_for_each_metric(rows, records):
     """Points are records, and what grows along the axis is told for each metric by itself."""
     trends = rows.sweeps(
-        lambda side: {(metric, depth): Measured(COSTS[side] * (depth if metric == "grows" else 8 - depth))
-                      for metric in ("grows", "falls") for depth in (1, 2, 4)},
-        axis="depth", axis_unit="layers",
+        lambda side, depth: {"grows": Measured(COSTS[side] * depth), "falls": Measured(COSTS[side] * (8 - depth))},
+        (1, 2, 4), axis="depth", axis_unit="layers",
     )  # fmt: skip
     assert [record.benchmark for record in records if isinstance(record, Benchmark)] == [
         f"block/work@{depth}" for depth in (1, 2, 4)
@@ -75,11 +74,34 @@ def test_sweeps_have_a_trend_for_each_metric(rows, records):
 def test_a_sweep_of_one_metric_is_one_of_several(rows, records):
     """The axis, its unit and the metric arrive in the trend."""
     trend = rows.sweep(
-        lambda side: {size: Measured(COSTS[side] * size) for size in (1024, 2048)},
+        lambda side, size: Measured(COSTS[side] * size), (1024, 2048),
         axis="size", axis_unit="B", metric="time of a first write",
     )  # fmt: skip
     assert (trend.metric, trend.axis, trend.axis_unit) == ("time of a first write", "size", "B")
-    assert records[0].benchmark == "block/work@1KiB"
+    assert {record.benchmark for record in records[:2]} == {"block/work@1KiB", "block/work@2KiB"}
+
+
+def test_the_place_in_the_row_is_a_term_of_its_own(rows):
+    """The first of a row costs three times as much, whichever point it is: the trend is flat, and says by how much."""
+    begun = []
+
+    def measure(side, depth):
+        begun.append(side)
+        return Measured(COSTS[side] * (3 if len(begun) % 3 == 1 else 1))
+
+    trend = rows.sweep(measure, (1, 2, 4), axis="depth", axis_unit="layers", metric="time per call")
+    assert (trend.arm.slope, trend.verdict) == (0.0, "flat")
+    assert trend.arm.places == trend.baseline.places == [3.0, 1.0, 1.0]
+
+
+def test_kinds_of_calls_take_turns(rows, records):
+    """Each is a metric of its own without a point, and each is the first of a row as often."""
+    kinds = ["time per chmod", "time per link", "time per rename"]
+    found = rows.kinds(lambda side, kind: Measured(COSTS[side]), kinds)
+    assert [record.metric for record in records] == kinds
+    assert [record.benchmark for record in records] == ["block/work"] * 3
+    for record in found.values():
+        assert [sample.place for sample in record.samples].count(0) == 12
 
 
 def test_calls_that_nobody_asks_for_are_not_counted(rows, records, recwarn, monkeypatch):

@@ -61,6 +61,26 @@ def test_nothing_is_found_where_nothing_is():
     assert sum(one.twin.verdict in ("slower", "faster") for one in found) <= 1
 
 
+def test_noise_that_only_adds_favours_no_side():
+    """Sides that are alike lie below 1 as often as above it, however skewed what disturbs them."""
+    below = differing = 0
+    for seed in range(200):
+        dice = random.Random(seed)
+        rows = [[math.exp(dice.expovariate(1 / 0.1)) for _ in range(12)] for _ in range(3)]
+        found = analyse(NAMES, *rows).ratio
+        below += found.ratio < 1
+        differing += found.high < 1
+    assert 80 <= below <= 120  # the middle 99.5 % of two hundred throws of a coin
+    assert differing <= 16  # 2.5 in a hundred, and what intervals of a dozen rows are too narrow
+
+
+def test_on_a_busy_machine_alike_is_seldom_told_apart():
+    """Noise that is three times a difference: of two hundred comparisons of like with like, few say anything."""
+    found = [analyse(NAMES, *simulated(1.0, seed, rows=12, spread=0.4)) for seed in range(200)]
+    told = [one for ratio in found for one in (ratio.ratio, ratio.twin) if one.verdict in ("slower", "faster")]
+    assert len(told) <= 15  # two in a hundred are 8 of 400; the binomial's upper 99 % are 15
+
+
 def test_the_same_samples_give_the_same_answer():
     """A re-analysis is equal bit for bit."""
     rows = simulated(1.1, 7)
@@ -87,6 +107,10 @@ def test_equal_samples_have_no_width():
     [
         (Ratio(1.2, 1.1, 1.3), "slower"),
         (Ratio(0.8, 0.7, 0.9), "faster"),
+        (Ratio(1.61, 1.21, 8.14), "inconclusive"),
+        (Ratio(1 / 1.61, 1 / 8.14, 1 / 1.21), "inconclusive"),
+        (Ratio(1.2, 1.03, 1.3), "inconclusive"),
+        (Ratio(990.87, 166.93, 1594.58), "slower"),
         (Ratio(1.01, 0.97, 1.05), "equivalent"),
         (Ratio(1.04, 1.01, 1.06), "equivalent"),
         (Ratio(1.2, 0.9, 1.5), "inconclusive"),
@@ -94,7 +118,7 @@ def test_equal_samples_have_no_width():
     ],
 )
 def test_verdicts(ratio, verdict):
-    """Slower and faster need an interval apart from 1 and a difference that counts; equivalent a narrow one."""
+    """Slower and faster need an interval far from 1 for its width, and a difference that counts."""
     assert ratio.verdict == verdict
 
 
@@ -124,6 +148,24 @@ def test_who_comes_first_does_not_decide():
     assert of_samples(NAMES, slower).ratio.verdict == "slower"
 
 
+def flushed(seed=1, factor=800.0):
+    """Rows of a call of 4 µs whose arm flushes twice."""
+    rows = simulated(factor, seed, rows=24)
+    return [msgspec.structs.replace(sample, value=sample.value * 40, operations=16,
+                                    counters={"device flushes": 32.0 * (sample.side == "arm")})
+            for sample in samples_of(rows)]  # fmt: skip
+
+
+def test_what_is_added_to_little_is_told_besides():
+    """Of a ratio to next to nothing the difference says more, with its interval and its flushes."""
+    found = of_samples(NAMES, flushed())
+    assert found.added.low < found.added.value < found.added.high
+    medians = found.arm.median - found.baseline.median
+    assert found.added.value == pytest.approx(medians, rel=0.2)
+    assert found.added.flushes == 2.0
+    assert of_samples(NAMES, flushed(factor=1.5)).added is None
+
+
 def test_rows_that_are_all_void_give_no_answer():
     """Nothing is said of nothing."""
     with pytest.raises(ValueError, match="no row"):
@@ -148,13 +190,32 @@ def test_a_baseline_that_differs_from_itself_decides_nothing():
     assert answer({}, analyse(NAMES, baseline, again, [400 * value for value in arm]), "") == ("slower", "")
 
 
+def test_a_few_rows_are_no_verdict():
+    """One row has an interval without width, and three lie on one side by chance."""
+    for rows in (1, 3, 11):
+        verdict, reason = answer({}, analyse(NAMES, *simulated(2.0, 1, rows=rows)), "crowded")
+        assert verdict == "inconclusive"
+        assert reason == f"all guards held in {rows} rows of the 12 that it takes, in others not: crowded"
+    assert answer({}, analyse(NAMES, *simulated(2.0, 1, rows=12)), "") == ("slower", "")
+
+
+def noisy(cost, dice):
+    return [cost * math.exp(dice.gauss(0, 0.02)) for _ in range(12)]
+
+
+def at_places(costs):
+    """Samples that have each place in a row in turn."""
+    return [Sample(row=at, order=0, place=at % 3, side="arm", value=cost) for at, cost in enumerate(costs)]
+
+
 def test_a_slope_is_found_and_a_flat_line_is_not_one():
     """A copy of the whole file grows with its size, a clone does not."""
     dice = random.Random(1)
     sizes = [1.0, 2.0, 4.0, 8.0, 16.0]
-    flat = curve("native", {size: [5 * math.exp(dice.gauss(0, 0.02)) for _ in range(12)] for size in sizes})
+    flat = curve("native", {size: at_places(noisy(5, dice)) for size in sizes})
     steep = curve(
-        "overlay2", {size: [(5 + 3 * size) * math.exp(dice.gauss(0, 0.02)) for _ in range(12)] for size in sizes}
+        "overlay2",
+        {size: at_places(noisy(5 + 3 * size, dice)) for size in sizes},
     )
     assert trend_verdict(flat, steep) == "grows"
     assert trend_verdict(steep, flat) == "falls"
@@ -164,7 +225,7 @@ def test_a_slope_is_found_and_a_flat_line_is_not_one():
 
 def test_a_cost_that_is_always_the_same_is_flat():
     """Equal samples have a slope of nothing, without an interval."""
-    found = curve("native", {1.0: [5.0] * 3, 2.0: [5.0] * 3})
+    found = curve("native", {1.0: at_places([5.0] * 3), 2.0: at_places([5.0] * 3)})
     assert (found.slope, found.slope_low, found.slope_high, found.intercept) == (0.0, 0.0, 0.0, 5.0)
     assert trend_verdict(found, found) == "flat"
 
