@@ -20,7 +20,7 @@ from pathlib import Path
 
 import click
 
-from roadworthy.command.explore import lane_named
+from roadworthy.command.axes import lane_named
 from roadworthy.mutants.catalogue import Mutant, UnknownMutant, catalogue, excused, find
 from roadworthy.mutants.kill_matrix import KillMatrix, Ran, disagreements, row
 from roadworthy.mutants.selection import Wanted

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from roadworthy.command import shelf
+from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
 from roadworthy.command.explore import explore
 from roadworthy.command.mistakes import Amount, Commands, bundles_in
@@ -178,25 +177,16 @@ def drivers() -> None:
         click.echo(f"{'':<{width}}  {(driver.__doc__ or '').strip().splitlines()[0]}")
 
 
-def several(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
-    return click.option(name, multiple=True, metavar=metavar, help=said)
-
-
 @main.command()
-@several("--driver", "NAME[,NAME]", "Storage drivers; every option here means the same as for pytest.")
-@several("--backing", "NAME[,NAME]", "File systems under the data root.")
-@several("--engine", "NAME[,NAME]", "Engines.")
-@several("--kernel", "SERIES|PATH", "Kernels.")
-@several("--driver-opt", "KEY=VALUE", "Storage options of the daemon.")
-@several("--kernel-opt", "MODULE.PARAMETER=VALUE", "Module parameters of kernels that boot.")
+@axes
 @click.option("--matrix", metavar="FILE", help="A matrix file, instead of all other options.")
 @click.option("--json", "as_json", is_flag=True, help="Print a CI system's matrix: one job a lane, with its options.")
-def lanes(matrix: str | None, as_json: bool, **axes: tuple[str, ...]) -> None:
+def lanes(matrix: str | None, as_json: bool, **named: tuple[str, ...]) -> None:
     """Print the lanes that options or a matrix file name, without running anything."""
-    if not matrix and not words(axes["driver"]):
+    if not matrix and not words(named["driver"]):
         raise click.UsageError("name a storage driver, as in --driver=overlay2, or a file with --matrix")
     try:
-        found = lanes_named(axes, matrix, installed_engine(), Host().kernel)
+        found = lanes_named(named, matrix, installed_engine(), Host().kernel)
     except LaneError as reason:
         raise click.UsageError(str(reason)) from None
     if as_json:

@@ -5,33 +5,18 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
+from roadworthy.command.axes import axes, lane_named
 from roadworthy.command.mistakes import Amount
-from roadworthy.engines.dockerd import installed_engine
 from roadworthy.explorer.operations import PROCESSES, Sequence, sequence_from_json
-from roadworthy.lane.lanes import Lane, LaneError
-from roadworthy.lane.matrix_file import lanes_named
-from roadworthy.machines.host import Host
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
 
 
-def axis(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
-    return click.option(name, multiple=True, metavar=metavar, help=said)
-
-
 @click.command()
-@axis("--driver", "NAME", "The storage driver; this and the next options mean the same as for pytest.")
-@axis("--backing", "NAME", "The file system under the data root.")
-@axis("--engine", "NAME", "The engine.")
-@axis("--kernel", "SERIES|PATH", "The kernel.")
-@axis("--driver-opt", "KEY=VALUE", "A storage option of the daemon; repeatable.")
-@axis("--kernel-opt", "MODULE.PARAMETER=VALUE", "A module parameter of a kernel that boots; repeatable.")
+@axes
 @click.option(
     ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."
 )
@@ -55,7 +40,7 @@ def axis(name: str, metavar: str, said: str) -> Callable[[Any], Any]:
 )  # fmt: skip
 def explore(
     accept_expired: bool, minutes: float, seed: int | None, processes: int, bundle: Path | None, replay: Path | None,
-    **axes: tuple[str, ...],
+    **named: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Search a storage driver for divergences that no check names.
 
@@ -69,7 +54,7 @@ def explore(
     Exit status: 0 if every difference is recorded, 1 for a new divergence, 3 for an error that is not the driver's, 4
     for a mistake on the command line.
     """
-    lane = lane_named(axes)
+    lane = lane_named(named)
     replayed = sequences_of(replay) if replay else []
     if bundle is not None and bundle.is_dir() and any(bundle.iterdir()):
         raise click.UsageError(f"--bundle: {bundle} is not empty; name a new directory")
@@ -80,21 +65,6 @@ def explore(
     code = searched(lane, accept_expired, directory, seed, processes, minutes * 60, replayed)
     if code:
         raise SystemExit(code)
-
-
-def lane_named(axes: Mapping[str, tuple[str, ...]]) -> Lane:
-    """The one lane that the options name. Raises UsageError."""
-    axes = defaultdict(tuple, axes)
-    if not axes["driver"]:
-        raise click.UsageError("name a storage driver, as in --driver=overlay2")
-    try:
-        lanes = lanes_named(axes, None, installed_engine(), Host().kernel)
-    except LaneError as reason:
-        raise click.UsageError(str(reason)) from None
-    if len(lanes) != 1:
-        named = ", ".join(lane.id for lane in lanes)
-        raise click.UsageError(f"expected one lane, got {len(lanes)}: {named}")
-    return lanes[0]
 
 
 def sequences_of(path: Path) -> list[Sequence]:

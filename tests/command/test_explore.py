@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from roadworthy.command import explore as command
+from roadworthy.command import axes
 from roadworthy.command.cli import main
 from roadworthy.engine_name import EngineName
 from roadworthy.explorer import search
@@ -25,7 +25,7 @@ def explore(monkeypatch, tmp_path):
         done = CliRunner().invoke(main, ["explore", f"--bundle={tmp_path / 'found'}", *words])
         return done.exit_code, done.output, begun
 
-    monkeypatch.setattr(command, "installed_engine", lambda: EngineName("docker", "20.10"))
+    monkeypatch.setattr(axes, "installed_engine", lambda: EngineName("docker", "20.10"))
     monkeypatch.setattr(search, "searched", searched)
     return explore
 
