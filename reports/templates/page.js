@@ -209,7 +209,7 @@
       ]));
     }
     if (cell.calls) section(`System calls (${cell.calls.length})`, transcript(cell));
-    if (cell.omitted) parts.push(make("p", `${cell.omitted.toLocaleString("en")} more calls were made and not recorded.`));
+    if (cell.omitted) parts.push(make("p", `${cell.omitted.toLocaleString("en")} more calls were made but not recorded.`));
     if (cell.log) section("Kernel log", make("pre", cell.log.join("\n")));
     if (cell.log_cut) parts.push(make("p", `${cell.log_cut} earlier lines are in the bundle.`));
     if (cell.rerun) section("Run it again", make("pre", cell.rerun, "rerun"));
@@ -229,7 +229,7 @@
       make("td", process), make("td", call), make("td", failed ? `✗ ${answer}` : answer), make("td", microseconds.toLocaleString("en"), "n"),
     ], failed ? "failed" : ""));
     if (cell.cut) {
-      const gap = make("td", `${cell.cut[0].toLocaleString("en")} calls are left out here; the bundle has them`);
+      const gap = make("td", `${cell.cut[0].toLocaleString("en")} calls are left out here; they are in the bundle`);
       gap.colSpan = 4;
       lines.splice(cell.cut[1], 0, make("tr", gap, "gap"));
     }
