@@ -212,9 +212,9 @@ class Twin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Added(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the arm adds to a baseline far below it, in the metric's unit, with its interval.
+    """The cost that the arm adds to a far smaller baseline, in the metric's unit, with its interval.
 
-    `flushes` of the device are among it, and one of those, with a write of 4 KiB, takes `flush` there.
+    `flushes` is the number of device flushes in it; `flush` is the cost of one, with a write of 4 KiB.
     """
 
     value: float
