@@ -36,7 +36,7 @@ def test_diff_names_every_change_and_nothing_else(containers, observe):
 @check("image/docker-diff-noise", source="Docker documentation, docker diff")
 @needs(LAYERS)
 def test_diff_of_a_container_that_only_reads_is_empty(containers, observe):
-    """docker diff of a container that only looks at files says nothing."""
+    """docker diff of a container that only reads files and directories is empty."""
     fs = containers.process(live := containers.run(containers.image({"f": b"data", "d": Directory(), "d/g": b""})))
     fs.load("f")
     fs.listdir("d")

@@ -1,4 +1,4 @@
-"""What a machine counts while something runs: device work, stolen processor time, pressure."""
+"""Counters of a machine while a block runs: device work, stolen processor time, pressure."""
 
 from __future__ import annotations
 
