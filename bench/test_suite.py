@@ -143,7 +143,7 @@ def test_the_null_driver(bench):
 @needs(PLAIN_FILES | LAYERS)
 @measured("suite/null-uneven", WEEKLY)
 def test_an_uneven_layout_is_noticed(bench):
-    """What they cost if the volume's files lie deeper and calls walk there: the null driver must not hold."""
+    """What calls and programs cost if they have a longer path on the volume: the null driver must not hold."""
     bench.uneven()
     found = null_driver(bench, lambda side, name: os.path.normpath(bench.path(side, name)))
     assert not found.holds, found.sentence
