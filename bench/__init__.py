@@ -1,1 +1,1 @@
-"""The benchmarks: what a driver costs, against the same work on a volume."""
+"""The benchmarks: the cost of a driver, against equal work on a volume."""

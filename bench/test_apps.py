@@ -1,8 +1,8 @@
-"""Application shaped work: what a driver costs in the mix that programs make of it, against the same on the volume.
+"""Application workloads: the cost of a driver in the mix of calls that programs make, against the volume.
 
-`upper` works on files that the container made, `lower` on those of an image, in a fresh container for every row; their
-like on the volume is made anew outside of what is measured. Programs come from the toolbox where it has them, and from
-Debian's packages where not. What a program takes to start is part of it on both sides.
+`upper` uses files that the container made, `lower` files of an image, in a fresh container for every row; the copies on
+the volume are made anew too, which is not measured. Programs come from the toolbox, or from Debian's packages if the
+toolbox lacks them. Times include the start of a program on both sides.
 """
 
 import base64
@@ -25,7 +25,7 @@ from roadworthy import (
 )
 
 TRANSACTIONS = 40
-#: A table whose rows change and whose size does not.
+#: A table of fixed size, whose rows are updated.
 DATABASE = sqlite_database(
     "CREATE TABLE account (id INTEGER PRIMARY KEY, amount INTEGER, note TEXT);"
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
@@ -34,12 +34,12 @@ DATABASE = sqlite_database(
 
 
 def text(dice, size):
-    """Letters that compress badly."""
+    """Random letters, which compress badly."""
     return base64.b64encode(dice.randbytes(size))[:size]
 
 
 def sizes(dice, count):
-    """Sizes as those of source files: many small ones, a few of a hundred KiB."""
+    """File sizes like those of sources: many small ones, a few of a hundred KiB."""
     return [min(200_000, int(dice.lognormvariate(8, 1.2))) + 1 for _ in range(count)]
 
 
@@ -47,7 +47,7 @@ def sizes(dice, count):
 
 
 def transactions(bench, fs, side, journal):
-    """Each statement is a transaction of its own, on the device before the next begins."""
+    """Run statements, each as a transaction that is on the device before the next one begins."""
     begin = f"PRAGMA journal_mode={journal}; PRAGMA synchronous=FULL;"
     updates = [
         f"UPDATE account SET amount = amount + 1 WHERE id = {1 + turn * 377 % 1000};" for turn in range(TRANSACTIONS)
@@ -82,7 +82,7 @@ def test_sqlite_transactions_with_a_log(bench):
 
 @measured("apps/sqlite-image", NIGHTLY)
 def test_sqlite_transactions_on_a_database_of_the_image(bench):
-    """What a transaction of SQLite costs, of the first forty on a database that the image has."""
+    """What a transaction of SQLite costs among the first forty on a database of the image."""
     fresh = bench.fresh(bench.everywhere({"ledger.db": DATABASE}))
     bench.paired(
         lambda side: transactions(bench, fresh.fs, side, "DELETE"),
@@ -92,7 +92,7 @@ def test_sqlite_transactions_on_a_database_of_the_image(bench):
 
 @measured("apps/database", NIGHTLY)
 def test_database_like_files(bench):
-    """What a commit to a log costs while pages of tables are read and written, and what those cost."""
+    """What a commit to a log, and reads and writes of table pages, cost while they run at the same time."""
     bench.fio.together(
         {"time per commit": "database-log-8k", "time per page": "database-data-8k"}, stratum="upper",
     )  # fmt: skip
@@ -102,7 +102,7 @@ def test_database_like_files(bench):
 
 
 def archive(count):
-    """A tar of so many files in directories of twenty, one of them with a word to be found."""
+    """A tar of `count` files in directories of twenty; one file has the word that the search looks for."""
     dice, buffer = random.Random(count), io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, content in source_files(dice, count).items():
@@ -159,7 +159,7 @@ def test_unpacking_walking_and_removing_a_large_tree(bench):
 
 @measured("apps/walk-remove-image", NIGHTLY)
 def test_walking_and_removing_a_tree_of_the_image(bench):
-    """What walking, searching and removing a tree of a thousand files costs that the image has."""
+    """What walking, searching and removing a tree of a thousand files of the image costs."""
     count = 1000
     files = source_files(random.Random(count), count)
     directories = {"tree": Directory(), **{f"tree/d{number}": Directory() for number in range(count // 20)}}
@@ -173,7 +173,7 @@ def test_walking_and_removing_a_tree_of_the_image(bench):
 
 @measured("apps/replay", NIGHTLY)
 def test_replay_of_a_commit(bench):
-    """What a call costs of those that git once made when it committed changes in a repository of the image."""
+    """What a call costs in a replay of a git commit in a repository of the image."""
     trace = bench.trace("git-commit")
     files = {f"tree/{path}": value for path, value in trace.tree(bench.filler).items()}
     fresh = bench.fresh(bench.everywhere({"tree": Directory(), **files}))
@@ -190,7 +190,7 @@ def test_replay_of_a_commit(bench):
 @needs(LAYERS)
 @measured("apps/ready", NIGHTLY)
 def test_service_is_ready(bench):
-    """What a container takes from its start to its service's first answer, by what the service reads before."""
+    """How long a container takes from its start to its service's first answer, by what the service reads first."""
     image, deep = bench.service(1, 40)
     services = {kind: (image, kind) for kind in bench.service_kinds} | {"below 40 layers": (deep, "alone")}
     bench.phases(
@@ -206,7 +206,7 @@ def test_service_is_ready(bench):
 
 @measured("apps/compile", NIGHTLY)
 def test_compiling_sources_of_the_image(bench):
-    """What compiling a unit of a project in the image costs, of all and of those that have changed since."""
+    """What compiling a unit of a project in the image costs, for all units and then for the changed ones."""
     packages, modules, changed = 10, 12, 6
     body = "\n".join(
         f"def f{n}(a, b=({n}, 'x')):\n    return [a + i * {n} for i in range(b[0]) if i % 3]\n" for n in range(40)
@@ -255,7 +255,7 @@ def test_upgrading_files_as_package_managers_do(bench):
 
 @measured("apps/dpkg", NIGHTLY)
 def test_dpkg_upgrades_a_package_of_the_image(bench):
-    """What the upgrade of a package of two hundred files costs that the image has, by dpkg itself."""
+    """What an upgrade by dpkg costs, for a package of two hundred files in the image."""
     dice = random.Random(7)
     versions = {version: {f"usr/share/demo/f{number}": text(dice, size) for number, size in enumerate(sizes(dice, 200))}
                 for version in ("1.0", "2.0")}  # fmt: skip
@@ -264,7 +264,7 @@ def test_dpkg_upgrades_a_package_of_the_image(bench):
     bench.lay_out("debs", {"2.0.deb": debian_package("demo", "2.0", versions["2.0"])})
 
     def upgrade(side):
-        # dpkg changes into it, so that it has to be told the whole of the path
+        # dpkg changes its directory, so that the path must be absolute
         root = f"--root={bench.path(side, 'root')}"
         return bench.software("dpkg", root, "--install", f"{bench.volume}/debs/2.0.deb")
 

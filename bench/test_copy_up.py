@@ -1,8 +1,8 @@
-"""Copy-on-write: what the first change of a file of an image costs, against the same change of a file of the volume.
+"""Copy-on-write: the cost of the first change of a file of an image, against an equal change on the volume.
 
-A change is first only once, so that every row has a fresh container. Files that are written to were read before, on
-both sides, so that no page has to be fetched for the write; nothing is pending on the device. What a change costs later
-shows in `settled` counters.
+A file has only one first change, so that every row has a fresh container. The files are read on both sides before they
+are written, so that no write has to fetch a page; no writes are pending on the device. Deferred costs show in the
+`settled` counters.
 """
 
 import os
@@ -21,12 +21,12 @@ def noise(size):
     return b"".join(dice.randbytes(min(MIB, size - at)) for at in range(0, size, MIB))
 
 
-#: A file whose first write is thrown away: the directories above it are copied up with it, once in a container.
+#: The first write to this file is not measured, because it also copies up the parent directories, once in a container.
 WARM = {"warm": noise(SMALL)}
 
 
 def read_everywhere(bench, names):
-    """What reads these files in a container that has just started."""
+    """Return a function that reads these files in a new container."""
 
     def read(fs):
         bench.settle()
@@ -48,7 +48,7 @@ def first_writes(bench, sizes):
 
 
 def first_write(bench, fs, side, path):
-    """Open and write one byte; which of the two copies, differs."""
+    """Open a file and write one byte; both calls are timed, because drivers differ in which one copies up."""
     rows = [["open", path, os.O_WRONLY], ["pwrite", [0], b"x", 0], ["close", [0]]]
     return bench.calls(fs, side, rows, slice(0, 2), operations=1, settled=True)
 
@@ -67,13 +67,13 @@ def test_first_write_to_a_large_lower_file(bench):
 
 @measured("copy-up/first-write-huge", WEEKLY)
 def test_first_write_to_a_huge_lower_file(bench):
-    """What the first write to a file of an image costs that is larger than what is written at once."""
+    """What the first write to a file of an image costs, for files of 64 and 256 MiB."""
     first_writes(bench, (64 * MIB, 256 * MIB))
 
 
 @measured("copy-up/first-write-gib", WEEKLY)
 def test_first_write_to_a_lower_file_of_a_gib(bench):
-    """What the first write to a file of 1 GiB of an image costs."""
+    """What the first write to a file of 1 GiB in an image costs."""
     fresh = bench.fresh(bench.fio.everywhere("file", "fill-1g"), read_everywhere(bench, ["file"]))
     bench.paired(
         lambda side: first_write(bench, fresh.fs, side, "file"), metric="time of a first write",
@@ -83,7 +83,7 @@ def test_first_write_to_a_lower_file_of_a_gib(bench):
 
 @measured("copy-up/by-depth", NIGHTLY)
 def test_first_write_by_depth(bench):
-    """What the first write to a 4 MiB file costs, by the layers that have its directory above it."""
+    """What the first write to a file of 4 MiB costs, by the number of layers that have its directory."""
     depths = (1, 8, 32)
     lowest, *others = stacked(depths, {"file": noise(4 * MIB)})
     image = bench.everywhere({**lowest, **WARM}, *others)

@@ -1,7 +1,7 @@
-"""The data path: what reading and writing a file costs, against a file of the volume in the same container.
+"""The data path: the cost of reading and writing a file, against a file of the volume in one container.
 
-`lower` is a file of an image layer, `upper` one that the container wrote. What each workload asks of fio is in
-`workloads/`; a workload that claims to reach the device is held to the device's own counters.
+`lower` is a file of an image layer, `upper` one that the container wrote. `workloads/` has the options of fio; if a
+workload claims to reach the device, the device's counters have to confirm it.
 """
 
 from roadworthy import NIGHTLY, SMOKE, measured
@@ -39,7 +39,7 @@ def test_random_reads_in_flight(bench, stratum):
 
 @measured("data/seqwrite-128k", NIGHTLY, strata=("upper",))
 def test_sequential_writes(bench, stratum):
-    """What a 128 KiB sequential write costs, with its share of the flush that ends them."""
+    """What a 128 KiB sequential write costs, with its share of the flush at the end."""
     bench.fio("seqwrite-128k", stratum)
 
 
@@ -57,7 +57,7 @@ def test_random_writes_into_a_hole(bench, stratum):
 
 @measured("data/rwmix-8k", NIGHTLY, strata=("upper",))
 def test_reads_and_writes(bench, stratum):
-    """What an 8 KiB request costs where seven of ten are reads, four at once."""
+    """What an 8 KiB request costs, four at once, if seven of ten are reads."""
     bench.fio("rwmix-8k", stratum)
 
 
@@ -75,7 +75,7 @@ def test_fdatasync(bench, stratum):
 
 @measured("data/mmap-read", NIGHTLY, strata=("lower", "upper"))
 def test_reads_of_a_mapping(bench, stratum):
-    """What a 4 KiB random load from a mapped file costs that is in the page cache."""
+    """What a 4 KiB random load costs from a mapped file in the page cache."""
     bench.fio("mmap-read-4k", stratum)
 
 
@@ -87,7 +87,7 @@ def test_reads_from_the_page_cache(bench, stratum):
 
 @measured("data/buffered-cold", NIGHTLY, strata=("lower", "upper"))
 def test_first_reads(bench, stratum):
-    """What a 128 KiB buffered read costs of a file that is not in the page cache."""
+    """What a 128 KiB buffered read costs from a file that is not in the page cache."""
     bench.fio("buffered-cold-128k", stratum)
 
 

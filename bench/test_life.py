@@ -1,20 +1,20 @@
-"""The life cycle of containers and images, as a client of the engine's API waits for it.
+"""The life cycle of containers and images: how long a client of the engine's API waits.
 
-There is no container without a driver to compare with. The floor is a container of an image without files, of the same
-engine and driver, so that what the engine and the runtime take is on both sides; the bytes of an image are compared
-with tar(1) on the same file system.
+No container exists without a driver, so that volumes are no baseline here. The floor is a container of an empty image
+with the lane's engine and driver, so that the cost of engine and runtime is on both sides. The baseline for an image's
+bytes is tar(1) on the lane's file system.
 """
 
 from roadworthy import CLASSIC_BUILDER, LAYERS, NIGHTLY, SMOKE, WEEKLY, File, measured, needs, touching_program
 
 MIB = 1 << 20
 FLOOR = "an empty image"
-#: Layers of the images that are tried: around the limits that engines and kernels are known to have, and twice as many.
+#: Numbers of layers to try: around the known limits of engines and kernels, and twice as many.
 DEPTHS = (1, 32, 120, 125, 126, 127, 128, 129, 256)
 
 
 def tree_of(files, size=0):
-    """A tree of so many files in directories of a hundred."""
+    """A tree of `files` files in directories of a hundred, `size` bytes each."""
     return {f"d{number // 100}/f{number}": bytes([number & 0xFF]) * size for number in range(files)}
 
 
@@ -27,12 +27,12 @@ def ordinary(bench):
 
 
 def facts(bench):
-    """What is shown beside the numbers: the least that any request takes."""
+    """Facts that are shown beside the numbers: the time of an empty request."""
     return {"a request that does nothing": f"{bench.life.floor():.2f} ms"}
 
 
 class Floor:
-    """What the floor took in a row, of each side once: it is the same at every point."""
+    """Measures the floor once a row for each side, because it does not depend on the point."""
 
     def __init__(self, measure):
         self._measure, self._found = measure, {}
@@ -43,12 +43,15 @@ class Floor:
         return self._found[side]
 
     def anew(self):
-        """Another row begins."""
+        """Forget the measurements, because another row begins."""
         self._found.clear()
 
 
 def creations(bench, images, **axis):
-    """Containers of images along an axis, against one of an empty image; those of a row are gone before the next."""
+    """Measure how long containers of images along an axis take to create, against a container of an empty image.
+
+    The containers of a row are removed before the next one.
+    """
     empty = bench.containers.image({})
     made = []
 
@@ -100,7 +103,7 @@ def test_create_by_files(bench):
 @needs(LAYERS)
 @measured("life/create-by-many-files", WEEKLY)
 def test_create_by_many_files(bench):
-    """The same with more files and bytes than a smoke test has time for."""
+    """How the time to create a container grows up to an image of 8000 files and 256 MiB."""
     large = {f"f{number}": bench.filler(8 * MIB) for number in range(32)}
     images = {0.0: "", 8000.0: bench.containers.image(tree_of(8000) | large)}
     creations(bench, images, axis="files in the image", axis_unit="files")
@@ -109,7 +112,7 @@ def test_create_by_many_files(bench):
 @needs(LAYERS)
 @measured("life/start-stop-remove", SMOKE)
 def test_start_stop_remove(bench):
-    """What starting, stopping and removing a container takes, of an image with nine layers or of an empty one."""
+    """How long the start, stop and removal of a container take, for an image of nine layers and for an empty one."""
     empty, image = bench.containers.image({}), ordinary(bench)
 
     def measure(side):
@@ -126,7 +129,7 @@ def test_start_stop_remove(bench):
 @needs(LAYERS)
 @measured("life/density", NIGHTLY)
 def test_density(bench):
-    """What twenty sleeping containers hold of the machine, one of them on average."""
+    """What a sleeping container occupies of the machine, on average over twenty."""
     image, number = ordinary(bench), 20
 
     def held():
@@ -152,7 +155,7 @@ def test_density(bench):
 @needs(LAYERS)
 @measured("life/start-by-clients", NIGHTLY)
 def test_start_by_clients(bench):
-    """What starting one of four containers takes, one after another or all at once."""
+    """How long the start of one of four containers takes, if they start in turn or all at once."""
     image, made = ordinary(bench), []
 
     def clear():
@@ -172,7 +175,7 @@ def test_start_by_clients(bench):
 @needs(LAYERS)
 @measured("life/start-by-running", WEEKLY)
 def test_start_by_running(bench):
-    """How the time to start a container grows with the number of those that run already."""
+    """How the time to start a container grows with the number of running containers."""
     empty, image, made = bench.containers.image({}), ordinary(bench), []
     points = (1, 8, 16)
 
@@ -196,7 +199,7 @@ def test_start_by_running(bench):
 @needs(LAYERS)
 @measured("life/layers", NIGHTLY)
 def test_layers(bench):
-    """How many layers an image may have, and how the time to create and to start its containers grows with them."""
+    """How many layers an image may have, and how the times to create and start a container grow with them."""
     images = {}
     for depth in DEPTHS:
         refused = bench.containers.attempt.image(*({f"f{layer}": b"%d" % layer} for layer in range(depth)))
@@ -231,7 +234,7 @@ def test_layers(bench):
 
 
 def changed(bench, image):
-    """A container that has changed one file and does not run any more."""
+    """A stopped container that has changed one file."""
     container = bench.containers.run(image)
     process = bench.process(container)
     process.store("/tmp/changed", b"changed")
@@ -241,7 +244,7 @@ def changed(bench, image):
 
 
 def commit(bench, container):
-    """What a commit takes that begins at any moment of a second; the image is gone again."""
+    """Measure a commit that begins at a random phase of a second, and remove the image."""
     bench.life.at_random_phase()
     image, cost = bench.life.commit(container)
     bench.life.remove_image(image)
@@ -251,7 +254,7 @@ def commit(bench, container):
 @needs(LAYERS)
 @measured("life/commit", NIGHTLY)
 def test_commit(bench):
-    """What committing one changed file takes in an image of a thousand files, the wait for the next second included."""
+    """How long a commit of one changed file takes in an image of a thousand, including the wait for the next second."""
     empty, full = (changed(bench, bench.containers.image(tree)) for tree in ({}, tree_of(1000)))
     bench.paired(
         lambda side: commit(bench, full if side == "arm" else empty), metric="time to commit", unit="ms",
@@ -262,7 +265,7 @@ def test_commit(bench):
 @needs(LAYERS)
 @measured("life/commit-by-files", NIGHTLY)
 def test_commit_by_files(bench):
-    """How the time to commit one changed file grows with the files of the image that nobody changed."""
+    """How the time to commit one changed file grows with the number of unchanged files in the image."""
     empty = changed(bench, bench.containers.image({}))
     points = {float(files): changed(bench, bench.containers.image(tree_of(files))) for files in (100, 1000, 4000)}
 
@@ -277,7 +280,7 @@ def test_commit_by_files(bench):
 @needs(LAYERS)
 @measured("life/diff", NIGHTLY)
 def test_diff(bench):
-    """How the time of docker diff grows with the files of the image, of which none was changed."""
+    """How the time of docker diff grows with the number of unchanged files in the image."""
     empty = changed(bench, bench.containers.image({}))
     points = {float(files): changed(bench, bench.containers.image(tree_of(files))) for files in (100, 1000, 4000)}
 
@@ -290,7 +293,7 @@ def test_diff(bench):
 
 
 def shapes(bench):
-    """Images of three shapes: large, deep, and of many files."""
+    """Layers of three images: a large one, a deep one, and one with many files."""
     return {
         "one layer of 32 MiB": [{f"f{number}": bench.filler(8 * MIB) for number in range(4)}],
         "20 layers of 1 MiB": [{f"f{layer}": bench.filler(MIB - layer)} for layer in range(20)],
@@ -299,7 +302,7 @@ def shapes(bench):
 
 
 def archives(bench, images):
-    """Archives of images, at hand for tar as well; by what they are called."""
+    """Archives of images by name, whose layers are also extracted for tar."""
     found = {name: bench.containers.archive(*trees) for name, trees in images.items()}
     for name, (archive, _) in found.items():
         bench.by_tar.lay(name, archive)
@@ -309,7 +312,7 @@ def archives(bench, images):
 @needs(LAYERS)
 @measured("life/load", NIGHTLY)
 def test_load(bench):
-    """What loading an image takes, against unpacking the same bytes with tar."""
+    """How long loading an image takes, against unpacking its bytes with tar."""
     found = archives(bench, shapes(bench))
 
     def one(side, name):
@@ -337,7 +340,7 @@ def test_load(bench):
 @needs(LAYERS)
 @measured("life/save", NIGHTLY)
 def test_save(bench):
-    """What saving an image takes, to a client that throws it away, against packing the same files with tar."""
+    """How long saving an image takes for a client that discards it, against packing its files with tar."""
     found = archives(bench, shapes(bench))
     for name, (archive, image) in found.items():
         bench.by_tar.unpack(name)
@@ -355,7 +358,7 @@ def test_save(bench):
 @needs(LAYERS)
 @measured("life/unpack", NIGHTLY)
 def test_unpack(bench):
-    """How the time to load the same bytes grows with the number of layers that they are in."""
+    """How the time to load an image of constant size grows with the number of its layers."""
 
     def part(layer, files):
         return {f"f{layer}-{number}": bench.filler(51200 + layer) for number in range(files)}
@@ -381,7 +384,7 @@ def test_unpack(bench):
 @needs(LAYERS)
 @measured("life/remove-image", NIGHTLY)
 def test_remove_image(bench):
-    """What removing an image of ten layers and 2000 files takes, and until its space is free, against rm."""
+    """How long the removal of an image of ten layers and 2000 files takes, and when its space is free, against rm."""
     trees = [{f"d{layer}/f{number}": b"x" * 512 for number in range(200)} for layer in range(10)]
     ((name, (archive, image)),) = archives(bench, {"image": trees}).items()
 
@@ -403,7 +406,7 @@ def test_remove_image(bench):
 @needs(CLASSIC_BUILDER)
 @measured("life/build", NIGHTLY)
 def test_build(bench):
-    """What building takes: a step that notes something, one that runs a program, one that copies a file."""
+    """How long a build takes: a step that sets a variable, one that runs a program, and one that copies a file."""
     program = File(touching_program("/touched"), mode=0o755)
     trees = {"baseline": {"touch": program}, "arm": {"touch": program, **tree_of(2000)}}
     images = {side: bench.containers.image(tree) for side, tree in trees.items()}

@@ -1,7 +1,7 @@
-"""Names: looking them up, listing them, making, moving and removing them, against the same on the volume.
+"""Names: the cost of looking up, listing, making, renaming and removing them, against the volume.
 
-Depth is how many layers have the directory in question; its files lie in the lowest of them, so that a union has to
-pass all the others. One image holds a directory of every depth.
+The depth of a directory is the number of layers that have it; its files lie in the lowest one, so that a lookup has to
+pass all others. One image has a directory of each depth.
 """
 
 import itertools
@@ -14,14 +14,14 @@ NAMES, FILES = 100, 400
 
 
 def looked_up(depths):
-    """Layers with a directory for each depth, and one in the lowest that nothing is told of."""
+    """Layers with a directory of each depth, and in the lowest layer a directory for warming up."""
     files = dict.fromkeys(map(str, range(NAMES)), b"x")
     lowest, *others = stacked(depths, files)
     return [{**lowest, "warm": Directory(), **{f"warm/{name}": value for name, value in files.items()}}, *others]
 
 
 def lookups(bench, fs, side, directory):
-    """Stat half of the names, open the other half."""
+    """Measure stat(2) of half of the names and open(2) of the other half."""
     paths = [f"{directory}/{name}" for name in range(NAMES)]
     half = len(paths) // 2
     opening = [["open", path, os.O_RDONLY] for path in paths[half:]]
@@ -62,31 +62,31 @@ def first_lookups(bench, depths):
 
 @measured("names/lookup-by-depth", SMOKE)
 def test_lookup_by_depth(bench):
-    """What looking up a name costs that was looked up before, and one that is missing, by the layers to be passed."""
+    """What lookups cost, of a name that was looked up before and of a missing one, by the number of layers to pass."""
     repeated_lookups(bench, (1, 4, 16))
 
 
 @measured("names/first-lookup-by-depth", SMOKE)
 def test_first_lookup_by_depth(bench):
-    """What looking up a name costs in a container that has just started, by the layers to be passed."""
+    """What looking up a name costs in a container that has just started, by the number of layers to pass."""
     first_lookups(bench, (1, 4, 16))
 
 
 @measured("names/lookup-deep", NIGHTLY)
 def test_lookup_far_down(bench):
-    """What looking up a name costs that was looked up before, and one that is missing, below as many layers as go."""
+    """What lookups cost, of a name that was looked up before and of a missing one, by up to 120 layers to pass."""
     repeated_lookups(bench, (1, 32, 64, 120))
 
 
 @measured("names/first-lookup-deep", NIGHTLY)
 def test_first_lookup_far_down(bench):
-    """What looking up a name costs in a container that has just started, below as many layers as go."""
+    """What looking up a name costs in a container that has just started, by up to 120 layers to pass."""
     first_lookups(bench, (1, 32, 64, 120))
 
 
 @measured("names/readdir-by-depth", NIGHTLY)
 def test_readdir_by_depth(bench):
-    """What listing a directory costs for each of its names, by the layers that have twenty of them each."""
+    """What listing a directory costs for each name, by the number of layers, each with twenty of the names."""
     depths, own, times = (1, 16, 64), 20, 10
     lowest, *others = stacked(depths, {}, own=own)
     warm = {"warm": Directory(), **{f"warm/{number}": b"" for number in range(own)}}
@@ -109,7 +109,7 @@ def test_readdir_by_depth(bench):
 
 @measured("names/whiteout", NIGHTLY)
 def test_removal_of_lower_names(bench):
-    """What removing a file or directory of an image costs, and making it again, and how many inodes a removal takes."""
+    """What removing a file or directory of an image and making it again costs, and how many inodes a removal takes."""
     count = 50
     tree = {f"{kind}{number}": value for number in range(count) for kind, value in (("f", b"x"), ("d", Directory()))}
     image = bench.everywhere(tree)
@@ -141,7 +141,7 @@ def test_removal_of_lower_names(bench):
 
 @measured("names/small-files", SMOKE)
 def test_small_files(bench):
-    """What making, looking up, moving and removing a file of the container's own costs."""
+    """What making, looking up, renaming and removing a new file costs."""
     fs = bench.process(bench.container(bench.everywhere({})))
     for side in ("baseline", "again", "arm"):
         fs.mkdir(bench.path(side, "own"))
@@ -162,7 +162,7 @@ def test_small_files(bench):
 
 @measured("names/hardlinks", NIGHTLY)
 def test_first_write_by_each_of_two_names(bench):
-    """What the first write to a file of an image costs by each of its two names, and how many inodes both leave."""
+    """What the first write to a file of an image costs by each of two hard links, and how many inodes both take."""
     count = 40
     tree = {}
     for number in range(count):

@@ -1,6 +1,6 @@
-"""What containers hold of a machine: pages of the page cache, inodes, bytes, blocks of a pool, extents.
+"""What containers occupy: page cache, inodes, bytes, blocks of a thin pool, extents.
 
-None of it needs a clock, so that it is exact on a busy machine and under emulation.
+Counts need no clock, so that they are exact on a busy machine and under emulation.
 """
 
 import statistics
@@ -14,7 +14,7 @@ READERS = 5
 
 
 class Readers:
-    """Processes of several containers that have the same file of the image, or of the volume, open and mapped."""
+    """Processes of several containers that have one file of the image, or of the volume, open and mapped."""
 
     def __init__(self, bench, image, processes, path, size):
         self.bench, self.image, self.processes, self.path, self.size = bench, image, processes, path, size
@@ -23,18 +23,18 @@ class Readers:
         self.mappings = [fs.mmap(file, size, PROT_READ, MAP_SHARED) for fs, file in pairs]
 
     def evict(self):
-        """Nothing of the file is cached any more, in any container or below them."""
+        """Drop the file from the page cache, in all containers and in the layers."""
         self.bench.settle()
         for fs, file in zip(self.processes, self.files, strict=True):
             fs.fadvise(file, 0, self.size, POSIX_FADV_DONTNEED)
         self.bench.evict(self.image, "file")
 
     def resident(self, at):
-        """Pages of the file that are cached as this container sees it."""
+        """How many pages of the file are cached, as one container sees it."""
         return self.processes[at].mincore(self.mappings[at], self.size)
 
     def read_in_turn(self):
-        """What that brings into memory, each count by its name."""
+        """Evict the file, read it in each container, and return the counts by name."""
         self.evict()
         cached, pages = self.bench.holdings.page_cache(), 0
         with self.bench.meter.counting() as work:
@@ -48,17 +48,17 @@ class Readers:
         return found
 
     def timed(self, at, side):
-        """What reading a MiB takes one of the containers."""
+        """Measure how long one of the containers takes to read a MiB."""
         rows = [("pread", self.files[at], MIB, offset) for offset in range(0, self.size, MIB)]
         return self.bench.calls(self.processes[at], side, rows)
 
 
 def page_cache(bench, size):
-    """Count and time what the containers of one image read."""
+    """Count the pages that containers of one image cache when they read a file; return the readers."""
     image = bench.everywhere({"file": bench.filler(size)})
     processes = [bench.process(bench.container(image)) for _ in range(READERS)]
     readers = {side: Readers(bench, image, processes, bench.path(side, "file"), size) for side in ("baseline", "arm")}
-    # A machine that is short of memory drops pages in between; the median of three passes is not moved by that.
+    # A machine that is short of memory drops pages meanwhile; the median of three passes is robust against that.
     passes = {side: [readers[side].read_in_turn() for _ in range(3)] for side in readers}
     for name in passes["arm"][0]:
         mine, plain = (statistics.median(found[name] for found in passes[side]) for side in ("arm", "baseline"))
@@ -71,7 +71,7 @@ def page_cache(bench, size):
 
 @measured("space/page-cache", SMOKE)
 def test_page_cache(bench):
-    """How often a file of 16 MiB is in the page cache when five containers of its image have read it."""
+    """How often the page cache holds a file of 16 MiB after five containers of its image have read it."""
     readers = page_cache(bench, 16 * MIB)
 
     def measure(side):
@@ -84,7 +84,7 @@ def test_page_cache(bench):
 
 @measured("space/page-cache-large", NIGHTLY)
 def test_page_cache_of_a_large_file(bench):
-    """The same of a file of 64 MiB."""
+    """How often the page cache holds a file of 64 MiB after five containers of its image have read it."""
     page_cache(bench, 64 * MIB)
 
 
@@ -110,7 +110,7 @@ def test_inodes(bench):
 
 @measured("space/amplification", SMOKE)
 def test_amplification(bench):
-    """What space the first byte written to a file of the image takes, and the deletion of one; both of 8 MiB."""
+    """What space the first write of a byte to a file of the image takes, and the deletion of one, of 8 MiB each."""
     image = bench.everywhere({name: bench.filler(8 * MIB) for name in ("changed", "deleted")})
     fs = bench.process(bench.container(image))
 
@@ -135,7 +135,7 @@ def test_amplification(bench):
 @needs(LAYERS)
 @measured("space/layer-sum", NIGHTLY)
 def test_layer_sum(bench):
-    """What an image of five layers of 2, 4, 6, 8 and 10 MiB takes, and a container of it."""
+    """How much space an image of five layers of 2, 4, 6, 8 and 10 MiB takes, and a container of it."""
     layers = [{f"f{number}": bench.filler(2 * number * MIB)} for number in range(1, 6)]
     with bench.storage.growth() as plain:
         bench.lay_out("plain", {name: content for layer in layers for name, content in layer.items()})
@@ -151,7 +151,7 @@ def test_layer_sum(bench):
 @needs(THIN_POOL)
 @measured("space/thin-pool", NIGHTLY)
 def test_thin_pool(bench):
-    """How many blocks of the pool 32 writes of 4 KiB take, a MiB apart in a file of the image, and what frees them."""
+    """How many pool blocks 32 writes of 4 KiB take, a MiB apart in a file of the image, and what frees them."""
     container = bench.container(bench.containers.image({"file": bench.filler(32 * MIB)}))
     fs = bench.process(container)
 
@@ -170,7 +170,7 @@ def test_thin_pool(bench):
 
     bench.count("size of a block", bench.holdings.pool().block, "B")
     bench.count("blocks of 32 scattered writes", taken(write), "blocks", tolerance=0.1)
-    # The log of the container's file system goes round in blocks of its own, and may come to one that is still shared.
+    # The journal of the container's file system is a ring of blocks, and may reach one that is still shared.
     bench.count("blocks of the same writes again", taken(write), "blocks", tolerance=1)
     deletion = taken(lambda: fs.unlink(bench.path("arm", "file")))
     bench.count("blocks after the file's deletion", deletion, "blocks", tolerance=1)
@@ -182,7 +182,7 @@ def test_thin_pool(bench):
 @needs(THIN_POOL)
 @measured("space/sparse-base", NIGHTLY)
 def test_sparse_base(bench):
-    """How large the file system of a fresh container says it is, and what it really takes of the pool."""
+    """How large a fresh container's file system says it is, and how many bytes of the pool it takes."""
     image = bench.containers.image({})
     bench.settle()
     before = bench.holdings.pool()
@@ -201,7 +201,7 @@ def test_sparse_base(bench):
 
 @measured("space/arc", NIGHTLY)
 def test_arc(bench):
-    """What ZFS's own cache takes when five containers read a file of 16 MiB, which the page cache does not show."""
+    """How much the ARC of ZFS grows when five containers read a file of 16 MiB; the page cache does not show it."""
     limit = bench.holdings.arc()["c_max"]
     image = bench.everywhere({"file": bench.filler(16 * MIB)})
     containers = [bench.container(image) for _ in range(READERS)]
@@ -227,7 +227,7 @@ def test_arc(bench):
 
 @measured("space/fragmentation", NIGHTLY)
 def test_fragmentation(bench):
-    """In how many extents a file lies once its blocks were written in random order, and what reading it then costs."""
+    """How many extents a file has after its blocks were written in random order, and what reading it then costs."""
     size = 32 * MIB
     container = bench.container(bench.everywhere({}))
     fs = bench.process(container)

@@ -1,4 +1,4 @@
-"""The suite itself: its numbers are those that a user would measure by hand, its verdicts those of the work."""
+"""The suite itself: its numbers equal those of manual measurements, and its verdicts are those of the work."""
 
 import os
 
@@ -6,9 +6,9 @@ import pytest
 
 from roadworthy import LAYERS, NIGHTLY, PLAIN_FILES, SMOKE, WEEKLY, Directory, measured, needs
 
-#: Reads of one measurement, and their bytes.
+#: The number of reads in a measurement, and the bytes of each.
 READS, PAGE = 100, 4096
-#: Files of each kind of call of the null driver, in two places: one directory that is wide, and one that is deep.
+#: Files for each kind of call of the null driver, in a wide directory and in a deep one.
 FILES = 24
 PLACES = {"wide": "", "deep": "a/b/c/d/"}
 KINDS = ("stat", "open", "read", "first write", "chmod", "utimens", "link", "rename", "unlink")
@@ -17,12 +17,12 @@ KINDS = ("stat", "open", "read", "first write", "chmod", "utimens", "link", "ren
 @pytest.mark.parametrize("workload", ["null-4k", "randread-4k"])
 @measured("suite/wrapper", WEEKLY)
 def test_a_job_through_the_suite(bench, workload):
-    """What fio measures when the suite starts it, against `docker exec` of the same job typed by hand."""
+    """What fio measures when the suite starts it, against an equal job that `docker exec` starts by hand."""
     bench.fio.by_hand(workload)
 
 
 def work_and_more(bench, stratum, more, arm):
-    """Rows of reads past the page cache, on one file of the volume; the arm makes `more` of them and says nothing."""
+    """Take rows of O_DIRECT reads of one file on the volume; the arm makes `more` reads without reporting them."""
     fs = bench.process(bench.container(bench.everywhere({"file": bench.filler(READS * PAGE)})))
 
     def measure(side):
@@ -36,9 +36,9 @@ def work_and_more(bench, stratum, more, arm):
 
 @measured("suite/slowed", WEEKLY)
 def test_a_fifth_more_work_is_slower(bench):
-    """What work costs of which a fifth more is done than is told: nine of ten tries have to say slower.
+    """What work costs if the arm does a fifth more than it reports: nine of ten tries have to say slower.
 
-    Tries that miss once in a hundred keep to that in 996 of a thousand runs, those that miss every third in 104.
+    If a try misses once in a hundred, 996 of a thousand runs pass; if it misses every third time, 104 do.
     """
     found = [work_and_more(bench, f"try-{turn}", READS // 5, "a fifth more") for turn in range(1, 11)]
     missed = [f"{record.stratum} {record.verdict}" for record in found if record.verdict != "slower"]
@@ -47,9 +47,9 @@ def test_a_fifth_more_work_is_slower(bench):
 
 @measured("suite/alike", WEEKLY)
 def test_the_same_work_is_neither(bench):
-    """What the same work costs: of twenty tries, nineteen have to say neither slower nor faster.
+    """What equal work costs on both sides: of twenty tries, nineteen have to say neither slower nor faster.
 
-    Tries that err once in a hundred keep to that in 983 of a thousand runs, those that err every fifth in 69.
+    If a try errs once in a hundred, 983 of a thousand runs pass; if it errs every fifth time, 69 do.
     """
     found = [work_and_more(bench, f"try-{turn}", 0, "the same work") for turn in range(1, 21)]
     neither = ("equivalent", "inconclusive")
@@ -58,7 +58,7 @@ def test_the_same_work_is_neither(bench):
 
 
 def tree_of_kinds():
-    """Files for every kind of call in each place, those of a kind beside one another, and a tree for programs."""
+    """Files for each kind of call in each place, grouped by kind, and a tree for programs."""
     directories = ["a", "a/b", "a/b/c", "a/b/c/d", "tree", *(f"tree/{number}" for number in range(10))]
     files = {f"{place}{kind} {number}": b"x" * PAGE
              for place in PLACES.values() for kind in KINDS for number in range(FILES)}  # fmt: skip
@@ -67,13 +67,13 @@ def tree_of_kinds():
 
 
 def kinds_of_calls(bench, fs, side, place, reach):
-    """What each kind of call takes, named as `reach` has it."""
+    """Measure each kind of call; `reach` makes the path of a name on a side."""
 
     def names(kind):
         return [reach(side, f"{PLACES[place]}{kind} {number}") for number in range(FILES)]
 
     def opened(kind, flags, *call):
-        """Each file is opened, called with, and closed; the time of all of it."""
+        """Measure opening, calling and closing each file."""
         rows = []
         for path in names(kind):
             at = len(rows)
@@ -106,7 +106,7 @@ def kinds_of_calls(bench, fs, side, place, reach):
 
 
 def programs(bench, fs, side, reach):
-    """What programs take, and what is on the device when it returns."""
+    """Measure programs, and durable writes."""
     tree, copied = (reach(side, name) for name in ("tree", "copied"))
     written = [["pwrite", [0], b"z" * PAGE, 0], ["fsync", [0]]] * 4
     durable = [["open", reach(side, "durable"), os.O_WRONLY | os.O_CREAT], *written, ["close", [0]]]
@@ -120,7 +120,7 @@ def programs(bench, fs, side, reach):
 
 
 def null_driver(bench, reach):
-    """Cells in each of which only the benchmark can differ: what it shows of them all."""
+    """Measure cells in which only the benchmark itself can cause a difference; return the judgement of all of them."""
     fresh = bench.fresh(bench.everywhere(tree_of_kinds()))
 
     def measure(side):
@@ -135,7 +135,7 @@ def null_driver(bench, reach):
 @needs(PLAIN_FILES)
 @measured("suite/null", SMOKE)
 def test_the_null_driver(bench):
-    """What calls and programs cost on files that the driver has no hand in: no more than one cell in twenty differs."""
+    """What calls and programs cost on files that bypass the driver: at most one cell in twenty differs."""
     found = null_driver(bench, lambda side, name: name)
     assert found.holds is not False, found.sentence
 
@@ -143,7 +143,7 @@ def test_the_null_driver(bench):
 @needs(PLAIN_FILES | LAYERS)
 @measured("suite/null-uneven", WEEKLY)
 def test_an_uneven_layout_is_noticed(bench):
-    """The same where the volume's files lie deeper and calls walk there: the null driver must not hold."""
+    """What calls and programs cost if they have a longer path on the volume: the null driver must not hold."""
     bench.uneven()
     found = null_driver(bench, lambda side, name: os.path.normpath(bench.path(side, name)))
     assert not found.holds, found.sentence
@@ -151,7 +151,7 @@ def test_an_uneven_layout_is_noticed(bench):
 
 @measured("suite/label", NIGHTLY)
 def test_a_label_without_meaning(bench):
-    """What names cost in six directories that differ in nothing, along a label: it neither grows nor falls."""
+    """What names cost in six equal directories, along an arbitrary label: the cost neither grows nor falls."""
     labels, depth, names = range(1, 7), 4, 60
     directories = ["warm", *(f"label{label}" for label in labels)]
     above = dict.fromkeys(directories, Directory())

@@ -1,4 +1,4 @@
-"""Sentences that were said about storage drivers, and what the verdicts of a matrix answer to each."""
+"""Public claims about storage drivers, and the answer of a matrix to each."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from roadworthy.reports.records import Verdict
 CLAIMS = Path(__file__).parents[1] / "claims"
 KEYS = ("says", "checks", "drivers", "true_if", "costs", "enough", "untested", "note")
 
-#: What verdicts and numbers say of a claim on one lane.
+#: The answers of one lane to a claim.
 Answer = Literal["holds", "holds in part", "does not hold", "undecided"]
 ANSWERS: tuple[Answer, ...] = ("holds", "holds in part", "does not hold", "undecided")
-#: What all lanes together say of it.
+#: The answers of all lanes together.
 Overall = Literal["holds", "holds with conditions", "never held", "undecided", "not measured"]
-#: Verdicts that answer, and whether the promise was kept.
+#: Whether each verdict means that the promise was kept; other verdicts give no answer.
 KEPT: dict[Verdict, bool] = {"pass": True, "fixed": True, "known": False, "fail": False}
-#: The reference has no layers to speak of.
+#: The reference, which has no layers; claims are about the other drivers.
 REFERENCE = "native"
 
 
@@ -34,10 +34,10 @@ class ClaimError(ValueError):
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence. `checks` are ids without their case, or `family/*`; no `drivers` means every one with layers.
+    """One claim. `checks` are ids without their case, or `family/*`; without `drivers` it is about all but `native`.
 
-    `costs` are conditions on numbers, all of which have to hold, or with `one_is_enough` one. `untested` says why
-    nothing here can answer.
+    `costs` are conditions on numbers. All answers have to agree with the claim, or one if `one_is_enough`. `untested`
+    says why nothing here can answer.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Claim:
 
     @property
     def asked_of(self) -> tuple[str, ...]:
-        """What answers it, in words: checks, and conditions on benchmarks."""
+        """The checks and the conditions on benchmarks that answer, in words."""
         return (*self.checks, *(cost.words for cost in self.costs))
 
     def asks(self, check: str) -> bool:
@@ -65,7 +65,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Answered:
-    """A claim with its answers: each of `lanes` is an answer, and the lanes that gave it. `why` has their numbers."""
+    """A claim with its answers: `lanes` has the lanes of each answer, `why` the numbers of each lane."""
 
     claim: Claim
     lanes: tuple[tuple[Answer, tuple[str, ...]], ...]
@@ -73,7 +73,7 @@ class Answered:
 
     @property
     def overall(self) -> Overall:
-        """What all lanes that could tell say together."""
+        """The answer of all lanes that are decided."""
         told = {word for word, _ in self.lanes if word != "undecided"}
         if not told:
             return "undecided" if self.lanes else "not measured"
@@ -83,7 +83,7 @@ class Answered:
 
 
 def load(directory: Path = CLAIMS) -> tuple[Claim, ...]:
-    """Every claim of the directory's TOML files, in their order. Raises ClaimError."""
+    """Load the claims of the directory's TOML files, in their order. Raises ClaimError."""
     found: list[Claim] = []
     for path in sorted(directory.glob("*.toml")):
         try:
@@ -95,7 +95,7 @@ def load(directory: Path = CLAIMS) -> tuple[Claim, ...]:
 
 
 def claim(place: str, name: str, row: Any) -> Claim:
-    """One table as a Claim. Raises ClaimError."""
+    """Parse a table into a Claim. Raises ClaimError."""
     if not isinstance(row, dict):
         raise ClaimError(f"{place}: expected a table with says and checks")
     for key in row:
@@ -122,7 +122,7 @@ def claim(place: str, name: str, row: Any) -> Claim:
 
 
 def answers(claims: Iterable[Claim], matrix: Matrix) -> tuple[Answered, ...]:
-    """What the matrix says of each claim, lane by lane. A lane on which nothing answered is left out."""
+    """Answer each claim, lane by lane, from the matrix. Lanes without an answer are left out."""
     rows = [row for family in matrix.families for row in family.rows]
     result = []
     for said in claims:
@@ -150,7 +150,7 @@ def answers(claims: Iterable[Claim], matrix: Matrix) -> tuple[Answered, ...]:
 
 
 def answer(agreeing: list[bool], one_is_enough: bool = False, open_ones: bool = False) -> Answer:
-    """What a lane says of a claim whose conditions agree with it or not; `open_ones`: some could not tell yet."""
+    """The answer of a lane; `agreeing` has each decided condition, `open_ones` tells whether some are undecided."""
     if not agreeing:
         return "undecided"
     if one_is_enough:

@@ -1,6 +1,6 @@
-"""Measurements side by side: of each workload every lane's intervals and curves, and the table of counts.
+"""Compare measurements: the intervals and curves of all lanes for each workload, and the table of counts.
 
-The points of a sweep belong to one workload, and so does its trend; strata are workloads of their own.
+The points of a sweep and its trend belong to one workload; each stratum is a separate workload.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a record comes from: the run's name, and the bundle's file as it was read."""
+    """The origin of a record: the run's name, and the path of the bundle's file."""
 
     run: str
     file: str
@@ -24,7 +24,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of one workload: the records of each lane in the order of the columns, those of a sweep by point."""
+    """One metric of one workload: its records by lane in the order of the columns, and then by point."""
 
     workload: str
     metric: str
@@ -39,20 +39,20 @@ class Comparison:
 
     @property
     def some(self) -> Benchmark | Trend:
-        """A record that says what all of them say: promise, stratum and tier."""
+        """A record with the promise, stratum and tier that all of them share."""
         found: list[Benchmark | Trend] = [*(one for *_, one in self.records), *(one for *_, one in self.trends)]
         return next((one for one in found if one.promise), found[0])
 
     @property
     def baselines(self) -> str:
-        """What the lanes are compared with."""
+        """The names of the baselines."""
         names = [one.baseline.name for *_, one in self.records] + [one.baseline.name for *_, one in self.trends]
         return ", ".join(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)
 class Counted:
-    """One count over all columns; None where a lane did not report it."""
+    """One count over all columns; None for a lane that did not report it."""
 
     benchmark: str
     metric: str
@@ -65,18 +65,18 @@ class Counted:
 
 
 def workload(benchmark: str) -> str:
-    """Return a benchmark's id without its point: `copy-up/first-write@64MiB` is of `copy-up/first-write`."""
+    """Return a benchmark's id without its point: `copy-up/first-write` for `copy-up/first-write@64MiB`."""
     return benchmark.rpartition("@")[0] or benchmark
 
 
 def comparisons(ordered: Sequence[Bundle], lanes: Sequence[Lane]) -> tuple[Comparison, ...]:
-    """Return the workloads by name; where two bundles measured the same, the newer one counts."""
+    """Return the comparisons by name; if two bundles have a record of one cell, the newer bundle counts."""
     records: dict[Key, dict[tuple[str, str], tuple[Source, Benchmark]]] = {}
     trends: dict[Key, dict[str, tuple[Source, Trend]]] = {}
     for bundle in ordered:
         source = Source(bundle.plan.run, bundle.file)
         for record in bundle.benchmarks:
-            # Records of one metric in two units are two comparisons: their numbers do not belong on one axis.
+            # Records of one metric in two units are two comparisons, because their numbers need two axes.
             name = record.benchmark if record.point is None else workload(record.benchmark)
             records.setdefault((name, record.metric, record.unit), {})[record.lane, record.benchmark] = source, record
         for trend in bundle.trends:
@@ -92,7 +92,7 @@ def comparisons(ordered: Sequence[Bundle], lanes: Sequence[Lane]) -> tuple[Compa
 
 
 def counted(ordered: Sequence[Bundle], lanes: Sequence[Lane]) -> tuple[Counted, ...]:
-    """Return every count, by benchmark in the order of names and in it by metric as reported."""
+    """Return all counts, sorted by benchmark; those of one benchmark stay in the order in which they were reported."""
     found: dict[Key, dict[str, tuple[Source, Count]]] = {}
     for bundle in ordered:
         source = Source(bundle.plan.run, bundle.file)

@@ -1,16 +1,16 @@
-"""How a measured number answers a sentence: one condition, asked of one lane, with the number as its reason.
+"""Conditions of claims on measured numbers: each is tested on one lane, and gives the number as its reason.
 
-A condition is about a benchmark and holds one test, of which an interval may also say that it cannot tell:
+A condition names a benchmark and one test. The result is undecided if an interval lies on both sides of the limit:
 
-verdict                    a time's verdict is one of these
-ratio_most, ratio_least    the ratio to the baseline is at most, or at least, so much; its whole interval has to be
-trend                      the cost along the benchmark's axis does one of these
-value_most, value_least    a count is at most, or at least, so much
-share_most, share_least    a count is at most, or at least, so many times what the baseline took
-less_than                  the ratio, or else the count, is below that of each of these other drivers
+verdict                    the verdict of a time is one of these
+ratio_most, ratio_least    the whole interval of the ratio to the baseline is at most, or at least, the limit
+trend                      the trend of the cost along the benchmark's axis is one of these
+value_most, value_least    a count is at most, or at least, the limit
+share_most, share_least    a count is at most, or at least, the limit times the baseline's count
+less_than                  the ratio, or the count if there are no times, is below that of each of these drivers
 
-With `counter`, as `bytes written`, a count is what block devices did for one operation of a benchmark that is timed: it
-is exact where times are not, as under emulation.
+With `counter`, for instance `bytes written`, a count is the work of block devices per operation of a timed benchmark.
+This count is exact even if times are not, for instance under emulation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from roadworthy.reports.nearest import meant
 from roadworthy.reports.records import Benchmark, Count, Lane, Sample, Trend
 from roadworthy.reports.units import amount, number, per
 
-#: Which conditions a lane has to meet before it is asked, and which numbers answer.
+#: Keys that select the lanes and the numbers that a condition is about.
 CHOICES = ("benchmark", "stratum", "metric", "counter", "drivers", "backing")
 TESTS = {
     "verdict": "verdict", "ratio_most": "ratio at most", "ratio_least": "ratio at least", "trend": "trend",
@@ -42,9 +42,9 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """One condition. `benchmark` is an id without stratum and point; `metric` a pattern, as in "time per *".
+    """One condition. `benchmark` is an id without stratum and point; `metric` is a pattern, for instance "time per *".
 
-    `counter` is one of the device's, as `flushes, settled`; empty where times or counts answer.
+    `counter` is a device counter, for instance `flushes, settled`; it is empty if times or counts answer.
     """
 
     benchmark: str
@@ -57,7 +57,7 @@ class Cost:
     counter: str = ""
 
     def asks(self, record: Benchmark | Trend | Count) -> bool:
-        """Whether this record is among those that answer."""
+        """Whether the condition is about this record."""
         name = workload(record.benchmark) if isinstance(record, Benchmark) else record.benchmark
         whole = f"{self.benchmark}/{self.stratum}" if self.stratum else self.benchmark
         same = name == whole or (not self.stratum and name.startswith(f"{whole}/"))
@@ -68,7 +68,7 @@ class Cost:
 
     @property
     def words(self) -> str:
-        """The condition as a reader sees it: `data/fsync: verdict slower`."""
+        """The condition in words: `data/fsync: verdict slower`."""
         limit = ", ".join(self.limit) if isinstance(self.limit, tuple) else number(self.limit)
         narrowed = [self.stratum, self.metric if self.metric != "*" else "", self.counter, self.backing]
         name = ", ".join(word for word in (self.benchmark, *narrowed) if word)
@@ -77,14 +77,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one number says of one condition; `holds` is None where it cannot tell. `because` has the number."""
+    """The result of one condition on one number; `holds` is None if undecided. `because` has the number."""
 
     holds: bool | None
     because: str
 
 
 def cost(row: Any) -> Cost:
-    """One table as a Cost. Raises ValueError that says what was expected."""
+    """Parse a table into a Cost. Raises ValueError, whose text says what was expected."""
     if not isinstance(row, dict) or not isinstance(row.get("benchmark"), str):
         raise ValueError("a cost is a table with a benchmark and a test")
     for key in row:
@@ -109,7 +109,7 @@ def cost(row: Any) -> Cost:
 
 
 def findings(asked: Cost, column: Column, matrix: Matrix) -> list[Finding]:
-    """What the numbers of one lane say of a condition; none where it was not measured there."""
+    """Test a condition on the numbers of one lane; return nothing if the lane did not measure them."""
     lane = column.lane
     if not asked.speaks_of(lane):
         return []
@@ -141,7 +141,7 @@ def _counts(asked: Cost, matrix: Matrix, lane: str) -> Iterator[Count]:
 
 
 def _withheld(record: Benchmark | Trend) -> str:
-    """Why a time may not answer, or an empty string."""
+    """Why a time must not answer, or an empty string."""
     if record.verdict == "invalid":
         return f"{record.benchmark}: invalid, {record.reason or 'a guard does not hold'}"
     return f"{record.benchmark}: {record.unpublished}" if record.unpublished else ""
@@ -176,12 +176,12 @@ def _of_trend(asked: Cost, trend: Trend) -> Finding:
 
 
 def _of_count(asked: Cost, count: Count) -> Finding | None:
-    """What a count says; None for a share without a baseline."""
+    """Test a count; None for a share without a baseline."""
     return _of_number(asked, f"{count.benchmark}, {count.metric}", count.value, count.unit, count.baseline)
 
 
 def _of_counter(asked: Cost, record: Benchmark) -> Finding | None:
-    """What the device did for one operation; None where it does not count that."""
+    """Test a device counter per operation; None if the device lacks it."""
     if record.verdict == "invalid":
         return Finding(None, _withheld(record))
     mine, plain = (_per_operation(record.samples, asked.counter, sides) for sides in (("arm",), ("baseline", "again")))
@@ -192,7 +192,7 @@ def _of_counter(asked: Cost, record: Benchmark) -> Finding | None:
 
 
 def _per_operation(samples: Sequence[Sample], counter: str, sides: tuple[str, ...]) -> float | None:
-    """A counter of the device, for one operation of these sides' samples in rows that are not void."""
+    """A device counter per operation, over samples of these sides in valid rows; None if no sample has it."""
     void = {sample.row for sample in samples if sample.void}
     name = f"device {counter}"
     mine = [one for one in samples if one.side in sides and one.row not in void and name in one.counters]
@@ -211,14 +211,14 @@ def _of_number(asked: Cost, name: str, value: float, unit: str, baseline: float 
 
 
 def _bounded(asked: Cost, low: float, high: float) -> bool | None:
-    """Whether an interval lies within the limit, beyond it, or on both sides."""
+    """Whether an interval lies within the limit; None if it lies on both sides."""
     if asked.test.endswith("most"):
         return True if high <= asked.limit else False if low > asked.limit else None
     return True if low >= asked.limit else False if high < asked.limit else None
 
 
 def _against(asked: Cost, lane: str, matrix: Matrix) -> list[Finding]:
-    """This lane's numbers against those of every lane of the other drivers: ratios, and counts where there are none."""
+    """Compare this lane's ratios, or its counts if it has no ratios, with those of all lanes of the other drivers."""
     others = [column.lane for column in matrix.columns if column.lane.driver in asked.limit]
     find: list[Callable[[Cost, Matrix, str], Iterator[Benchmark | Count]]] = [_times, _counts]
     for kind in find:

@@ -1,4 +1,4 @@
-"""Curves as inline SVG: how the cost of each lane grows along an axis, with a mark and a dash of its own a lane.
+"""Curves as inline SVG: the cost along an axis, one curve a lane, each with its own mark and dash.
 
 Marks and dashes tell lanes apart without colour. The table beside the drawing holds the same numbers.
 """
@@ -17,11 +17,11 @@ from roadworthy.reports.units import brief, scaled
 
 WIDTH, HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 20, 14, 46
-#: An axis is logarithmic where its largest value is so many times its smallest.
+#: An axis is logarithmic if its largest value is at least so many times its smallest.
 LOGARITHMIC = 8.0
-#: Labels closer than this would run into each other, across and down.
+#: The least distance of labels in pixels, across and down.
 _GAP_X, _GAP_Y = 62, 22
-#: Points drawn of one curve.
+#: The most points that are drawn of one curve.
 MOST_POINTS = 200
 
 _MARKS: tuple[str, ...] = (
@@ -39,7 +39,7 @@ _DASHES: tuple[str, ...] = ("", "7 3", "2 3", "9 3 2 3", "4 4", "12 4", "9 3 2 3
 
 @dataclass(frozen=True)
 class Axis:
-    """Values on a line of pixels; logarithmic where they span much, linear where they hold 0."""
+    """Maps values to pixels; logarithmic for a wide span of positive values, else linear."""
 
     low: float
     high: float
@@ -60,7 +60,7 @@ class Axis:
         return cls(low, high if high - low > 1e-300 else low + max(abs(low), 1.0), start, end, False)
 
     def at(self, value: float) -> float:
-        """Return the pixel of a value; what lies outside is placed on the edge."""
+        """Return the pixel of a value; a value outside the axis is placed on its edge."""
         inside = min(max(value, self.low), self.high)
         if self.logarithmic:
             share = (math.log(inside) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
@@ -82,7 +82,7 @@ class Axis:
 
 
 def chart(trends: Sequence[Trend]) -> Markup:
-    """Return the drawing of the lanes' curves, their baselines dotted; lanes keep their place as mark and dash."""
+    """Draw the lanes' curves, with dotted baselines; a lane's place decides its mark and dash."""
     drawn = [(place, trend) for place, trend in enumerate(trends) if _drawn(trend)]
     if not drawn:
         return Markup("")
@@ -116,12 +116,12 @@ def key(place: int) -> Markup:
 
 
 def _drawn(trend: Trend) -> bool:
-    """Whether a trend's times may be shown, and are more than one point."""
+    """Whether a trend's times may be shown, and have more than one point."""
     return trend.verdict != "invalid" and not trend.unpublished and len(trend.arm.points) > 1
 
 
 def _dash(place: int) -> str:
-    """Return a dash of its own a lane: beyond the eighth another one comes with the same mark."""
+    """Return the dash of the lane at this place; from the ninth on, marks repeat with another dash."""
     dash = _DASHES[(place + place // len(_MARKS)) % len(_DASHES)]
     return f' stroke-dasharray="{dash}"' if dash else ""
 
@@ -135,7 +135,7 @@ def _line(curve: Curve, across: Axis, down: Axis) -> str:
 
 
 def _grid(across: Axis, down: Axis, measured: Sequence[float], some: Trend) -> list[str]:
-    """Return lines and labels: across at the points that were measured, down at round values."""
+    """Return lines and labels: across at the measured points, down at round values."""
     parts = []
     for value in _apart(measured, across.at, _GAP_X):
         x = across.at(value)
@@ -153,7 +153,7 @@ def _grid(across: Axis, down: Axis, measured: Sequence[float], some: Trend) -> l
 
 
 def _apart(values: Sequence[float], at: Callable[[float], float], gap: float) -> list[float]:
-    """Return the values whose labels leave each other room; the last one stays."""
+    """Return the values whose labels do not overlap; the last value is always kept."""
     kept: list[float] = []
     for value in reversed(values):
         if all(abs(at(value) - at(other)) >= gap for other in kept):

@@ -31,7 +31,7 @@ class Scale:
 
     @classmethod
     def around(cls, records: Iterable[Benchmark]) -> Scale:
-        """Return the axis on which all intervals that are drawn fit, within 1/1000 to 1000."""
+        """Return the axis that fits all drawn intervals, within 1/1000 to 1000."""
         drawn = [record for record in records if record.verdict != "invalid" and not record.unpublished]
         ratios = [value for r in drawn for value in (r.ratio, r.ratio_low, r.ratio_high)]
         ratios += [value for r in drawn if r.twin for value in (r.twin.low, r.twin.high)]
@@ -41,7 +41,7 @@ class Scale:
         return cls(low, high)
 
     def x(self, ratio: float) -> float:
-        """Return the pixel of `ratio`; what lies outside is placed on the edge."""
+        """Return the pixel of `ratio`; a ratio outside the axis is placed on its edge."""
         inside = min(max(ratio, self.low), self.high)
         share = math.log(inside / self.low) / math.log(self.high / self.low)
         return round(_MARGIN + share * (WIDTH - 2 * _MARGIN), 1)
@@ -67,7 +67,7 @@ def axis(scale: Scale) -> Markup:
 
 
 def plot(record: Benchmark, scale: Scale) -> Markup:
-    """Return one record's interval, its A/A pair's below; a ratio that is no positive number is said, not drawn."""
+    """Draw a record's interval, with that of its A/A pair below; a ratio that is no positive number gives a text."""
     middle = HEIGHT / 2
     twin = record.twin
     parts = [
@@ -104,7 +104,7 @@ def _end(scale: Scale, ratio: float, middle: float) -> str:
 
 
 def _mark(verdict: str, x: float, y: float) -> str:
-    """Return the point: a shape a verdict, so that it reads without colour."""
+    """Return the mark of the ratio; each verdict has its own shape, so that it reads without colour."""
     if verdict == "slower":
         return f'<path class="mark" d="M{x - 5} {y - 5}L{x + 5} {y}L{x - 5} {y + 5}z"/>'
     if verdict == "faster":

@@ -22,7 +22,7 @@ from roadworthy.reports.repeats import Tally, by_check, worst_of
 #: The reference pseudo-driver stands left of the drivers that are compared with it.
 REFERENCE = "native"
 
-#: Verdicts that say nothing about what the driver does.
+#: Verdicts that say nothing about the driver.
 _MAY_GET_WORSE: frozenset[Verdict] = frozenset({"pass", "unsupported", "skipped"})
 SILENT: frozenset[Verdict] = frozenset({"unsupported", "skipped", "missing"})
 
@@ -66,7 +66,7 @@ class Cell:
 class RollUp:
     """Several cells as one: the worst verdict, and how often each occurs, worst first.
 
-    `verdict` is None where nothing was planned. `partial` means that the worst verdict may be worse than shown,
+    `verdict` is None if nothing was planned. `partial` means that the worst verdict may be worse than shown,
     because cells or the closing record are missing; a partial roll-up is never shown as green. `with_difference` of its
     passes rest on a recorded difference of the tree.
     """
@@ -78,13 +78,13 @@ class RollUp:
 
     @property
     def word(self) -> str:
-        """The verdict to show; what would read as good news says only "partial" when cells are missing."""
+        """The verdict to show; "partial" instead of a good verdict if cells are missing."""
         return "partial" if self.partial and self.verdict in _MAY_GET_WORSE else self.verdict or ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One check over all columns; None where the check was not planned on that lane."""
+    """One check over all columns; None for a lane on which it was not planned."""
 
     check: Check
     cells: tuple[Cell | None, ...]
@@ -100,13 +100,13 @@ class Family:
 
     @property
     def title(self) -> str:
-        """Its name in whole words."""
+        """The family's name in words."""
         return title(self.name)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One lane, and every record of its coming up, newest last. `state` is `missing` when there is no record."""
+    """One lane and its records, the newest last. `state` is `missing` if there is no record."""
 
     lane: Lane
     state: str
@@ -117,7 +117,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Run:
-    """What a page says about one bundle's run; times as they were written."""
+    """Facts of one bundle's run for the page; times are as in the bundle."""
 
     name: str
     started: str
@@ -150,14 +150,14 @@ class Matrix:
 
     @property
     def repeated(self) -> tuple[tuple[Lane, Check, Cell], ...]:
-        """Every cell that was asked more than once."""
+        """All cells whose check ran more than once."""
         cells = [(column.lane, row.check, cell) for row in self.rows
                  for column, cell in zip(self.columns, row.cells, strict=True) if cell]  # fmt: skip
         return tuple(found for found in cells if found[2].tally.rounds > 1)
 
     @property
     def flaky(self) -> tuple[tuple[Lane, Check, Cell], ...]:
-        """Every cell whose rounds disagreed."""
+        """All cells whose rounds disagreed."""
         return tuple(found for found in self.repeated if found[2].tally.flaky)
 
     @property
@@ -175,9 +175,9 @@ class Matrix:
 
 
 def build(bundles: Sequence[Bundle]) -> Matrix:
-    """Return the matrix of one or more bundles. Raises `BundleRefused` where their schemas differ, ValueError for none.
+    """Return the matrix of one or more bundles. Raises `BundleRefused` if their schemas differ, ValueError for none.
 
-    Where two bundles have a result for one lane and check, the one whose plan is newer counts.
+    If two bundles have a result for one lane and check, the one whose plan is newer counts.
     """
     if not bundles:
         raise ValueError("a matrix needs at least one bundle")
@@ -230,7 +230,7 @@ def _expect_one_schema(bundles: Sequence[Bundle]) -> None:
 
 
 def _columns(ordered: Sequence[Bundle]) -> tuple[Column, ...]:
-    """Return the lanes grouped by driver: the reference first, then as the newest plan names them."""
+    """Return the lanes grouped by driver: the reference first, then in the order of the newest plan."""
     lanes: dict[str, Lane] = {}
     for bundle in reversed(ordered):
         for lane in bundle.plan.lanes:

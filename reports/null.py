@@ -1,7 +1,7 @@
-"""Whether benchmarks hold still where nothing differs: what `suite/null` says of the run that it belongs to.
+"""The null driver: whether the records of `suite/null` show no difference if the driver plays no part.
 
-Where a container's files are plain files of the file system below, the driver has no hand in what is done to them. What
-differs there from a volume is the benchmark's own, and A/A cannot see what both of its sides have in common.
+If a container's files are plain files of the backing file system, calls on them bypass the driver. A difference from
+the volume is then a fault of the benchmark, which A/A cannot show if it affects both baselines.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from dataclasses import dataclass
 
 from roadworthy.reports.records import Benchmark
 
-#: The benchmark whose records answer.
+#: The benchmark whose records are judged.
 IDENTITY = "suite/null"
-#: No more than this share of the cells may differ.
+#: The largest share of cells that may differ.
 SHARE = 0.05
-#: A side is favoured where so uneven a split, or a more uneven one, has a smaller chance than this.
+#: A side is favoured if a split at least as uneven has a smaller probability than this.
 CHANCE = 0.001
-#: Fewer cells than these say nothing: one that differs would be more than the share.
+#: The least number of cells: with fewer, a single difference would exceed the share.
 LEAST = 20
-#: Rows of a cell that may say anything.
+#: The least number of rows of a cell.
 ROWS = 12
 
 
 @dataclass(frozen=True)
 class Null:
-    """What the cells of one lane show. `differing` names those that differ; `below` and `above` count ratios by 1."""
+    """The cells of one lane. `differing` names those that differ; `below` and `above` count ratios by side of 1."""
 
     lane: str
     cells: int
@@ -36,7 +36,7 @@ class Null:
 
     @property
     def chance(self) -> float:
-        """The sign test's: how likely a coin falls as unevenly, to either side."""
+        """The p value of the two-sided sign test: how likely a coin falls at least as unevenly."""
         tosses = self.below + self.above
         if not tosses:
             return 1.0
@@ -45,7 +45,7 @@ class Null:
 
     @property
     def holds(self) -> bool | None:
-        """Whether no more differs than may and no side is favoured; None where there are too few cells."""
+        """Whether no more cells differ than may and no side is favoured; None if there are too few cells."""
         if self.cells < LEAST:
             return None
         return len(self.differing) <= SHARE * self.cells and self.chance >= CHANCE
@@ -64,9 +64,9 @@ class Null:
 
 
 def null_of(lane: str, records: Sequence[Benchmark]) -> Null:
-    """What these records of one lane show.
+    """Judge records of one lane.
 
-    None of the cells are those that are invalid or have too few rows, and times that are not published.
+    Records that are invalid, have too few rows, or are not published are left out.
     """
     shown = (record for record in records if record.verdict != "invalid" and not record.unpublished)
     cells = [record for record in shown if len(record.arm.samples) >= ROWS]
@@ -76,7 +76,7 @@ def null_of(lane: str, records: Sequence[Benchmark]) -> Null:
 
 
 def nulls(records: Iterable[Benchmark]) -> list[Null]:
-    """One for each lane that has records of the null driver."""
+    """Judge each lane that has records of the null driver."""
     found: dict[str, list[Benchmark]] = {}
     for record in records:
         if record.benchmark == IDENTITY or record.benchmark.startswith(f"{IDENTITY}/"):

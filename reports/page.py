@@ -1,4 +1,7 @@
-"""Write the matrix as one HTML file: no network, no server, nothing of a bundle runs, same input gives same bytes."""
+"""Write the matrix as one HTML file.
+
+The page needs no network and no server, runs nothing from a bundle, and is reproducible byte for byte.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,12 @@ from roadworthy.reports.units import amount, brief, exact, number, per
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-#: Entries of one mapping or list of facts that a page shows.
+#: The most entries that a page shows of one mapping or list of facts.
 FACTS_LIMIT = 400
-#: Characters of one raw benchmark record, and samples of one, that a page shows.
+#: The most characters, and the most samples, that a page shows of one benchmark record.
 RECORD_LIMIT = 20_000
 SAMPLES_LIMIT = 150
-#: A raw file's path that may become a link: below the bundle's directory, and of a kind that a browser only shows.
+#: A raw file's path that may become a link: below the bundle's directory, and of a type that no browser executes.
 _RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)*\.(?:json|json\.gz|txt|log)", re.ASCII)
 
 
@@ -95,7 +98,7 @@ def page_text(bundles: Sequence[Bundle], directory: Path | None = None, kills: s
 
 
 def environment() -> Environment:
-    """Return a template environment in which each value is made visible and then escaped, wherever it stands."""
+    """Return a template environment that makes every value visible and then escapes it."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
         autoescape=True,
@@ -118,7 +121,7 @@ def _shown(value: Any) -> Any:
 
 
 def _query(text: str) -> str:
-    """Return a name as the page's filters spell it in an address: made visible first, as in the markup."""
+    """Return a name in the form that the page's filters use in addresses: made visible, and then quoted."""
     return quote(visible(text), safe="/:")
 
 

@@ -212,9 +212,9 @@ class Twin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Added(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the arm adds to a baseline far below it, in the metric's unit, with its interval.
+    """The cost that the arm adds to a far smaller baseline, in the metric's unit, with its interval.
 
-    `flushes` of the device are among it, and one of those, with a write of 4 KiB, takes `flush` there.
+    `flushes` is the number of device flushes in it; `flush` is the cost of one, with a write of 4 KiB.
     """
 
     value: float
@@ -230,7 +230,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     `ratio` is arm/baseline with its 95 % bootstrap interval, a cost: above 1 the driver is slower. `guards` are
     sentences with their outcome over all rows. `point` is the place on the axis of a sweep, in the axis' unit.
     `unpublished` says why the times mean nothing, for instance under emulation; counters are exact there, too. `added`
-    is set where the ratio is to so little that it says less than the difference.
+    is set if the baseline is so small that the difference says more than the ratio.
     """
 
     lane: str

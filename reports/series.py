@@ -1,4 +1,4 @@
-"""What was measured, night by night: a series for each benchmark, lane and metric, with the facts of each night."""
+"""The series of nights for each benchmark, lane and metric, with the facts of each night."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roadworthy.reports.environment import Environment, of_lane, of_record
 from roadworthy.reports.records import Benchmark, Count
 
 Kind = Literal["time", "count"]
-#: Half of a 95 % interval is so many standard errors.
+#: Half of a 95 % interval in standard errors.
 NORMAL = 1.959964
 
 
@@ -38,7 +38,7 @@ class Night:
 
     @property
     def error(self) -> float:
-        """The standard error of the ratio's logarithm, as its interval tells it."""
+        """The standard error of the ratio's logarithm, derived from its interval."""
         return (math.log(self.high) - math.log(self.low)) / (2 * NORMAL)
 
 
@@ -64,7 +64,10 @@ class Series:
 
 
 def bundle_paths(places: Iterable[Path]) -> list[Path]:
-    """Return the bundles that the places are, or hold directly, each once. Raises `BundleRefused` for one with none."""
+    """Return the paths of bundles among the places and directly in them, each once.
+
+    Raises `BundleRefused` for a place without a bundle.
+    """
     found: dict[Path, Path] = {}
     for place in places:
         inside = [place] if place.is_file() or (place / FILE_NAME).is_file() else []

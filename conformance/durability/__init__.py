@@ -1,1 +1,1 @@
-"""What a synchronisation gives to the device."""
+"""Durability: the data and flushes that a synchronisation gives to the device."""

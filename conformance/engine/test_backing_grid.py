@@ -1,4 +1,4 @@
-"""Which file systems a driver's data root may lie on: what really happens, for each of them."""
+"""The file systems that a driver's data root can lie on: the outcome for each of them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A container's life: what it leaves behind, what it keeps over a stop, what is mounted for it, where it lies."""
+"""The life of a container: what it leaves behind, what it keeps over a stop, and its mounts and directories."""
 
 from os import O_RDWR
 
@@ -43,7 +43,7 @@ def test_removed_container_leaves_the_image_alone(containers, storage, observe):
 @check("life/persist-over-stop-start", claim="S3", source="Docker documentation, docker start")
 @lower(f=b"image", gone=b"image")
 def test_stopped_container_keeps_its_changes(containers, observe):
-    """What a container wrote, made and deleted is so after it was stopped and started again."""
+    """A container's writes, new directories and deletions persist after it was stopped and started again."""
     fs = containers.process(live := containers.run())
     fs.store("f", b"written")
     fs.mkdir("new")

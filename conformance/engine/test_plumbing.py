@@ -1,4 +1,4 @@
-"""What the daemon says of its driver, and how the driver's directories and mounts are laid out."""
+"""The daemon's information on its driver, and the layout of the driver's directories and mounts."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_driver_cannot_be_chosen_for_a_container(engine, driver, observe):
 @check("plumb/unknown-storage-opt", source="Docker documentation, dockerd, Options per storage driver")
 @needs(LAYERS)
 def test_daemon_refuses_an_option_that_does_not_exist(daemons, driver, storage, observe):
-    """A daemon that is given a storage option which its driver does not have refuses to start, and says so."""
+    """A daemon refuses to start with a storage option that its driver lacks, and says so."""
     outcome = daemons.attempt(driver, storage.backing.name, [f"{driver.daemon_name}.roadworthy=1"])
     observe("dockerd", outcome)
     observe(
@@ -115,7 +115,7 @@ def test_layer_directories_are_not_named_by_digest(containers, storage, observe)
 @check("plumb/no-driver-named", claim="S15", source="Docker documentation, Select a storage driver")
 @needs(LAYERS)
 def test_daemon_without_a_driver_takes_the_one_that_the_data_root_has(lane_daemon, driver, observe):
-    """A daemon that is told no driver goes on with the one whose images the data root holds."""
+    """A daemon that is started without a driver's name uses the driver whose images the data root holds."""
     lane_daemon.container().remove()
     lane_daemon.engine.restart(storage_driver="")
     taken = observe("docker info", lane_daemon.engine.info()["Driver"])

@@ -1,4 +1,4 @@
-"""What containers and images are after the daemon was restarted, gently or by SIGKILL."""
+"""Containers and images after a restart of the daemon, gentle or by SIGKILL."""
 
 import pytest
 
@@ -13,7 +13,7 @@ ENDS = pytest.mark.parametrize("kill", [pytest.param(False, id="gentle"), pytest
 @lower(f=b"image", gone=b"image")
 @ENDS
 def test_container_keeps_its_changes_over_a_restart_of_the_daemon(lane_daemon, own_containers, observe, kill):
-    """What a container wrote, made and deleted is so when it is started again under a restarted daemon."""
+    """A container's writes, new directories and deletions persist when it is started again under a restarted daemon."""
     fs = own_containers.process(live := own_containers.run())
     fs.store("f", b"written")
     fs.mkdir("new")
@@ -79,7 +79,7 @@ def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_contain
     interrupted = own_containers.begin_commit(live)
     lane_daemon.engine.restart(kill=True)
     observe("interrupted commit", interrupted.result())
-    live.stop()  # where it outlived the daemon, the interrupted commit may have left it paused
+    live.stop()  # if the container outlived the daemon, the interrupted commit may have left it paused
     image = own_containers.process(own_containers.run(own_containers.commit(live)))
     lost = before.differences(image.manifest(), besides="mtime")
     observe("differences", "; ".join(lost) or f"none in {before}")
@@ -90,7 +90,7 @@ def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_contain
 @needs(LAYERS)
 @needs(DRIVER_SWITCH)
 def test_images_of_one_driver_are_hidden_from_another(lane_daemon, own_containers, driver, observe):
-    """Images and containers of a driver are not there under another, and are all there when the first is back."""
+    """Images and containers of a driver are hidden under another one, and are all there when the first is back."""
     engine = lane_daemon.engine
     image = own_containers.image({"f": b"image"})
     before = own_containers.process(own_containers.run(image)).manifest()

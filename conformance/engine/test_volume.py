@@ -1,4 +1,4 @@
-"""Volumes: they go past the storage driver, are shared, and outlive the container."""
+"""Volumes: they bypass the storage driver, are shared, and outlive the container."""
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_what_is_written_to_a_volume_is_not_in_the_layer(containers, storage, ob
 
 @check("volume/bypass-fstype", claim="S9", source="statfs(2), f_type", control=True)
 def test_volume_shows_the_file_system_of_the_host(containers, storage, observe):
-    """A volume is, for the container, the file system under the data root."""
+    """A container sees a volume as the file system under the data root."""
     fs = containers.process(containers.run(volumes={containers.volume(): {"bind": "/tmp", "mode": "rw"}}))
     kind, _ = fs.statfs("/tmp")
     observe("f_type", f"{kind:#x}")
@@ -66,7 +66,7 @@ def test_volume_shows_the_file_system_of_the_host(containers, storage, observe):
 @check("volume/prepopulate", source="Docker documentation, Populate a volume using a container")
 @needs(LAYERS)
 def test_new_volume_begins_with_the_image_s_files(containers, observe):
-    """A new named volume has the files that the image has at its place, with modes, owners and targets."""
+    """A new named volume is filled with the image's files below its mount point, with modes, owners and targets."""
     image = containers.image(
         {
             "data": Directory(mode=0o750, uid=1000),
@@ -86,7 +86,7 @@ def test_new_volume_begins_with_the_image_s_files(containers, observe):
 @check("volume/prepopulate-hardlink", source="Docker documentation, Populate a volume using a container")
 @needs(LAYERS)
 def test_new_volume_keeps_hard_links(containers, observe):
-    """Two names of one file of the image are one file on the volume that begins with them."""
+    """Two names of one file of the image are one file on a new volume that is filled from the image."""
     image = containers.image({"data": Directory(), "data/a": b"data", "data/b": Hardlink(target="data/a")})
     place = f"{containers.process(containers.run(image)).directory}/data"
     fs = containers.process(containers.run(image, volumes={containers.volume(): {"bind": place, "mode": "rw"}}))
@@ -99,7 +99,7 @@ def test_new_volume_keeps_hard_links(containers, observe):
 @needs(LAYERS)
 @pytest.mark.parametrize("name", [pytest.param("data/f", id="file"), pytest.param("data/d", id="directory")])
 def test_new_volume_keeps_times(containers, observe, name):
-    """Files and directories of the image have their modification times on the volume that begins with them."""
+    """Files and directories of the image keep their modification times on a new volume that is filled from it."""
     moment = 1_100_000_000_123_456_789
     tree = {"data/f": File(b"", mtime_ns=moment), "data/d": Directory(mtime_ns=moment), "data/d/g": b""}
     place = f"{containers.process(containers.run(image := containers.image(tree))).directory}/data"
@@ -143,7 +143,7 @@ def test_volume_lies_where_inspect_says(containers, storage, engine, observe):
 
 @check("volume/no-copy-up", claim="S9", source="Docker documentation, Volumes")
 def test_one_byte_in_a_large_file_of_a_volume_costs_one_block(containers, storage, observe):
-    """Writing one byte to a file of 8 MiB on a volume takes no copy of the file."""
+    """Writing one byte to a file of 8 MiB on a volume does not copy the file."""
     volume = {containers.volume(): {"bind": "/tmp", "mode": "rw"}}
     containers.process(live := containers.run(volumes=volume)).store("/tmp/f", bytes(8 * MIB))
     live.remove()

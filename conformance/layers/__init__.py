@@ -1,1 +1,1 @@
-"""What is made of layers: copy-up, removals, images, limits."""
+"""Layers: copy-up, whiteouts, images, limits."""

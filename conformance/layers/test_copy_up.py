@@ -13,7 +13,7 @@ LONG_AGO = 946_684_800 * 10**9  # 2000-01-01
 
 
 def filled(size):
-    """A content in which every block is different: its number, in 4096 digits."""
+    """Content in which all blocks differ: each has its number in 4096 digits."""
     return b"".join(b"%04096d" % block for block in range(size // 4096))
 
 
@@ -44,12 +44,12 @@ def test_one_byte_takes_a_block(fs, storage, observe):
 @check("copyup/second-write-free", claim="S45", source="overlayfs.rst, Non-directories")
 @lower(big=filled(4 * MIB))
 def test_second_write_takes_a_block(fs, storage, observe):
-    """After a file was changed once, changing another byte takes the space of a block, and not the file's again."""
+    """After the first change of a file, changing another byte takes the space of a block, not of the file."""
     fs.pwrite(fs.open("big", O_WRONLY), b"X", 0)
     with storage.growth() as growth:
         fs.pwrite(fs.open("big", O_WRONLY), b"X", 2 * MIB)
     observe("space taken", growth)
-    # A block of a thin pool has half a MiB, and the file system's log may move on to another one.
+    # A block of a thin pool has half a MiB, and the file system's journal may reach another one.
     assert growth.bytes < 2 * MIB, f"the second byte took {growth}"
 
 
@@ -78,7 +78,7 @@ def test_emptying_a_file_takes_no_space(fs, storage, observe):
 @needs(LAYERS)
 @pytest.mark.slow
 def test_layer_of_a_changed_owner_is_small(containers, observe):
-    """An image committed after a change of a file's owner is no larger by the size of the file."""
+    """An image committed after a change of a file's owner does not grow by the size of the file."""
     container = containers.run(containers.image({"big": filled(4 * MIB)}))
     containers.process(container).chown("big", 1000, 1000)
     layer = containers.layer_size(containers.commit(container.stop()))
@@ -91,12 +91,12 @@ def test_layer_of_a_changed_owner_is_small(containers, observe):
 @needs(COPY_UP)
 @pytest.mark.slow
 def test_opening_for_writing_on_a_full_file_system(cramped, observe):
-    """A file can be opened for writing where there is no space left: only writing can fail for want of it."""
+    """A file can be opened for writing if no space is left: only a write can fail for lack of it."""
     fs = cramped.process(cramped.run())
     filler = fs.open("filler", O_WRONLY | O_CREAT)
     free = fs.statvfs(".")
     fs.fallocate(filler, 0, free.f_bavail * free.f_frsize - 4 * MIB)
-    fs.attempt.fallocate(filler, 0, free.f_bfree * free.f_frsize - 4 * MIB)  # what a file system keeps for root
+    fs.attempt.fallocate(filler, 0, free.f_bfree * free.f_frsize - 4 * MIB)  # what the file system reserves for root
     outcome = fs.attempt.open("big", O_RDWR)
     observe("open", outcome)
     assert outcome == "success"
@@ -108,7 +108,7 @@ def test_opening_for_writing_on_a_full_file_system(cramped, observe):
 @check("copyup/content-intact", claim="S43", source="POSIX.1-2017, write()", provenance=("lower", "lower-deep"))
 @lower(big=filled(4 * MIB))
 def test_the_rest_of_a_changed_file_is_intact(fs, observe):
-    """Of a file of 4 MiB that is changed in one byte, every other byte stays as it was."""
+    """A change of one byte in a file of 4 MiB leaves every other byte as it was."""
     before = fs.digest("big")
     descriptor = fs.open("big", O_RDWR)
     fs.pwrite(descriptor, b"X", 2 * MIB)
@@ -133,7 +133,7 @@ def test_shortened_file_keeps_its_beginning(fs, observe):
 @check("copyup/preserves-owner-mode-times", source="POSIX.1-2017, open()", provenance=("lower", "lower-deep"))
 @lower(foo=File(b"data", mode=0o4751, uid=1000, gid=2000, mtime_ns=LONG_AGO + 123_456_789))
 def test_opening_for_writing_keeps_the_metadata(fs, observe):
-    """Opening a file for writing keeps its owner, group, mode and time of change to the nanosecond."""
+    """Opening a file for writing keeps its owner, group, mode and modification time to the nanosecond."""
     fs.close(fs.open("foo", O_RDWR))
     after = fs.stat("foo")
     observe("owner, mode, mtime", f"{after.uid}:{after.gid} {after.permissions:04o} {after.mtime_ns}")
@@ -144,7 +144,7 @@ def test_opening_for_writing_keeps_the_metadata(fs, observe):
 @check("copyup/mtime-kept-on-chmod", source="POSIX.1-2017, chmod() marks st_ctime only", provenance=("lower", "upper"))
 @lower(foo=File(b"data", mtime_ns=LONG_AGO + 5))
 def test_changing_the_mode_keeps_the_mtime(fs, observe):
-    """Changing a file's mode keeps the time of its last change of data."""
+    """Changing a file's mode keeps its modification time."""
     fs.chmod("foo", 0o600)
     mtime_ns = fs.stat("foo").mtime_ns
     observe("mtime", "kept" if mtime_ns == LONG_AGO + 5 else mtime_ns)
@@ -154,7 +154,7 @@ def test_changing_the_mode_keeps_the_mtime(fs, observe):
 @check("copyup/ctime-unchanged-by-open", claim="S48", source="POSIX.1-2017, open()", provenance=("lower", "copied-up"))
 @lower(foo=b"data")
 def test_opening_for_writing_keeps_the_ctime(fs, observe):
-    """Opening a file for writing, and writing nothing, keeps its time of last status change."""
+    """Opening a file for writing, and writing nothing, keeps its status change time."""
     before = fs.stat("foo").ctime_ns
     fs.close(fs.open("foo", O_RDWR))
     after = fs.stat("foo").ctime_ns
@@ -193,7 +193,7 @@ def test_inode_flags_are_kept(containers, storage, observe):
 @check("copyup/sparse-holes-kept", source="lseek(2), SEEK_HOLE", provenance=("lower", "upper"))
 @lower(sparse=SparseFile(size=4 * MIB, tail=b"the end.\n"))
 def test_holes_are_kept(fs, observe):
-    """A file of one hole and a few bytes takes no more than those after its mode was changed."""
+    """A file of one hole and a few bytes keeps the hole after its mode was changed."""
     fs.chmod("sparse", 0o600)
     found = fs.stat("sparse")
     observe("space of 4 MiB", f"{found.blocks * 512 / MIB:.1f} MiB")
@@ -225,7 +225,7 @@ def test_renamed_symbolic_link_keeps_its_owner(fs, observe):
 @check("copyup/device-node-chmod", source="POSIX.1-2017, chmod()", provenance=("lower", "upper"))
 @lower({"null": Device(major=1, minor=3)})
 def test_changed_device_node_is_the_same_device(fs, observe):
-    """A device node whose mode was changed is still the node of its device, and works."""
+    """A device node keeps its device number, and works, after its mode was changed."""
     outcome = fs.attempt.chmod("null", 0o600)
     opened = fs.attempt.open("null", O_WRONLY)
     observe("chmod, open", f"{outcome}, {opened}")
@@ -299,7 +299,7 @@ def test_copy_within_the_kernel(fs, observe):
 @check("copyup/ficlone-lower-to-upper", source="ioctl_ficlone(2)")
 @lower(old=filled(4096))
 def test_clone_of_an_old_file(fs, observe):
-    """A file of the image can be cloned wherever a new file can."""
+    """A file of the image can be cloned if a new file can."""
     fs.store("new", filled(4096))
     target = fs.open("target", O_RDWR | O_CREAT)
     of_new = fs.attempt.ficlone(target, fs.open("new", O_RDONLY))
@@ -314,7 +314,7 @@ def test_clone_of_an_old_file(fs, observe):
 @check("copyup/concurrent-two-writers", source="POSIX.1-2017, open()")
 @lower(big=filled(4 * MIB))
 def test_two_first_writers_get_one_file(fs, other, observe):
-    """Two processes that open a file for writing at the same time get the same file, whole."""
+    """Two processes that open a file for writing at the same time get one file, whole."""
     before = fs.digest("big")
     first, second = fs.begin("open", "big", O_RDWR), other.begin("open", "big", O_RDWR)
     mine, theirs = first.answer(), second.answer()
@@ -329,7 +329,7 @@ def test_two_first_writers_get_one_file(fs, other, observe):
 @check("copyup/reader-never-sees-partial", source="POSIX.1-2017, open()")
 @lower(big=filled(MIB) * 2)
 def test_readers_never_find_a_part(fs, other, observe):
-    """Who reads a file while another process opens it for writing finds it whole at every time."""
+    """A process that reads a file while another one opens it for writing always finds it whole."""
     looking = other.begin("look_often", "big", 0.2)
     fs.close(fs.open("big", O_RDWR))
     looks, missing, torn = looking.answer()

@@ -1,4 +1,4 @@
-"""What the engine says that a container changed, what it copies in and out, and which archives it takes."""
+"""The changes that the engine lists, the files that it copies in and out, and the archives that it accepts."""
 
 import pytest
 
@@ -17,7 +17,7 @@ NAMELESS = [
 @check("image/docker-diff-content", claim="S2", source="Docker documentation, docker diff")
 @needs(LAYERS)
 def test_diff_names_every_change_and_nothing_else(containers, observe):
-    """docker diff says A of what is new, C of what was written or got a new mode, and D of what is gone."""
+    """docker diff marks what is new with A, what was written or got a new mode with C, and what is gone with D."""
     base = containers.image({"written": b"old", "mode": b"", "gone": b"", "d": Directory(), "d/gone": b"", "kept": b""})
     fs = containers.process(live := containers.run(base))
     fs.store("written", b"longer than before")
@@ -36,7 +36,7 @@ def test_diff_names_every_change_and_nothing_else(containers, observe):
 @check("image/docker-diff-noise", source="Docker documentation, docker diff")
 @needs(LAYERS)
 def test_diff_of_a_container_that_only_reads_is_empty(containers, observe):
-    """docker diff of a container that only looks at files says nothing."""
+    """docker diff of a container that only reads files and directories is empty."""
     fs = containers.process(live := containers.run(containers.image({"f": b"data", "d": Directory(), "d/g": b""})))
     fs.load("f")
     fs.listdir("d")
@@ -49,7 +49,7 @@ def test_diff_of_a_container_that_only_reads_is_empty(containers, observe):
 @check("image/docker-diff-hardlink-sibling", source="POSIX.1-2017, XBD 3.191, Hard Link")
 @needs(LAYERS)
 def test_diff_names_all_names_of_a_file_that_was_written(containers, observe):
-    """docker diff says C of both names of a file that was written through one of them."""
+    """docker diff marks both names of a file with C if it was written through one of them."""
     fs = containers.process(live := containers.run(containers.image({"a": b"data", "b": Hardlink(target="a")})))
     fs.store("a", b"longer than before")
     said = containers.changes(live)

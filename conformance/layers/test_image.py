@@ -1,4 +1,4 @@
-"""What a container's layer becomes as an image, and what an image becomes in the next container."""
+"""Commits: the image that a container's layer becomes, and the tree that the next container finds in it."""
 
 import os
 import stat
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 MIB = 1 << 20
 SECOND = 10**9
-#: A moment of whole seconds, and one with nanoseconds.
+#: A time in whole seconds, and one with nanoseconds.
 WHOLE, FINE = 1_100_000_000 * SECOND, 1_100_000_000 * SECOND + 123_456_789
 
 #: A tree with every kind of entry that an image archive can hold.
@@ -76,7 +76,7 @@ def test_committed_image_holds_what_the_container_held(containers, observe):
 @check("image/cross-driver-identical", claim="S7", source="OCI image-spec, layer.md, Applying Changesets")
 @needs(LAYERS)
 def test_image_equals_the_same_changes_on_a_plain_file_system(containers, observe):
-    """An image committed from some changes holds what the same changes make on a file system without layers."""
+    """An image committed after changes holds the tree that equal changes make on a file system without layers."""
     live = containers.run(containers.image({}))
     fs, plain = containers.process(live), containers.process(live, "plain")
     plain.mkdir("/volume/plain-tree")
@@ -191,7 +191,7 @@ def test_deletions_are_saved_as_whiteout_files(containers, observe):
     ],
 )
 def test_last_layer_decides_what_a_name_is(containers, observe, older, newer, wanted):
-    """A name to which two layers give different types is what the newer one says, also after save and load."""
+    """A name that has different types in two layers has the newer layer's type, also after save and load."""
     lower, upper = ({"x": kind, **({"x/in": b""} if isinstance(kind, Directory) else {})} for kind in (older, newer))
     image = containers.process(containers.run(containers.reload(containers.image(lower, upper))))
     found = ", ".join(f"{path} is a {seen['kind']}" for path, seen in image.manifest().entries.items())
@@ -298,7 +298,7 @@ def test_exported_and_imported_tree_is_the_container_s(containers, observe):
 @check("image/rebuild-reproducible", claim="S5", source="OCI image-spec, config.md, Layer DiffID")
 @needs(LAYERS)
 def test_same_changes_give_the_same_layer(containers, observe):
-    """The same written at two moments, with the same times set, is committed as layers of one digest."""
+    """Equal changes made at two moments, with equal times set, are committed as layers of one digest."""
     base = containers.image({"d": Directory(), "d/old": b"old"})
     digests = []
     for _ in range(2):
@@ -316,7 +316,7 @@ def test_same_changes_give_the_same_layer(containers, observe):
 @check("image/sibling-image-untouched", claim="S4", source="OCI image-spec, layer.md, Applying Changesets")
 @needs(LAYERS)
 def test_deletions_in_one_image_do_not_reach_its_base(containers, observe):
-    """What one image deletes and changes is as before in the image it was made from."""
+    """Files that an image deletes or changes stay as they were in the image that it was made from."""
     base = containers.image({"f": b"base", "d": Directory(), "d/g": b""})
     fs = containers.process(live := containers.run(base))
     fs.store("f", b"other")
@@ -345,7 +345,7 @@ def test_commit_of_a_paused_container(containers, observe):
 
 
 def attribute_of_the_image(containers, name, value):
-    """What a file that got this attribute in a container has of it in the image, committed, saved and loaded."""
+    """The value, in hex, of an attribute set in a container, after commit, save and load; `lost` if it is not there."""
     fs = containers.process(live := containers.run(containers.image({"f": File(b"data", mode=0o755)})))
     fs.setxattr("f", name, value)
     live.stop()
@@ -386,7 +386,7 @@ def test_file_capability_is_committed(containers, observe):
 @check("special/socket-in-image", source="OCI image-spec, layer.md, File Types", control=True)
 @needs(LAYERS)
 def test_socket_is_not_committed(containers, observe):
-    """A unix socket that a container has is not in its image, whose layers have no form for it."""
+    """A unix socket of a container is not in its image, because layers have no form for sockets."""
     fs = containers.process(live := containers.run(containers.image({"f": b"data"})))
     fs.bind("socket")
     live.stop()
@@ -415,7 +415,7 @@ def test_commit_while_a_process_writes(containers, observe):
 @check("conc/parallel-builds", source="moby/moby issue 21555; Docker documentation, docker commit")
 @needs(LAYERS)
 def test_commits_at_the_same_time(containers, observe):
-    """Three containers with the same changes that are committed at once give images that hold what one alone gives."""
+    """Three containers with equal changes, committed at once, give images that hold the tree of one committed alone."""
     base = containers.image({"d/old": b"old"})
     made = [containers.run(base) for _ in range(4)]
     for container in made:

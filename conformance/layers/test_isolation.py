@@ -98,7 +98,7 @@ def test_block_device_of_the_image_is_not_opened(fs, observe):
 @check("sec/null-device-works", source="null(4)")
 @lower(null=Device(major=1, minor=3, mode=0o666))
 def test_null_device_of_the_image_works(fs, observe):
-    """The null device that an image carries takes writes and is empty to readers."""
+    """The null device of an image accepts writes and returns nothing to readers."""
     device = fs.open("null", O_RDWR)
     written = observe("written", fs.write(device, b"gone"))
     assert written == 4
@@ -110,7 +110,7 @@ def test_null_device_of_the_image_works(fs, observe):
 @needs(LAYERS)
 @lower(f=bytes(1 << 20))
 def test_containers_write_the_same_file_of_the_image_at_once(containers, observe):
-    """Four containers that write the same file of their image at the same time have each its own content."""
+    """Four containers that write to one file of their image at the same time each have their own content."""
     running = [containers.create() for _ in range(4)]
     containers.all_at_once(*(container.start for container in running))
     processes = [containers.process(container) for container in running]
@@ -142,7 +142,7 @@ def test_two_processes_change_all_files_at_once(fs, other, observe):
 @check("conc/parallel-unlink", source="POSIX.1-2017, unlink(), ENOENT", provenance=("lower", "upper"))
 @lower({f"f{number}": b"" for number in range(MANY)})
 def test_two_processes_delete_the_same_files(fs, other, observe):
-    """Of two processes that delete the same file one succeeds and the other finds none."""
+    """If two processes delete one file, one succeeds and the other gets ENOENT."""
     calls = [process.begin("repeat", MANY, "unlink", "f%d") for process in (fs, other)]
     outcomes = [call.answer() for call in calls]
     deleted, not_found = (sum(outcome.get(word, 0) for outcome in outcomes) for word in ("success", "ENOENT"))
@@ -153,7 +153,7 @@ def test_two_processes_delete_the_same_files(fs, other, observe):
 
 @check("conc/mkdir-race", source="POSIX.1-2017, mkdir(), EEXIST")
 def test_two_processes_make_the_same_directories(fs, other, observe):
-    """Of two processes that make the same directory one succeeds and the other is told that it exists."""
+    """If two processes make one directory, one succeeds and the other gets EEXIST."""
     calls = [process.begin("repeat", MANY, "mkdir", "d%d") for process in (fs, other)]
     outcomes = [call.answer() for call in calls]
     made, found = (sum(outcome.get(word, 0) for outcome in outcomes) for word in ("success", "EEXIST"))

@@ -1,4 +1,4 @@
-"""How long names and paths get, how deep images, and what a container, an image and a deletion cost and give back."""
+"""Limits of names, paths and layers, and the space that containers, images and deletions take and give back."""
 
 from os import O_CREAT, O_RDONLY, O_WRONLY, urandom
 from os.path import basename
@@ -37,7 +37,7 @@ def test_long_name_of_the_image(fs, observe):
 @check("limit/longest-name-from-image", source="POSIX.1-2017, NAME_MAX; unlink(2)")
 @needs(LAYERS)
 def test_longest_name_of_the_image(containers, observe):
-    """A file of the image whose name has 255 bytes can be deleted, and the container lives on."""
+    """A file of the image whose name has 255 bytes can be deleted, and another file stays readable."""
     fs = containers.process(containers.run(containers.image({"n" * 255: b"data", "other": b"there"})))
     outcome, another = fs.attempt.unlink("n" * 255), fs.attempt.load("other")
     observe("unlink, then open of another file", f"{outcome}, {another}")
@@ -87,7 +87,7 @@ def test_tree_deeper_than_a_path_is_long(fs, observe):
     "limit/symlink-target", source="symlink(2), ENAMETOOLONG; POSIX.1-2017, SYMLINK_MAX", provenance=("upper", "volume")
 )
 def test_symlink_target_of_a_page(fs, observe):
-    """A symbolic link may have a target of 1023 bytes, and gives it back whole."""
+    """A symbolic link can have a target of 1023 bytes, which is read back whole."""
     fs.symlink("t" * 1023, "link")
     target = fs.readlink("link")
     observe("target", f"{len(target)} bytes")
@@ -128,7 +128,7 @@ def test_first_write_to_a_file_under_20_layers(containers, observe):
 @check("quota/storage-opt-supported", claim="S35", source="Docker documentation, docker run --storage-opt")
 @needs(LAYERS)
 def test_container_is_given_a_size(own_containers, observe):
-    """A container can be given a size that its writable layer may have, and then has no more."""
+    """A container can be given a size limit for its writable layer, and cannot write more than that."""
     said = own_containers.attempt.create(storage_opt={"size": "64M"})
     observe("docker create --storage-opt size=64M", said)
     assert said == "success", said
@@ -142,7 +142,7 @@ def test_container_is_given_a_size(own_containers, observe):
 @needs(SIZE_LIMIT)
 @pytest.mark.slow
 def test_write_beyond_the_size_is_refused(own_containers, observe):
-    """A write beyond the size that a container was given is refused for want of space."""
+    """A write beyond a container's size limit is refused for lack of space."""
     fs = own_containers.process(own_containers.run(own_containers.image({}), storage_opt={"size": "16M"}))
     outcomes = [fs.attempt.store(f"f{number}", bytes(8 * MIB)) for number in range(4)]
     observe("four files of 8 MiB in 16 MiB", ", ".join(outcomes))
@@ -153,7 +153,7 @@ def test_write_beyond_the_size_is_refused(own_containers, observe):
 @needs(SIZE_LIMIT)
 @pytest.mark.slow
 def test_size_counts_what_the_container_wrote(own_containers, observe):
-    """Of the size that a container was given it can use most for its own files, whatever the size of its image."""
+    """A container can use most of its size limit for its own files, whatever the size of its image."""
     image = own_containers.image({"base": bytes(8 * MIB)})
     fs = own_containers.process(own_containers.run(image, storage_opt={"size": "16M"}))
     written = sum(fs.attempt.store(f"f{number}", bytes(MIB)) == "success" for number in range(16))
@@ -172,7 +172,7 @@ def test_size_counts_what_the_container_wrote(own_containers, observe):
     ],
 )
 def test_size_that_makes_no_sense_is_refused(containers, observe, option):
-    """A container is not created with a size that is no size, or with an option that does not exist."""
+    """A container is not created with an invalid size, or with an option that does not exist."""
     said = containers.attempt.create(storage_opt=option)
     observe("docker create", said)
     assert said != "success"
@@ -293,7 +293,7 @@ def test_hole_is_kept_in_the_image(containers, observe):
 @check("limit/deep-layer-read", claim="S27", source="moby/moby graphtest, DriverTestDeepLayerRead")
 @needs(LAYERS)
 def test_reading_a_file_under_40_layers(containers, observe):
-    """A file that lies under 40 other layers, beside a file of each, is read as it was made, and copies nothing up."""
+    """A file under 40 other layers, beside a file of each, is read as it was made, and nothing is copied up."""
     image = containers.image({"d/f": b"deepest"}, *({f"d/above{number}": b""} for number in range(40)))
     fs = containers.process(live := containers.run(image))
     content = observe("content", fs.load("d/f"))
@@ -337,7 +337,7 @@ def test_names_of_a_file_of_the_image(fs, other, observe):
     other.store("f", b"data")
     counts = [names_given(process) for process in (fs, other)]
     observe("names here and on a volume", f"{counts[0]} and {counts[1]}")
-    assert counts[0] >= counts[1]  # a driver with file systems of its own may allow more than the one below
+    assert counts[0] >= counts[1]  # a driver with its own file systems may allow more than the backing
     assert fs.stat("f").nlink == counts[0] + 1
 
 
@@ -346,7 +346,7 @@ def test_names_of_a_file_of_the_image(fs, other, observe):
 )
 @lower(foo=b"data")
 def test_fallocate_allocates(fs, observe):
-    """posix_fallocate() behind a file's end makes the file that long, and gives it the blocks for it."""
+    """posix_fallocate() beyond a file's end extends the file, and allocates the blocks for it."""
     descriptor = fs.open("foo", O_WRONLY)
     fs.fallocate(descriptor, 0, MIB)
     found = fs.fstat(descriptor)
@@ -359,14 +359,14 @@ def test_fallocate_allocates(fs, observe):
 @check("space/out-of-space-error", claim="S54", source="write(2), ENOSPC; Docker documentation, storage drivers")
 @lower(f=b"image")
 def test_full_file_system_becomes_usable_again(cramped, observe):
-    """Where no space is left, a write is refused for want of it, the container lives on, and a deletion makes room."""
+    """If no space is left, a write is refused for lack of it, the container runs on, and a deletion makes room."""
     fs = cramped.process(cramped.run())
     filler = fs.open("filler", O_WRONLY | O_CREAT)
     free = fs.statvfs(".")
-    for blocks in (free.f_bavail, free.f_bfree):  # the second with what a file system keeps for root
+    for blocks in (free.f_bavail, free.f_bfree):  # the second includes what the file system reserves for root
         fs.attempt.fallocate(filler, 0, blocks * free.f_frsize - 4 * MIB)
     data = urandom(8 * MIB)
-    most = free.f_bavail * free.f_frsize // len(data) + 4  # ZFS takes fallocate(2) for a question, and reserves nothing
+    most = free.f_bavail * free.f_frsize // len(data) + 4  # on ZFS, fallocate(2) reserves nothing
     written = [fs.attempt.store("f0", data)]
     while written[-1] == "success" and len(written) < most:
         written.append(fs.attempt.store(f"f{len(written)}", data))
@@ -383,7 +383,7 @@ def test_full_file_system_becomes_usable_again(cramped, observe):
 @pytest.mark.slow
 @check("space/inode-exhaustion", claim="S47", source="open(2), ENOSPC; Docker documentation, OverlayFS, inode usage")
 def test_file_system_without_inodes_becomes_usable_again(cramped, observe):
-    """Where statvfs says that no inode is left, a new file is refused, and where some are left again, it is made."""
+    """A new file is refused if statvfs reports that no inode is left, and is made if some are left."""
     fs, filler = (cramped.process(live, name) for live in [cramped.run()] for name in "AB")
     counted = fs.statvfs(".").f_files > 0
     filler.mkdir(place := f"/volume/{basename(fs.directory)}-filler")
@@ -402,7 +402,7 @@ def test_file_system_without_inodes_becomes_usable_again(cramped, observe):
 @needs(SIZE_LIMIT)
 @pytest.mark.slow
 def test_rename_within_a_container_of_a_given_size(own_containers, observe):
-    """In a container that was given a size, files and new directories are renamed from one directory into another."""
+    """In a container with a size limit, files and new directories can be renamed from one directory into another."""
     image = own_containers.image({"a/f": b"data", "b": Directory()})
     fs = own_containers.process(own_containers.run(image, storage_opt={"size": "64M"}))
     fs.mkdir("a/d")

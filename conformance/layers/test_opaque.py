@@ -8,7 +8,7 @@ from roadworthy import WHITEOUTS, Directory, Opaque, Whiteout, check, layers, lo
 @check("opaque/rm-and-mkdir", claim="S2", source="POSIX.1-2017, mkdir()", provenance=("lower", "lower-deep", "upper"))
 @lower({"d": Directory(), "d/inner": Directory(), "d/inner/file": b"", "d/file": b""})
 def test_directory_made_again_is_empty(fs, observe):
-    """A directory that is removed with all that is in it, and made again, is empty."""
+    """A directory that is removed with its content, and made again, is empty."""
     fs.unlink("d/inner/file")
     fs.rmdir("d/inner")
     fs.unlink("d/file")
@@ -41,7 +41,7 @@ def test_nothing_comes_back_after_a_restart(containers, observe):
 @check("opaque/deep-recreate", source="OCI image-spec, layer.md, Whiteouts")
 @layers({"d1/d2/foo": b""}, {"d1": Whiteout()}, {"d1/d2": Directory()})
 def test_layer_makes_a_removed_tree_again(fs, observe):
-    """Of a tree that one layer removes and a later one makes again, nothing older is seen."""
+    """A tree that one layer removes and a later layer makes again shows nothing of the older layers."""
     names = fs.listdir("d1/d2")
     observe("entries", " ".join(names) or "none")
     assert names == []

@@ -1,4 +1,4 @@
-"""What the containers of one image have in memory together."""
+"""The pages that the containers of one image share in the page cache."""
 
 from os import O_RDONLY, O_RDWR
 
@@ -18,7 +18,7 @@ PAGES = SIZE // 4096
 def test_what_one_container_read_is_cached_for_another(containers, storage, observe):
     """A file of the image that one container has read is in the page cache for another container."""
     first, second = (containers.process(containers.run(), name) for name in "AB")
-    storage.backing.settle()  # writes back what the image's loading left, for only clean pages can be dropped
+    storage.backing.settle()  # writes back the loaded image, because only clean pages can be dropped
     reader = second.open("foo", O_RDONLY)
     first.fadvise(first.open("foo", O_RDONLY), 0, SIZE, POSIX_FADV_DONTNEED)
     second.fadvise(reader, 0, SIZE, POSIX_FADV_DONTNEED)
@@ -38,7 +38,7 @@ def test_containers_share_on_after_another_wrote(containers, storage, observe):
     """A file of the image is cached once for two containers, also after a third one changed its own copy of it."""
     first, second, writer = (containers.process(containers.run(), name) for name in "ABC")
     writer.pwrite(writer.open("foo", O_RDWR), b"y" * SIZE, 0)
-    storage.backing.settle()  # writes back what the image's loading left, for only clean pages can be dropped
+    storage.backing.settle()  # writes back the loaded image, because only clean pages can be dropped
     reader = second.open("foo", O_RDONLY)
     first.fadvise(first.open("foo", O_RDONLY), 0, SIZE, POSIX_FADV_DONTNEED)
     second.fadvise(reader, 0, SIZE, POSIX_FADV_DONTNEED)

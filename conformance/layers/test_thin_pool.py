@@ -1,4 +1,4 @@
-"""What becomes of containers when the pool that all their blocks come from is full."""
+"""Containers on a full thin pool."""
 
 from os import O_CREAT, O_RDONLY, O_RDWR, O_WRONLY
 

@@ -1,4 +1,4 @@
-"""What was removed is gone, and its name is free for anything."""
+"""A removed file is gone, and its name is free for any type of file."""
 
 from os import O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY
 from stat import S_IFCHR, S_ISDIR, S_ISFIFO, S_ISREG
@@ -26,7 +26,7 @@ def test_removed_file_is_gone(fs, observe):
 @lower(gone=b"data")
 @needs(LAYERS)
 def test_mark_of_a_removal(fs, container, storage, driver, observe):
-    """A removal is kept in the writable layer in the form that the driver documents, or as an absence."""
+    """The writable layer records a removal in the form that the driver documents, or as an absence."""
     fs.unlink("gone")
     form = storage.form(container, "gone")
     observe("in the writable layer", form)
@@ -37,7 +37,7 @@ def test_mark_of_a_removal(fs, container, storage, driver, observe):
 @lower(a=b"", b=b"", c=b"", d=b"")
 @needs(WHITEOUTS)
 def test_marks_of_removals_share_an_inode(fs, container, storage, observe):
-    """The marks of four removals together take no more than one inode."""
+    """The whiteouts of four removed files take no more than one inode together."""
     fs.unlink("a")
     fs.unlink("b")
     fs.unlink("c")
@@ -168,7 +168,7 @@ def test_tree_with_a_new_directory_can_be_removed(fs, observe):
 
 @check("whiteout/user-mknod-0-0", source="mknod(2)")
 def test_device_0_0_is_a_device_like_others(fs, observe):
-    """Who may make device nodes may make the character device 0:0."""
+    """A process that may make device nodes can make the character device 0:0."""
     outcome = fs.attempt.mknod("device", S_IFCHR | 0o600, 0)
     observe("mknod", outcome)
     assert outcome == "success"
@@ -193,7 +193,7 @@ def test_names_that_look_like_marks(fs, observe):
 @needs(LAYERS)
 @pytest.mark.slow
 def test_committed_name_that_looks_like_a_mark(containers, observe):
-    """What a container holds is what the image committed from it holds, whatever its files are named."""
+    """A committed image holds the files of its container, whatever their names are."""
     container = containers.run(containers.image({"foo": b"data"}))
     containers.process(container).store(".wh.foo", b"new")
     names = containers.process(containers.run(containers.commit(container.stop()))).listdir()
@@ -204,7 +204,7 @@ def test_committed_name_that_looks_like_a_mark(containers, observe):
 @check("whiteout/in-lowest-layer", source="OCI image-spec, layer.md, Whiteouts")
 @layers({"foo": Whiteout(), "kept": b""})
 def test_mark_that_removes_nothing(fs, observe):
-    """The mark of a removal in the lowest layer, where there is nothing to remove, is not seen."""
+    """A whiteout in the lowest layer, where there is nothing to remove, is not seen."""
     names = fs.listdir()
     observe("names", " ".join(names))
     assert names == ["kept"]
@@ -214,7 +214,7 @@ def test_mark_that_removes_nothing(fs, observe):
 @check("whiteout/dir-replaces-symlink", source="OCI image-spec, layer.md, Changeset over existing files")
 @layers({"real/in": b"", "way": Symlink(target="real")}, {"way": Whiteout()}, {"way/own": b""})
 def test_directory_in_place_of_a_symbolic_link(fs, observe):
-    """A layer that has a directory where a lower one has a link to a directory has a directory of its own."""
+    """A directory in a layer replaces a lower layer's symbolic link to a directory, and does not follow it."""
     names = fs.listdir("way")
     observe("names", " ".join(names))
     assert names == ["own"]
@@ -225,7 +225,7 @@ def test_directory_in_place_of_a_symbolic_link(fs, observe):
 @check("whiteout/file-and-dir-swap", source="OCI image-spec, layer.md, Changeset over existing files")
 @layers({"one": b"old", "two/child": b""}, {"one/child": b"", "two": b"new"})
 def test_file_and_directory_swap_names(fs, observe):
-    """Where a layer has a file for a directory, and a directory for a file, the upper layer's kind is seen."""
+    """If a layer has a file in place of a directory, and a directory in place of a file, its types are seen."""
     names = fs.listdir("one")
     observe("names", " ".join(names))
     assert names == ["child"]

@@ -1,1 +1,1 @@
-"""What POSIX and Linux promise of files, asked of files that may come from an image."""
+"""The promises of POSIX and Linux on files, for files that may come from an image."""

@@ -1,4 +1,4 @@
-"""Programs that run are not written to, and programs that are written to do not run."""
+"""Running programs cannot be written to, and programs that are open for writing cannot run."""
 
 from os import O_RDWR, O_WRONLY
 
@@ -11,7 +11,7 @@ PROGRAM = File(pausing_program(), mode=0o755)
 @check("exec/open-write-running-binary", source="open(2), ETXTBSY", provenance=(*EVERYWHERE, "volume"))
 @lower(program=PROGRAM)
 def test_running_program_is_not_opened_for_writing(fs, observe):
-    """A program that runs cannot be opened for writing."""
+    """A running program cannot be opened for writing."""
     pid = fs.start("./program")
     observed = fs.attempt.open("program", O_WRONLY)
     fs.finish(pid)
@@ -22,7 +22,7 @@ def test_running_program_is_not_opened_for_writing(fs, observe):
 @check("exec/truncate-running-binary", source="truncate(2), ETXTBSY", provenance=EVERYWHERE)
 @lower(program=PROGRAM)
 def test_running_program_is_not_truncated(fs, observe):
-    """A program that runs cannot be truncated."""
+    """A running program cannot be truncated."""
     pid = fs.start("./program")
     observed = fs.attempt.truncate("program", 0)
     fs.finish(pid)
@@ -43,7 +43,7 @@ def test_program_that_is_open_for_writing_does_not_run(fs, other, observe):
 @check("exec/replace-running-binary", source="POSIX.1-2017, rename()", provenance=EVERYWHERE)
 @lower(program=PROGRAM)
 def test_running_program_is_replaced_by_rename(fs, observe):
-    """A program that runs can be replaced by rename, and runs on."""
+    """A running program can be replaced by rename, and runs on."""
     pid = fs.start("./program")
     fs.store("incoming", b"new", 0o755)
     observed = fs.attempt.rename("incoming", "program")
@@ -57,7 +57,7 @@ def test_running_program_is_replaced_by_rename(fs, observe):
 @check("exec/needs-execute-bit", source="execve(2), EACCES", provenance=EVERYWHERE)
 @lower(program=File(pausing_program(), mode=0o644))
 def test_file_without_execute_permission_does_not_run(fs, observe):
-    """A file that nobody may execute is not run, not even by root, until its mode says so."""
+    """A file without execute permission does not run, even for root, until its mode grants it."""
     observed = fs.attempt.start("./program")
     observe("execve", observed)
     assert observed == "EACCES"

@@ -9,7 +9,7 @@ from roadworthy.linux import AT_SYMLINK_FOLLOW
 
 POSIX = "POSIX.1-2017, link()"
 PAIR = {"one": File(b"old"), "two": Hardlink(target="one")}
-#: The same pair twice, to be changed once by each name: no name of a file may be the better one.
+#: Two equal pairs; a check changes one by the first name and one by the second, so that no name is favoured.
 PAIRS = {
     "a": Directory(), "a/one": File(b"old"), "a/two": Hardlink(target="a/one"),
     "b": Directory(), "b/one": File(b"old"), "b/two": Hardlink(target="b/one"),
@@ -40,7 +40,7 @@ def test_what_is_written_by_one_name_is_read_by_the_other(fs, observe):
     assert fs.stat("one").identity == fs.stat("two").identity
 
 
-@pytest.mark.slow  # in a container of its own: what a FUSE server has looked up before must play no part
+@pytest.mark.slow  # in its own container, because a FUSE server keeps earlier lookups
 @check("link/lower-pair-after-chmod", source=POSIX)
 @lower(PAIRS)
 def test_mode_is_the_same_by_every_name(containers, observe):
@@ -78,7 +78,7 @@ def test_file_gets_a_second_name(fs, observe):
 @check("link/new-link-cost", source=POSIX)
 @lower(big=b"0123456789abcdef" * (MIB // 4))
 def test_second_name_takes_no_space(fs, storage, observe):
-    """A second name for a file of 4 MiB takes the space of a name."""
+    """A second name for a file of 4 MiB takes the space of a directory entry."""
     with storage.growth() as growth:
         fs.link("big", "second")
     observe("space taken", growth)
@@ -144,7 +144,7 @@ def test_second_name_can_be_renewed(fs, observe):
     assert two.identity == fs.stat("a/one").identity
 
 
-@pytest.mark.slow  # in a container of its own, too
+@pytest.mark.slow  # in its own container, too
 @check("link/write-survives-unlink", source="POSIX.1-2017, unlink()")
 @lower(PAIRS)
 def test_what_was_written_outlives_the_name(containers, observe):

@@ -15,7 +15,7 @@ EVERYWHERE = ("lower", "upper", "copied-up")
 @check("lock/flock-conflict", source="flock(2)", provenance=(*EVERYWHERE, "volume"))
 @lower(foo=b"data")
 def test_flock_excludes_a_second_process(fs, other, observe):
-    """While one process holds an exclusive flock, another does not get it through a descriptor of its own."""
+    """While one process holds an exclusive flock, another process cannot get one through its own descriptor."""
     fs.flock(fs.open("foo", O_RDWR), LOCK_EX)
     observed = other.attempt.flock(other.open("foo", O_RDWR), LOCK_EX | LOCK_NB)
     observe("second lock", observed)
@@ -59,7 +59,7 @@ def test_closing_any_descriptor_releases_record_locks(fs, other, observe):
 @check("lock/ofd-before-copyup", source="fcntl(2), Open file description locks", provenance=EVERYWHERE)
 @lower(foo=b"data")
 def test_ofd_lock_of_a_reader_excludes_a_writer(fs, observe):
-    """A shared lock of one open file description keeps another from an exclusive one, in one process too."""
+    """A shared lock of one open file description keeps another from an exclusive one, even in one process."""
     fs.lock(fs.open("foo", O_RDONLY), F_OFD_SETLK, F_RDLCK)
     observed = fs.attempt.lock(fs.open("foo", O_RDWR), F_OFD_SETLK, F_WRLCK)
     observe("second lock", observed)
@@ -91,7 +91,7 @@ def test_owner_takes_a_write_lease(fs, observe):
 @check("lock/lease-write-refused-to-shared", source="fcntl(2), Leases", provenance=EVERYWHERE)
 @lower(foo=b"data")
 def test_no_write_lease_while_another_has_the_file_open(fs, other, observe):
-    """There is no write lease on a file that another process has open."""
+    """A write lease is refused on a file that another process has open."""
     other.open("foo", O_RDONLY)
     observed = fs.attempt.fcntl(fs.open("foo", O_RDWR), F_SETLEASE, F_WRLCK)
     observe("write lease", observed)
@@ -115,7 +115,7 @@ def test_opening_for_writing_breaks_a_read_lease(fs, other, observe):
 @pytest.mark.slow
 @lower(foo=b"data")
 def test_containers_lock_their_own_file(containers, observe):
-    """Two containers of one image can both lock the same file of it that neither has written to."""
+    """Two containers of one image can both lock a file of it that neither has written to."""
     first, second = (containers.process(containers.run(), name) for name in "AB")
     first.flock(first.open("foo", O_RDONLY), LOCK_EX | LOCK_NB)
     observed = second.attempt.flock(second.open("foo", O_RDONLY), LOCK_EX | LOCK_NB)
@@ -127,7 +127,7 @@ def test_containers_lock_their_own_file(containers, observe):
 @pytest.mark.slow
 @lower(foo=b"data")
 def test_containers_lock_a_file_of_a_volume(containers, observe):
-    """Of two containers that share a volume only one gets the exclusive lock on a file of it."""
+    """If two containers share a volume, only one of them gets the exclusive lock on a file of it."""
     first, second = (containers.process(containers.run(), name) for name in "AB")
     first.flock(first.open("foo", O_RDWR), LOCK_EX | LOCK_NB)
     observed = second.attempt.flock(second.open("foo", O_RDWR), LOCK_EX | LOCK_NB)

@@ -18,7 +18,7 @@ FRACTION_NS = 1_500_000_000_123_456_789
 @check("metadata/atime-on-lower-read", source="POSIX.1-2017, read()", provenance="lower")
 @lower(foo=b"data")
 def test_reading_a_file_of_the_image_moves_its_access_time(fs, observe):
-    """Reading a file of the image moves its access time where that is older than its modification."""
+    """Reading a file of the image moves its access time if that is older than its modification time."""
     before = fs.stat("foo").atime_ns
     fs.read(fs.open("foo", O_RDONLY), 4)
     observed = "moved" if fs.stat("foo").atime_ns > before else "not moved"
@@ -29,7 +29,7 @@ def test_reading_a_file_of_the_image_moves_its_access_time(fs, observe):
 @check("metadata/atime-on-upper-read", source="POSIX.1-2017, read()", provenance=("upper", "copied-up"))
 @lower(foo=b"data")
 def test_reading_a_file_of_the_container_moves_its_access_time(fs, observe):
-    """Reading a file of the container moves its access time where that is older than its modification."""
+    """Reading a file of the container moves its access time if that is older than its modification time."""
     before = fs.stat("foo").atime_ns
     fs.read(fs.open("foo", O_RDONLY), 4)
     observed = "moved" if fs.stat("foo").atime_ns > before else "not moved"
@@ -127,7 +127,7 @@ def test_times_beyond_32_bits_are_kept(fs, observe, seconds):
 @check("metadata/btime-stable", source="statx(2)", provenance=EVERYWHERE)
 @lower(foo=b"data")
 def test_birth_time_outlives_a_change_of_mode(fs, observe):
-    """A file has a birth time, and changing its mode does not give it another one."""
+    """A file has a birth time, and keeps it when its mode changes."""
     before = fs.birth_time("foo")
     fs.chmod("foo", 0o600)
     observed = "none" if not before else "kept" if fs.birth_time("foo") == before else "new"
@@ -170,7 +170,7 @@ def test_chmod_keeps_the_set_user_id_bit_that_it_names(fs, observe):
 @check("metadata/sgid-dir-inherit", source="inode(7), S_ISGID", provenance=EVERYWHERE)
 @lower(dir=Directory(mode=0o2777, gid=1234))
 def test_set_group_id_directory_passes_its_group_on(fs, observe):
-    """What is made in a set-group-ID directory has its group, and a directory made there has the bit too."""
+    """A file or directory made in a set-group-ID directory has its group, and the directory has the bit too."""
     fs.store("dir/file", b"")
     fs.mkdir("dir/sub")
     file, sub = fs.stat("dir/file"), fs.stat("dir/sub")
@@ -215,7 +215,7 @@ def test_an_unprivileged_owner_changes_the_mode(fs, other, observe):
 @check("metadata/access-denied-consistent", source="POSIX.1-2017, XBD 4.5", provenance=EVERYWHERE)
 @lower(foo=File(b"data", mode=0o600))
 def test_files_of_others_are_closed(fs, other, observe):
-    """An unprivileged user can neither open, truncate nor date a file that only root may use."""
+    """An unprivileged user can neither open nor truncate a file that only root may use, nor set its times."""
     other.become(1000)
     observed = (
         other.attempt.open("foo", O_RDONLY),
@@ -231,7 +231,7 @@ def test_files_of_others_are_closed(fs, other, observe):
 @layers({"dir": Directory(mode=0o700), "dir/foo": b""}, {"dir": Directory(mode=0o755)})
 @needs(LAYERS)
 def test_mode_of_the_upper_layer_decides(other, observe):
-    """A directory that a later layer opens for everybody is open, whatever an older layer said."""
+    """A directory that a later layer opens for everybody can be listed, whatever its mode in an older layer."""
     other.become(1000)
     observed = other.attempt.listdir("dir")
     observe("listing", observed)
@@ -242,7 +242,7 @@ def test_mode_of_the_upper_layer_decides(other, observe):
 @layers({"dir": Directory()}, {"dir": Directory(uid=1000)})
 @needs(LAYERS)
 def test_owner_of_the_upper_layer_decides(other, observe):
-    """A directory that a later layer gives to a user is that user's to write."""
+    """A user can create a file in a directory that a later layer gives to that user."""
     other.become(1000)
     observed = other.attempt.store("dir/new", b"")
     observe("creating a file", observed)
@@ -264,7 +264,7 @@ def test_everybody_may_enter_the_root_directory(fs, observe):
 @check("metadata/dir-nlink-lower", source="find(1), -noleaf", provenance=EVERYWHERE)
 @lower({"dir": Directory(), "dir/a": Directory(), "dir/b": Directory(), "dir/c": Directory()})
 def test_link_count_of_a_directory_counts_subdirectories(fs, observe):
-    """A directory's link count is two more than it has subdirectories, or 1 where they are not counted."""
+    """A directory's link count is the number of its subdirectories plus two, or 1 if they are not counted."""
     links = observe("link count", fs.stat("dir").nlink)
     assert links in (5, 1)
 
@@ -272,7 +272,7 @@ def test_link_count_of_a_directory_counts_subdirectories(fs, observe):
 @check("metadata/dir-nlink-merged", source="find(1), -noleaf", provenance=EVERYWHERE)
 @lower({"dir": Directory(), "dir/a": Directory(), "dir/b": Directory(), "dir/c": Directory()})
 def test_link_count_of_a_directory_follows_mkdir(fs, observe):
-    """A directory's link count takes in a new subdirectory, or is 1 where they are not counted."""
+    """A directory's link count includes a new subdirectory, or is 1 if they are not counted."""
     fs.mkdir("dir/d")
     links = observe("link count", fs.stat("dir").nlink)
     assert links in (6, 1)
@@ -293,7 +293,7 @@ def test_blocks_of_a_file_do_not_change_with_its_mode(fs, observe):
 @check("metadata/statfs-type-and-namelen", source="statfs(2)", provenance=("lower", "upper"))
 @lower(dir=Directory())
 def test_statfs_names_the_file_system_and_its_longest_name(fs, driver, storage, observe):
-    """statfs tells the file system that the driver declares, and a name as long as it says can be made."""
+    """statfs shows the file system type that the driver declares, and a name of its reported length can be made."""
     kind, longest = fs.statfs("dir")
     observe("type and longest name", f"{kind:#x} {longest}")
     assert f"{kind:#x}" == f"{driver.magic or storage.backing.kind.magic:#x}"
@@ -314,7 +314,7 @@ def test_statfs_tells_the_size_of_the_backing_file_system(fs, storage, observe):
 @check("metadata/getcwd-after-rmdir", source="getcwd(3)", provenance=EVERYWHERE)
 @lower(dir=Directory())
 def test_getcwd_in_a_removed_directory_fails(fs, observe):
-    """A working directory that was removed has no path any more."""
+    """A working directory that was removed no longer has a path."""
     fs.chdir("dir")
     fs.rmdir("../dir")
     observed = fs.attempt.getcwd()
@@ -325,7 +325,7 @@ def test_getcwd_in_a_removed_directory_fails(fs, observe):
 @check("metadata/getcwd-after-failed-rmdir", source="POSIX.1-2017, rmdir()", provenance=EVERYWHERE)
 @lower({"dir": Directory(), "dir/sub": Directory()})
 def test_getcwd_outlives_a_refused_rmdir(fs, observe):
-    """A removal that is refused because the directory has content leaves the working directory in it."""
+    """A refused removal of a directory that has content leaves a working directory below it in place."""
     fs.chdir("dir/sub")
     observed = fs.attempt.rmdir("../../dir")
     observe("rmdir", observed)

@@ -28,7 +28,7 @@ def test_shared_mapping_of_a_reader_sees_a_write(fs, observe):
 )
 @lower(foo=b"0123456789" + bytes(PAGE - 10))
 def test_shared_mapping_of_a_reader_sees_a_cut(fs, observe):
-    """A shared mapping of a descriptor opened read-only shows zeroes behind the end that a truncation by name set."""
+    """A shared mapping of a descriptor opened read-only shows zeroes beyond the end after a truncation by name."""
     mapping = fs.mmap(fs.open("foo", O_RDONLY), PAGE, PROT_READ, MAP_SHARED)
     assert fs.peek(mapping, 10) == b"0123456789"
     fs.truncate("foo", 3)
@@ -86,7 +86,7 @@ def test_store_into_a_private_mapping_stays_there(fs, observe):
 @check("mmap/exec-map-during-replace", source="POSIX.1-2017, rename()", provenance=EVERYWHERE)
 @lower({"libfoo.so": b"old" + bytes(PAGE - 3)})
 def test_mapping_outlives_the_replacement_of_its_file(fs, observe):
-    """A program's mapping of a library stays what it was when the library is replaced by rename."""
+    """A program's mapping of a library keeps its content when the library is replaced by rename."""
     library = fs.open("libfoo.so", O_RDONLY)
     mapping = fs.mmap(library, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE)
     fs.close(library)

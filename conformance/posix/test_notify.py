@@ -25,7 +25,7 @@ EVERYWHERE = ("lower", "upper", "copied-up")
 @check("notify/inotify-modify-after-copyup", claim="S48", source="inotify(7)", provenance=(*EVERYWHERE, "volume"))
 @lower(log=b"old")
 def test_watch_on_a_file_sees_a_write(fs, other, observe):
-    """A watch on a file tells of a write by a process that opened it later."""
+    """A watch on a file reports a write by a process that opened it later."""
     watch = fs.inotify_init()
     fs.inotify_add_watch(watch, "log", IN_MODIFY)
     other.write(other.open("log", O_RDWR), b"new")
@@ -37,7 +37,7 @@ def test_watch_on_a_file_sees_a_write(fs, other, observe):
 @check("notify/inotify-dir-child", source="inotify(7)", provenance=EVERYWHERE)
 @lower({"dir": Directory(), "dir/log": b"old"})
 def test_watch_on_a_directory_sees_a_write_to_its_file(fs, other, observe):
-    """A watch on a directory tells of a write to a file in it, with the file's name."""
+    """A watch on a directory reports a write to a file in it, with the file's name."""
     watch = fs.inotify_init()
     fs.inotify_add_watch(watch, "dir", IN_MODIFY)
     other.write(other.open("dir/log", O_RDWR), b"new")
@@ -49,7 +49,7 @@ def test_watch_on_a_directory_sees_a_write_to_its_file(fs, other, observe):
 @check("notify/inotify-rename-delete", source="inotify(7)", provenance=EVERYWHERE)
 @lower({"dir": Directory(), "dir/a": b"", "dir/b": b""})
 def test_watch_on_a_directory_sees_renames_and_deletions(fs, other, observe):
-    """A watch on a directory tells of a rename, a deletion and a creation in it, in this order and nothing else."""
+    """A watch on a directory reports a rename, a deletion and a creation in it, in this order and nothing else."""
     watch = fs.inotify_init()
     fs.inotify_add_watch(watch, "dir", IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_CREATE)
     other.rename("dir/a", "dir/c")
@@ -64,7 +64,7 @@ def test_watch_on_a_directory_sees_renames_and_deletions(fs, other, observe):
 @pytest.mark.slow
 @lower(log=b"old")
 def test_watch_on_a_volume_sees_the_write_of_another_container(containers, observe):
-    """A watch on a file of a volume tells of a write by another container."""
+    """A watch on a file of a volume reports a write by another container."""
     first, second = (containers.process(containers.run(), name) for name in "AB")
     watch = first.inotify_init()
     first.inotify_add_watch(watch, "log", IN_MODIFY)
@@ -78,7 +78,7 @@ def test_watch_on_a_volume_sees_the_write_of_another_container(containers, obser
 @capabilities("SYS_ADMIN")
 @lower(log=b"old")
 def test_identifying_watch_on_a_file(fs, other, observe):
-    """fanotify takes a watch on a file that reports the file's identity, and tells of a write."""
+    """fanotify accepts a watch on a file that reports the file's identity, and reports a write."""
     group = fs.fanotify_init(FAN_REPORT_FID | FAN_NONBLOCK)
     observed = fs.attempt.fanotify_mark(group, FAN_MARK_ADD, FAN_MODIFY, "log")
     observe("mark", observed)
@@ -91,7 +91,7 @@ def test_identifying_watch_on_a_file(fs, other, observe):
 @capabilities("SYS_ADMIN")
 @lower(log=b"old")
 def test_identifying_watch_on_the_file_system(fs, observe):
-    """fanotify takes a watch on the whole file system that reports each file's identity."""
+    """fanotify accepts a watch on the whole file system that reports each file's identity."""
     group = fs.fanotify_init(FAN_REPORT_FID | FAN_NONBLOCK)
     observed = fs.attempt.fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MODIFY, ".")
     observe("mark", observed)

@@ -77,7 +77,7 @@ def test_appending_ignores_the_offset(fs, observe):
 @check("open/append-atomic", claim="S27", source="POSIX.1-2017, write()", provenance=EVERYWHERE)
 @lower(log=b"")
 def test_records_appended_by_two_processes_stay_whole(fs, other, observe):
-    """Of records that two processes append to one file at the same time, none is lost, torn or overwritten."""
+    """Records that two processes append to one file at the same time are not lost, torn or overwritten."""
     pending = fs.begin("append_often", "log", RECORD, 300), other.begin("append_often", "log", RECORD.upper(), 300)
     for work in pending:
         work.answer()
@@ -89,7 +89,7 @@ def test_records_appended_by_two_processes_stay_whole(fs, other, observe):
 @check("open/trunc", source="POSIX.1-2017, open()", provenance=EVERYWHERE)
 @lower(foo=b"old data")
 def test_truncating_open_leaves_no_tail(fs, observe):
-    """A file opened with O_TRUNC is empty, and holds afterwards what is written, and no more."""
+    """A file opened with O_TRUNC is empty, and then holds only what is written."""
     writer = fs.open("foo", O_WRONLY | O_TRUNC)
     assert fs.stat("foo").size == 0
     fs.write(writer, b"new")
@@ -169,7 +169,7 @@ def test_open_refuses_what_its_flags_exclude(fs, observe, name, flags, refusal):
 @check("open/o-path-fstat", source="open(2), O_PATH", provenance=EVERYWHERE)
 @lower(foo=b"data")
 def test_path_descriptor_sees_new_metadata(fs, observe):
-    """A descriptor opened with O_PATH tells the mode that the file was given later."""
+    """A descriptor opened with O_PATH shows the mode that the file was given later."""
     handle = fs.open("foo", O_PATH)
     fs.chmod("foo", 0o600)
     found = fs.fstat(handle)

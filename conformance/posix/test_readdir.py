@@ -1,4 +1,4 @@
-"""Directory listings are complete, unique and true, over layers and while entries come and go."""
+"""Directory listings are complete, without duplicates and true, over layers and while entries change."""
 
 from os import O_DIRECTORY, O_RDONLY, SEEK_SET
 
@@ -19,7 +19,7 @@ MANY = {"dir": Directory()} | {f"dir/{name}": b"" for name in NAMES}
 @lower({"file": b"", "directory": Directory(), "symlink": Symlink(target="file"), "fifo": Fifo(),
         "device": Device(major=1, minor=3)})  # fmt: skip
 def test_entries_tell_their_type(fs, observe):
-    """A directory's entries tell the type of what they name."""
+    """A directory's entries have the types of the files that they name."""
     fs.bind("socket")
     found = {entry.name: entry.kind for entry in fs.getdents(fs.open(".", O_RDONLY | O_DIRECTORY))}
     observe("types", " ".join(f"{name}={found.get(name)}" for name in TYPES))
@@ -30,7 +30,7 @@ def test_entries_tell_their_type(fs, observe):
 @pytest.mark.parametrize("name", ["file", "sub", ".", ".."], ids=["file", "directory", "dot", "dot-dot"])
 @lower({"dir": Directory(), "dir/file": b"", "dir/sub": Directory()})
 def test_entries_tell_the_inode_that_stat_tells(fs, observe, name):
-    """A directory entry tells the inode number that stat tells of what it names."""
+    """A directory entry has the inode number that stat shows for its name."""
     entries = fs.getdents(fs.open("dir", O_RDONLY | O_DIRECTORY))
     told = next(entry.ino for entry in entries if entry.name == name)
     found = fs.lstat(f"dir/{name}").ino
@@ -89,7 +89,7 @@ def test_directory_larger_than_one_read_is_complete(fs, observe):
 @check("readdir/whiteouts-hidden-in-large-dir", source="POSIX.1-2017, unlink()", provenance=("lower", "upper"))
 @lower(MANY)
 def test_removed_entries_are_not_listed(fs, observe):
-    """Of many entries, those that were removed are not listed and the others are."""
+    """A directory of many entries lists those that remain, and none that was removed."""
     for name in NAMES[::2]:
         fs.unlink(f"dir/{name}")
     names = fs.listdir("dir")
@@ -100,7 +100,7 @@ def test_removed_entries_are_not_listed(fs, observe):
 @check("readdir/unlink-while-iterating", source="POSIX.1-2017, readdir()", provenance=("lower", "upper"))
 @lower(MANY)
 def test_emptying_a_directory_while_reading_it(fs, observe):
-    """Reading a directory and removing each entry meets them all, and leaves an empty directory."""
+    """Reading a directory and removing each entry finds all of them, and leaves an empty directory."""
     directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
     removed = 0
     while entries := fs.getdents(directory, 512):
@@ -128,7 +128,7 @@ def test_rewinding_shows_new_entries(fs, observe):
 @check("readdir/rewind-after-copyup", source="POSIX.1-2017, rewinddir()", provenance="lower")
 @lower({"dir/a": b"", "dir/b": b""})
 def test_rewinding_after_a_change_of_the_directory(fs, observe):
-    """An open directory that is rewound after its mode changed lists every entry once, and what was removed not."""
+    """An open directory that is rewound after its mode changed lists every entry once, and no removed one."""
     directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
     fs.getdents(directory)
     fs.chmod("dir", 0o700)
@@ -142,7 +142,7 @@ def test_rewinding_after_a_change_of_the_directory(fs, observe):
 @check("readdir/seekdir-same-fd", source="POSIX.1-2017, seekdir()", provenance=("lower", "upper", "copied-up"))
 @lower(MANY)
 def test_seeking_to_a_position_that_was_told(fs, observe):
-    """Reading on from a position that was told earlier gives the entries that followed there."""
+    """Reading from an earlier position of an open directory gives the entries that followed it."""
     directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
     entries = fs.getdents(directory)
     fs.getdents(directory)
@@ -156,7 +156,7 @@ def test_seeking_to_a_position_that_was_told(fs, observe):
 @layers(MANY, {"dir/entry-000": b"", "dir/entry-higher": b""})
 @needs(LAYERS)
 def test_seeking_in_a_directory_of_several_layers(fs, observe):
-    """Reading on from a position in a directory of several layers gives the entries that followed there."""
+    """Reading from an earlier position in a directory of several layers gives the entries that followed it."""
     directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
     entries = fs.getdents(directory)
     fs.lseek(directory, entries[80].position, SEEK_SET)
@@ -168,7 +168,7 @@ def test_seeking_in_a_directory_of_several_layers(fs, observe):
 @check("readdir/seekdir-after-unlink", source="telldir(3)", provenance=("lower", "upper", "copied-up"))
 @lower(MANY)
 def test_position_outlives_the_removal_of_an_earlier_entry(fs, observe):
-    """A position in a directory stays good for a later reader when an entry before it is removed."""
+    """A position in a directory stays valid for a later reader when an entry before it is removed."""
     entries = fs.getdents(fs.open("dir", O_RDONLY | O_DIRECTORY))
     earlier = next(entry.name for entry in entries if entry.name not in (".", ".."))
     fs.unlink(f"dir/{earlier}")
@@ -184,7 +184,7 @@ def test_position_outlives_the_removal_of_an_earlier_entry(fs, observe):
 @check("readdir/seekdir-after-reopen", source="telldir(3)", provenance=("lower", "upper", "copied-up"))
 @lower(MANY)
 def test_position_is_good_for_another_descriptor(fs, observe):
-    """A position in a directory that nobody changes is good for a later reader that opens it anew."""
+    """A position in a directory that nobody changes is valid for a later reader that opens it again."""
     first = fs.open("dir", O_RDONLY | O_DIRECTORY)
     entries = fs.getdents(first)
     fs.close(first)
@@ -199,7 +199,7 @@ def test_position_is_good_for_another_descriptor(fs, observe):
 @pytest.mark.parametrize("change", ["unlink", "create"])
 @lower(MANY)
 def test_listing_in_pieces_goes_on_while_entries_change(fs, other, observe, change):
-    """A listing in pieces, after each of which another process removes or makes files, has each that stays, once."""
+    """A listing in pieces has each file that stays once, though another process removes or makes files meanwhile."""
     other.store("dir/new", b"")
     assert fs.listdir("dir") == [*NAMES, "new"]
     directory = fs.open("dir", O_RDONLY | O_DIRECTORY)
@@ -227,7 +227,7 @@ def test_listing_in_pieces_goes_on_while_entries_change(fs, other, observe, chan
 )
 @lower(MANY)
 def test_listing_while_another_process_changes_the_directory(fs, other, observe):
-    """A directory that another process makes and removes files in lists all the while each file that stays, once."""
+    """A directory lists each file that stays once while another process makes and removes files in it."""
     changing = other.begin("repeat", 400, "replace_often", "dir", "dir/target", 2)
     listings = []
     for _ in range(20):

@@ -125,7 +125,7 @@ def test_exchange_of_a_new_file_and_an_old_directory(fs, observe):
 @check("rename/noreplace", source="rename(2), RENAME_NOREPLACE", provenance=("lower", "upper", "copied-up"))
 @lower(target=b"old")
 def test_no_replacement_of_what_exists(fs, observe):
-    """A rename that must not replace is refused with EEXIST where the new name is taken."""
+    """A rename with RENAME_NOREPLACE is refused with EEXIST if the new name is taken."""
     fs.store("incoming", b"new")
     outcome = fs.attempt.renameat2("incoming", "target", RENAME_NOREPLACE)
     observe("rename", outcome)
@@ -136,7 +136,7 @@ def test_no_replacement_of_what_exists(fs, observe):
 @check("rename/noreplace-over-whiteout", source="rename(2), RENAME_NOREPLACE")
 @lower(target=b"old")
 def test_no_replacement_where_a_file_was_removed(fs, observe):
-    """A rename that must not replace succeeds where the new name was given up."""
+    """A rename with RENAME_NOREPLACE succeeds if the file of the new name was removed."""
     fs.unlink("target")
     fs.store("incoming", b"new")
     outcome = fs.attempt.renameat2("incoming", "target", RENAME_NOREPLACE)
@@ -148,7 +148,7 @@ def test_no_replacement_where_a_file_was_removed(fs, observe):
 @check("rename/user-whiteout-flag", source="rename(2), RENAME_WHITEOUT", provenance=("lower", "upper"))
 @lower(old=b"data")
 def test_rename_that_leaves_a_whiteout(fs, observe):
-    """Who may make device nodes may leave a whiteout, device 0:0, under the old name of a file."""
+    """A process that may make device nodes can leave a whiteout, the device 0:0, under the old name of a file."""
     outcome = fs.attempt.renameat2("old", "new", RENAME_WHITEOUT)
     observe("rename", outcome)
     assert outcome == "success"
@@ -264,7 +264,7 @@ def test_rename_to_another_name_of_the_same_file(fs, observe):
 @check("rename/into-own-subdir", source=f"{POSIX}, EINVAL")
 @lower({"d/inner": Directory()})
 def test_directory_cannot_move_into_itself(fs, observe):
-    """A directory cannot become a part of itself: EINVAL."""
+    """A directory cannot be moved into itself: EINVAL."""
     outcome = fs.attempt.rename("d", "d/inner/d")
     observe("rename", outcome)
     assert outcome == "EINVAL"
@@ -323,7 +323,7 @@ def test_symbolic_link(fs, observe):
 @check("rename/atomic-replace-visible", source=f"{POSIX}: a link named new shall remain visible throughout")
 @lower(target=b"old.old.")
 def test_replacement_leaves_no_gap(fs, other, observe):
-    """Who opens a file while it is replaced by rename finds the old one or a new one, never none and never a part."""
+    """A process that opens a file while rename replaces it always finds the old file or a new one, and whole."""
     looking = other.begin("look_often", "target", 0.2)
     fs.replace_often("target", 200)
     looks, missing, torn = looking.answer()

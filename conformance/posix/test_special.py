@@ -15,7 +15,7 @@ NULL_NUMBER = 1 << 8 | 3
 @check("special/fifo-connected-over-copyup", source="POSIX.1-2017, XBD 3.163 FIFO Special File", provenance="lower")
 @lower(fifo=Fifo())
 def test_fifo_stays_one_pipe_when_its_mode_changes(fs, other, observe):
-    """Bytes go from an end of a fifo opened after a change of its mode to an end opened before."""
+    """A reader that opened a fifo before a change of its mode gets the bytes of a writer that opened it afterwards."""
     reader = fs.open("fifo", O_RDWR | O_NONBLOCK)
     assert fs.attempt.chmod("fifo", 0o600) == "success"
     writer = other.open("fifo", O_WRONLY | O_NONBLOCK)
@@ -28,7 +28,7 @@ def test_fifo_stays_one_pipe_when_its_mode_changes(fs, other, observe):
 @check("special/fifo-exchange", source="POSIX.1-2017, XBD 3.163 FIFO Special File", provenance=("lower", "upper"))
 @lower(fifo=Fifo())
 def test_fifo_carries_bytes_between_processes(fs, other, observe):
-    """What one process writes into a fifo another reads from it."""
+    """A process reads from a fifo what another process writes into it."""
     reader = fs.open("fifo", O_RDWR | O_NONBLOCK)
     other.write(other.open("fifo", O_WRONLY | O_NONBLOCK), b"hello")
     received = fs.read(reader, 16)
@@ -39,7 +39,7 @@ def test_fifo_carries_bytes_between_processes(fs, other, observe):
 @check("special/fifo-chmod", source="POSIX.1-2017, chmod()", provenance=("lower", "upper"))
 @lower(fifo=Fifo())
 def test_mode_of_a_fifo_can_be_changed(fs, observe):
-    """Changing the mode of a fifo succeeds, and a fifo it stays."""
+    """A fifo's mode can be changed, and it stays a fifo."""
     observed = fs.attempt.chmod("fifo", 0o600)
     observe("chmod", observed)
     assert observed == "success"
@@ -50,7 +50,7 @@ def test_mode_of_a_fifo_can_be_changed(fs, observe):
 @needs(COPY_UP)
 @lower(fifo=Fifo())
 def test_writing_into_a_fifo_of_the_image_copies_nothing(fs, storage, container, observe):
-    """Bytes through a fifo of the image leave nothing in the writable layer."""
+    """Bytes that pass through a fifo of the image leave nothing in the writable layer."""
     end = fs.open("fifo", O_RDWR)
     fs.write(end, b"hello")
     observed = "copied" if storage.upper(container, "fifo").exists() else "nothing"
@@ -62,7 +62,7 @@ def test_writing_into_a_fifo_of_the_image_copies_nothing(fs, storage, container,
 @check("special/unix-socket-bind-connect", source="unix(7)", provenance=("lower", "upper", "volume"))
 @lower(dir=Directory())
 def test_socket_is_reached_by_its_name(fs, other, observe):
-    """A process connects to a socket that another bound to a name."""
+    """A process can connect to a socket that another process bound to a name."""
     server = fs.bind("dir/socket")
     client = other.connect("dir/socket")
     other.write(client, b"hello")
@@ -86,7 +86,7 @@ def test_socket_is_reached_by_a_second_name(fs, other, observe):
 @check("special/unix-socket-chmod-connect", source="unix(7)", provenance=("lower", "upper"))
 @lower(dir=Directory())
 def test_socket_is_reached_after_a_change_of_its_mode(fs, other, observe):
-    """A socket is reached by its name after its mode was changed, and only by who may write to it."""
+    """A socket is reached by its name after its mode was changed, and only by users who may write to it."""
     fs.bind("dir/socket")
     fs.chmod("dir/socket", 0o600)
     assert other.attempt.connect("dir/socket") == "success"
@@ -110,7 +110,7 @@ def test_socket_is_reached_by_its_new_name(fs, other, observe):
 @check("special/device-null-from-image", source="null(4)", provenance=("lower", "lower-deep", "upper"))
 @lower(null=NULL)
 def test_null_device_of_the_image_works(fs, observe):
-    """The null device of an image takes every byte and has none."""
+    """The null device of an image accepts every byte and returns none."""
     observed = fs.attempt.open("null", O_RDWR)
     observe("open", observed)
     assert observed == "success"
@@ -121,7 +121,7 @@ def test_null_device_of_the_image_works(fs, observe):
 @check("special/device-number-kept", source="POSIX.1-2017, chmod()", provenance=("lower", "upper"))
 @lower(null=NULL)
 def test_device_node_keeps_its_number(fs, observe):
-    """A device node is the same device after a change of its mode."""
+    """A device node keeps its device number after a change of its mode."""
     assert fs.attempt.chmod("null", 0o600) == "success"
     found = fs.lstat("null")
     observe("device", f"{found.rdev >> 8}:{found.rdev & 0xFF}")
@@ -145,7 +145,7 @@ def test_device_nodes_are_roots_to_make(fs, other, observe):
 @pytest.mark.slow
 def test_device_0_0_of_an_image_is_seen(containers, observe):
     """A character device with the number 0:0 in an image is seen in a container."""
-    # In an image of its own: where it is listed and cannot be stat'ed, no container of the image can be committed.
+    # In its own image: if the node is listed but cannot be stat'ed, no container of the image can be committed.
     fs = containers.process(containers.run(containers.image({"node": Device(major=0, minor=0)})))
     observed = fs.attempt.lstat("node")
     observe("lstat", observed)

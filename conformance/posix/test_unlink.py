@@ -1,4 +1,4 @@
-"""A file that was removed while it is open lives on for who has it open."""
+"""A file that was removed while open stays usable for the processes that have it open."""
 
 from os import O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR
 

@@ -27,12 +27,12 @@ class Dialogue:
         self._pipe = asker.open("questions", O_WRONLY)
 
     def ask(self, text):
-        """What the statements print."""
+        """Run SQL statements and return what they print."""
         self._asker.write(self._pipe, f".once answers\n{text}\n".encode())
         return self._asker.load("answers").decode().strip()
 
     def end(self):
-        """Its exit status, and its complaints."""
+        """End the program; return its exit status and its error output."""
         self._asker.close(self._pipe)
         return self._running.answer()
 

@@ -67,7 +67,7 @@ def test_tar_of_a_tree_that_is_only_opened(fs, other, software, observe):
     fs.mkfifo("archive")
     archiving = fs.begin("run", software.command("tar", "-cf", "archive", "tree"), 65536)
     reader = other.open("archive", O_RDONLY)
-    other.read(reader, 65536)  # tar is in the middle of the big file now: the pipe holds no more of it than this
+    other.read(reader, 65536)  # tar is now in the middle of the big file, because the pipe holds no more of it
     other.close(other.open("tree/big", O_RDWR))
     while other.read(reader, MIB):
         pass
@@ -210,7 +210,7 @@ def test_nested_engine_keeps_its_layers_in_the_container(fs, software, observe):
 def test_nested_engine_writes_to_a_volume(fs, software, observe):
     """An engine in the container can use a directory of the image as a layer, and write to a volume."""
     place = f"/volume/{basename(fs.directory)}-nested"
-    assert fs.run(*software.command("rm", "-rf", place)) == (0, "")  # an earlier round's: the volume outlives it
+    assert fs.run(*software.command("rm", "-rf", place)) == (0, "")  # of an earlier round, which the volume outlives
     for path in (place, f"{place}/upper", f"{place}/work"):
         fs.mkdir(path)
     options = f"lowerdir=lower,upperdir={place}/upper,workdir={place}/work"

@@ -1,4 +1,4 @@
-"""Checks and benchmarks that are lost before pytest sees them: of two functions of one name Python keeps the last."""
+"""Find checks and benchmarks that a later function of their name replaces before pytest can collect them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: What declares a function, see `checks.check` and `benchmarks.measured`.
+#: The decorators that declare checks and benchmarks, see `checks.check` and `benchmarks.measured`.
 DECLARING = ("check", "measured")
 
 
 @dataclass(frozen=True)
 class Redefinition:
-    """A name that stands for two functions, with the lines on which they begin; only the second one can be asked."""
+    """A name that two functions have, with the lines on which they begin; only the second function can run."""
 
     name: str
     first: int
@@ -21,13 +21,13 @@ class Redefinition:
 
 
 def redefined(source: bytes) -> list[Redefinition]:
-    """The functions of a module, or of a class in it, that another one of their name replaces.
+    """The functions of a module, or of a class in it, that a later function of their name replaces.
 
-    One of the two is a check or a benchmark; other functions are none of the suite's business. `source` is the module's
-    text, which Python has read before.
+    At least one of the two is a check or a benchmark; other functions are ignored. `source` is the module's text, which
+    must be valid Python.
     """
     names = re.findall(rb"^\s*(?:async\s+)?def\s+(\w+)", source, re.MULTILINE)
-    if len(names) == len(set(names)):  # nearly every module: reading it whole would take a tenth of the collection
+    if len(names) == len(set(names)):  # nearly every module: parsing it would take a tenth of the collection
         return []
     tree = ast.parse(source)
     bodies = [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
@@ -35,7 +35,7 @@ def redefined(source: bytes) -> list[Redefinition]:
 
 
 def of_body(body: list[ast.stmt]) -> Iterator[Redefinition]:
-    """Those of one list of statements. What stands under an `if` is there in place of something, on purpose."""
+    """Yield those of one list of statements. Functions under an `if` are ignored: they replace others on purpose."""
     last: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -1,1 +1,1 @@
-"""Measuring: workloads, paired rows, guards, counters and what follows from them."""
+"""Measuring: workloads, paired rows, guards, counters, and their analysis."""

@@ -1,4 +1,4 @@
-"""What a benchmark measures with: files in both places, containers, calls and programs in them, and rows of those."""
+"""The object that benchmarks use: files on every side, containers, calls and programs in them, and rows of these."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from roadworthy.stage import Stage
 
 
 class Bench(Rows, Ground):
-    """One benchmark on one lane: what it measures on, and the rows that it takes there."""
+    """One benchmark on one lane: its files and containers, and the rows that it takes."""
 
     def __init__(
         self, stand: Stand, declaration: Declaration, nodeid: str, bundle: BundleWriter | None, benchmark: Any,
@@ -60,11 +60,11 @@ class Bench(Rows, Ground):
         self, fs: Process, side: Side, rows: Sequence[Sequence[Any]], each: slice = slice(None), operations: int = 0,
         settled: bool = False, cold: int = 0,
     ) -> Measured:  # fmt: skip
-        """Calls one after another (see Process.timed): what one of those in `each` took, as seen in the container.
+        """Make calls one after another (see Process.timed); measure the mean time, in ns, of those that `each` selects.
 
-        They are made in the side's directory and name its files from there, so that they name the same on every side.
-        `operations` is how many they amount to, where that is not one each. With `settled` the device's work until
-        nothing is pending is counted, too, under a name of its own. `cold` are the bytes that the device has to read.
+        The calls run in the side's directory and name files relative to it, so that paths are equal on every side.
+        `operations` is the number of operations, if it is not one a call. With `settled`, counters named `…, settled`
+        also count the device's work until nothing is pending. `cold` is how many bytes the device has to read.
         """
         if self.system_calls.counting:
             calls = self.system_calls.of_process(fs, rows, (), self.directory(side))
@@ -85,15 +85,15 @@ class Bench(Rows, Ground):
         return Measured(sum(taken) / operations, operations, 0, counters, void)
 
     def trace(self, name: str) -> Trace:
-        """What a program once did to a tree of files, see workloads/traces."""
+        """Load the recorded trace `name`, see workloads/traces. Raises WorkloadError."""
         return load_trace(name)
 
     def replay(self, fs: Process, side: Side, trace: Trace, place: str) -> Measured:
-        """What one of a trace's calls took on the tree at `place`, in the side's directory."""
+        """Replay a trace on the tree at `place` in the side's directory; measure the mean time of a call, in ns."""
         return self.calls(fs, side, trace.rows(place, filler(MOST_BYTES).content), settled=True)
 
     def program(self, fs: Process, side: Side, *argv: str, operations: int = 1) -> Measured:
-        """A program run to its end in the side's directory: what one of its `operations` took, its start included."""
+        """Run a program in the side's directory; measure its time, start included, in ns per one of `operations`."""
         where = self.directory(side)
         if self.system_calls.counting:
             return Measured(0.0, operations, calls=self.system_calls.of_process(fs, (), argv, where))
@@ -104,24 +104,24 @@ class Bench(Rows, Ground):
         return Measured(taken / operations, operations, 0, work.counters(), void)
 
     def null(self, records: Mapping[str, Benchmark]) -> Null:
-        """What cells show in which no driver has a hand."""
+        """Judge records of work in which the driver plays no part."""
         return null_of(self.stand.lane.id, list(records.values()))
 
     # --- services
 
-    #: What a service does before it answers.
+    #: Kinds of services, by what a service does before it answers.
     service_kinds = KINDS
 
     def service(self, *depths: int) -> list[str]:
-        """Images with a service (see services.py) in the lowest of so many layers, and the same one on the volume."""
+        """Make an image of each depth, a service (see services.py) in its lowest layer, and a copy on the volume."""
         tree = service_tree(self.stand.toolbox, filler(32 << 20), filler(8 << 20))
         self.everywhere(tree)
         return [self.containers.image(tree, *({f"layer{at}": b"x"} for at in range(1, depth))) for depth in depths]
 
     def until_answer(self, side: Side, image: str, kind: str) -> Measured:
-        """What a container of the image takes from its start to its service's first answer.
+        """Measure the time from the start of a container of the image to its service's first answer, in ms.
 
-        The service lies in the image, or on the volume; `kind` is what it does first, one of `service_kinds`.
+        The service runs from the side's directory, in the image or on the volume; `kind` is one of `service_kinds`.
         """
         command = service_command(self.stand.toolbox, self.directory(side), self.service_kinds[kind])
         container = self.containers.create(image, command=command, stdin_open=True, stop_signal="SIGKILL")

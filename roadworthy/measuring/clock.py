@@ -1,4 +1,4 @@
-"""How numbers that were measured elsewhere get into pytest-benchmark: a clock that moves only by what was measured."""
+"""Pass times to pytest-benchmark that were measured elsewhere: its clock advances only by a measured time."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class VirtualClock:
 def hand_on(
     benchmark: Any, clock: VirtualClock, name: str, group: str, seconds: Sequence[float], extra: dict[str, Any]
 ) -> None:
-    """One row of pytest-benchmark's table for `group`, called after the fixture's test and `name`.
+    """Add a row to pytest-benchmark's table of `group`, named after the fixture's test and `name`.
 
-    A fixture measures once; each row is a copy of the unused one.
+    A fixture can measure only once, so each row uses a copy of the unused fixture.
     """
     twin = copy.copy(benchmark)
     twin.group = group

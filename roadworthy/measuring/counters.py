@@ -1,4 +1,4 @@
-"""What a machine counts while something runs: device work, stolen processor time, pressure."""
+"""Counters of a machine while a block runs: device work, stolen processor time, pressure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from roadworthy.machines.place import Place
 
 @dataclass
 class Work:
-    """What was counted; filled when the block ends. Devices count in their units, the rest are shares of 0 to 1."""
+    """What was counted while a block ran; filled when the block ends.
+
+    `device` holds counters in the device's units, `stolen` a share from 0 to 1, `pressure` seconds by resource.
+    """
 
     device: dict[str, float] = field(default_factory=dict)
     stolen: float = 0.0
     pressure: dict[str, float] = field(default_factory=dict)
 
     def counters(self) -> dict[str, float]:
-        """The device's work, as a sample names it."""
+        """The device's counters under the names that samples use."""
         return {f"device {name}": value for name, value in self.device.items()}
 
 
@@ -28,7 +31,7 @@ class Meter:
     """Counts what a lane's machine does while blocks run."""
 
     def __init__(self, place: Place, backing: Backing, timed: bool = True) -> None:
-        """Where times mean nothing, who else was at the processors does not matter: `timed` is whether it does."""
+        """`timed` tells whether times matter; if they do not, stolen time and pressure are not read."""
         self._place = place
         self._backing = backing
         self._timed = timed
@@ -47,11 +50,11 @@ class Meter:
         work.pressure = {name: max(0.0, after - stalls[name]) for name, after in self._stalls().items()}
 
     def _ticks(self) -> list[int]:
-        """Clock ticks of all processors by what they did; the eighth number is stolen time. See proc_stat(5)."""
+        """Clock ticks of all processors by state; the eighth number is stolen time. See proc_stat(5)."""
         return [int(word) for word in self._place.path("/proc/stat").read_text().splitlines()[0].split()[1:]]
 
     def _stalls(self) -> dict[str, float]:
-        """Seconds in which some task waited for a resource, where the kernel counts it (accounting/psi.rst)."""
+        """Seconds in which some task waited for a resource, if the kernel counts them (accounting/psi.rst)."""
         found = {}
         for name in ("cpu", "io", "memory"):
             path = self._place.path(f"/proc/pressure/{name}")
@@ -62,7 +65,7 @@ class Meter:
 
 
 def buffered_loops(place: Place, devices: list[str]) -> list[str]:
-    """Those loop devices that read and write through the page cache of their file; see `--direct-io` of losetup(8)."""
+    """The loop devices that read and write through the page cache of their file; see `--direct-io` of losetup(8)."""
     names = [Path(device).name for device in devices]
     flags = {name: place.path(f"/sys/block/{name}/loop/dio") for name in names}
     return [name for name, flag in flags.items() if flag.exists() and flag.read_text().strip() != "1"]

@@ -1,7 +1,6 @@
-"""Rows of measurements: baseline, baseline again and arm, one after the other in random order, until enough is known.
+"""Rows of measurements: baseline, baseline again and arm in random order, until the interval is narrow.
 
-A guard voids a whole row, never one sample, and nothing that was measured is thrown away: a void row is kept, and
-another is taken in its place.
+A guard voids a whole row, never one sample. A void row is kept in the record, and another row is taken.
 """
 
 from __future__ import annotations
@@ -17,23 +16,23 @@ from roadworthy.measuring.statistics import LEAST_ROWS, SEED, of_samples, whole_
 from roadworthy.reports.records import Sample
 
 Side = Literal["baseline", "again", "arm"]
-#: A place on the axis of a sweep, or a phase of what is measured by its name, or both; None where there is neither.
+#: A point on the axis of a sweep, the name of a phase, or both; None if there is neither.
 Point = TypeVar("Point", bound=Hashable)
-#: What a row measures one after another: points of an axis, or kinds of calls.
+#: What a side of a row measures in turn: points of an axis, or kinds of calls.
 Step = TypeVar("Step")
 SIDES: tuple[Side, ...] = ("baseline", "again", "arm")
 ORDERS = tuple(itertools.permutations(SIDES))
-#: The interval is narrow enough at this half-width.
+#: The half-width at which an interval is narrow enough.
 NARROW = 0.05
-#: Void rows one after another after which no more are tried.
+#: After so many void rows, the rows may end early; see `rows`.
 MOST_VOID = 3
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One measurement: its cost in the metric's unit, and what proves that it happened. `void` names a broken guard.
+    """One measurement: its cost in the metric's unit, with counters as proof of the work. `void` names a broken guard.
 
-    One that counts system calls has no cost; `calls` are those by name, by whose they are.
+    A measurement that counts system calls has the cost 0; `calls` holds counts by process group and call name.
     """
 
     cost: float
@@ -47,31 +46,31 @@ class Measured:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long rows are taken: until the interval is narrow or `seconds` are over, but at least `rows`."""
+    """When rows end: when the interval is narrow or `seconds` have passed, but not before `rows` rows."""
 
     seconds: float
     rows: int = LEAST_ROWS
     narrow: float = NARROW
 
 
-#: Where times are not published: as few rows as show whether the counters of each are the same.
+#: The budget if times are not published: enough rows to show whether their counters agree.
 UNTIMED = Budget(0.0, rows=3)
-#: Seconds for one benchmark, by tier. A night has twenty-five minutes for a driver, a smoke test three.
+#: The budget of one benchmark, by tier. A nightly run has twenty-five minutes for a driver, a smoke test three.
 TIERS = {"smoke": Budget(6.0), "nightly": Budget(20.0), "weekly": Budget(90.0)}
 
 
 def budget_of(tier: str, seconds: float | None, timed: bool) -> Budget:
-    """How long one benchmark takes rows: its tier's time, or what the user gave, or as few as counters need."""
+    """The budget of a benchmark: that of its tier, or `seconds` from the user; UNTIMED if times are not published."""
     if not timed:
         return UNTIMED
     return TIERS[tier] if seconds is None else Budget(seconds)
 
 
 def sequences(steps: Sequence[Step], dice: random.Random) -> Iterator[list[Step]]:
-    """Orders of the steps without end: in as many rows as there are steps each one is first, second and last once.
+    """Yield orders of the steps without end: in each n orders of n steps, every step is at every place once.
 
-    What comes first bears what is cold for the first time. In an order that never changes that is a cost of the first
-    step, and a trend that is none.
+    The first step of a row pays for cold caches. In a fixed order, one step would always pay, and a sweep would show a
+    trend that does not exist.
     """
     while True:
         mixed = dice.sample(list(steps), len(steps))
@@ -88,13 +87,14 @@ def rows(
     seed: int = SEED,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[Point, list[Sample]]:
-    """Take rows; the samples of each point that `measure` answers. `before` sets a row up, as with a fresh container.
+    """Take rows; return the samples of each point that `measure` returns, void ones included.
 
-    In each row all sides take the steps in one order, which changes from row to row. `warm` comes before a side's first
-    step and is thrown away: it does on other files what the steps do.
+    `before` prepares a row, for instance with a fresh container. In each row all sides take the steps in one order,
+    which changes from row to row. `warm` runs before a side's first step and is not measured: it does on other files
+    what the steps do.
 
-    Void rows are among them. Where the first ones are void at every point, no more are tried; where some are, the whole
-    ends after four times the budget.
+    If the first rows are void at every point, rows end after MOST_VOID of them; if some point lacks valid rows, they
+    end after four times the budget.
     """
     dice = random.Random(seed)
     begun = clock()
@@ -105,7 +105,7 @@ def rows(
     while True:
         before()
         if not orders:
-            # Each of the six orders once in six rows: who comes first pays for what the row before has left behind.
+            # Six rows have the six orders, once each: the first side pays for what the row before left behind.
             orders = dice.sample(ORDERS, len(ORDERS))
         turn = next(turns)
         for order, side in enumerate(orders.pop()):
@@ -130,5 +130,5 @@ def rows(
 
 
 def narrow(samples: list[Sample], budget: Budget, seed: int) -> bool:
-    """Whether enough is known."""
+    """Whether the ratio's interval is narrow enough for the budget."""
     return of_samples(("", ""), samples, seed).ratio.half_width <= budget.narrow

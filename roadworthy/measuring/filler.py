@@ -13,19 +13,19 @@ PIECE = 1 << 20
 
 
 def filler(size: int) -> File:
-    """A file of `size` bytes that no file system stores as a hole or compresses to nothing; the same each time."""
+    """A file of `size` bytes that no file system stores as a hole or compresses to nothing; equal on each call."""
     pieces = [piece(at) for at in range(size // PIECE + 1)]
     return File(content=b"".join(pieces)[:size])
 
 
 @cache
 def piece(at: int) -> bytes:
-    """One MiB of it. No two of them are alike, as what is written twice compresses to half."""
+    """Return MiB number `at` of the content. Pieces differ, so that no file system deduplicates or compresses them."""
     return random.Random(at).randbytes(PIECE)
 
 
 def fill(fs: Process, path: str, size: int) -> None:
-    """Write such a file through a process, on the device when this returns."""
+    """Write `size` bytes of this content to a file through a process, and sync it."""
     fs.store(path, b"")
     descriptor = fs.open(path, os.O_WRONLY)
     for offset in range(0, size, PIECE):

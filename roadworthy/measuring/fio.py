@@ -1,4 +1,4 @@
-"""fio: one block of a workload, in a container or beside it, read back into a typed record."""
+"""fio: run one block of a workload, in a container or on the machine, and read its answer into a typed record."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from roadworthy.reasons import Precondition
 
 
 class FioFailed(Exception):
-    """fio did not end well, or its answer cannot be read; the text carries its last words. No number comes of it."""
+    """fio failed, or its answer cannot be read; the text has the end of its output."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block. `latency_ns` is the mean completion latency of an I/O, `sync_ns` that of a flush, 0 without one.
+    """One block. `latency_ns` is the mean completion latency of an I/O, `sync_ns` that of a flush, or 0 without one.
 
     `seconds` is how long the jobs ran, flushes included; `bins` counts I/Os by latency in nanoseconds; `levels` is the
     percentage of requests by queue depth; `answer` is fio's own text.
@@ -41,9 +41,9 @@ class Block:
 def run_block(
     fs: Process, toolbox: Toolbox, workload: Workload, file: str, report: str, directory: str = "/"
 ) -> Block:  # fmt: skip
-    """Run one block on `file`, named from `directory` on, in a container.
+    """Run one block on `file`, relative to `directory`, in a container.
 
-    Raises FioFailed, or Precondition where fio is missing.
+    Raises FioFailed, or Precondition if fio is missing.
     """
     refuse_without(toolbox)
     fs.chdir(directory)
@@ -57,9 +57,9 @@ def run_together(
     toolbox: Toolbox, processes: Sequence[Process], workloads: Sequence[Workload], reports: Sequence[str],
     directory: str,
 ) -> list[Block]:  # fmt: skip
-    """Run blocks of several workloads in a directory of a container, at the same time, each from its own process.
+    """Run blocks of several workloads at the same time, each from its own process in a directory of a container.
 
-    Each works on the file there that is named like it.
+    Each workload uses the file that has its name. Raises FioFailed, or Precondition if fio is missing.
     """
     refuse_without(toolbox)
     for fs in processes:
@@ -77,7 +77,10 @@ def run_together(
 
 
 def run_beside(place: Place, toolbox: Toolbox, workload: Workload, file: PlacePath, report: PlacePath) -> Block:
-    """The same on the machine itself, with the same binary and without a container: the host's own baseline."""
+    """Run one block on the machine itself, with the same binary and no container, as the host's own baseline.
+
+    Raises FioFailed, ProgramFailed, or Precondition if fio is missing.
+    """
     place.run(words_beside(place, toolbox, workload, file, report), 60 + workload.runtime_ms / 1000)
     return parsed(report.read_bytes(), workload)
 
@@ -85,7 +88,7 @@ def run_beside(place: Place, toolbox: Toolbox, workload: Workload, file: PlacePa
 def words_beside(
     place: Place, toolbox: Toolbox, workload: Workload, file: PlacePath, report: PlacePath
 ) -> list[str]:  # fmt: skip
-    """The argument list that runs it."""
+    """The argument list that runs a block on the machine itself. Raises Precondition if fio is missing."""
     refuse_without(toolbox)
     tools = place.toolbox(toolbox)
     words = workload.arguments(place.inside(file), place.inside(report))
@@ -99,7 +102,7 @@ def refuse_without(toolbox: Toolbox) -> None:
 
 
 def parsed(answer: bytes, workload: Workload) -> Block:
-    """fio's JSON as a Block. Notes that fio writes before the JSON are skipped; NaN and nonsense are refused."""
+    """Parse fio's JSON into a Block; skip notes before the JSON. Raises FioFailed, also for NaN and malformed text."""
     try:
         found = json.loads(answer[answer.index(b"{") :], parse_constant=refuse_constant)
         job: dict[str, Any] = found["jobs"][0]
@@ -113,7 +116,7 @@ def parsed(answer: bytes, workload: Workload) -> Block:
             latency_ns=sum(side["clat_ns"]["mean"] * side["total_ios"] for side in sides) / max(1, operations),
             bytes=sum(side["io_bytes"] for side in sides),
             operations=operations,
-            # Of jobs side by side, fio adds up the time of each.
+            # For parallel jobs, fio reports the sum of their times.
             seconds=(job["job_runtime"] if workload.jobs == 1 else max(side["runtime"] for side in sides)) / 1000,
             sync_ns=job.get("sync", {}).get("lat_ns", {}).get("mean", 0.0),
             bins=bins,

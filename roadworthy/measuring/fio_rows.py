@@ -1,4 +1,4 @@
-"""Rows of fio jobs: the file of a workload on each side, its blocks, and the guards of both."""
+"""Rows of fio jobs: a workload's file on each side, its blocks, and their guards."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from roadworthy.reasons import Unsupported
 from roadworthy.reports.records import Benchmark, Trend
 from roadworthy.trees.layers import File
 
-#: Both ways to start a job run the same program, so that a hundredth of difference would be news.
+#: Both ways to start a job run the same program, so that even a difference of 1 % would matter.
 CLOSELY = Budget(seconds=150.0, rows=40, narrow=0.02)
 
 
 class FioRows:
-    """fio jobs of a benchmark, on files of its own. Called, it measures one workload; what else there is has a name."""
+    """fio jobs of one benchmark, on its own files. Calling the object measures one workload; methods measure others."""
 
     def __init__(self, ground: Ground, rows: Rows, seconds: float | None = None) -> None:
-        """`seconds` is what the user gives each benchmark; None leaves it to the tier."""
+        """`seconds` is the budget that the user gives each benchmark, None for that of its tier."""
         self._ground = ground
         self._rows = rows
         self._seconds = seconds
@@ -41,7 +41,7 @@ class FioRows:
         self._tools = ground.stand.toolbox
         self._meter = ground.meter
         self._calls = rows.system_calls
-        #: Where fio in a container leaves its answer, unless several run at once.
+        #: The file in which fio leaves its answer in a container, unless several run at once.
         self._report = f"{ground.volume}/report.json"
 
     def __call__(self, named: str | Workload, stratum: str) -> Benchmark:
@@ -65,7 +65,7 @@ class FioRows:
         return record
 
     def scale(self, name: str, stratum: str, jobs: Sequence[int]) -> Trend | None:
-        """The same workload by several jobs at once: what one I/O costs when so many are at it."""
+        """Measure how the cost of an I/O grows with the number of jobs that run the workload in parallel."""
         workload = load(name)
         container, fs = self._begin(workload, stratum)
         trend = self._rows.sweep(
@@ -78,7 +78,7 @@ class FioRows:
         return trend
 
     def together(self, metrics: Mapping[str, str], stratum: str) -> dict[str, Benchmark]:
-        """Workloads that run at the same time, each on a file of its own; `metrics` names the workload of each."""
+        """Measure workloads that run in parallel, each on its own file; `metrics` has the workload of each metric."""
         workloads = {metric: load(name) for metric, name in metrics.items()}
         container = self._ground.container(self._ground.everywhere({}))
         processes = [self._ground.process(container) for _ in workloads]
@@ -89,7 +89,7 @@ class FioRows:
 
         def measure(side: Side) -> dict[str, Measured]:
             where = self._ground.directory(side)
-            if self._calls.counting:  # one after another: who waits for whom is not what is counted
+            if self._calls.counting:  # in turn: counts do not depend on which one waits
                 return {metric: self._counted_block(fs, workload.shortened(), workload.name, report, where)[0]
                         for (metric, workload), fs, report
                         in zip(workloads.items(), processes, reports, strict=True)}  # fmt: skip
@@ -110,7 +110,7 @@ class FioRows:
         return records
 
     def beside(self, name: str) -> Benchmark:
-        """The volume seen from a container against the same file on the machine itself: what a container costs."""
+        """Measure a file on the volume in a container against the same file on the machine: the cost of a container."""
         workload = load(name)
         container = self._ground.container(self._ground.everywhere({}))
         fs = self._ground.process(container)
@@ -141,9 +141,9 @@ class FioRows:
         return record
 
     def by_hand(self, name: str) -> Benchmark:
-        """A job through the suite against the same job from a file, by the engine's own command line.
+        """Measure a job that the suite starts against the same job started from a job file with `docker exec`.
 
-        Raises Precondition where the engine has no command line.
+        Raises Unsupported if the engine has no docker command.
         """
         workload = load(name)
         container = self._ground.container(self._ground.everywhere({}))
@@ -167,7 +167,10 @@ class FioRows:
         return record
 
     def everywhere(self, name: str, workload: str) -> str:
-        """What the bench's own does, of one file that a workload writes, as one too large for an archive; the image."""
+        """Put a file that a workload writes into an image and on every side of the volume; return the image.
+
+        Unlike Ground.everywhere, this can make a file that is too large for an image archive.
+        """
         image = self._ground.everywhere({})
         container = self._ground.container(image)
         fs = self._ground.process(container)
@@ -185,11 +188,11 @@ class FioRows:
         return image
 
     def job(self, fs: Process, name: str, path: str) -> None:
-        """Run a workload on a file for its effect, and not to be timed."""
+        """Run a workload on a file for its effect, without measuring it."""
         fs.timed_run(*self._ground.tool("fio", *load(name).arguments(path, self._report)), patience=600)
 
     def _begin(self, workload: Workload, stratum: str) -> tuple[Container, Process]:
-        """A container, a process in it, and the workload's file on each side, on the device or in the cache."""
+        """Start a container and a process, with the workload's file on each side, on the device or in the cache."""
         content = filler(workload.size)
         container = self._ground.container(self._ground.everywhere({"file": content} if stratum == "lower" else {}))
         fs = self._ground.process(container)
@@ -202,10 +205,10 @@ class FioRows:
         return container, fs
 
     def _lay_out(self, fs: Process, name: str, content: File) -> None:
-        """A file on each side, written by one program: how it was written decides how it lies in the page cache.
+        """Put a file on each side, copied by one program, because the size of writes decides the size of folios.
 
-        A file that is written in one go can lie there in larger pieces than its copy, and then writing and syncing
-        4 KiB of it takes another time.
+        A file that is written in one go can lie in the page cache in larger folios than its copy, and then writing and
+        syncing 4 KiB of it takes a different time.
         """
         self._ground.lay_out("written", {name: content})
         copy = self._ground.tool("cp", "--reflink=never", "--sparse=never", f"{self._ground.volume}/written/{name}")
@@ -213,7 +216,7 @@ class FioRows:
             fs.timed_run(*copy, self._ground.path(side, name), patience=300)
 
     def _block(self, fs: Process, side: Side, workload: Workload, file: str) -> tuple[Measured, Block]:
-        """One block in a side's directory of a container, judged."""
+        """Run one block in a side's directory of a container, and judge it."""
         where = self._ground.directory(side)
         if workload.fresh:
             fs.truncate(f"{where}/{file}", 0)
@@ -224,7 +227,7 @@ class FioRows:
         return self._timed(workload, lambda: run_block(fs, self._tools, workload, file, self._report, where))
 
     def _timed(self, workload: Workload, run: Callable[[], Block]) -> tuple[Measured, Block]:
-        """One block that nothing but `run` does, judged."""
+        """Measure the block that `run` runs, and judge it."""
         begun = time.monotonic()
         with self._meter.counting() as work:
             block = run()
@@ -233,16 +236,16 @@ class FioRows:
     def _counted_block(
         self, fs: Process, workload: Workload, file: str, report: str, directory: str = "/"
     ) -> tuple[Measured, Block]:
-        """One block under a tracer."""
+        """Run one block under a tracer, and count its system calls."""
         argv = self._ground.tool("fio", *workload.arguments(file, report))
         calls = self._calls.of_process(fs, (), argv, directory)
         block = parsed(fs.load(report), workload)
         return Measured(0.0, block.operations, block.bytes, calls=of_fio(calls)), block
 
     def _typed(self, container: Container, job: str, workload: Workload) -> Block:
-        """`docker exec CONTAINER fio --output=… job.fio`."""
+        """Run `docker exec CONTAINER fio --output=… job.fio`. Raises FioFailed, or Unsupported without docker(1)."""
         if not isinstance(self._ground.engine, Dockerd):
-            raise Unsupported("typing a job by hand is done with the docker command, which this engine has not")
+            raise Unsupported("typing a job by hand needs the docker command, which this engine lacks")
         only = ["--readonly"] if workload.reads else []
         fio = self._tools.command("fio", f"--output={job}.json", "--output-format=json+", *only, job)
         said = self._ground.engine.command("exec", container.id, *fio)
@@ -252,7 +255,7 @@ class FioRows:
         return parsed(report.read_bytes(), workload)
 
     def _judged(self, workload: Workload, block: Block, work: Work, seconds: float) -> Measured:
-        """A block's cost, void where one of its guards does not hold."""
+        """Make a measurement of a block, void if one of its guards does not hold."""
         void = rules.first_broken(
             [rules.reached(workload, work, block.bytes), rules.deep(workload, block.levels),
              *rules.environment(work, seconds)]
@@ -278,7 +281,7 @@ def described(workload: Workload) -> dict[str, Any]:
 
 
 def job_file(workload: Workload, file: str) -> bytes:
-    """The workload as a user would write it into a job file."""
+    """The job file that a user would write for the workload."""
     options = [word.removeprefix("--") for word in workload.arguments(file, "")]
     mine = [word for word in options if word.partition("=")[0] not in ("name", "output", "output-format", "readonly")]
     return f"[{workload.name}]\n{chr(10).join(mine)}\n".encode()

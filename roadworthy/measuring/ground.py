@@ -1,4 +1,4 @@
-"""Where a benchmark measures: its files on every side, its containers, and the programs in them."""
+"""The ground of a benchmark: its files on every side, its containers, and the programs in them."""
 
 from __future__ import annotations
 
@@ -29,19 +29,18 @@ from roadworthy.measuring.holdings import Holdings
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.trees.layers import File, Tree, entry
 
-#: Writes of which each is flushed.
+#: How many flushed writes the cost of a flush is measured with.
 FLUSHED = 64
-#: A directory that is a copy of another one, extents not shared: a first write is not to pay for that.
+#: Copy a directory without shared extents, so that a first write need not break the sharing.
 ANEW = 'rm -rf "$2"; cp -a --reflink=never "$1" "$2"'
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the directories of a benchmark's sides lie in a container: all as deep, and the volume's side by side.
+    """The directories of a benchmark's sides in a container, all at one depth, those of the volume side by side.
 
-    What is timed begins in them, so that neither what is mounted on the way nor the way itself is a part of it. With
-    `deep` those on the volume are further down, and what is timed has to walk there: what a driver then seems to save
-    is the walk.
+    Timed work starts in these directories, so that its time includes no path walk and no crossing of mounts. With
+    `deep`, the directories on the volume lie deeper, and the driver seems to save the longer walk.
     """
 
     place: str
@@ -51,7 +50,7 @@ class Layout:
     deep: bool = False
 
     def on_volume(self, side: Side) -> str:
-        """A side's directory on the volume, from the volume's own."""
+        """A side's directory on the volume, relative to the volume's root."""
         return f"b/{self.slug}/{side}" if self.deep else f"{self.slug}.{side}"
 
     def directory(self, side: Side) -> str:
@@ -59,7 +58,7 @@ class Layout:
 
 
 class Ground:
-    """A benchmark's own directories in the image and on the volume, and its own containers; gone with it."""
+    """A benchmark's own directories in the image and on the volume, and its own containers; `close` removes them."""
 
     def __init__(self, stand: Stand, slug: str, software: Callable[[], Software]) -> None:
         """`slug` names the directories, `software` fetches Debian's programs at their first use."""
@@ -80,21 +79,21 @@ class Ground:
         self.containers = Containers(stand.engine, stand.toolbox, stand.volume, stand.image, Evidence(), self.place)
         self.storage = Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, self.place)
         self.meter = Meter(stand.home, stand.backing, timed=not stand.machine.times_withheld)
-        #: What containers, images and files hold of the machine.
+        #: Memory, cached pages, extents and pool blocks in use.
         self.holdings = Holdings(stand.engine, stand.backing)
 
     # --- places
 
     def uneven(self) -> None:
-        """Lay the sides out as must not be: the volume's deeper than the driver's. Shows that it would be noticed."""
+        """Lay the volume's sides out deeper than the driver's: a fault that the null driver has to reveal."""
         self._layout = replace(self._layout, deep=True)
 
     def directory(self, side: Side) -> str:
-        """A side's directory, as a container sees it; what is timed is reached from there, by the same path."""
+        """A side's directory, as a container sees it; timed work uses equal relative paths in each of them."""
         return self._layout.directory(side)
 
     def path(self, side: Side, name: str) -> str:
-        """Where a file of a side lies, for what is not timed: the baselines and `native`'s arm on the volume."""
+        """The path of a side's file, for work that is not timed. Baselines and `native`'s arm are on the volume."""
         return f"{self.directory(side)}/{name}"
 
     def on_volume(self, side: Side) -> PlacePath:
@@ -102,7 +101,7 @@ class Ground:
         return self.stand.backing.path("volume", *self._layout.on_volume(side).split("/"))
 
     def everywhere(self, *trees: Tree) -> str:
-        """An image of these trees, and the same files once for each side on the volume; the image's name."""
+        """Make an image of these trees and copy their files to each side on the volume; return the image's name."""
         merged: dict[str, Any] = {}
         for tree in trees:
             merged.update(tree)
@@ -112,15 +111,15 @@ class Ground:
         return self.containers.image(*([{}] if self.stand.native else trees))
 
     def renew(self, *sides: Side) -> None:
-        """Make these sides' directories on the volume anew where files were laid out in them.
+        """Make these sides' directories on the volume anew, if files were laid out in them.
 
-        A directory that rows have gone through is fuller than a new one, and its files have been written to before.
+        A directory that earlier rows used has more entries than a new one, and its files have been written to.
         """
         if self._renewable:
             self.make_anew(*sides)
 
     def make_anew(self, *sides: Side) -> None:
-        """Make directories on the volume, of all sides by default, each a copy of what was laid out as `source`."""
+        """Make the sides' directories on the volume, by default all of them, each as a copy of the tree `source`."""
         inside = self.stand.home.inside
         for side in sides or self.plain:
             where = inside(self.on_volume(side))
@@ -128,16 +127,16 @@ class Ground:
         self.settle()
 
     def lay_out(self, name: str, tree: Tree) -> None:
-        """Files on the volume, in a directory of the benchmark's own, on the device when this returns."""
+        """Write files to a directory of the benchmark on the volume, and sync them."""
         (self.outside / name).mkdir(exist_ok=True)
         values = {path: entry(value) for path, value in tree.items()}
         self.stand.machine.lay_out(values, self.outside / name)
         self.settle()
 
     def flush_takes(self) -> float:
-        """What a write of 4 KiB and the flush behind it take on the lane's device, in nanoseconds; 0 without a device.
+        """Measure a write of 4 KiB with its flush on the lane's device, in nanoseconds; 0 without a device.
 
-        Written by the machine itself, over blocks that the file has, each on the device before the next, see dd(1).
+        dd(1) overwrites allocated blocks on the machine itself, with `oflag=dsync`.
         """
         file = self.stand.home.inside(self.outside / "flushed")
         write = ["dd", "if=/dev/zero", f"of={file}", "bs=4096", f"count={FLUSHED}", "conv=notrunc", "status=none"]
@@ -150,30 +149,30 @@ class Ground:
         return taken / work.device["flushes"] if work.device.get("flushes") else 0.0
 
     def settle(self) -> None:
-        """Everything that is pending is on the device."""
+        """Wait until all pending writes are on the device."""
         self.stand.backing.settle()
 
     @property
     def plain(self) -> tuple[Side, ...]:
-        """The sides whose files lie on the volume: what one row does to them, the next one finds."""
+        """The sides whose files lie on the volume, where a row finds what the row before did to them."""
         return SIDES if self.stand.native else ("baseline", "again")
 
     def against(self, baseline: str) -> tuple[str, str]:
-        """Names of the two sides where the baseline is another thing of the same driver, or no driver at all."""
+        """The names of the two sides, for a baseline other than the volume."""
         return baseline, self.stand.lane.driver.name
 
     def filler(self, size: int) -> File:
-        """A file's content that no file system stores as a hole or compresses to nothing."""
+        """A file of `size` bytes that no file system stores as a hole or compresses to nothing."""
         return filler(size)
 
     def fill(self, fs: Process, path: str, size: int) -> None:
-        """Write such a file through a process, on the device when this returns."""
+        """Write `size` bytes of filler to a file through a process, and sync it."""
         fill(fs, path, size)
 
     def read_anew(self, fs: Process, path: str) -> None:
-        """Have a file in the page cache as reading leaves it there, whoever has written it; nothing may be pending.
+        """Drop a file from the page cache and read it back; call this only when no writes are pending.
 
-        Pages that somebody has written are not like those that were read, of which several may be one folio.
+        Readahead may bring in larger folios than the writes left in the cache.
         """
         descriptor = fs.open(path, os.O_RDONLY)
         fs.fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
@@ -181,18 +180,18 @@ class Ground:
         fs.digest(path, patience=300)
 
     def beside(self, container: Container, side: Side, name: str) -> PlacePath:
-        """The file of a side that a container has written, as the machine reaches it."""
+        """A side's file that a container has written, as the machine reaches it."""
         if side == "arm" and not self.stand.native:
             return self.storage.upper(container, name)
         return self.on_volume(side) / name
 
     def evict(self, image: str, name: str) -> None:
-        """Drop what is cached of a file in an image's layers, where those are directories on the machine."""
+        """Drop a file of an image's layers from the caches, if layers are directories on the machine."""
         for path in self.below(image, name):
             self.holdings.evict(path)
 
     def below(self, image: str, name: str) -> list[PlacePath]:
-        """A file in those layers of an image that have it, where layers are directories on the machine."""
+        """A file's paths in all layers of an image that have it; none if layers are no directories on the machine."""
         if self.stand.native:
             return []
         with suppress(Unsupported):
@@ -202,56 +201,59 @@ class Ground:
 
     @property
     def clones(self) -> bool:
-        """Whether a copy shares the blocks of what it was copied from, so that its first write pays for them."""
+        """Whether a copy of a file shares its blocks, so that the first write to the copy has to unshare them."""
         return self.stand.backing.file_system_name in ("xfs", "btrfs")
 
     @property
     def own_kernel(self) -> bool:
-        """Whether nothing but the lane runs on its kernel, so that numbers of the whole machine are the lane's."""
+        """Whether only the lane runs on its kernel, so that machine-wide numbers belong to the lane."""
         return self.stand.machine.own_kernel("").met
 
     # --- containers, and programs in them
 
     def container(self, image: str = "", **settings: Any) -> Container:
-        """An own container, running."""
+        """Start a container of the benchmark's own."""
         return self.containers.run(image, **settings)
 
     def process(self, container: Container, directory: str = "/") -> Process:
-        """A process in it; its calls are not kept as evidence."""
+        """Start a process in a container; its calls are not kept as evidence."""
         return container.process(directory, Evidence())
 
     @property
     def copies_up(self) -> bool:
-        """Whether the driver has an upper directory that is empty until something is changed."""
+        """Whether the driver copies files up into a writable layer that is empty at first."""
         return bool(COPY_UP in self.features) and not self.stand.native
 
     def fresh(self, image: str, then: Callable[[Process], None] = lambda fs: None) -> Fresh:
-        """A container for `before=`, replaced by a new one before every row."""
+        """A container that is replaced before every row; pass the object as `before=`."""
         return Fresh(self, image, then)
 
     def tool(self, program: str, *arguments: str) -> list[str]:
-        """What runs a program of the toolbox in a container. Raises Precondition where it is missing."""
+        """The argument list that runs a toolbox program in a container. Raises Precondition if it is missing."""
         if program not in self.stand.toolbox.programs:
             raise Precondition(f"needs {program}: apt-get install {PROGRAMS[program]}")
         return self.stand.toolbox.command(program, *arguments)
 
     def software(self, program: str, *arguments: str) -> list[str]:
-        """What runs a program of Debian in a container, see Software. Raises Precondition where it cannot be had."""
+        """The argument list that runs a Debian program in a container, see Software.
+
+        Raises Precondition if the program cannot be fetched.
+        """
         return self._software().command(program, *arguments)
 
     def close(self) -> None:
-        """Remove what was made."""
+        """Remove the benchmark's containers, images and directories."""
         self.containers.close()
         every = [self.outside, *map(self.on_volume, SIDES)]
         self.stand.home.run(["rm", "-r", "-f", *map(self.stand.home.inside, every)], 300)
 
 
 class Fresh:
-    """A container that is replaced by a new one of the same image before every row, and a process in it.
+    """A container that is replaced by a new one of the same image before every row, with a process in it.
 
-    What lies on the volume is made anew with it, so that the first change of a row is the first one on every side.
-    One baseline is made before the container and one behind it, in turn: what is younger is closer to the processor.
-    `then` prepares it, outside of what is measured. Nothing is pending when the row begins.
+    The files on the volume are made anew too, so that a row makes the first change on every side. One baseline is made
+    before the container and one after it, in alternation, because younger files are more likely in processor caches.
+    `then` prepares the container and is not measured. No writes are pending when the row begins.
     """
 
     def __init__(self, ground: Ground, image: str, then: Callable[[Process], None]) -> None:
@@ -274,7 +276,7 @@ class Fresh:
         self._ground.settle()
 
     def copied_up(self, *names: str) -> Guards:
-        """A guard: what was measured last has put these files into the writable layer, where there is copy-up."""
+        """A guard: the last row copied these files up into the writable layer. Empty if the driver has no copy-up."""
         if not self._ground.copies_up or self.container is None:
             return {}
         storage, container = self._ground.storage, self.container

@@ -1,4 +1,4 @@
-"""Guards: what has to be true of a block for its numbers to mean anything. One that is not voids the row."""
+"""Guards: conditions that a block must meet for its numbers to mean anything. A broken guard voids the row."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.workloads import Workload
 
-#: Whether each held, by its sentence.
+#: Whether each guard held, by its sentence.
 Guards = Mapping[str, bool]
-#: The share of the requested bytes that the device has to have seen, for a job that claims to reach it.
+#: The least share of the requested bytes that the device must transfer, for a job that claims to reach the device.
 DEVICE_SHARE = 0.9
-#: The share that it may have seen, for a job that claims to be served by the page cache.
+#: The largest share that the device may transfer, for a job that claims to be served by the page cache.
 CACHE_SHARE = 0.05
-#: Readahead and metadata come on top of what was asked for; more than this is another workload.
+#: Readahead and metadata add to the requested bytes; a larger share means another workload.
 DEVICE_MOST = 1.6
-#: So it is for writing, where trees and logs are written along, and blocks of a thin pool are filled: 4 KiB and a flush
-#: took btrfs 18 times as many bytes, and 34 times at most; a pool's block of 64 KiB for 4 KiB is 16 times.
+#: The limit for writes, which also update trees and logs, and fill blocks of a thin pool: for 4 KiB and a flush btrfs
+#: wrote 18 times as many bytes, at most 34 times; a pool's block of 64 KiB for 4 KiB is 16 times.
 WRITTEN_MOST = 64.0
 STOLEN = 0.10
-#: Seconds of a second in which somebody waited for a processor: above it others compute here.
+#: The share of time in which some task waited for a processor, above which other programs compute here.
 CROWDED = 0.8
-#: The share of a job's requests that has to have been issued at the asked depth.
+#: The least share of a job's requests that must be issued at the requested depth.
 DEEP = 0.5
 
 REACHED = "the device saw the bytes that the workload asked for"
@@ -36,7 +36,7 @@ LEFT_BELOW = "reading a file of the image did not copy it up"
 
 
 def reached(workload: Workload, work: Work, asked: int) -> tuple[str, bool] | None:
-    """Whether the device's counters agree with what the workload claims to measure."""
+    """The guard that the device's counters agree with the workload's claim; None if it claims nothing."""
     if workload.reach == "none":
         return None
     if not work.device:
@@ -49,7 +49,7 @@ def reached(workload: Workload, work: Work, asked: int) -> tuple[str, bool] | No
 
 
 def environment(work: Work, seconds: float) -> list[tuple[str, bool]]:
-    """Whether the machine was left alone."""
+    """The guards that no hypervisor or other program took the processors; `seconds` is the block's duration."""
     found = [(UNSTOLEN, work.stolen <= STOLEN)]
     if "cpu" in work.pressure and seconds > 0:
         found.append((UNCROWDED, work.pressure["cpu"] / seconds <= CROWDED))
@@ -57,7 +57,10 @@ def environment(work: Work, seconds: float) -> list[tuple[str, bool]]:
 
 
 def deep(workload: Workload, levels: dict[str, float]) -> tuple[str, bool] | None:
-    """Whether fio had its requests in flight; `levels` is its `iodepth_level`, per cent by power of two."""
+    """The guard that fio kept its requests in flight; None for a depth of 1.
+
+    `levels` is its `iodepth_level`, per cent by power of two.
+    """
     if workload.iodepth <= 1:
         return None
     reaching = sum(share for level, share in levels.items() if int(level.strip(">=")) >= workload.iodepth // 2 + 1

@@ -1,6 +1,6 @@
-"""The life cycle of containers and images as a client of the engine's API waits for it, and tar(1) to compare it with.
+"""Timed requests of the life cycle of containers and images, and tar(1) as their baseline.
 
-Never the engine's command: starting it takes longer than many requests do.
+Requests go to the engine's API, because the start of docker(1) takes longer than many requests.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from roadworthy.trees.layers import Tree, beneath, layer_tar
 from roadworthy.trees.layers import entry as as_entry
 
 Answer = TypeVar("Answer")
-#: Round trips of which the floor is the median.
+#: How many round trips the floor is the median of.
 PINGS = 25
 
 
 class ServiceFailed(Exception):
-    """A service did not answer, or not what it should have; the text has its last words. No number comes of it."""
+    """A service gave no answer or a wrong one; the text has the end of its output."""
 
 
 class Stopwatch:
-    """Times of whole operations, in milliseconds, with what the device did and the guards of the machine."""
+    """Measures whole operations in milliseconds, with device counters and the guards of the machine."""
 
     def __init__(self, meter: Meter, calls: SystemCalls | None = None) -> None:
-        """`calls` counts the engine's system calls where it is told to count instead."""
+        """`calls` counts the engine's system calls while it counts instead of time."""
         self._meter = meter
         self._calls = calls
 
     def clocked(self, operation: Callable[[], Answer], crowded: bool = False) -> tuple[Answer, Measured]:
-        """What `operation` answers, and what it took. One that is `crowded` keeps all processors busy by itself."""
+        """Return the answer of `operation` and its measurement. `crowded`: it keeps all processors busy by itself."""
         if self._calls is not None and self._calls.counting:
             with self._calls.of_engine() as calls:
                 answer = operation()
@@ -62,7 +62,7 @@ class Stopwatch:
 
 
 class Life:
-    """Timed requests to a lane's engine. Images that are made here are removed with the benchmark."""
+    """Timed requests to a lane's engine. Images made by them are removed with the benchmark."""
 
     def __init__(self, engine: Engine, containers: Containers, stopwatch: Stopwatch) -> None:
         self._engine = engine
@@ -75,27 +75,30 @@ class Life:
         return self._engine.client.api
 
     def floor(self) -> float:
-        """What a request takes that does nothing, in milliseconds: no time below can be told from it."""
+        """The median time of an empty request, in milliseconds; shorter times cannot be resolved."""
         return statistics.median(self._clocked(self._api.ping)[1].cost for _ in range(PINGS))
 
     def at_random_phase(self) -> None:
-        """Let a part of a second pass, by a die that falls the same in every run.
+        """Wait a random part of a second; a fixed seed makes the parts equal in every run.
 
-        What waits for the next full second would otherwise begin at the same moment of a second every time.
+        A request that waits for the next full second would otherwise always begin at one phase of a second.
         """
         let_pass(self._dice.random())
 
     # --- containers
 
     def create(self, image: str) -> tuple[Container, Measured]:
-        # It is stopped by SIGKILL: how soon its first process would hear SIGTERM has nothing to do with the driver.
+        # SIGKILL stops it, because the time that its init takes to handle SIGTERM does not depend on the driver.
         return self._clocked(lambda: self._containers.create(image, stop_signal="SIGKILL"))
 
     def start(self, container: Container) -> Measured:
         return self._clocked(lambda: self._api.start(container.id))[1]
 
     def until_answer(self, container: Container, asked: bytes) -> Measured:
-        """From the request to start a container until its first process repeats the line that it is told."""
+        """Measure from the start request until the container's first process echoes the line `asked`.
+
+        Raises ServiceFailed.
+        """
         with container.attached() as pipe:
 
             def wait() -> None:
@@ -103,7 +106,7 @@ class Life:
                 pipe.send(asked)
                 said = b""
                 while not said.endswith(b"\n"):
-                    with suppress(BlockingIOError):  # what has come is no whole piece yet
+                    with suppress(BlockingIOError):  # the frame is not complete yet
                         piece = pipe.receive()
                         if not piece:
                             raise ServiceFailed(f"it ended before it answered: {pipe.complaints().strip()[-500:]}")
@@ -123,7 +126,7 @@ class Life:
         return measured
 
     def start_all(self, containers: list[Container], clients: int) -> Measured:
-        """Start containers through so many connections at a time; what one of them took."""
+        """Start containers by `clients` parallel connections; measure the total time divided by their number."""
         shares = [containers[at::clients] for at in range(clients)]
 
         def start(share: list[Container]) -> None:
@@ -135,13 +138,13 @@ class Life:
         return replace(measured, cost=measured.cost / len(containers), operations=len(containers))
 
     def changes(self, container: Container) -> Measured:
-        """`docker diff`."""
+        """Measure `docker diff`."""
         return self._clocked(lambda: self._api.diff(container.id))[1]
 
     # --- images
 
     def commit(self, container: Container) -> tuple[str, Measured]:
-        """Commit a container that does not run; the new image."""
+        """Commit a container that does not run; return the new image and the measurement."""
         return self._clocked(lambda: self._containers.commit(container))
 
     def load(self, archive: bytes, name: str) -> Measured:
@@ -149,7 +152,7 @@ class Life:
         return measured
 
     def save(self, image: str) -> Measured:
-        """`docker save` to a client that throws it away."""
+        """Measure `docker save` to a client that discards the archive."""
         size, measured = self._clocked(lambda: sum(len(piece) for piece in self._api.get_image(image)))
         return replace(measured, bytes=size)
 
@@ -159,7 +162,7 @@ class Life:
     def and_settled(
         self, metric: str, settled: str, removal: Callable[[], Measured], settle: Callable[[], None]
     ) -> dict[str, Measured]:
-        """What a removal takes by itself, and until the file system has really done it, as two metrics."""
+        """Measure a removal as two metrics: until the engine answers, and until the file system has freed the space."""
 
         def both() -> Measured:
             measured = removal()
@@ -170,7 +173,7 @@ class Life:
         return {metric: first, settled: whole}
 
     def build(self, dockerfile: list[str], files: Tree) -> Measured:
-        """Build by the classic builder, every step anew."""
+        """Measure a build by the classic builder without its cache."""
         context = build_context(dockerfile, files)
 
         def build() -> Any:
@@ -185,7 +188,7 @@ class Life:
 
 
 class ByTar:
-    """The bytes of an image through tar(1) on the same file system: what an engine's way is compared with."""
+    """tar(1) on the bytes of an image, on the lane's file system: the baseline of load and save."""
 
     def __init__(self, place: Place, directory: PlacePath, stopwatch: Stopwatch) -> None:
         self._place = place
@@ -193,7 +196,7 @@ class ByTar:
         self._clocked = stopwatch.clocked
 
     def lay(self, name: str, archive: bytes) -> None:
-        """Have the layers of an image archive at hand, as tars."""
+        """Extract the layer tars of an image archive."""
         target = self._directory / f"{name}.layers"
         target.mkdir()
         with tarfile.open(fileobj=io.BytesIO(archive)) as image:
@@ -202,12 +205,12 @@ class ByTar:
                     (target / member.name.replace("/", "-")).write_bytes(layer.read())
 
     def unpack(self, name: str) -> Measured:
-        """Unpack its layers, one over the other, into a directory that was not there."""
+        """Unpack the layers of `name`, one over the other, into a new directory."""
         words = f'mkdir "$1/{name}"; for tar in "$1/{name}".layers/*; do tar -x -f "$tar" -C "$1/{name}"; done'
         return self._shell(words)
 
     def pack(self, name: str) -> Measured:
-        """Pack the directory. Through a pipe: tar reads nothing of what it writes to /dev/null itself."""
+        """Pack the unpacked directory into a pipe, because tar reads no file if its archive is /dev/null."""
         return self._shell(f'tar -c -f - -C "$1/{name}" . | cat >/dev/null')
 
     def remove(self, name: str) -> Measured:
@@ -219,6 +222,6 @@ class ByTar:
 
 
 def build_context(dockerfile: list[str], files: Tree) -> bytes:
-    """What the builder is sent: a tar with the Dockerfile and what it copies."""
+    """The build context: a tar with the Dockerfile and the files that it copies."""
     tree = {name: as_entry(value) for name, value in files.items()}
     return layer_tar({**beneath("context", tree), "Dockerfile": as_entry("\n".join(dockerfile).encode())})

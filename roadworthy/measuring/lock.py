@@ -1,4 +1,4 @@
-"""One measuring run at a time: two would each be the other's noise."""
+"""Let one run measure at a time, because two runs would disturb each other."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from roadworthy.deadline import wait_until
 from roadworthy.stage import Stage
 from roadworthy.upkeep.ledger import RUNTIME
 
-#: Seconds after which a run that waits for another one gives up: longer than a benchmark takes.
+#: Seconds after which a run stops waiting for another one; longer than a benchmark takes.
 PATIENCE = 1800
 
 
 @contextmanager
 def measuring_alone(stage: Stage) -> Iterator[None]:
-    """Hold the machine's measuring lock, which is one on a directory, while the block runs. Raises TimeoutError."""
+    """Hold the machine's measuring lock, an flock on a directory, while the block runs. Raises TimeoutError."""
     descriptor = os.open(RUNTIME, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with stage("waiting for another run that measures on this machine"):

@@ -1,4 +1,4 @@
-"""Analyse the samples of a bundle again: the same samples give the same answer, bit for bit, on any machine."""
+"""Analyse the samples of a bundle again. Equal samples give equal results, bit for bit, on any machine."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from roadworthy.reports.records import Benchmark, Sample
 
 
 def differences(bundle: Bundle) -> Iterator[str]:
-    """A sentence for each record whose samples now say something else."""
+    """Yield a sentence for each difference between a stored record and a fresh analysis of its samples."""
     for record in bundle.benchmarks:
         yield from different(record)
 
 
 def different(record: Benchmark) -> Iterator[str]:
-    """What differs between a record and a fresh analysis of its samples."""
+    """Yield the differences of one record."""
     where = f"{record.lane} {record.benchmark}"
     if not record.samples:
         yield f"{where}: has no samples to analyse"

@@ -1,4 +1,4 @@
-"""Records a trace: what a program and its children do to the files below a directory, as strace(1) sees it."""
+"""Records a trace: the calls of a program and its children on files below a directory, as strace(1) shows them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from roadworthy.measuring.traces import MOST_BYTES
 from roadworthy.programs import run
 
-#: The calls that a trace may have; `%file` and `%desc` would bring sockets, terminals and signals besides.
+#: The calls that strace records; `%file` and `%desc` would add sockets, terminals and signals.
 WATCHED = (
     "openat,open,creat,close,read,pread64,write,pwrite64,lseek,fstat,newfstatat,stat,lstat,access,faccessat,faccessat2,"
     "statx,fsync,fdatasync,ftruncate,getdents64,mkdir,mkdirat,rmdir,unlink,unlinkat,rename,renameat,renameat2,link,"
@@ -24,7 +24,7 @@ FLAGS = {
     "O_WRONLY": 0o1, "O_RDWR": 0o2, "O_CREAT": 0o100, "O_EXCL": 0o200, "O_TRUNC": 0o1000, "O_APPEND": 0o2000,
     "O_DIRECTORY": 0o200000, "O_NOFOLLOW": 0o400000,
 }  # fmt: skip
-#: One path each; the agent's name of the call.
+#: Calls that take one path, with the agent's names for them.
 OF_A_PATH = {"mkdir": "mkdir", "mkdirat": "mkdir", "rmdir": "rmdir", "unlink": "unlink", "unlinkat": "unlink",
              "readlink": "readlink", "readlinkat": "readlink"}  # fmt: skip
 OF_TWO_PATHS = {"rename": "rename", "renameat": "rename", "renameat2": "rename", "link": "link", "linkat": "link"}
@@ -34,7 +34,7 @@ OF_A_FILE = {"fsync": "fsync", "fdatasync": "fdatasync", "getdents64": "list", "
 
 @dataclass
 class Recorder:
-    """Turns strace's lines into a trace's. Files get numbers in the order in which they were opened."""
+    """Turns lines of strace into lines of a trace. Files get numbers in the order in which they are opened."""
 
     root: Path
     opened: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Recorder:
             yield f"{OF_A_FILE[call]} {file}"
 
     def _below(self, word: str) -> str | None:
-        """A quoted path as one below the directory; None where it is none, or lies elsewhere."""
+        """A quoted path, relative to the directory; None for other words and for paths elsewhere."""
         if not re.fullmatch(r'"[^"]*"', word) or word == '""':
             return None
         path = (self.root / word.strip('"')).resolve() if word != '"."' else self.root
@@ -109,12 +109,12 @@ class Recorder:
 
 
 def split(inside: str) -> list[str]:
-    """A call's arguments, as strace writes them; structures stay whole, and strings keep their quotes."""
+    """Split a call's arguments as strace writes them; structures stay whole, and strings keep their quotes."""
     return [word.strip() for word in re.findall(r'(?:"[^"]*"(?:\.\.\.)?|\{[^}]*\}|\[[^\]]*\]|[^,{\["])+', inside)]
 
 
 def touched(lines: Sequence[str], files: Mapping[str, int]) -> Iterator[str]:
-    """Those of the files that the calls replace or open for writing."""
+    """Yield the files that the calls replace or open for writing."""
     for call, *words in map(str.split, lines):
         if call == "rename" and words[1] in files:
             yield words[1]
@@ -123,7 +123,7 @@ def touched(lines: Sequence[str], files: Mapping[str, int]) -> Iterator[str]:
 
 
 def record(directory: Path, argv: Sequence[str]) -> str:
-    """Run a program in `directory`, which it may change, and answer the trace of it. Raises ProgramFailed."""
+    """Run a program in `directory`, which it may change, and return its trace as TOML. Raises ProgramFailed."""
     root = directory.resolve()
     inside = sorted(path for path in root.rglob("*") if not path.is_symlink() and " " not in str(path))
     directories = [str(path.relative_to(root)) for path in inside if path.is_dir()]

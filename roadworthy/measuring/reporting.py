@@ -1,4 +1,4 @@
-"""How what a benchmark measured is told: records made of samples, in the bundle and in pytest-benchmark's table."""
+"""Makes records of samples, and writes them to the bundle and to pytest-benchmark's table."""
 
 from __future__ import annotations
 
@@ -31,27 +31,30 @@ from roadworthy.measuring.system_calls import ENGINE, metric_of, total
 from roadworthy.reports.records import Added, Benchmark, Count, Sample, Trend
 from roadworthy.run.results import BundleWriter, now
 
-#: What of a second one of a unit is.
+#: Units of time in seconds.
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
-#: By what share a count of system calls may move: of a program, of a daemon that has other things to do besides, and of
-#: a driver's server, which lets files go when it finds the time.
+#: The share by which a count of system calls may differ: of a program, of a daemon that also does other work, and of a
+#: driver's server, which releases files asynchronously.
 TOLERANCES, SERVED = {"": 0.02, ENGINE: 0.1}, 0.5
-#: Quantiles of single operations; the last needs ten thousand of them.
+#: Quantiles of single operations; p99.9 needs ten thousand operations.
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 
 class Reporter:
-    """Makes records of what one benchmark measures on one lane, and hands them on."""
+    """Makes the records of one benchmark on one lane, and writes them."""
 
     def __init__(
         self, lane: Lane, declaration: Declaration, nodeid: str, bundle: BundleWriter | None, benchmark: Any,
         clock: VirtualClock, unpublished: str = "", flush: Callable[[], float] = lambda: 0.0,
     ) -> None:  # fmt: skip
-        """`flush` answers what a write and its flush take on the lane's device, in nanoseconds."""
+        """`flush` measures a write and its flush on the lane's device, in nanoseconds.
+
+        `unpublished` is the reason why times of this machine mean nothing, or an empty string.
+        """
         self.declaration = declaration
         #: Why times of this machine mean nothing to others, or an empty string.
         self.unpublished = unpublished
-        #: How many records there are.
+        #: How many records were written.
         self.reported = 0
         self._lane = lane
         self._nodeid = nodeid
@@ -67,11 +70,11 @@ class Reporter:
         holding: Guards, names: tuple[str, str] | None, workload: Mapping[str, Any] | None,
         bins: Mapping[Side, Counter[float]] | None = None, waits: bool = False,
     ) -> Benchmark:  # fmt: skip
-        """Report what rows of one metric amount to."""
+        """Analyse the rows of one metric, and write the record."""
         names = names or ("native", self._lane.driver.name)
         whole = whole_rows(samples)
         analysis = of_samples(names, samples) if whole else None
-        # A record has numbers also where they show nothing; the verdict says so.
+        # A record has numbers even if they show nothing; its verdict is then `invalid`.
         shown = analysis or of_samples(names, [unvoided(sample) for sample in samples])
         voids = Counter(sample.void for sample in samples if sample.void)
         all_guards = {**holding, **{sentence: bool(whole) for sentence in voids}}
@@ -91,12 +94,12 @@ class Reporter:
         if waits:
             record = with_work_and_wait(record)
         self._write(record)
-        if verdict != "invalid":  # the table would rank what shows nothing
+        if verdict != "invalid":  # the table would rank invalid numbers
             self._hand_on(record, shown)
         return record
 
     def _with_flush(self, found: Added | None, unit: str) -> Added | None:
-        """With what one flush takes here, in the record's unit, where there are flushes; it is measured once."""
+        """Add the cost of one flush, in the record's unit, if the arm adds flushes; the cost is measured once."""
         if found is None or found.flushes < 0.5 or self.unpublished:
             return found
         if self._flush_takes is None:
@@ -104,7 +107,7 @@ class Reporter:
         return msgspec.structs.replace(found, flush=self._flush_takes * 1e-9 / SECONDS[unit])
 
     def trend(self, records: Mapping[float, Benchmark], axis: str, axis_unit: str) -> Trend | None:
-        """Report how a cost grows along an axis, of the records of its points; None where too few of them are valid."""
+        """Report how a cost grows along an axis, from the records of its points; None if fewer than two are valid."""
         valid = {point: record for point, record in records.items() if record.verdict != "invalid"}
         if len(valid) < 2:
             return None
@@ -128,7 +131,7 @@ class Reporter:
     def calls(
         self, metric: str, found: Mapping[str, Measured], stratum: str, point: float | None = None, axis_unit: str = ""
     ) -> None:
-        """Report the system calls of the row that counted them, per operation, by whose they are."""
+        """Report the system calls of the counted row, per operation, for each group of processes."""
         baseline, arm = found["baseline"], found["arm"]
         for whose, calls in arm.calls.items():
             plain = baseline.calls.get(whose)
@@ -156,7 +159,7 @@ class Reporter:
         )  # fmt: skip
 
     def keep(self, answer: bytes) -> str:
-        """Store a program's own answer beside the bundle; where, below the bundle's directory."""
+        """Store a program's answer beside the bundle; return its path relative to the bundle's directory."""
         if self._bundle is None or not answer:
             return ""
         self._raws += 1
@@ -173,7 +176,7 @@ class Reporter:
             self._bundle.write(record)
 
     def _hand_on(self, record: Benchmark, analysis: Analysis) -> None:
-        """Both sides into pytest-benchmark's table."""
+        """Add both sides to pytest-benchmark's table."""
         scale = SECONDS[record.unit]
         extra = {"lane": record.lane, "benchmark": record.benchmark, "metric": record.metric, "verdict": record.verdict,
                  "ratio": record.ratio, "interval": [record.ratio_low, record.ratio_high]}  # fmt: skip
@@ -198,7 +201,7 @@ def named(identity: str, stratum: str, point: float | None, unit: str) -> str:
 
 
 def per_operation(samples: Sequence[Sample]) -> dict[str, float]:
-    """What the arm's whole rows took of each counter, for one operation where operations are counted."""
+    """The arm's counters over all valid rows, divided by the number of operations if there are any."""
     mine = [row["arm"] for row in whole_rows(samples)]
     operations = sum(sample.operations for sample in mine)
     names = {name for sample in mine for name in sample.counters}
@@ -220,7 +223,10 @@ def with_quantiles(record: Benchmark, bins: Mapping[Side, Counter[float]]) -> Be
 
 
 def with_work_and_wait(record: Benchmark) -> Benchmark:
-    """Of what is done and then waits, as for the next full second: the work alone, and what a user waits on average."""
+    """Add quantiles for an operation that works and then waits, for instance for the next full second.
+
+    The 5th percentile is the work alone, the mean is how long a user waits.
+    """
     sides = {
         name: msgspec.structs.replace(side, quantiles={
             "work (p5)": statistics.quantiles(side.samples, n=20, method="inclusive")[0],
@@ -232,6 +238,6 @@ def with_work_and_wait(record: Benchmark) -> Benchmark:
 
 
 def wanted(bins: Mapping[float, int]) -> dict[str, float]:
-    """The quantiles that so many operations can tell."""
+    """The quantiles that a histogram of so many operations can resolve."""
     total = sum(bins.values())
     return {name: share for name, share in QUANTILES.items() if total * (1 - share) >= 10}

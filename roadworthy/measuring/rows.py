@@ -1,4 +1,4 @@
-"""Rows of measurements that become records: of one metric, of several, along an axis; then their system calls."""
+"""Take rows and report them: of one metric, of several, or along an axis; then count their system calls."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from roadworthy.measuring.system_calls import NotAsked, NotCounted, SystemCalls
 from roadworthy.reports.records import Benchmark, Trend
 from roadworthy.stage import Stage
 
-#: A point of an axis, or None where there is no axis.
+#: A point of an axis, or None if there is no axis.
 At = TypeVar("At", float, None)
 Samples = TypeVar("Samples")
 
 
 class Setting(TypedDict, total=False):
-    """What all rows may be told besides what is measured.
+    """Optional settings of all kinds of rows.
 
-    `unit` is the metric's, `ns` by default. `before` sets a row up; `warm` does on other files of a side what is
-    measured next, and is thrown away. `guards` are looked at once, after the last row.
-    `names` are those of the two sides, where they are not `native` and the driver. Of what `waits` for something
-    besides its work, the 5th percentile and the mean are published too.
+    `unit` is the metric's, `ns` by default. `before` prepares a row; `warm` does on other files of a side what is
+    measured next, and is not measured. `guards` are evaluated once, after the last row. `names` are those of the two
+    sides, by default `native` and the driver. If an operation `waits` for something besides its work, the 5th
+    percentile and the mean are published too.
     """
 
     unit: str
@@ -40,7 +40,7 @@ class Setting(TypedDict, total=False):
 
 
 class Rows:
-    """What takes the rows of one benchmark and has them reported."""
+    """Takes the rows of one benchmark and reports them."""
 
     def __init__(self, reporter: Reporter, system_calls: SystemCalls, budget: Budget, stage: Stage) -> None:
         self.reporter = reporter
@@ -52,9 +52,9 @@ class Rows:
         self, measure: Callable[[Side], Measured], *, metric: str, bins: Mapping[Side, Counter[float]] | None = None,
         budget: Budget | None = None, **setting: Unpack[Setting],
     ) -> Benchmark:  # fmt: skip
-        """Take rows of one measurement and report it. `bins` are the single operations of each side, by what they took.
+        """Take rows of one measurement and report it.
 
-        `budget` is given where the one of the benchmark's tier does not do.
+        `bins` has a histogram of each side's operations by latency. `budget` replaces that of the benchmark's tier.
         """
         found = self._reported(
             lambda side, step: {(metric, None): measure(side)}, (None,), bins, budget, **setting
@@ -64,7 +64,7 @@ class Rows:
     def phases(
         self, measure: Callable[[Side], Mapping[str, Measured]], **setting: Unpack[Setting]
     ) -> dict[str, Benchmark]:
-        """Take rows of several metrics, as of the phases of a job; report each by its name."""
+        """Take rows of several metrics, for instance of the phases of a job; report each by its name."""
         found = self._reported(
             lambda side, step: {(metric, None): cost for metric, cost in measure(side).items()}, (None,), **setting
         )  # fmt: skip
@@ -73,7 +73,7 @@ class Rows:
     def kinds(
         self, measure: Callable[[Side, str], Measured], kinds: Sequence[str], **setting: Unpack[Setting]
     ) -> dict[str, Benchmark]:
-        """The same of kinds of calls of which none needs another: their order in a row is random."""
+        """Take rows of independent kinds of calls, in random order within a row; report each by its name."""
         found = self._reported(lambda side, kind: {(kind, None): measure(side, kind)}, kinds, **setting)
         return {kind: record for (kind, _), record in found.items()}
 
@@ -83,7 +83,7 @@ class Rows:
     ) -> Trend | None:  # fmt: skip
         """Take rows that measure every point of an axis; report each point, and how the cost grows along the axis.
 
-        The order of the points in a row is random, each as often at each place.
+        The order of the points in a row is random, and each point is as often at each place.
         """
         return self.sweeps(
             lambda side, point: {metric: measure(side, point)}, points, axis=axis, axis_unit=axis_unit, **setting
@@ -93,7 +93,7 @@ class Rows:
         self, measure: Callable[[Side, float], Mapping[str, Measured]], points: Sequence[float], *, axis: str,
         axis_unit: str, **setting: Unpack[Setting],
     ) -> dict[str, Trend | None]:  # fmt: skip
-        """The same of several metrics: rows of each at every point of the axis."""
+        """Take rows of several metrics at every point of an axis; report each point, and each metric's trend."""
         found = self._reported(
             lambda side, point: {(metric, point): cost for metric, cost in measure(side, point).items()}, points,
             axis_unit=axis_unit, **setting,
@@ -113,7 +113,7 @@ class Rows:
         guards: Callable[[], Guards] = dict, names: tuple[str, str] | None = None,
         workload: Mapping[str, Any] | None = None, waits: bool = False,
     ) -> dict[tuple[str, At], Benchmark]:  # fmt: skip
-        """Take rows, and report cost and system calls of each metric, at each point of an axis if there is one."""
+        """Take rows; report the cost and the system calls of each metric, at each point if there is an axis."""
         with self._stage(f"measuring {self.reporter.declaration.identity} {stratum}".rstrip()):
             budget = self._budget if own is None or self.reporter.unpublished else own
             found = take_rows(budget, measure, steps, before, warm)
@@ -132,9 +132,9 @@ class Rows:
         self, measure: Callable[[Side, Step], Mapping[Point, Measured]], steps: Sequence[Step],
         before: Callable[[], None], warm: Callable[[Side], object], stratum: str,
     ) -> dict[Point, dict[str, Measured]]:  # fmt: skip
-        """Do once more what a row does, for the baseline and for the driver, and count system calls instead of time.
+        """Repeat the work of a row for the baseline and the driver, and count system calls instead of time.
 
-        Where they cannot be counted, nothing is answered, and a warning says why; nothing, too, where nobody asks.
+        Returns nothing if no calls are to be counted, or, with a warning, if they cannot be counted.
         """
         sides: tuple[Side, ...] = ("baseline", "arm")
         found: dict[Point, dict[str, Measured]] = {}
@@ -158,7 +158,7 @@ class Rows:
 
 
 def in_order(found: Mapping[tuple[str, At], Samples], steps: Sequence[object]) -> list[tuple[tuple[str, At], Samples]]:
-    """What was found, in the order of the steps as a benchmark has them, and not in that of the first row."""
+    """Sort the samples in the order of a benchmark's steps, because the first row has them in random order."""
     metrics, order = list(dict.fromkeys(metric for metric, _ in found)), list(steps)
 
     def rank(item: tuple[tuple[str, At], Samples]) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""A service whose interpreter lies in an image too: all that it takes to answer, it reads there.
+"""A service that lies in an image with its interpreter and libraries, so that its start reads them from layers.
 
-Programs that check or measure come from the toolbox, which no storage driver has a hand in. What a user waits for after
-a start is the reading of the service's own files, so that here the same interpreter and libraries are files of a tree.
+Programs that check or measure come from the toolbox, which bypasses the storage driver. After a start, a user waits
+until the service has read its own files; therefore the toolbox's interpreter and libraries are copied into a tree.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from roadworthy.calls.toolbox import Toolbox, libraries
 from roadworthy.trees.layers import Directory, Entry, File
 
-#: It does what its kind is, then repeats a line that it reads, and goes on until nobody writes to it any more.
+#: The service does the work of its kind, echoes one line, and runs until its input ends.
 PROGRAM = b"""
 import os, sys
 kind, home = sys.argv[1:]
@@ -33,12 +33,12 @@ sys.stdout.flush()
 sys.stdin.read()
 """
 MODULE = b"def answer(word, times=%d):\n    return [word] * times\n\n\nWORDS = {name: len(name) for name in dir()}\n"
-#: What it does before it answers, by what that is called.
+#: The kinds of work before the answer, by their names in metrics.
 KINDS = {"alone": "", "200 modules": "modules", "32 MiB of data": "data", "a state of 8 MiB": "state"}
 
 
 def service_tree(toolbox: Toolbox, data: File, state: File) -> dict[str, Entry]:
-    """Interpreter, libraries, program and what it reads; `data` and `state` are its large files."""
+    """The service's tree: interpreter, libraries, program, modules, and its large files `data` and `state`."""
     directory = toolbox.directory
     modules = next(path for path in (directory / "lib").iterdir() if path.is_dir())
     extensions = sorted(modules.rglob("*.so"))
@@ -58,7 +58,7 @@ def copied(path: Path) -> File:
 
 
 def service_command(toolbox: Toolbox, home: str, kind: str) -> list[str]:
-    """The argument list that starts the service from where its tree lies."""
+    """The argument list that starts the service; its tree lies in `home`."""
     python = f"{home}/bin/python3"
     loader = [f"{home}/lib/{toolbox.loader}", "--library-path", f"{home}/lib", "--argv0", python, python]
     return [*loader, "-I", "-S", "-B", f"{home}/service.py", kind, home]

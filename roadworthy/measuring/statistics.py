@@ -1,7 +1,7 @@
-"""What samples show: ratios with intervals, slopes, verdicts. The same samples give the same answer, bit for bit.
+"""The analysis of samples: ratios with intervals, slopes, verdicts. Equal samples give equal results, bit for bit.
 
-Absolute times of one run mean little on a shared machine; a ratio of neighbours does. Every row holds the baseline
-twice and the arm once, so that how far the baseline is from itself is known beside every answer.
+Absolute times of one run mean little on a shared machine, but ratios within a row are meaningful. Every row has the
+baseline twice and the arm once, so that each result comes with the difference of the baseline from itself.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import msgspec
 
 from roadworthy.reports.records import Added, Arm, Curve, Sample, Twin
 
-#: Changes when the same samples could give another answer; stored with every record.
+#: The version of the method, stored with every record; it changes if equal samples may give another result.
 METHOD = "5"
 RESAMPLES = 2000
 SEED = 2016
-#: Slower or faster is said of ratios beyond this one, as differences that nobody notices are no news.
+#: `slower` and `faster` need a ratio beyond this one, because nobody notices a smaller difference.
 MARGIN = 1.05
-#: Equivalent is said where the whole interval lies within this ratio of 1.
+#: `equivalent` needs the whole interval within this ratio of 1.
 BAND = 1.10
-#: Slower or faster needs an interval that is as far from 1 as this share of its own width: one that is wide against its
-#: distance has come near 1 in too many draws. An interval of a dozen rows is too narrow besides.
+#: `slower` and `faster` need an interval whose distance from 1 is at least this share of its width: if it is closer,
+#: too many resamples come near 1. An interval of a dozen rows is also too narrow.
 APART = 0.25
 
-#: From this ratio on the baseline is far below what is added, which is published beside the ratio.
+#: From this ratio on, the cost that the arm adds is published beside the ratio.
 FAR = 3.0
-#: Fewer rows than these are no verdict: that few can lie on one side by chance.
+#: Fewer rows give no verdict, because so few can lie on one side by chance.
 LEAST_ROWS = 12
 
 Verdict = Literal["slower", "faster", "equivalent", "inconclusive"]
@@ -47,7 +47,7 @@ class Ratio:
 
     @property
     def verdict(self) -> Verdict:
-        """What the interval shows by itself."""
+        """The verdict of the interval alone."""
         if self.apart and self.ratio > MARGIN:
             return "slower"
         if self.apart and self.ratio < 1 / MARGIN:
@@ -56,20 +56,20 @@ class Ratio:
 
     @property
     def apart(self) -> bool:
-        """Whether the interval lies on one side of 1, and far from it for its width; on the logarithmic scale."""
+        """Whether the interval is on one side of 1 and far enough from it for its width, on the logarithmic scale."""
         low, high = math.log(self.low), math.log(self.high)
         distance = max(low, -high)
         return distance > 0 and distance >= APART * (high - low)
 
     @property
     def half_width(self) -> float:
-        """Half the interval's width, as a share of the ratio on the logarithmic scale."""
+        """Half the interval's width on the logarithmic scale, as a share of the ratio."""
         return math.expm1((math.log(self.high) - math.log(self.low)) / 2)
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything that follows from the rows."""
+    """The result of analysing rows."""
 
     baseline: Arm
     arm: Arm
@@ -85,12 +85,12 @@ def analyse(
     names: tuple[str, str], baseline: Sequence[float], again: Sequence[float], arm: Sequence[float], seed: int = SEED,
     places: Sequence[Sequence[float]] = (),
 ) -> Analysis:  # fmt: skip
-    """Analyse rows of positive costs. The arm is compared with each of its row's two baselines.
+    """Analyse rows of positive costs. The arm is compared with each of the two baselines in its row.
 
-    Not with their mean: noise only ever adds, and the mean of two has a share in it more often than the one arm. Of
-    three sides that are alike, that made the arm the fastest.
+    The mean of the two would be a biased baseline: noise only adds time, and a mean of two samples is disturbed more
+    often than one sample. With three equal sides, that made the arm seem the fastest.
 
-    `places` has, for each side, the logarithm of what its place in the row adds, see `place_effects`.
+    `places` has, for each side, the logarithms of the effects of its places in the rows, see `place_effects`.
     """
     rows = zip(*([math.log(value) for value in side] for side in (baseline, again, arm)), strict=True)
     added = zip(*places, strict=True) if places else ((0.0, 0.0, 0.0) for _ in arm)
@@ -104,7 +104,7 @@ def analyse(
 
 
 def of_samples(names: tuple[str, str], samples: Sequence[Sample], seed: int = SEED) -> Analysis:
-    """The same of stored samples: a row with a void one is left out. Raises ValueError where no row is left."""
+    """Analyse stored samples; rows with a void sample are left out. Raises ValueError if no row is left."""
     rows = whole_rows(samples)
     if not rows:
         raise ValueError("no row in which all guards held")
@@ -117,7 +117,7 @@ def of_samples(names: tuple[str, str], samples: Sequence[Sample], seed: int = SE
 
 
 def added(rows: Sequence[Mapping[str, Sample]], seed: int = SEED) -> Added:
-    """What the arm costs more than each of its row's baselines, with the interval of that, and the flushes in it."""
+    """The median difference of the arm from the baselines in its row, its interval, and the flushes in it."""
     differences = [[row["arm"].value - row[side].value for side in ("baseline", "again")] for row in rows]
     low, high = interval_of_rows(differences, seed)
     arm, baseline = (flushes(rows, sides) for sides in (("arm",), ("baseline", "again")))
@@ -126,18 +126,18 @@ def added(rows: Sequence[Mapping[str, Sample]], seed: int = SEED) -> Added:
 
 
 def flushes(rows: Sequence[Mapping[str, Sample]], sides: Sequence[str]) -> float:
-    """Flushes of the device for one operation of these sides; 0 where none are counted."""
+    """The device's flushes per operation of these sides; 0 if none are counted."""
     samples = [row[side] for row in rows for side in sides]
     counted = sum(sample.counters.get("device flushes", 0.0) for sample in samples)
     return counted / (sum(sample.operations for sample in samples) or 1)
 
 
 def place_effects(rows: Sequence[Mapping[str, Sample]]) -> dict[int, float]:
-    """What each place in a row adds to the logarithm of a cost, whatever side has it.
+    """The effect of each place in a row on the logarithm of a cost, independent of the side.
 
-    The first of a row often pays for what the row before has left behind, or for a container's first look. As every
-    side has every place as often, the effect favours none; taken out, it does not widen the interval either. It
-    is estimated once from all rows and not anew in each resampling: the interval leaves out how well it is known.
+    The first side of a row often pays for what the row before left behind, or for a container's first lookups. Every
+    side has every place equally often, so that the effect biases no side; it is removed because it would widen the
+    interval. It is estimated once from all rows, not in each resampling, and the interval omits its uncertainty.
     """
     found: dict[int, list[float]] = {}
     for side in ("baseline", "again", "arm"):
@@ -148,7 +148,7 @@ def place_effects(rows: Sequence[Mapping[str, Sample]]) -> dict[int, float]:
 
 
 def whole_rows(samples: Sequence[Sample]) -> list[Mapping[str, Sample]]:
-    """The rows whose three samples are all there and not void, in their order."""
+    """The rows that have three samples, none of them void, in their order."""
     rows: dict[int, dict[str, Sample]] = {}
     for sample in samples:
         rows.setdefault(sample.row, {})[sample.side] = sample
@@ -156,12 +156,12 @@ def whole_rows(samples: Sequence[Sample]) -> list[Mapping[str, Sample]]:
 
 
 def unvoided(sample: Sample) -> Sample:
-    """The sample as if its guards had held: numbers that are shown beside `invalid`."""
+    """Return the sample as if its guards had held, for the numbers shown beside `invalid`."""
     return msgspec.structs.replace(sample, void="")
 
 
 def ratio_of(rows: Sequence[Sequence[float]], seed: int = SEED) -> Ratio:
-    """The median of what rows have of log-ratios, as many each, and its interval; rows are drawn whole."""
+    """The median ratio and its interval, from rows of log-ratios; rows have one length and are resampled whole."""
     low, high = interval_of_rows(rows, seed)
     return Ratio(math.exp(statistics.median(itertools.chain.from_iterable(rows))), math.exp(low), math.exp(high))
 
@@ -177,7 +177,7 @@ def interval(samples: Sequence[float], seed: int = SEED) -> tuple[float, float]:
 
 
 def interval_of_rows(rows: Sequence[Sequence[float]], seed: int = SEED) -> tuple[float, float]:
-    """The same of the median of all that is in rows, of which each is drawn whole."""
+    """The 95 % percentile bootstrap interval of the median of all values in rows; rows are resampled whole."""
     import numpy
     from scipy import stats
 
@@ -196,7 +196,7 @@ def interval_of_rows(rows: Sequence[Sequence[float]], seed: int = SEED) -> tuple
 def curve(name: str, points: Mapping[float, Sequence[Sample]]) -> Curve:
     """The Theil-Sen line through the samples at each point of an axis (Sen 1968), with the slope's 95 % interval.
 
-    What a sample's place in the row adds to it, see `point_effects`, is taken out before; medians stay as measured.
+    The effect of a sample's place in the row, see `point_effects`, is removed first; medians stay as measured.
     """
     from scipy import stats
 
@@ -217,7 +217,7 @@ def curve(name: str, points: Mapping[float, Sequence[Sample]]) -> Curve:
 
 
 def point_effects(points: Mapping[float, Sequence[Sample]]) -> dict[int, float]:
-    """The factor by which a cost is higher at each place among the points of a row, whichever point has it."""
+    """The factor by which each place among the points of a row raises a cost, independent of the point."""
     found: dict[int, list[float]] = {}
     for samples in points.values():
         usual = statistics.median(sample.value for sample in samples)
@@ -227,10 +227,10 @@ def point_effects(points: Mapping[float, Sequence[Sample]]) -> dict[int, float]:
 
 
 def trend_verdict(baseline: Curve, arm: Curve) -> Literal["grows", "falls", "flat", "inconclusive"]:
-    """Whether the arm's cost grows along the axis by more than the baseline's does.
+    """Whether the arm's cost grows along the axis by more than the baseline's.
 
-    `grows` needs an interval apart from the baseline's, and a rise over the axis of at least a tenth of the lowest
-    cost; `flat` an interval that allows no such rise.
+    `grows` needs a slope interval above the baseline's, and a rise over the axis of more than a tenth of the lowest
+    cost, `falls` the opposite; `flat` needs an interval that excludes both.
     """
     first, last = arm.points[0][0], arm.points[-1][0]
     least = 0.1 * min(cost for _, cost in arm.points)
@@ -243,7 +243,7 @@ def trend_verdict(baseline: Curve, arm: Curve) -> Literal["grows", "falls", "fla
 
 
 def quantiles(bins: Mapping[float, int], wanted: Mapping[str, float]) -> dict[str, float]:
-    """Quantiles of a histogram that was added up over blocks; percentiles of blocks must not be averaged."""
+    """Quantiles of a histogram summed over blocks, because percentiles of blocks must not be averaged."""
     total = sum(bins.values())
     found: dict[str, float] = {}
     for name, share in wanted.items():
@@ -257,9 +257,9 @@ def quantiles(bins: Mapping[float, int], wanted: Mapping[str, float]) -> dict[st
 
 
 def answer(guards: Mapping[str, bool], analysis: Analysis | None, void: str) -> tuple[Any, str]:
-    """The verdict of a record and its reason: broken guards and a baseline that differs from itself come first.
+    """The verdict of a record and its reason.
 
-    So do rows that are too few.
+    Broken guards, too few rows, and a baseline that differs from itself take precedence over the ratio's own verdict.
     """
     broken = [sentence for sentence, holds in guards.items() if not holds]
     if broken:
@@ -271,7 +271,7 @@ def answer(guards: Mapping[str, bool], analysis: Analysis | None, void: str) -> 
         why = f", in others not: {void}" if void else ""
         return "inconclusive", f"all guards held in {rows} rows of the {LEAST_ROWS} that it takes{why}"
     if analysis.twin.verdict in ("slower", "faster"):
-        # How far the baseline is from itself is the least that a difference has to exceed.
+        # A difference must exceed that of the baseline from itself.
         itself = max(analysis.twin.high, 1 / analysis.twin.low)
         if not (analysis.ratio.low > itself or analysis.ratio.high < 1 / itself):
             own = f"{analysis.twin.verdict} than itself ({analysis.twin.ratio:.2f})"

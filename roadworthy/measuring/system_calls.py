@@ -1,7 +1,7 @@
-"""System calls, counted by strace(1) while nothing is timed, as a tracer makes every call many times as slow.
+"""Counts system calls with strace(1) while nothing is timed, because a tracer makes every call many times slower.
 
-Of a process in a container they are the work that was asked for. Of the engine, and of a driver that serves files from
-a process of its own, they are what the driver makes of it.
+The calls of a process in a container are the requested work. The calls of the engine, and of a driver that serves
+files from its own process, are the work that the driver makes of them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from roadworthy.deadline import wait_until
 from roadworthy.machines.place import Place, Program
 from roadworthy.programs import ProgramFailed
 
-#: Counted with the others and not in the total: how many there are is a matter of the clock, of the scheduler and of
-#: a program's memory, and not of what it does to files.
+#: Counted, but not part of the total: their number depends on the clock, the scheduler and a program's memory, not on
+#: its work on files.
 OF_NO_FILE = """
     brk mmap munmap mremap mprotect madvise mincore futex nanosleep clock_nanosleep clock_gettime gettimeofday select
     pselect6 poll ppoll epoll_wait epoll_pwait epoll_ctl sched_yield sched_getaffinity restart_syscall wait4 waitid
@@ -25,42 +25,42 @@ OF_NO_FILE = """
     set_robust_list rseq getrandom timer_settime timer_create timer_delete
 """
 ASIDE = frozenset(OF_NO_FILE.split())
-#: What fio does to its file. All else is about itself and the machine.
+#: The calls of fio on its file; its other calls are not part of the job.
 INPUT_OUTPUT = ("pread64", "pwrite64", "io_submit", "fsync", "fdatasync", "msync")
-#: Whose calls those of the daemon and of its containerd are.
+#: The process group of the daemon and its containerd.
 ENGINE = "the engine"
-#: The processes of a place that have the name, a line each.
+#: List the processes of this name, one a line.
 NAMED = 'cd /proc; grep -lFx -- "$1" [0-9]*/comm 2>/dev/null || true'
-#: Become a program whose process id is written down first.
+#: Write the process id to a file, then exec a program.
 NOTED = 'echo $$ >"$1"; shift; exec "$@"'
-#: Seconds for a tracer to attach and to let go, and for what it traces.
+#: Seconds for a tracer to attach and to detach, and for the traced work.
 PATIENCE, TRACED = 30.0, 300.0
 WORDS = ("-f", "-c", "-o")
 
 
 class NotCounted(Exception):
-    """No tracer could be had; the text says why."""
+    """System calls cannot be counted; the text says why."""
 
 
 class NotAsked(Exception):
-    """What would be counted is nobody's question here."""
+    """No system calls need to be counted here."""
 
 
 class SystemCalls:
-    """Counts while it is told to; `counting` is whether it is. Counts are by the name of whose they are."""
+    """Counts system calls while `counting` is true. Counts are by process group and call name."""
 
     def __init__(
         self, place: Place, toolbox: Toolbox, report: str, daemon: Callable[[], int], server: str = "",
         timed: bool = True,
     ) -> None:  # fmt: skip
-        """`report` is a file that processes in containers may write, `daemon` answers the engine's process id.
+        """`report` is a file that processes in containers may write, `daemon` returns the engine's process id.
 
-        `server` is what the driver's processes are called, where it has some of its own. Calls of a process show that
-        a ratio of times compares like with like: where there is none, as times are not `timed`, they are not counted,
-        for under emulation a tracer takes several times as long as all that is measured.
+        `server` is the name of the driver's own processes, or empty. The calls of a process only show that a ratio of
+        times compares equal work. If times are not `timed` and there is no server, these calls are not counted, because
+        under emulation a tracer takes several times as long as all other measurements.
         """
         self.counting = False
-        #: Whether the engine is among those whose work is measured.
+        #: Whether the engine's work is measured.
         self.engine_works = False
         self._place = place
         self._toolbox = toolbox
@@ -72,9 +72,9 @@ class SystemCalls:
 
     @contextmanager
     def instead_of_time(self) -> Iterator[None]:
-        """While the block runs, what would be timed is counted.
+        """Count instead of time while the block runs.
 
-        Raises NotCounted where strace is missing, and NotAsked where no call of those that work tells anything.
+        Raises NotCounted if strace is missing, and NotAsked if neither processes nor the engine are to be counted.
         """
         if not self._processes and not self.engine_works:
             raise NotAsked
@@ -90,7 +90,10 @@ class SystemCalls:
         self, process: Process, rows: Sequence[Sequence[object]] = (), argv: Sequence[str] = (),
         directory: str | None = None,
     ) -> dict[str, dict[str, int]]:  # fmt: skip
-        """Make calls or run a program in a container's directory: calls of the process, and of the driver's server."""
+        """Make calls or run a program in a container's directory; count calls of the process and the driver's server.
+
+        Raises NotCounted.
+        """
         with self._of(self._named(self._server) if self._server else []) as served:
             tracer = self._toolbox.command("strace", *WORDS, self._report)
             refusal = process.counted(tracer, rows, argv, TRACED, directory)
@@ -100,14 +103,17 @@ class SystemCalls:
         return {**found, self._server: served} if self._server else found
 
     def beside(self, argv: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Run a program on the machine itself."""
+        """Run a program on the machine itself, and count its calls. Raises ProgramFailed."""
         report = self._place.runtime / "calls"
         self._place.run([*self._tracer(), *WORDS, str(report), *argv], TRACED)
         return {"": parsed(self._place.path(report).read_text())}
 
     @contextmanager
     def of_engine(self) -> Iterator[dict[str, dict[str, int]]]:
-        """Of the daemon and its containerd, while the block runs; nothing within a block that counts already."""
+        """Count calls of the daemon and its containerd while the block runs; nothing in a block that counts already.
+
+        Raises NotCounted.
+        """
         found: dict[str, dict[str, int]] = {}
         if self._busy:
             yield found
@@ -121,12 +127,12 @@ class SystemCalls:
         return [f"{tools}/lib/{self._toolbox.loader}", "--library-path", f"{tools}/lib", f"{tools}/bin/strace"]
 
     def _named(self, name: str) -> list[str]:
-        """The process ids of those of the place that have this name."""
+        """The ids of the machine's processes with this name."""
         return [line.partition("/")[0] for line in self._place.run(["sh", "-c", NAMED, "sh", name]).split()]
 
     @contextmanager
     def _of(self, listed: Sequence[str]) -> Iterator[dict[str, int]]:
-        """Of these processes, and of those that they start, while the block runs."""
+        """Count calls of these processes and their children while the block runs. Raises NotCounted."""
         found: dict[str, int] = {}
         if not listed:
             yield found
@@ -150,7 +156,7 @@ class SystemCalls:
         found.update(parsed(self._place.path(report).read_text()))
 
     def _end(self, running: Program, mark: object) -> None:
-        """Let the tracer go; one whose processes have all ended is gone already."""
+        """Detach the tracer, unless it has ended with the last of its processes."""
         with suppress(ProgramFailed):
             self._place.run(["sh", "-c", 'kill -INT "$(cat "$1")"', "sh", str(mark)])
         self._wait(lambda: running.poll() is not None)
@@ -159,7 +165,7 @@ class SystemCalls:
         wait_until(done, PATIENCE * self._place.scale, "a tracer")
 
     def _seen(self, log: Path) -> int:
-        """How many processes it is attached to, or has found to be gone."""
+        """How many processes the tracer has attached to, or has found to be gone."""
         said = self._said(log)
         return said.count(" attached") + said.count("attach: ptrace(")
 
@@ -169,23 +175,23 @@ class SystemCalls:
 
 
 def parsed(summary: str) -> dict[str, int]:
-    """Calls by name, from the table that `strace -c` writes; the fourth of its columns has them."""
+    """Calls by name, from the fourth column of the table that `strace -c` writes."""
     rows = [line.split() for line in summary.splitlines()]
     return {row[-1]: int(row[3]) for row in rows if len(row) in (5, 6) and row[3].isdigit() and row[-1] != "total"}
 
 
 def total(calls: Mapping[str, int]) -> int:
-    """All of them that are a matter of the work."""
+    """The number of calls that belong to the work."""
     return sum(count for name, count in calls.items() if name not in ASIDE)
 
 
 def of_fio(calls: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
-    """Without what fio does besides its job."""
+    """The calls without those of fio that are not part of its job."""
     mine = {name: count for name, count in calls[""].items() if name in INPUT_OUTPUT}
     return {**calls, "": mine}
 
 
 def metric_of(timed: str, whose: str) -> str:
-    """What a count is called, of what is otherwise timed."""
+    """The name of a count of system calls, from the name of the timed metric."""
     name = f"system calls{timed.removeprefix('time')}" if timed.startswith("time ") else f"system calls, {timed}"
     return f"{name}, {whose}" if whose else name

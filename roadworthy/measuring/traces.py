@@ -1,8 +1,8 @@
-"""Traces: what a program really did to a tree of files, recorded once, replayed call by call by the agent.
+"""Traces: a program's calls on a tree of files, recorded once, and replayed one by one by the agent.
 
-A trace is a TOML file of ours in workloads/traces: the tree that it begins with, and a line for each call. Contents are
-not in it, only their sizes. A file that was mapped is read instead, and what was asked for in vain is asked for with
-access(2), as a refusal would end a replay.
+A trace is a TOML file in workloads/traces: the initial tree, and a line for each call. It has the sizes of files and
+not their contents. A mapped file is read instead, and a failed lookup is replayed with access(2), because a refusal of
+any other call would end the replay.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from roadworthy.trees.layers import Directory, Entry
 
 TRACES = DIRECTORY / "traces"
 KEYS = ("promise", "recorded", "changed", "directories", "files", "calls")
-#: What a line may say: the words behind the call's name are paths (p), opened files (f) or numbers (n).
+#: The calls of a trace: the words after a call's name are paths (p), opened files (f) or numbers (n).
 CALLS = {
     "open": "pn", "close": "f", "read": "fn", "pread": "fnn", "write": "fn", "pwrite": "fnn", "lseek": "fnn",
     "fstat": "f", "fsync": "f", "fdatasync": "f", "ftruncate": "fn", "list": "f", "stat": "p", "lstat": "p",
     "missing": "p", "mkdir": "p", "rmdir": "p", "unlink": "p", "rename": "pp", "link": "pp", "chmod": "pn",
     "readlink": "p",
 }  # fmt: skip
-#: What one call may move, and how long a trace may be: a replay is one message to the agent.
+#: The most bytes of one call, and the most calls of a trace, because a replay is one message to the agent.
 MOST_BYTES, MOST_CALLS = 1 << 20, 20_000
-#: Bytes of a directory's listing that one call brings.
+#: The buffer size of one getdents(2), in bytes.
 LISTING = 32768
-#: The mode of what is made.
+#: The modes of new files and directories.
 MODES = {"open": 0o644, "mkdir": 0o755}
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One trace. `files` are sizes by path, `changed` is one of them that the calls write to or replace."""
+    """One trace. `files` has sizes in bytes by path; `changed` is a file that the calls write to or replace."""
 
     name: str
     promise: str
@@ -48,12 +48,12 @@ class Trace:
     calls: tuple[tuple[str, ...], ...]
 
     def tree(self, filler: Callable[[int], Entry]) -> dict[str, Entry]:
-        """What it begins with."""
+        """The initial tree; `filler` makes a file of a size."""
         return {**{path: Directory() for path in self.directories},
                 **{path: filler(size) for path, size in self.files.items()}}  # fmt: skip
 
     def rows(self, place: str, filling: bytes) -> list[list[Any]]:
-        """The calls as Process.timed takes them, on a tree at `place`; what is written is the head of `filling`."""
+        """The calls as Process.timed takes them, on a tree at `place`; writes use the start of `filling` as data."""
         opened: dict[str, list[int]] = {}
         rows: list[list[Any]] = []
         for call, *words in self.calls:
@@ -68,7 +68,7 @@ class Trace:
 
 
 def row(call: str, words: list[Any], filling: bytes) -> list[Any]:
-    """One call as the agent has it."""
+    """One call in the agent's form."""
     if call in MODES:
         return [call, *words, MODES[call]]
     if call in ("write", "pwrite"):
@@ -79,7 +79,7 @@ def row(call: str, words: list[Any], filling: bytes) -> list[Any]:
 
 
 def load_trace(name: str, directory: Path = TRACES) -> Trace:
-    """The trace `name`. Raises WorkloadError that names file, line or key, and the nearest right one."""
+    """Load the trace `name`. Raises WorkloadError with the file, the line or key, and the nearest valid word."""
     path = directory / f"{name}.toml"
     if not path.is_file():
         names = sorted(found.stem for found in directory.glob("*.toml"))
@@ -114,7 +114,7 @@ def load_trace(name: str, directory: Path = TRACES) -> Trace:
 
 
 def check(where: str, words: Sequence[str], opened: set[str]) -> None:
-    """Raise WorkloadError where a line is none; `opened` are the files that are open."""
+    """Raise WorkloadError for an invalid line; `opened` has the files that are open, and is updated."""
     call, *rest = words
     if call not in CALLS:
         raise WorkloadError(f"{where}: {call!r} is no call{hint(call, list(CALLS))}")

@@ -1,7 +1,7 @@
-"""Workloads: fio jobs as TOML of allow-listed keys.
+"""Workloads: fio jobs as TOML files with a fixed set of keys.
 
-Never raw job files: fio runs `exec_prerun` through a shell, expands `${…}` from the environment and opens any file name
-it is given. So a workload names what it wants, and the argument list is generated from it.
+Raw job files are not accepted: fio runs `exec_prerun` through a shell, expands `${…}` from the environment and opens
+any file. The argument list is generated from the keys instead.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from roadworthy.reports.nearest import hint
 DIRECTORY = Path(__file__).parents[1] / "workloads"
 PATTERNS = ("read", "write", "randread", "randwrite", "rw", "randrw")
 ENGINES = ("psync", "libaio", "null", "mmap")
-#: What a job claims to measure: the device, the page cache, or neither; counters hold it to that.
+#: The claim of a job: its I/O reaches the device, the page cache serves it, or neither; counters verify the claim.
 REACHES = ("device", "cache", "none")
-#: I/Os of a job that is shortened.
+#: The most I/Os of a shortened job.
 SHORT = 256
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -30,11 +30,11 @@ class WorkloadError(ValueError):
 
 @dataclass(frozen=True)
 class Workload:
-    """One job. `bs` and `size` are bytes, `runtime_ms` is what one block of measuring takes; 0 is one pass over `size`.
+    """One job. `bs` and `size` are bytes, `runtime_ms` is the length of one block; 0 means one pass over `size`.
 
-    `fsync` and `fdatasync` are writes between two flushes, 0 for none; `end_fsync` flushes once at the end. `mix` is
-    the percentage of reads where it does both. `jobs` do the same side by side. With `fresh` every block finds the file
-    as one hole, with `invalidate` none of its pages in the cache.
+    `fsync` and `fdatasync` are the numbers of writes between two flushes, 0 for none; `end_fsync` flushes once at the
+    end. `mix` is the percentage of reads in a mixed job. `jobs` is the number of parallel jobs. With `fresh`, every
+    block starts with the file as one hole; with `invalidate`, with none of its pages in the cache.
     """
 
     name: str
@@ -62,17 +62,17 @@ class Workload:
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """What it does to bytes, in a device counter's words."""
+        """The directions of its I/O, in the words of device counters."""
         if self.reads:
             return ("read",)
         return ("read", "written") if self.rw in ("rw", "randrw") else ("written",)
 
     def shortened(self) -> Workload:
-        """So much of it as tells which calls it makes: a few I/Os, as many in every run."""
+        """The job with at most SHORT I/Os, equally many in every run, for counting its calls."""
         return replace(self, size=min(self.size, SHORT * self.bs), runtime_ms=0)
 
     def arguments(self, file: str, report: str) -> list[str]:
-        """fio's arguments for one block on `file`, its answer going to `report`. See fio(1)."""
+        """fio's arguments for one block on `file`; `report` receives its answer. See fio(1)."""
         chosen: dict[str, Any] = {
             "name": self.name, "filename": file, "rw": self.rw, "bs": self.bs, "size": self.size,
             "direct": int(self.direct), "ioengine": self.ioengine, "iodepth": self.iodepth,
@@ -96,7 +96,7 @@ class Workload:
 
 
 def load(name: str, directory: Path = DIRECTORY) -> Workload:
-    """The workload `name`. Raises WorkloadError that names file, key and the nearest right one."""
+    """Load the workload `name`. Raises WorkloadError, whose text has the file, the key, and the nearest valid one."""
     path = directory / f"{name}.toml"
     if not path.is_file():
         names = sorted(found.stem for found in directory.glob("*.toml"))

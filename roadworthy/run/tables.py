@@ -1,4 +1,4 @@
-"""What benchmarks found, in the terminal: a table for each, its metrics as rows and drivers as columns."""
+"""Tables of benchmarks for the terminal: one for each benchmark, with metrics as rows and drivers as columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEGEND = "> slower  < faster  = equivalent  ? inconclusive  ! invalid, see below
 
 @dataclass
 class Table:
-    """The cells of one benchmark by row and lane, and why some of them say nothing."""
+    """The cells of one benchmark by row and lane, with the reasons of those that show no result."""
 
     against: set[str] = field(default_factory=set)
     cells: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -34,10 +34,10 @@ def tables(
     records: Sequence[Benchmark], trends: Sequence[Trend], counts: Sequence[Count], lanes: Sequence[tuple[str, str]],
     detail: int = 0,
 ) -> Iterator[str]:  # fmt: skip
-    """The lines of all tables; `lanes` are ids and the names of drivers.
+    """Yield the lines of all tables; `lanes` are pairs of a lane's id and its driver's name.
 
-    `detail` is pytest's verbosity: below 0 there is a line for each benchmark and driver, above 0 cells have medians,
-    A/A and rows, and counted system calls are shown.
+    `detail` is pytest's verbosity: below 0, each benchmark and driver gets one line; above 0, cells also have medians,
+    the A/A interval and the number of rows, and counts of system calls are shown.
     """
     found: dict[str, Table] = {}
     for record in records:
@@ -46,7 +46,7 @@ def tables(
         table = found.setdefault(identity(trend.benchmark), Table())
         table.put(label(trend.benchmark, f"{trend.metric}, by {trend.axis}"), trend.lane, slope(trend))
     for count in counts:
-        if count.unit != CALLS or detail > 0:  # as many as there are times, and of use beside them
+        if count.unit != CALLS or detail > 0:  # they would double the table
             table = found.setdefault(identity(count.benchmark), Table())
             table.put(label(count.benchmark, count.metric), count.lane, counting(count))
     alone = len({driver for _, driver in lanes}) == len(lanes)
@@ -63,13 +63,13 @@ def identity(benchmark: str) -> str:
 
 
 def label(benchmark: str, metric: str) -> str:
-    """What of a benchmark's name a row of its own table has: the metric, the stratum and the point."""
+    """The label of a row: the metric, with the stratum and the point from the benchmark's name."""
     rest = benchmark.removeprefix(identity(benchmark)).strip("/")
     return f"{metric} ({rest.replace('@', ' @ ').strip()})" if rest else metric
 
 
 def time(table: Table, record: Benchmark, detail: int) -> None:
-    """One time into its table."""
+    """Add a time to its table."""
     row = label(record.benchmark, record.metric)
     table.against.add(record.baseline.name)
     verdict = "not published" if record.unpublished and record.verdict != "invalid" else record.verdict
@@ -81,7 +81,7 @@ def time(table: Table, record: Benchmark, detail: int) -> None:
 
 
 def ratio(record: Benchmark, detail: int) -> str:
-    """A time as a cell: its mark, its ratio with the interval, and what is added to next to nothing."""
+    """Format a time as a cell: mark, ratio with interval, and the added cost if the baseline is far below it."""
     if record.verdict == "invalid":
         return MARKS["invalid"]
     mark = " " if record.unpublished else MARKS[record.verdict]
@@ -96,7 +96,7 @@ def ratio(record: Benchmark, detail: int) -> str:
 
 
 def slope(trend: Trend) -> str:
-    """A trend as a cell, with what the place in the row adds."""
+    """Format a trend as a cell: mark, slope, and the effects of the places in a row."""
     if trend.verdict == "invalid" or trend.unpublished:
         return MARKS["invalid"] if trend.verdict == "invalid" else " not published"
     mark = MARKS[trend.verdict]
@@ -107,19 +107,19 @@ def slope(trend: Trend) -> str:
 
 
 def counting(found: Count) -> str:
-    """What was counted, beside the baseline's where there is one."""
+    """Format a count as a cell, with the baseline's count if there is one."""
     against = "" if found.baseline is None else f" / {exact(found.baseline, found.unit)}"
     return f"  {exact(found.value, found.unit)}{against}"
 
 
 def brief(name: str, table: Table, names: dict[str, str]) -> Iterator[str]:
-    """How many of each verdict there are."""
+    """Yield a line for each lane: how many times have which verdict."""
     for lane, verdicts in table.verdicts.items():
         yield f"{name}, {names.get(lane, lane)}: {', '.join(f'{many} {verdict}' for verdict, many in verdicts.items())}"
 
 
 def whole(name: str, table: Table, names: dict[str, str]) -> Iterator[str]:
-    """A heading, a row for each metric, and the reasons."""
+    """Yield the heading, a row for each metric, and the reasons."""
     seen = {lane for cells in table.cells.values() for lane in cells}
     columns = [lane for lane in names if lane in seen] + sorted(seen - set(names))
     heads = [names.get(lane, lane) for lane in columns]

@@ -1,4 +1,4 @@
-"""Whether a break is the recorded one: by the first line of the failure, and by what the check says it saw."""
+"""Match a break with a recorded deviation, by the first line of the failure and by the check's observations."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ BOUNDS = ("at_least", "at_most")
 
 
 def holds_text(signature: str, line: str) -> bool:
-    """Whether a line has a signature in it, whose first and last number are whole there: `== 1` is not in `== 15`."""
+    """Whether a line contains a signature with whole numbers at its ends: `== 1` is not in `== 15`."""
     before = r"(?<!\d)(?<!\d\.)" if re.match(r"\d", signature) else ""
     after = r"(?!\d)(?!\.\d)" if re.search(r"\d$", signature) else ""
     return re.search(f"{before}{re.escape(signature)}{after}", line) is not None
 
 
 def quantity(text: str) -> tuple[float, str] | None:
-    """The number with which a text begins, and what follows it: `48.4 MiB` is 48.4 and MiB. None where it has none."""
+    """Split a text into its leading number and its unit: `48.4 MiB` is 48.4 and MiB. None if it has no number."""
     found = re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*(\D.*)?", text.strip(), re.DOTALL)
     return (float(found[1]), (found[2] or "").strip()) if found else None
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an observation has to be: one of `values`, or a number from `least` to `most`, in the unit of both."""
+    """The condition on an observation: one of `values`, or a number from `least` to `most` in their unit."""
 
     name: str
     values: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Wanted:
     most: str = ""
 
     def holds(self, observations: Sequence[Observation]) -> bool:
-        """Whether the last observation of this name is so."""
+        """Whether the last observation of this name meets the condition."""
         found = next((seen.value for seen in reversed(observations) if seen.name == self.name), None)
         if found is None or self.values:
             return found in self.values
@@ -49,14 +49,14 @@ class Wanted:
 
 
 def wanted(row: Any) -> tuple[Wanted, ...]:
-    """What `observed` of an entry asks for. Raises ValueError that says what was expected."""
+    """Parse the key `observed` of an entry. Raises ValueError, whose text says what was expected."""
     if not isinstance(row, dict) or not row:
         raise ValueError(f'observed is a table such as {{ "size" = "5 bytes" }}, not {row!r}')
     return tuple(one(name, value) for name, value in row.items())
 
 
 def one(name: str, value: Any) -> Wanted:
-    """The condition on one observation. Raises ValueError."""
+    """Parse the condition on one observation. Raises ValueError."""
     if isinstance(value, dict):
         return Wanted(name, (), *bounds(name, value))
     values = tuple(value) if isinstance(value, list) else (value,)
@@ -66,7 +66,10 @@ def one(name: str, value: Any) -> Wanted:
 
 
 def bounds(name: str, value: Mapping[str, Any]) -> tuple[str, str]:
-    """The two ends of a range: with one of them open, a far worse break would fit. Raises ValueError."""
+    """Parse the two ends of a range. Both are needed, because an open range would fit a far worse break.
+
+    Raises ValueError.
+    """
     if set(value) != set(BOUNDS):
         raise ValueError(f"observed {name!r} needs at_least and at_most, and nothing else")
     least, most = (str(value[end]) for end in BOUNDS)

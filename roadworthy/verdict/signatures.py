@@ -1,8 +1,8 @@
-"""What a signature has to tell: the break that was seen, and not only which assertion broke.
+"""Refuse signatures that name an assertion only: a signature has to contain a value that was observed.
 
-An assertion shows its own text with values in it: `assert LEFT == RIGHT`, or its message. What of that is the same
-whatever was seen says nothing of the break: a far worse one has it, too. So a signature has to hold a value, and the
-assertions of a check are read from its source, with a hole wherever a value comes in.
+The first line of a failure is the text of the assertion, `assert LEFT == RIGHT` or its message, with values filled in.
+The constant parts of this text say nothing about the break, because a far worse break has them too. Therefore the
+assertions of a check are read from its source as templates, with a hole for each value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-#: The text of an assertion's failure, in pieces that are always the same; between two of them stands a value.
+#: The text of an assertion's failure as its constant pieces; a value stands between each two of them.
 Template = tuple[str, ...]
 
 #: How pytest shows the operators of an assertion.
@@ -27,7 +27,7 @@ OPERATORS: Mapping[type[ast.AST], str] = {
     ast.FloorDiv: "//", ast.Pow: "**", ast.RShift: ">>", ast.Mod: "%", ast.LShift: "<<", ast.BitOr: "|",
     ast.BitAnd: "&", ast.BitXor: "^", ast.And: "and", ast.Or: "or", ast.Not: "not", ast.USub: "-",
 }  # fmt: skip
-#: Those by which checks write their constants.
+#: The operators in the constants of checks.
 ARITHMETIC: Mapping[type[ast.AST], Callable[[int, int], int]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.LShift: operator.lshift,
     ast.Pow: operator.pow,
@@ -37,14 +37,14 @@ EMPTY: Mapping[str, Any] = {"set": set(), "dict": {}, "list": [], "tuple": ()}
 COMPARISON = re.compile(r"(?:^|\s)(==|!=|<=|>=|<|>|not in|in|is not|is)(?:\s|$)")
 WORD = re.compile(r"[^\W_]+")
 UNITS = frozenset({"bytes", "KiB", "MiB", "GiB"})
-#: How a difference of a tree begins, whatever the value is; see verdict.reference.differences.
+#: The constant start of a tree's difference, before the value; see verdict.reference.differences.
 FIELD = re.compile(r"^(?:the )?\S*'s \S+(?: is)?\s*$|^(?:is|against|the)\s*$")
 
 
 def restates(signature: str, assertions: Sequence[Template] = ()) -> str:
-    """Why a signature would fit any break of its check, in a few words; empty where it holds a value.
+    """Why a signature would fit any break of its check, in a few words, or an empty string if it contains a value.
 
-    `assertions` are of the check; without them only what the signature's own text shows is judged.
+    `assertions` are those of the check; without them, only the text of the signature is judged.
     """
     if re.search(r"\d\.$", signature):
         return "it ends within a number: give its bounds by observed"
@@ -67,15 +67,18 @@ def restates(signature: str, assertions: Sequence[Template] = ()) -> str:
 
 
 def restates_tree(signature: str) -> str:
-    """The same of the signature of a tree's difference: it has to say what a field is, or that a name is there."""
+    """Why the signature of a tree's difference would fit any difference of a field, or an empty string.
+
+    It has to contain a field's value, or say that a name exists.
+    """
     return "it names a field, and not what is in it" if FIELD.match(signature) else ""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the source of a check tells of its failures: its assertions, and the names of what it observes.
+    """The possible failures of a check according to its source: its assertions, and the names of its observations.
 
-    `observations` is empty where one of the names is not known before it is seen.
+    `observations` is empty if one of the names is no constant.
     """
 
     assertions: tuple[Template, ...] = ()
@@ -83,7 +86,7 @@ class Told:
 
 
 def told(directory: Path) -> dict[str, Told]:
-    """The same of the checks in the test files of a directory's folders, by the checks' ids without a case."""
+    """Read the checks in the test files of a directory's folders, by the checks' ids without a case."""
     found: dict[str, Told] = {}
     for path in sorted(directory.glob("*/test_*.py")):
         module = Module(ast.parse(path.read_text(), str(path)))
@@ -94,7 +97,7 @@ def told(directory: Path) -> dict[str, Told]:
 
 
 def identities(function: ast.FunctionDef) -> Iterator[str]:
-    """The id with which a function is declared a check."""
+    """Yield the ids with which a function is declared as a check."""
     for decorator in function.decorator_list:
         if (
             isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "check"
@@ -105,7 +108,7 @@ def identities(function: ast.FunctionDef) -> Iterator[str]:
 
 @dataclass
 class Module:
-    """One file of checks: its functions, and what its names stand for where that never changes."""
+    """One file of checks: its functions, and the values of its constant names."""
 
     tree: ast.Module
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
@@ -117,7 +120,7 @@ class Module:
         self.names = assigned(node for statement in others for node in ast.walk(statement))
 
     def told(self, name: str) -> Told:
-        """What a function tells, and those of the file's functions that it names."""
+        """Read a function, and all functions of the file that it uses."""
         assertions: list[Template] = []
         observations: set[str | None] = set()
         reached, waiting = {name}, [name]
@@ -139,7 +142,7 @@ class Module:
 
 
 def assigned(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
-    """What those names stand for that are given a value once."""
+    """The values of the names that are assigned once."""
     times: Counter[str] = Counter()
     values: dict[str, ast.expr] = {}
     for node in nodes:
@@ -151,14 +154,14 @@ def assigned(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
 
 
 def template(assertion: ast.Assert, names: Mapping[str, ast.expr]) -> Template:
-    """What is always the same of the first line that a broken assertion shows."""
+    """The constant pieces of the first line that a broken assertion shows."""
     if assertion.msg is not None:
         return joined(text(assertion.msg, names))
     return joined(["assert ", *shown(assertion.test, names)])
 
 
 def shown(node: ast.expr, names: Mapping[str, ast.expr]) -> list[str | None]:
-    """An expression as pytest shows it, None for each value that is not known before it is seen."""
+    """The pieces of an expression as pytest shows it, None for each value that is not constant."""
     match node:
         case ast.Compare():
             pieces = shown(node.left, names)
@@ -179,7 +182,7 @@ def shown(node: ast.expr, names: Mapping[str, ast.expr]) -> list[str | None]:
 
 
 def text(node: ast.expr, names: Mapping[str, ast.expr]) -> list[str | None]:
-    """The text that an expression makes, None for each value in it that is not known before it is seen."""
+    """The pieces of the text that an expression makes, None for each value that is not constant."""
     match node:
         case ast.JoinedStr():
             pieces: list[str | None] = []
@@ -196,7 +199,7 @@ def text(node: ast.expr, names: Mapping[str, ast.expr]) -> list[str | None]:
 
 
 def constant(node: ast.expr, names: Mapping[str, ast.expr]) -> Any:
-    """What an expression is, whatever a check sees. Raises LookupError where that is not known."""
+    """The value of a constant expression. Raises LookupError if it is not constant."""
     match node:
         case ast.Constant():
             return node.value
@@ -224,7 +227,7 @@ def constant(node: ast.expr, names: Mapping[str, ast.expr]) -> Any:
 
 
 def joined(pieces: Iterable[str | None]) -> Template:
-    """Pieces with what stands side by side in one."""
+    """Join adjacent constant pieces; each None separates two."""
     found = [""]
     for piece in pieces:
         if piece is None:
