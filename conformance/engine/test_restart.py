@@ -90,7 +90,7 @@ def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_contain
 @needs(LAYERS)
 @needs(DRIVER_SWITCH)
 def test_images_of_one_driver_are_hidden_from_another(lane_daemon, own_containers, driver, observe):
-    """Images and containers of a driver are hidden under another one, and are all there when the first is back."""
+    """Images and containers of a driver are hidden under another one, and the image is whole when the first is back."""
     engine = lane_daemon.engine
     image = own_containers.image({"f": b"image"})
     before = own_containers.process(own_containers.run(image)).manifest()

@@ -91,7 +91,7 @@ def test_layer_of_a_changed_owner_is_small(containers, observe):
 @needs(COPY_UP)
 @pytest.mark.slow
 def test_opening_for_writing_on_a_full_file_system(cramped, observe):
-    """A file can be opened for writing if no space is left: only a write can fail for lack of it."""
+    """Opening a file for writing takes no space: one of 8 MiB can be opened when 4 MiB are left."""
     fs = cramped.process(cramped.run())
     filler = fs.open("filler", O_WRONLY | O_CREAT)
     free = fs.statvfs(".")

@@ -281,7 +281,7 @@ def test_saved_image_loads_with_the_same_digests(containers, observe):
 @check("image/export-import-flat", source="Docker documentation, docker export")
 @needs(LAYERS)
 def test_exported_and_imported_tree_is_the_container_s(containers, observe):
-    """docker export and docker import give the tree that the container saw, in one layer."""
+    """docker export and docker import give the tree that the container saw."""
     fs = containers.process(live := containers.run(containers.image(TREE, {"d/older": b"", "d/deleted": Whiteout()})))
     fs.store("d/kept", b"changed")
     fs.utimens("d/kept", WHOLE, WHOLE)

@@ -208,7 +208,7 @@ def test_containers_start_and_stop_at_once(containers, storage, observe):
 @check("conc/pull-and-run", source="moby/moby graphtest, DriverTestDeepLayerRead")
 @needs(LAYERS)
 def test_image_is_loaded_while_its_base_runs(containers, observe):
-    """A running container reads and writes on while an image that shares its layers is loaded and removed."""
+    """A running container reads and writes on when an image that shares its layers was loaded and runs."""
     base = {"f": b"base", "g": b"base"}
     fs = containers.process(containers.run(containers.image(base)))
     reader = fs.open("f", O_RDONLY)

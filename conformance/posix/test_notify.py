@@ -78,7 +78,7 @@ def test_watch_on_a_volume_sees_the_write_of_another_container(containers, obser
 @capabilities("SYS_ADMIN")
 @lower(log=b"old")
 def test_identifying_watch_on_a_file(fs, other, observe):
-    """fanotify accepts a watch on a file that reports the file's identity, and reports a write."""
+    """fanotify accepts a watch on a file that asks for the file's identity, and reports a write."""
     group = fs.fanotify_init(FAN_REPORT_FID | FAN_NONBLOCK)
     observed = fs.attempt.fanotify_mark(group, FAN_MARK_ADD, FAN_MODIFY, "log")
     observe("mark", observed)
@@ -91,7 +91,7 @@ def test_identifying_watch_on_a_file(fs, other, observe):
 @capabilities("SYS_ADMIN")
 @lower(log=b"old")
 def test_identifying_watch_on_the_file_system(fs, observe):
-    """fanotify accepts a watch on the whole file system that reports each file's identity."""
+    """fanotify accepts a watch on the whole file system that asks for each file's identity."""
     group = fs.fanotify_init(FAN_REPORT_FID | FAN_NONBLOCK)
     observed = fs.attempt.fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MODIFY, ".")
     observe("mark", observed)
@@ -102,7 +102,7 @@ def test_identifying_watch_on_the_file_system(fs, observe):
 @capabilities("SYS_ADMIN")
 @lower(foo=b"data")
 def test_file_has_a_handle(fs, observe):
-    """A file has a handle by which it could be opened later."""
+    """name_to_handle_at(2) gives a handle of a file."""
     observed = fs.attempt.name_to_handle("foo")
     observe("name_to_handle_at", observed)
     assert observed == "success"

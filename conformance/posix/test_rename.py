@@ -78,6 +78,7 @@ def test_mv_of_a_directory(fs, toolbox, observe):
     observe("mv", said.strip() or f"exit status {status}")
     assert status == 0
     assert fs.listdir() == ["new"]
+    assert fs.load("new/file") == b"data"
     file = fs.stat("new/file")
     assert (file.permissions, file.uid, file.gid, file.mtime_ns) == (0o640, 1000, 1000, 10**18)
     assert fs.stat("new").permissions == 0o750
@@ -273,7 +274,7 @@ def test_directory_cannot_move_into_itself(fs, observe):
 @check("rename/open-fd-survives", source=POSIX, provenance=("lower", "upper"))
 @lower(old=b"data")
 def test_descriptors_follow_a_renamed_file(fs, observe):
-    """A descriptor still means the file after it was renamed: what is written through it is under the new name."""
+    """A descriptor still means the file after it was renamed: it shows what is written under the new name."""
     reader = fs.open("old", O_RDONLY)
     fs.rename("old", "new")
     writer = fs.open("new", O_RDWR)

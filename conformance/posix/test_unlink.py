@@ -105,7 +105,7 @@ def test_removed_open_file_does_not_keep_its_directory(fs, observe):
 @check("unlink/replaced-by-rename", source="POSIX.1-2017, rename()", provenance=EVERYWHERE)
 @lower(foo=b"old")
 def test_file_that_was_replaced_is_read_through_an_open_descriptor(fs, observe):
-    """A file that another one replaced by rename is still read through a descriptor opened before, and has no links."""
+    """A file that another one replaced by rename is still read through a descriptor opened before."""
     reader = fs.open("foo", O_RDONLY)
     fs.store("incoming", b"new")
     fs.rename("incoming", "foo")
