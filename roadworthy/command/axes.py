@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+import roadworthy.command.mistakes  # noqa: F401 - usage errors end with pytest's exit status
 from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.lanes import Lane, LaneError
 from roadworthy.lane.matrix_file import lanes_named

@@ -27,7 +27,7 @@ class GuestMachine(Machine):
     far = True
 
     def __init__(self, guest: Guest) -> None:
-        self._guest = guest
+        self.guest = guest
         self._places = 0
         self._files = guest.path("/")
         if guest.accelerator.name == "tcg":
@@ -56,7 +56,7 @@ class GuestMachine(Machine):
 
     def built_with(self, program: str, mark: bytes, lacking: str) -> Requirement:
         try:
-            self._guest.run(["sh", "-c", 'grep -qF -- "$2" "$(command -v "$1")"', "sh", program, mark.decode()])
+            self.guest.run(["sh", "-c", 'grep -qF -- "$2" "$(command -v "$1")"', "sh", program, mark.decode()])
         except ProgramFailed:
             return Requirement(False, lacking)
         return Requirement(True, "")
@@ -70,27 +70,27 @@ class GuestMachine(Machine):
     def facts(self) -> dict[str, Any]:
         return {
             **super().facts(),
-            "accelerator": self._guest.accelerator.name,
-            "deadlines stretched by": self._guest.scale,
+            "accelerator": self.guest.accelerator.name,
+            "deadlines stretched by": self.guest.scale,
         }
 
     def place(self, site: Site) -> Place:
         """Make a place for a daemon: a capsule inside the guest."""
         self._places += 1
-        return GuestCapsule(self._guest, self._places)
+        return GuestCapsule(self.guest, self._places)
 
     def kernel_log(self) -> GuestKernelLog:
-        return self._guest.kernel_log()
+        return self.guest.kernel_log()
 
     def lay_out(self, tree: Mapping[str, Entry], directory: PlacePath) -> None:
-        process = self._guest.process(str(directory))
+        process = self.guest.process(str(directory))
         try:
             lay_out_through(process, tree)
         finally:
             process.leave()  # its working directory would hold the file system
 
     def lost(self) -> MachineLost | None:
-        return None if self._guest.answers() else MachineLost(*self._guest.diagnose())
+        return None if self.guest.answers() else MachineLost(*self.guest.diagnose())
 
     def _has_filesystem(self, name: str) -> bool:
         return name in {line.split()[-1] for line in self._read("proc/filesystems").splitlines()}
@@ -98,7 +98,7 @@ class GuestMachine(Machine):
     def _load(self, name: str) -> bool:
         """modprobe(8) of a module: whether it is loaded now, or built in."""
         try:
-            self._guest.run(["modprobe", name])
+            self.guest.run(["modprobe", name])
         except ProgramFailed:
             return False
         return True

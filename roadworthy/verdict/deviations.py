@@ -191,7 +191,7 @@ def read(path: Path, known: set[str], sources: Mapping[str, Told]) -> list[Devia
     file = str(Path(*path.parts[-3:]))
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:
         found = re.search(r"at line (\d+)", str(reason))

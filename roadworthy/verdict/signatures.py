@@ -89,7 +89,7 @@ def told(directory: Path) -> dict[str, Told]:
     """Read the checks in the test files of a directory's folders, by the checks' ids without a case."""
     found: dict[str, Told] = {}
     for path in sorted(directory.glob("*/test_*.py")):
-        module = Module(ast.parse(path.read_text(), str(path)))
+        module = Module(ast.parse(path.read_text(encoding="utf-8"), str(path)))
         for name, function in module.functions.items():
             for identity in identities(function):
                 found[identity] = module.told(name)

@@ -89,8 +89,8 @@ def test_fills(fs):
     fs.fallocate(file, 0, 1 << 30)
 """,
         conftest=(
-            "import functools\nimport roadworthy.run.stands as stands\n"
-            "stands.bring_up = functools.partial(stands.bring_up, size=256 << 20)\n"
+            "import functools\nimport roadworthy.lane.bring_up as lanes\n"
+            "lanes.bring_up = functools.partial(lanes.bring_up, size=256 << 20)\n"
         ),
     )
     assert run.end() == 1
@@ -105,8 +105,8 @@ def test_a_backing_that_is_too_small_for_a_daemon_is_one_error(start):
     run = start(
         CHECKS,
         conftest=(
-            "import functools\nimport roadworthy.run.stands as stands\n"
-            "stands.bring_up = functools.partial(stands.bring_up, size=1 << 20)\n"
+            "import functools\nimport roadworthy.lane.bring_up as lanes\n"
+            "lanes.bring_up = functools.partial(lanes.bring_up, size=1 << 20)\n"
         ),
     )
     assert run.end() == 1

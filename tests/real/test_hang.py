@@ -6,7 +6,7 @@ from roadworthy.reports.bundle import read_bundle
 
 pytestmark = pytest.mark.real
 
-SHORT = "import roadworthy.calls.process\nroadworthy.process.CALL_DEADLINE = 1.0\n"
+SHORT = "import roadworthy.calls.process\nroadworthy.calls.process.CALL_DEADLINE = 1.0\n"
 
 
 def test_a_call_that_never_returns_is_a_hang_and_the_next_check_is_asked(start):

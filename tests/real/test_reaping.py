@@ -51,7 +51,7 @@ def test_a_bind_mount_below_a_runs_directory_is_not_emptied(tmp_path):
     text = textwrap.dedent(f"""
         import subprocess
         from pathlib import Path
-        from roadworthy import reaper
+        from roadworthy.upkeep import reaper
         from roadworthy.upkeep.ledger import DeadRun, Item
 
         place = Path({str(tmp_path)!r})
