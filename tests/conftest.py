@@ -19,8 +19,8 @@ from roadworthy.verdict.deviations import Facts
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
-# Modules that several folders of tests import: what makes bundles, and who follows documents.
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("reports", "house")]
+# Modules that several files of tests import: what makes bundles, who follows documents, and the agent as a process.
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("reports", "house", "calls")]
 
 
 class FakeStand:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import select
 import shutil
 import signal
 import struct
@@ -11,6 +10,7 @@ import sys
 from os import O_CREAT, O_RDONLY, O_RDWR, O_WRONLY
 
 import pytest
+from local_pipe import LocalPipe
 
 from roadworthy.calls.answers import Died, Refused
 from roadworthy.calls.evidence import Evidence
@@ -24,36 +24,6 @@ from roadworthy.upkeep.reaper import start_time
 
 #: open and openat by number, as /proc/PID/syscall shows them, on x86-64 and on 64-bit ARM.
 OPENING = ("2", "257", "56")
-
-
-class LocalPipe:
-    """The agent's streams without an engine between."""
-
-    def __init__(self, nonce):
-        command = [sys.executable, "-I", "-S", "-B", str(AGENT), nonce]
-        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.agent = subprocess.Popen(command, bufsize=0, **streams)
-
-    def fileno(self):
-        return self.agent.stdout.fileno()
-
-    def send(self, data):
-        while data:
-            data = data[self.agent.stdin.write(data) :]
-
-    def receive(self):
-        return os.read(self.fileno(), 1 << 16)
-
-    def complaints(self):
-        ready = select.select([self.agent.stderr], [], [], 0)[0]
-        return os.read(self.agent.stderr.fileno(), 1 << 16).decode(errors="replace") if ready else ""
-
-    def close(self):
-        if not self.agent.stdin.closed:
-            self.agent.stdin.close()
-        self.agent.wait(10)
-        self.agent.stdout.close()
-        self.agent.stderr.close()
 
 
 @pytest.fixture

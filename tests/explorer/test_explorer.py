@@ -2,15 +2,13 @@
 
 import errno
 import os
-import select
 import subprocess
-import sys
 
 import pytest
+from local_pipe import LocalPipe
 
 from roadworthy.calls.answers import Status
 from roadworthy.calls.exchange import Answer, Exchange
-from roadworthy.calls.toolbox import AGENT
 from roadworthy.explorer import run
 from roadworthy.explorer.as_check import check
 from roadworthy.explorer.divergence import Divergence
@@ -24,35 +22,6 @@ from roadworthy.explorer.seen import Numbers, answer_fields, status_fields, time
 from roadworthy.explorer.states import Node, World
 from roadworthy.trees.layers import LONG_AGO_NS, Directory, File, Hardlink, Symlink
 from roadworthy.verdict.deviations import Deviation, Deviations, Facts
-
-
-class LocalPipe:
-    """The agent's streams without an engine between."""
-
-    def __init__(self, nonce):
-        command = [sys.executable, "-I", "-S", "-B", str(AGENT), nonce]
-        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.agent = subprocess.Popen(command, bufsize=0, **streams)
-
-    def fileno(self):
-        return self.agent.stdout.fileno()
-
-    def send(self, data):
-        while data:
-            data = data[self.agent.stdin.write(data) :]
-
-    def receive(self):
-        return os.read(self.fileno(), 1 << 16)
-
-    def complaints(self):
-        ready = select.select([self.agent.stderr], [], [], 0)[0]
-        return os.read(self.agent.stderr.fileno(), 1 << 16).decode(errors="replace") if ready else ""
-
-    def close(self):
-        self.agent.stdin.close()
-        self.agent.wait(10)
-        self.agent.stdout.close()
-        self.agent.stderr.close()
 
 
 class Lying(Exchange):

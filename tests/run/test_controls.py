@@ -9,7 +9,7 @@ from roadworthy.verdict import deviations as module
 
 CONFORMANCE = Path(module.__file__).parents[1] / "conformance"
 CONTROL = """
-from roadworthy.calls.process import Refused
+from roadworthy.calls.answers import Refused
 from roadworthy.reasons import Unsupported
 
 @check("sample/control", control={control})

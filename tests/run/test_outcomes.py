@@ -34,7 +34,7 @@ source = "a document"
 
 EVERY = """
 from roadworthy.calls.exchange import AgentFault, CallHung
-from roadworthy.calls.process import HostTrouble, Refused
+from roadworthy.calls.answers import HostTrouble, Refused
 from roadworthy.reasons import Precondition
 
 def sample(name, outcome=None):
