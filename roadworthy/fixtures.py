@@ -13,7 +13,7 @@ from roadworthy.calls.process import Process
 from roadworthy.calls.toolbox import Toolbox
 from roadworthy.declaring.benchmarks import declared_benchmark
 from roadworthy.declaring.checks import Declared, declared
-from roadworthy.declaring.features import LACKING
+from roadworthy.declaring.features import LACKING, Feature
 from roadworthy.drivers import Driver
 from roadworthy.engines.containers import Container, Containers
 from roadworthy.engines.engine import Engine
@@ -60,11 +60,16 @@ def declaration_of(request: pytest.FixtureRequest, stand: Stand) -> Declared:
     found = declared(request.node)
     if found is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses Roadworthy's fixtures without @check; add one with its id")
-    for feature in found.feature:
-        if feature not in stand.features:
-            raise Unsupported(LACKING[feature])
+    refuse_lacking(stand, found.feature)
     stand.refuse_holes(found)
     return found
+
+
+def refuse_lacking(stand: Stand, needed: Feature) -> None:
+    """Raise Unsupported for the first of these features that the lane's driver and engine lack."""
+    for feature in needed:
+        if feature not in stand.features:
+            raise Unsupported(LACKING[feature])
 
 
 @pytest.fixture
@@ -198,9 +203,7 @@ def bench(stand: Stand, request: pytest.FixtureRequest, roadworthy_run: Session,
     found = declared_benchmark(request.node)
     if found is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses the fixture bench without @measured; add one with its id")
-    for feature in found.feature:
-        if feature not in stand.features:
-            pytest.skip(f"[unsupported] {LACKING[feature]}")
+    refuse_lacking(stand, found.feature)
     clock = request.node.get_closest_marker("benchmark").kwargs["timer"]
     with measuring_alone(roadworthy_run.stage):
         own = Bench(

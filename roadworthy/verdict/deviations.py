@@ -27,7 +27,7 @@ from roadworthy.verdict.signatures import Told, restates, restates_tree, told
 from roadworthy.versions import in_range, version
 
 KEYS = ("when", "signature", "observed", "why", "source", "culprit", "seen", "gone", "tree", "race")
-#: Conditions whose values are names, with the known names.
+#: Conditions whose values are names, with the known names. Each is a field of Facts.
 NAMED = {
     "driver": tuple(DRIVERS),
     "built_on": tuple(sorted({driver.built_on for driver in DRIVERS.values()} - {""})),
@@ -118,22 +118,15 @@ class Deviation:
 
 def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
     """Whether one condition holds: any of its values is enough."""
-    match key:
-        case "driver":
-            return facts.driver in values
-        case "built_on":
-            return facts.built_on in values
-        case "backing":
-            return facts.backing in values
-        case "provenance":
-            return facts.provenance in values
-        case "kernel":
-            return any(in_range(value, facts.kernel_version) for value in values)
-        case "engine":
-            return any(
-                value.split()[0] == facts.engine and in_range(value.partition(" ")[2], facts.engine_version)
-                for value in values
-            )
+    if key in NAMED:
+        return getattr(facts, key) in values
+    if key == "kernel":
+        return any(in_range(value, facts.kernel_version) for value in values)
+    if key == "engine":
+        return any(
+            value.split()[0] == facts.engine and in_range(value.partition(" ")[2], facts.engine_version)
+            for value in values
+        )
     return facts.parameters.get(key, "absent") in values
 
 
