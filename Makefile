@@ -25,7 +25,7 @@ test: packages test-packages .venv/ready ## install what is missing, run the sui
 	.venv/bin/mypy
 	.venv/bin/pytest tests -m "not guest and not builds"
 
-check: .venv/ready ## format, lint, types and unit tests: under a minute, no root, no Docker
+check: .venv/ready ## format, lint, types and unit tests: some minutes, no root, no Docker
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
