@@ -133,8 +133,10 @@ class Guest:
         except TimeoutError as reason:
             raise GuestFailed(f"{reason}; it said: {self._qemu_words()}") from None
         self._asked = self.calls.begin()
-        with contextlib.suppress(QmpFailed):
-            self._control = Qmp(self._files.control)
+        try:
+            self._control = Qmp(self._files.control, START_DEADLINE)
+        except QmpFailed as reason:
+            raise GuestFailed(f"{reason}; it said: {self._qemu_words()}") from None
 
     def _connected(self) -> bool:
         self._must_run()
@@ -161,11 +163,11 @@ class Guest:
                 self._must_boot_on(end, deadline)
             self.seconds["agent"] = time.monotonic() - self._begun
             wait_until(self._beats, max(1.0, end - time.monotonic()), "the guest's init to have prepared everything")
-        except (AgentFault, TimeoutError) as reason:
+            self.seconds["ready"] = time.monotonic() - self._begun
+            self._files.initramfs.unlink(missing_ok=True)  # it lies in memory, and has been read
+            taken = statistics.median(self.calls("loop", REFERENCE_TURNS, seconds=60) for _ in range(5))
+        except (AgentFault, CallHung, TimeoutError) as reason:
             raise GuestFailed(f"{reason}: {last_words(self.console())}") from None
-        self.seconds["ready"] = time.monotonic() - self._begun
-        self._files.initramfs.unlink(missing_ok=True)  # it lies in memory, and has been read
-        taken = statistics.median(self.calls("loop", REFERENCE_TURNS, seconds=60) for _ in range(5))
         self.scale = self._exchange.scale = max(1.0, round(taken / REFERENCE_SECONDS, 1))
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -74,6 +75,8 @@ class Recorder:
         words = f"[error] {broken}" if isinstance(broken, EngineFailed) else ""
         if found.unbelievable:
             judgement, words = Judgement("error", found.unbelievable), f"[error] {found.unbelievable}"
+        if found.lost:  # the cells that follow are `missing`, and this is the only place that says why
+            judgement = replace(judgement, reason="; ".join(filter(None, (judgement.reason, found.lost))))
         seconds = max(0.0, call.duration - sum(evidence.seconds.values()))
         self._record(lane, check, item, judgement, evidence, found.log, seconds)
         return shaped(item, call, judgement, words)

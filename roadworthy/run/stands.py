@@ -79,8 +79,8 @@ class Aftermath:
     facts: Facts | None = None
     #: Whether the check broke because the lane was down already.
     never_up: bool = False
-    #: Whether the lane was lost for good in this check.
-    lost: bool = False
+    #: Why the lane was lost for good in this check, or an empty string.
+    lost: str = ""
     #: Why verdicts cannot be trusted, or an empty string.
     unbelievable: str = ""
 
@@ -161,11 +161,20 @@ class Stands:
         if stand.lost is not None:
             self.down[lane.id] = stand.lost
         facts = stand.deviation_facts(check.provenance)
-        return Aftermath(broken, log, facts, never_up, stand.lost is not None, self._run.faults.trouble())
+        lost = "" if stand.lost is None else str(stand.lost)
+        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble())
 
     def revive(self, stand: Stand) -> None:
-        """Boot a lost machine again and bring its lane up, so that the loss costs one verdict only."""
+        """Boot a lost machine again and bring its lane up, so that the loss costs one verdict only.
+
+        A boot beside other work may fail for reasons of this host, so that a second one is tried.
+        """
         self._run.say(f"{stand.lane.id}: the machine was lost; it is booted again")
+        try:
+            self._remake(stand)
+            return
+        except Exception as reason:
+            self._run.say(f"{stand.lane.id}: it did not come back ({first_line(reason)}); it is booted once more")
         try:
             self._remake(stand)
         except Exception as reason:

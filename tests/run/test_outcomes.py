@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from contextlib import contextmanager
 from xml.etree import ElementTree
 
 import pytest
@@ -386,6 +387,54 @@ def test_a_lane_that_is_lost_after_a_check_leaves_the_rest_missing(run, fake_sta
     assert done.verdicts == {"sample/pass": "pass", "sample/hang": "hang"}
     assert done.counts["skipped"] == 2
     assert "[missing] the lane did not come up: the lane could not be brought back" in done.text
+    assert done.reasons["sample/hang"].endswith("; the lane could not be brought back")
+
+
+PANICS = """
+from roadworthy.reasons import MachineLost
+
+@check("sample/panics")
+def test_panics(declaration_of):
+    '''It holds.'''
+    raise MachineLost("crash", "Kernel panic")
+
+@check("sample/after")
+def test_after(declaration_of):
+    '''It holds.'''
+"""
+
+
+@pytest.fixture
+def boots(monkeypatch, fake_stand):
+    """Lanes whose machine boots, or fails to, as this list says; boots beyond the list succeed."""
+    told = []
+
+    @contextmanager
+    def lane_up(lane, *_):
+        if told and not told.pop(0):
+            raise OSError("no room")
+        yield fake_stand(lane)
+
+    monkeypatch.setattr(session, "lane_up", lane_up)
+    monkeypatch.setattr(fake_stand, "go_on_as", lambda self, other: None, raising=False)
+    return told
+
+
+def test_a_machine_that_comes_back_at_the_second_boot_costs_one_verdict(run, boots):
+    """One failed boot after a panic is told, and the checks that follow have their verdicts."""
+    boots[:] = [True, False, True]
+    done = run(PANICS)
+    assert done.verdicts == {"sample/panics": "crash", "sample/after": "pass"}
+    assert "it did not come back (no room); it is booted once more" in done.text
+
+
+def test_a_machine_that_does_not_come_back_says_why_in_the_bundle(run, boots):
+    """After two failed boots the rest is missing, and the check that met the panic carries both reasons."""
+    boots[:] = [True, False, False]
+    done = run(PANICS)
+    assert done.verdicts == {"sample/panics": "crash"}
+    said = "Kernel panic; the machine could not be brought back after a check: no room"
+    assert done.reasons["sample/panics"] == said
 
 
 def test_a_check_skipped_or_expected_to_fail_by_marks_is_no_pass(run, fake_stand):
