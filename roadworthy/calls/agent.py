@@ -268,6 +268,11 @@ def call_accept(descriptor):
 
 def call_run(argv, limit):
     """Run a program to its end: [exit status, output], standard output and error together, cut at `limit` bytes."""
+    return program(argv, limit)[:2]
+
+
+def program(argv, limit):
+    """Run a program to its end: what `run` answers, and its run delay."""
     reader, writer = os.pipe()
     worker = os.getpid()
     child = os.fork()
@@ -286,7 +291,22 @@ def call_run(argv, limit):
     while chunk := os.read(reader, 65536):
         output = (output + chunk)[:limit]
     os.close(reader)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output]
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    delay = run_delay(child)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output, delay]
+
+
+def run_delay(process):
+    """The nanoseconds in which a process could run and waited for a processor; None if the kernel does not count them.
+
+    See Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat.
+    """
+    try:
+        with open(f"/proc/{process}/schedstat") as file:
+            _, delay, slices = map(int, file.read().split())
+    except (OSError, ValueError):
+        return None
+    return delay if slices else None
 
 
 def call_start(argv):
@@ -421,13 +441,20 @@ def call_tick():
 
 
 def call_timed(rows, directory=None):
-    """Make calls one after another; the nanoseconds of each. An argument [n] stands for the answer of row n.
+    """Make calls one after another: [the nanoseconds of each, run delay]. [n] stands for the answer of row n.
 
     They are made in `directory`, and a relative path costs no walk to it: how deep it lies and what is mounted on the
     way is not among what is timed.
     """
     if directory is not None:
         os.chdir(directory)
+    before = run_delay("self")
+    taken = each_timed(rows)
+    return [taken, None if before is None else run_delay("self") - before]
+
+
+def each_timed(rows):
+    """Make calls one after another; the nanoseconds of each."""
     taken, answers = [], []
     for name, *arguments in rows:
         call = CALLS[name]
@@ -440,12 +467,15 @@ def call_timed(rows, directory=None):
 
 
 def call_timed_run(argv, limit, directory=None):
-    """Run a program to its end, in `directory`: [exit status, output, nanoseconds from its fork to its end]."""
+    """Run a program to its end, in `directory`: [exit status, output, nanoseconds from its fork to its end, run delay].
+
+    The run delay leaves out the program's own children.
+    """
     if directory is not None:
         os.chdir(directory)
     begun = time.perf_counter_ns()
-    code, output = call_run(argv, limit)
-    return [code, output, time.perf_counter_ns() - begun]
+    code, output, delay = program(argv, limit)
+    return [code, output, time.perf_counter_ns() - begun, delay]
 
 
 def call_counted(tracer, rows, argv, limit, directory=None):
@@ -471,7 +501,7 @@ def call_counted(tracer, rows, argv, limit, directory=None):
                     pass
                 if argv:
                     os.execve(argv[0], argv, dict(os.environ))
-                call_timed(rows)
+                each_timed(rows)
                 os._exit(0)
             except Exception as reason:
                 os.write(2, f"{type(reason).__name__}: {reason}".encode())

@@ -32,6 +32,17 @@ class Step:
         return f"{self.call}({', '.join(map(repr, self.arguments))})"
 
 
+@dataclass(frozen=True)
+class Timed:
+    """What calls or a program took, in nanoseconds each, and the run delay: how long they waited for a processor.
+
+    `delay` is None if the kernel does not count it.
+    """
+
+    each: list[int]
+    delay: int | None = None
+
+
 class Pending:
     """A call that was sent and not waited for, such as one that may block."""
 
@@ -397,25 +408,26 @@ class Process:
 
     def timed(
         self, rows: Sequence[Sequence[Any]], patience: float = CALL_DEADLINE, directory: str | None = None
-    ) -> list[int]:
-        """Make calls one after another in one message, and return the nanoseconds that the process measured for each.
+    ) -> Timed:
+        """Make calls one after another in one message, and return what the process measured for each.
 
         A row is a call's name and its arguments; an argument `[n]` is the answer of row n, such as a descriptor.
         The process makes them in `directory`, where it stays; None leaves it where it is.
         """
         shown = f"timed({len(rows)} calls, the first {rows[0][0]}{tuple(rows[0][1:])!r})"
-        return list(self._begin("timed", shown, [list(row) for row in rows], directory)(patience))
+        each, delay = self._begin("timed", shown, [list(row) for row in rows], directory)(patience)
+        return Timed(list(each), delay)
 
-    def timed_run(self, *argv: str, patience: float = CALL_DEADLINE, directory: str | None = None) -> int:
-        """Run a program to its end in `directory`, and return the nanoseconds that the process measured.
+    def timed_run(self, *argv: str, patience: float = CALL_DEADLINE, directory: str | None = None) -> Timed:
+        """Run a program to its end in `directory`, and return what the process measured, one number.
 
         The process stays there; None leaves it where it is. Raises AssertionError where the program fails.
         """
         shown = f"timed_run({' '.join(argv)})"
-        code, output, nanoseconds = self._begin("timed_run", shown, list(argv), 65536, directory)(patience)
+        code, output, nanoseconds, delay = self._begin("timed_run", shown, list(argv), 65536, directory)(patience)
         if code:
             raise AssertionError(f"{shown} ended with {code}: {output.decode(errors='replace').strip()[-500:]}")
-        return int(nanoseconds)
+        return Timed([int(nanoseconds)], delay)
 
     def counted(
         self, tracer: Sequence[str], rows: Sequence[Sequence[Any]] = (), argv: Sequence[str] = (),

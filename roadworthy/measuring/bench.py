@@ -72,16 +72,17 @@ class Bench(Rows, Ground):
         begun = time.monotonic()
         with self.meter.counting() as whole:
             with self.meter.counting() as work:
-                taken = fs.timed(rows, 300, self.directory(side))[each]
+                timed = fs.timed(rows, 300, self.directory(side))
             seconds = time.monotonic() - begun
             if settled:
                 self.settle()
         counters = work.counters()
         if settled:
             counters |= {f"{name}, settled": value for name, value in whole.counters().items()}
+        taken = timed.each[each]
         operations = operations or len(taken)
         reached = rules.REACHED, work.device.get("bytes read", 0.0) >= rules.DEVICE_SHARE * cold
-        void = rules.first_broken([reached, *rules.environment(work, seconds)])
+        void = rules.first_broken([reached, *rules.environment(work, seconds, timed)])
         return Measured(sum(taken) / operations, operations, 0, counters, void)
 
     def trace(self, name: str) -> Trace:
@@ -99,9 +100,9 @@ class Bench(Rows, Ground):
             return Measured(0.0, operations, calls=self.system_calls.of_process(fs, (), argv, where))
         begun = time.monotonic()
         with self.meter.counting() as work:
-            taken = fs.timed_run(*argv, patience=300, directory=where)
-        void = rules.first_broken([*rules.environment(work, time.monotonic() - begun)])
-        return Measured(taken / operations, operations, 0, work.counters(), void)
+            timed = fs.timed_run(*argv, patience=300, directory=where)
+        void = rules.first_broken([*rules.environment(work, time.monotonic() - begun, timed)])
+        return Measured(sum(timed.each) / operations, operations, 0, work.counters(), void)
 
     def null(self, records: Mapping[str, Benchmark]) -> Null:
         """Judge records of work in which the driver plays no part."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,6 +33,8 @@ from roadworthy.trees.layers import File, Tree, entry
 FLUSHED = 64
 #: Copy a directory without shared extents, so that a first write need not break the sharing.
 ANEW = 'rm -rf "$2"; cp -a --reflink=never "$1" "$2"'
+#: The most bytes of trees that earlier rows have used and that are kept, see Fresh.
+KEPT = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,12 @@ class Ground:
         self.outside = stand.backing.path("volume", "b", slug)
         self.outside.mkdir(parents=True, exist_ok=True)
         self._layout = Layout(self.place, VOLUME, slug, stand.native)
-        #: Whether the sides' directories are copies of one that the volume has.
+        #: Whether the sides' directories are copies of one that the volume has, and its bytes.
         self._renewable = False
+        self._bytes = 0
+        #: What earlier rows have used: directories on the volume, and containers that were stopped.
+        self._used: list[PlacePath] = []
+        self._stopped: list[Container] = []
         #: Own containers and images.
         self.containers = Containers(stand.engine, stand.toolbox, stand.volume, stand.image, Evidence(), self.place)
         self.storage = Storage(stand.lane.driver, stand.backing, stand.engine, stand.image, self.place)
@@ -108,14 +114,19 @@ class Ground:
         self.lay_out("source", merged)
         self.make_anew()
         self._renewable = bool(merged)
+        self._bytes = sum(len(found.content) for found in map(entry, merged.values()) if isinstance(found, File))
         return self.containers.image(*([{}] if self.stand.native else trees))
 
     def renew(self, *sides: Side) -> None:
-        """Make these sides' directories on the volume anew, if files were laid out in them.
+        """Make these sides' directories on the volume anew, if files were laid out in them; the old ones are kept.
 
         A directory that earlier rows used has more entries than a new one, and its files have been written to.
         """
         if self._renewable:
+            for side in sides:
+                old = self.on_volume(side)
+                self._used.append(old.with_name(f"{old.name}.{len(self._used)}"))
+                self.stand.home.run(["mv", *map(self.stand.home.inside, (old, self._used[-1]))])
             self.make_anew(*sides)
 
     def make_anew(self, *sides: Side) -> None:
@@ -125,6 +136,25 @@ class Ground:
             where = inside(self.on_volume(side))
             self.stand.home.run(["sh", "-ec", ANEW, "sh", inside(self.outside / "source"), where], 300)
         self.settle()
+
+    def put_aside(self, container: Container) -> None:
+        """End a container that a row has used; it is kept if the volume's directories are, see `renew`."""
+        if self._renewable:
+            self._stopped.append(container.stop())
+        else:
+            container.remove()
+
+    def make_room(self) -> None:
+        """Remove what earlier rows have used once it takes KEPT bytes."""
+        if len(self._used) * self._bytes > KEPT:
+            for container in self._stopped:
+                container.remove()
+            self._stopped.clear()
+            self._remove(self._used)
+            self._used.clear()
+
+    def _remove(self, directories: Iterable[PlacePath]) -> None:
+        self.stand.home.run(["rm", "-r", "-f", *map(self.stand.home.inside, directories)], 300)
 
     def lay_out(self, name: str, tree: Tree) -> None:
         """Write files to a directory of the benchmark on the volume, and sync them."""
@@ -244,8 +274,7 @@ class Ground:
     def close(self) -> None:
         """Remove the benchmark's containers, images and directories."""
         self.containers.close()
-        every = [self.outside, *map(self.on_volume, SIDES)]
-        self.stand.home.run(["rm", "-r", "-f", *map(self.stand.home.inside, every)], 300)
+        self._remove([self.outside, *map(self.on_volume, SIDES), *self._used])
 
 
 class Fresh:
@@ -253,7 +282,10 @@ class Fresh:
 
     The files on the volume are made anew too, so that a row makes the first change on every side. One baseline is made
     before the container and one after it, in alternation, because younger files are more likely in processor caches.
-    `then` prepares the container and is not measured. No writes are pending when the row begins.
+    What rows have used is kept as long as there is room. If it were removed, ext4 would put the next tree into the
+    holes, but not into those of the last second, and so its inodes into up to four times as many blocks, on the volume
+    and in containers by different rules; a first change in a block costs more than the next one. `then` prepares the
+    container and is not measured. No writes are pending when the row begins.
     """
 
     def __init__(self, ground: Ground, image: str, then: Callable[[Process], None]) -> None:
@@ -265,7 +297,8 @@ class Fresh:
 
     def __call__(self) -> None:
         if self.container is not None:
-            self.container.remove()
+            self._ground.put_aside(self.container)
+        self._ground.make_room()
         first, last = self._baselines
         self._baselines = last, first
         self._ground.renew(first)

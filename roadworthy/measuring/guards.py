@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from roadworthy.calls.process import Timed
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.workloads import Workload
 
@@ -19,7 +20,10 @@ DEVICE_MOST = 1.6
 #: wrote 18 times as many bytes, at most 34 times; a pool's block of 64 KiB for 4 KiB is 16 times.
 WRITTEN_MOST = 64.0
 STOLEN = 0.10
-#: The share of time in which some task waited for a processor, above which other programs compute here.
+#: The share of what was timed in which the process waited for a processor, above which the time is not the call's.
+DELAYED = 0.10
+#: For work of processes that are not ours to ask, such as the daemon's: the share of time in which some task of the
+#: machine waited for a processor, its own ones included.
 CROWDED = 0.8
 #: The least share of a job's requests that must be issued at the requested depth.
 DEEP = 0.5
@@ -29,6 +33,7 @@ CACHED = "the page cache served the workload, not the device"
 COUNTED = "the data root lies on a block device that counts"
 DEEP_ENOUGH = "as many requests were in flight as asked for"
 UNSTOLEN = "the processors were not taken away by a hypervisor"
+UNDELAYED = "no other program kept the measured process from a processor"
 UNCROWDED = "other programs left the processors alone"
 DIRECT_LOOP = "the device under the file system does not read through a cache of its own"
 COPIED_UP = "changing a file of the image copied it up"
@@ -48,10 +53,16 @@ def reached(workload: Workload, work: Work, asked: int) -> tuple[str, bool] | No
     return REACHED, DEVICE_SHARE * asked <= seen <= most
 
 
-def environment(work: Work, seconds: float) -> list[tuple[str, bool]]:
-    """The guards that no hypervisor or other program took the processors; `seconds` is the block's duration."""
+def environment(work: Work, seconds: float, timed: Timed | None = None) -> list[tuple[str, bool]]:
+    """The guards that no hypervisor or other program took the processors; `seconds` is the block's duration.
+
+    The run delay of what was `timed` answers for a process of our own. Otherwise pressure has to, which also counts
+    tasks that have nothing to do with the work.
+    """
     found = [(UNSTOLEN, work.stolen <= STOLEN)]
-    if "cpu" in work.pressure and seconds > 0:
+    if timed is not None and timed.delay is not None:
+        found.append((UNDELAYED, timed.delay <= DELAYED * sum(timed.each)))
+    elif "cpu" in work.pressure and seconds > 0:
         found.append((UNCROWDED, work.pressure["cpu"] / seconds <= CROWDED))
     return found
 

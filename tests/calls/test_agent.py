@@ -362,8 +362,8 @@ def test_calls_in_a_row_are_timed_and_hand_on_their_answers(fs, tmp_path):
     """Each call of a row has its nanoseconds; [n] stands for what row n answered."""
     rows = [["open", "f", O_WRONLY | O_CREAT], ["write", [0], b"data"], ["close", [0]]]
     taken = fs.timed(rows)
-    assert len(taken) == 3
-    assert all(nanoseconds > 0 for nanoseconds in taken)
+    assert len(taken.each) == 3
+    assert all(nanoseconds > 0 for nanoseconds in taken.each)
     assert (tmp_path / "f").read_bytes() == b"data"
 
 
@@ -383,9 +383,33 @@ def test_what_is_timed_begins_in_a_directory(fs, tmp_path):
 
 def test_a_program_is_timed_and_has_to_succeed(fs):
     """A program's nanoseconds hold all of its life; one that fails says with what."""
-    assert fs.timed_run("/bin/sh", "-c", "exec sleep 0.05") >= 50_000_000
+    (taken,) = fs.timed_run("/bin/sh", "-c", "exec sleep 0.05").each
+    assert taken >= 50_000_000
     with pytest.raises(AssertionError, match=r"ended with 3: no such thing"):
         fs.timed_run("/bin/sh", "-c", "echo no such thing; exit 3")
+
+
+@pytest.fixture
+def crowded():
+    """Two programs that compute on the one processor on which this test, and all that it starts, may run."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    busy = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(2)]
+    yield
+    for one in busy:
+        one.kill()
+        one.wait(10)
+    os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="this kernel counts no run delay")
+def test_who_waits_for_a_processor_says_so(crowded, talk, evidence):
+    """Beside two busy programs on one processor, calls and a program wait for about two thirds of their time."""
+    fs = Process(talk, "/", evidence)
+    calls = fs.timed([["getcwd"]] * 50_000, 60)
+    program = fs.timed_run("/bin/sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done", patience=60)
+    for timed in (calls, program):
+        assert timed.delay > 0.3 * sum(timed.each)
 
 
 def strace(report):

@@ -1,17 +1,19 @@
 """What a benchmark measures with, on a stand that is faked: calls become costs, and what was timed is counted."""
 
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from roadworthy.calls.process import Timed
 from roadworthy.calls.toolbox import Toolbox
 from roadworthy.declaring.benchmarks import Declaration
 from roadworthy.declaring.features import Feature
 from roadworthy.measuring.bench import Bench
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.design import SIDES, Budget
-from roadworthy.measuring.ground import Fresh, Layout
+from roadworthy.measuring.ground import KEPT, Fresh, Layout
 from roadworthy.measuring.reporting import Reporter
 from roadworthy.measuring.rows import Rows
 from roadworthy.measuring.system_calls import SystemCalls
@@ -51,11 +53,11 @@ class FakeProcess:
 
     def timed(self, rows, patience, directory):
         self.asked.append((directory, rows))
-        return [len(row) for row in rows]
+        return Timed([len(row) for row in rows])
 
     def timed_run(self, *argv, patience, directory):
         self.asked.append((directory, argv))
-        return 1000
+        return Timed([1000])
 
 
 @pytest.fixture
@@ -76,6 +78,7 @@ def bench(monkeypatch, tmp_path):
     )  # fmt: skip
     made.features, made.meter = Feature.NONE, FakeMeter()
     made._layout, made._renewable = Layout("/c/block.work", "/volume", "block.work", native=False), False
+    made._bytes, made._used, made._stopped = 0, [], []
     monkeypatch.setattr(Reporter, "_hand_on", lambda *_: None)
     monkeypatch.setattr(Bench, "settle", lambda self: setattr(self.meter, "flushes", self.meter.flushes + 10))
     return made
@@ -154,6 +157,36 @@ def test_every_row_has_a_fresh_container(bench, monkeypatch):
     assert prepared == ["image", "image"]
     assert renewed == [(0, "baseline"), (1, "again"), (1, "again"), (2, "baseline")], "of what age the container is"
     assert bench.meter.flushes == 20.0
+
+
+def test_what_rows_have_used_is_kept_while_there_is_room(bench, monkeypatch):
+    """Trees that are made anew never lie in the holes of removed ones, until the kept ones would fill the disk."""
+    ran, told = [], []
+
+    def container(self, image):
+        made = SimpleNamespace(remove=lambda: told.append("removed"))
+        made.stop = lambda: [told.append("stopped"), made][1]
+        return made
+
+    home = SimpleNamespace(run=lambda argv, seconds=60: ran.append(argv), inside=str)
+    bench.stand.home = home
+    bench.stand.backing = SimpleNamespace(path=lambda *names: Path("/", *names), settle=lambda: None)
+    bench.outside = Path("/volume/b/block.work")
+    monkeypatch.setattr(Bench, "container", container)
+    monkeypatch.setattr(Bench, "process", lambda self, container: None)
+    bench._renewable, bench._bytes = True, KEPT // 3
+    fresh = bench.fresh("image")
+    fresh()
+    fresh()
+    assert told == ["stopped"]
+    moved = [argv[1:] for argv in ran if argv[0] == "mv"]
+    work = "/volume/block.work"
+    assert moved == [[f"{work}.{side}", f"{work}.{side}.{number}"]
+                     for number, side in enumerate(("baseline", "again", "again", "baseline"))]  # fmt: skip
+    assert not [argv for argv in ran if argv[0] == "rm"]
+    fresh()
+    assert told == ["stopped", "stopped", "removed", "removed"]
+    assert [argv[3:] for argv in ran if argv[0] == "rm"] == [[new for _, new in moved]]
 
 
 @pytest.mark.parametrize(("native", "sides"), [(False, ("baseline", "again")), (True, SIDES)])

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from roadworthy.calls.process import Timed
 from roadworthy.measuring import guards
 from roadworthy.measuring.counters import Meter, Work
 from roadworthy.measuring.workloads import load
@@ -63,6 +64,14 @@ def test_a_crowded_machine_voids():
     assert (guards.UNCROWDED, False) in guards.environment(worked(pressure={"cpu": 0.95}), 1.0)
     assert (guards.UNCROWDED, True) in guards.environment(worked(pressure={"cpu": 0.1}), 1.0)
     assert all(sentence != guards.UNCROWDED for sentence, _ in guards.environment(worked(), 1.0))
+
+
+def test_a_process_that_waited_for_a_processor_voids_whatever_others_did():
+    """The run delay of the measured process counts, where it is known, and not the pressure on the machine."""
+    crowded = worked(pressure={"cpu": 0.95})
+    assert guards.environment(crowded, 1.0, Timed([600, 400], 50))[1:] == [(guards.UNDELAYED, True)]
+    assert guards.environment(worked(), 1.0, Timed([600, 400], 150))[1:] == [(guards.UNDELAYED, False)]
+    assert guards.environment(crowded, 1.0, Timed([600, 400]))[1:] == [(guards.UNCROWDED, False)]
 
 
 def test_the_first_broken_guard_is_named():
