@@ -35,6 +35,8 @@ FLUSHED = 64
 ANEW = 'rm -rf "$2"; cp -a --reflink=never "$1" "$2"'
 #: The most bytes of trees that earlier rows have used and that are kept, see Fresh.
 KEPT = 512 << 20
+#: What an entry of a tree counts besides its contents: an inode, of which file systems have one for 16 KiB or more.
+ENTRY = 4 << 10
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class Ground:
         self.lay_out("source", merged)
         self.make_anew()
         self._renewable = bool(merged)
-        self._bytes = sum(len(found.content) for found in map(entry, merged.values()) if isinstance(found, File))
+        self._bytes = sum(ENTRY + (len(found.content) if isinstance(found, File) else 0)
+                          for found in map(entry, merged.values()))  # fmt: skip
         return self.containers.image(*([{}] if self.stand.native else trees))
 
     def renew(self, *sides: Side) -> None:
