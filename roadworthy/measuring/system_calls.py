@@ -33,8 +33,8 @@ ENGINE = "the engine"
 NAMED = 'cd /proc; grep -lFx -- "$1" [0-9]*/comm 2>/dev/null || true'
 #: Write the process id to a file, then exec a program.
 NOTED = 'echo $$ >"$1"; shift; exec "$@"'
-#: Seconds for a tracer to attach and to detach, and for the traced work.
-PATIENCE, TRACED = 30.0, 300.0
+#: Seconds for a tracer to attach, to detach, and for the traced work.
+PATIENCE, LETS_GO, TRACED = 30.0, 10.0, 300.0
 WORDS = ("-f", "-c", "-o")
 
 
@@ -156,10 +156,23 @@ class SystemCalls:
         found.update(parsed(self._place.path(report).read_text()))
 
     def _end(self, running: Program, mark: object) -> None:
-        """Detach the tracer, unless it has ended with the last of its processes."""
-        with suppress(ProgramFailed):
-            self._place.run(["sh", "-c", 'kill -INT "$(cat "$1")"', "sh", str(mark)])
-        self._wait(lambda: running.poll() is not None)
+        """Detach the tracer, unless it has ended with the last of its processes.
+
+        strace 6.1 waits for ever if a process has just called vfork(2): the parent cannot stop before its child has
+        exec'd, and the child is stopped by strace. It is killed then, and its processes run on, see ptrace(2). Raises
+        NotCounted, because its table is lost.
+        """
+
+        def signalled(name: str) -> None:
+            with suppress(ProgramFailed):
+                self._place.run(["sh", "-c", 'kill -s "$2" "$(cat "$1")"', "sh", str(mark), name])
+            wait_until(lambda: running.poll() is not None, LETS_GO * self._place.scale, "a tracer to let go")
+
+        try:
+            signalled("INT")
+        except TimeoutError:
+            signalled("KILL")
+            raise NotCounted(f"the tracer did not let go of its processes within {LETS_GO:g} s") from None
 
     def _wait(self, done: Callable[[], bool]) -> None:
         wait_until(done, PATIENCE * self._place.scale, "a tracer")

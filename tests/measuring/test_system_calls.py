@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from roadworthy.calls.toolbox import Toolbox
+from roadworthy.measuring import system_calls
 from roadworthy.measuring.system_calls import (
     ENGINE,
     NotAsked,
@@ -105,7 +106,8 @@ def ticking(tmp_path, strace):
     """A process of a name of its own that looks at a file again and again."""
     program = tmp_path / f"ticking-{os.getpid()}"
     program.symlink_to("/bin/sh")
-    running = subprocess.Popen([program, "-c", "while :; do [ -e /nowhere ] || sleep 0.01; done"])
+    # A subshell, because dash starts a simple command with vfork(2), for which strace may wait for ever.
+    running = subprocess.Popen([program, "-c", "while :; do [ -e /nowhere ] || (exec sleep 0.01); done"])
     yield running.pid
     running.kill()
     running.wait()
@@ -160,6 +162,17 @@ def test_a_tracer_that_cannot_attach_says_so(monkeypatch, tools, ticking):
     calls = calls_of(tools, ticking, "strace", monkeypatch=monkeypatch)
     with pytest.raises(NotCounted, match="not permitted"), calls.of_engine():
         pass
+
+
+def test_a_tracer_that_does_not_let_go_is_killed(monkeypatch, tools, ticking):
+    """Its processes run on, and what it counted is lost."""
+    (tools / "bin/strace").write_text("#!/bin/sh\ntrap '' INT; echo process attached\nwhile :; do sleep 0.05; done\n")
+    monkeypatch.setattr(system_calls, "LETS_GO", 1.0)
+    calls = calls_of(tools, ticking, "strace", monkeypatch=monkeypatch)
+    with pytest.raises(NotCounted, match="did not let go"), calls.of_engine():
+        pass
+    assert not Path(f"/proc/{(tools / 'strace.pid').read_text().strip()}").exists()
+    assert Path(f"/proc/{ticking}").exists()
 
 
 def test_a_toolbox_without_a_tracer_says_what_to_install(monkeypatch, tools):
