@@ -2,8 +2,8 @@
 
 After a plain run and the identity mutants, each faulty driver gets the checks of its families, the slow checks that the
 catalogue names for it, and a sample of all other checks. Exit status 0: the identities agree with the plain run, each
-mutant is killed in its families and nowhere else without a reason, and each check kills one; 1: one of these does not
-hold; 2: the runs allow no conclusion; 4: a mistake on the command line.
+mutant is killed in its families and nowhere else without a reason, and each cell, a check with its parameters, kills
+one; 1: one of these does not hold; 2: the runs allow no conclusion; 4: a mistake on the command line.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def asked(mutant: Mutant, checks: Sequence[str], whole: bool, twin: bool) -> Wan
     if checks or whole:
         return Wanted(tuple(checks), mutant.also)
     families = (f"{family}/*" for family in mutant.families)
-    return Wanted((*families, *mutant.also), sample=mutant.name, volumes="volume" in mutant.families)
+    return Wanted((*families, *mutant.also), sample=mutant.name, volumes=mutant.volumes or "volume" in mutant.families)
 
 
 @click.command(help=__doc__)

@@ -29,7 +29,8 @@ class Mutant:
     intercepts. `also` names slow checks that the sensitivity run makes besides the quick ones. `seen_by` is one quick
     check that must see it in the twin, too. `equivalent` is the reason why nothing can see it. A mutant that `spoils`
     leaves images, disks or mounts changed: the next mutant of a series gets a daemon and a disk of its own, as after
-    every saboteur.
+    every saboteur. A fault of `volumes` is one of the backing or of the kernel and holds on volumes, too: it shows that
+    the control on a volume can fail.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Mutant:
     seen_by: str = ""
     equivalent: str = ""
     spoils: bool = False
+    volumes: bool = False
     reviewed: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -78,7 +80,7 @@ def catalogue() -> dict[str, Mutant]:
 
 @cache
 def excused() -> dict[str, str]:
-    """Checks that no mutant can break, each with the reason."""
+    """Checks, or cells of them as `check[parameter]`, that no mutant can break, each with the reason."""
     with CATALOGUE.open("rb") as file:
         return {entry["check"]: entry["reason"] for entry in tomllib.load(file).get("excused", [])}
 

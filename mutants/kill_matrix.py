@@ -105,13 +105,13 @@ class KillMatrix:
     rows: list[Row] = field(default_factory=list)
     #: Whether only some mutants ran, so that a check which kills nothing means nothing.
     partial: bool = False
-    #: Checks that no mutant can break, each with the reason.
+    #: Cells that no mutant can break, each with the reason; a check's id without parameters stands for all its cells.
     excused: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
     def killers(self) -> dict[str, list[str]]:
-        """For each check that passes by itself, the mutants that it kills, in a declared family or not."""
+        """For each cell (a check with its parameters) that passes, the mutants that it kills, wherever declared."""
         passing = [check for check, verdict in self.plain.verdicts.items() if verdict == "pass"]
         found: dict[str, list[str]] = {check: [] for check in sorted(passing) if check not in self.unstable}
         for line in self.rows:
@@ -121,16 +121,15 @@ class KillMatrix:
 
     @property
     def toothless(self) -> list[str]:
-        """Checks that kill nothing in any of their parameters: nothing here proves that they can fail."""
-        by_base: dict[str, bool] = {}
-        for check, killed in self.killers.items():
-            base = check.partition("[")[0]
-            by_base[base] = by_base.get(base, False) or bool(killed)
-        return [base for base, kills in by_base.items() if not kills and base not in self.excused]
+        """Cells that kill nothing: nothing here proves that the check can fail with these parameters."""
+        return [
+            cell for cell, killed in self.killers.items()
+            if not killed and cell not in self.excused and cell.partition("[")[0] not in self.excused
+        ]  # fmt: skip
 
     @property
     def sound(self) -> bool:
-        """Whether identities equal the plain run, mutants are killed in their families only, and each check kills."""
+        """Whether identities equal the plain run, mutants are killed in their families only, and each cell kills."""
         killed = all(line.outcome in ("killed", "equivalent") and not line.collateral for line in self.rows)
         return killed and not self.unstable and (self.partial or not self.toothless)
 
@@ -184,6 +183,6 @@ class KillMatrix:
             out.append("Verdicts that differ without a mutant, left out above:")
             out += [f"  {check}: {said}" for check, said in self.unstable.items()]
         if self.toothless and not self.partial:
-            out.append(f"Checks that kill nothing ({len(self.toothless)}):")
+            out.append(f"Cells that kill nothing ({len(self.toothless)} of {len(self.killers)}):")
             out += [f"  {check}" for check in self.toothless]
         return "\n".join(out) + "\n"

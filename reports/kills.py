@@ -88,10 +88,11 @@ class Kills(msgspec.Struct, frozen=True, kw_only=True, rename={
 
 @dataclass(frozen=True)
 class Teeth:
-    """One check, all its parameters together, and the mutants that it kills."""
+    """One check and the mutants that it kills. `bare` are its cells (with one set of parameters) that kill none."""
 
     name: str
     mutants: Sequence[str]
+    bare: Sequence[str] = ()
     reason: str = ""
 
 
@@ -140,12 +141,16 @@ def kills_text(kills: Kills) -> str:
 
 
 def teeth(kills: Kills) -> list[Teeth]:
-    """Every check that passes on the sound driver, those that kill nothing first."""
+    """Every check that passes on the sound driver, those with a cell that kills nothing first."""
     found: dict[str, dict[str, None]] = {}
-    for check, killed in kills.by_check.items():
-        found.setdefault(check.partition("[")[0], {}).update(dict.fromkeys(killed))
-    made = [Teeth(name, list(killed), kills.excused.get(name, "")) for name, killed in found.items()]
-    return sorted(made, key=lambda check: (bool(check.mutants), check.name))
+    for cell, killed in kills.by_check.items():
+        found.setdefault(cell.partition("[")[0], {}).update(dict.fromkeys(killed))
+    made = []
+    for name, mutants in found.items():
+        bare = [cell for cell, killed in kills.by_check.items() if not killed and cell.partition("[")[0] == name]
+        reasons = {kills.excused.get(cell, kills.excused.get(name, "")) for cell in bare} - {""}
+        made.append(Teeth(name, list(mutants), bare, "; ".join(sorted(reasons))))
+    return sorted(made, key=lambda check: (not check.bare, bool(check.mutants), check.name))
 
 
 def failing_by_themselves(kills: Kills) -> list[str]:

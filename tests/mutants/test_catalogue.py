@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,6 +28,8 @@ from roadworthy.mutants.run import Armed, MutantRun, Supervisor, check_of
 from roadworthy.mutants.sabotage import SABOTEURS
 from roadworthy.mutants.selection import Wanted, wanted
 from roadworthy.mutants.series import Series, Turn, changes_hands
+from roadworthy.mutants.supervisor import Faulty
+from roadworthy.mutants.target import IN_IMAGE, ON_VOLUME
 from roadworthy.reports.kills import read_kills
 from roadworthy.upkeep.reaper import start_time
 
@@ -312,6 +315,27 @@ def test_a_lane_comes_up_anew_after_a_mutant_that_spoils(spoiled):
     assert done == (["down", "next", "up"] if spoiled else ["containers removed", "next", "edited"])
 
 
+@pytest.mark.parametrize(
+    ("directory", "volumes", "concerned"),
+    [("/c/link.a", False, True), ("/volume/c/link.a", False, False), ("/volume/c/link.a", True, True),
+     ("/volume/r/1", True, False), ("/", True, False)],
+)  # fmt: skip
+def test_where_a_fault_applies(directory, volumes, concerned):
+    """In the image always, on the volume if the catalogue says so, and never where the suite itself works."""
+    target = SimpleNamespace(
+        checking=directory.startswith(IN_IMAGE), on_volume=directory.startswith(ON_VOLUME), directory=directory
+    )
+    assert Faulty(lambda _call: None, volumes).concerns(target) is concerned
+
+
+def test_controls_on_a_volume_are_asked_about_faults_of_volumes_only():
+    """A check on a volume is no check of the driver: only a fault of the backing or of the kernel concerns it."""
+    lies = Mutant(name="m", fault="lies", kind="notify", families=("rename",))
+    assert not asked(lies, (), False, False).volumes
+    assert asked(replace(lies, volumes=True), (), False, False).volumes
+    assert catalogue()["identity-notify"].volumes
+
+
 def test_what_reaches_images_spoils():
     """Mutants that write to the image or hand it out, fill the disk or leave mounts behind say so."""
     spoiling = {mutant.name for mutant in catalogue().values() if mutant.spoils}
@@ -399,6 +423,20 @@ def test_matrix_names_checks_that_kill_nothing():
     assert matrix.toothless == []
     assert matrix.sound
     assert "1 of 1 mutants killed" in matrix.text()
+
+
+def test_a_kill_with_one_parameter_proves_nothing_of_another():
+    """Each cell is asked; a reason may be given for one cell, or for all of a check's."""
+    clean = Ran(dict.fromkeys(("rename/a[lower]", "rename/a[upper]", "rename/b[lower]", "rename/b[upper]"), "pass"))
+    ran = Ran({**clean.verdicts, "rename/a[upper]": "fail"}, hits={"rename.a.upper": 1})
+    matrix = KillMatrix("overlay2", clean, {}, [row(FAULTY, clean, ran)])
+    assert matrix.toothless == ["rename/a[lower]", "rename/b[lower]", "rename/b[upper]"]
+    matrix.excused = {"rename/a[lower]": "no layer has it", "rename/b": "nothing breaks it"}
+    assert matrix.toothless == []
+    assert (
+        "Cells that kill nothing (3 of 4):\n  rename/a[lower]\n"
+        in KillMatrix("overlay2", clean, {}, matrix.rows).text()
+    )
 
 
 def test_partial_matrix_does_not_complain_of_checks_that_kill_nothing():

@@ -69,6 +69,19 @@ def test_checks_that_kill_nothing_come_first(kills):
     assert failing_by_themselves(read) == ["open/known"]
 
 
+def test_cell_that_kills_nothing_comes_first_though_its_check_kills(kills):
+    """What one parameter proves does not hide another, unless a reason is given."""
+    by_check = {"rename/a[upper]": ["one"], "rename/a[volume]": [], "link/b": ["one"]}
+    bare = kills(matrix(mutant("one"), **{"kills by check": by_check}))
+    assert [(check.name, list(check.bare)) for check in teeth(bare)] == [
+        ("rename/a", ["rename/a[volume]"]),
+        ("link/b", []),
+    ]
+    assert '; none with <span class="ids">rename/a[volume]</span></td>' in kills_text(bare)
+    told = kills(matrix(mutant("one"), excused={"rename/a[volume]": "no lie"}, **{"kills by check": by_check}))
+    assert teeth(told)[0].reason == "no lie"
+
+
 def test_page_tells_of_each_outcome(kills):
     text = kills_text(kills(matrix(
         mutant("one"),
