@@ -61,7 +61,7 @@ class Suite:
     def _pytest(self, name: str, words: Sequence[str]) -> None:
         with (self.directory / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", "-q", "--tb=no", "--no-reference", *self.words, *words,
+                [sys.executable, "-m", "pytest", "-q", "--tb=no", *self.words, *words,
                  ROOT / "conformance"],
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip

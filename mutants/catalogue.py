@@ -30,7 +30,8 @@ class Mutant:
     check that must see it in the twin, too. `equivalent` is the reason why nothing can see it. A mutant that `spoils`
     leaves images, disks or mounts changed: the next mutant of a series gets a daemon and a disk of its own, as after
     every saboteur. A fault of `volumes` is one of the backing or of the kernel and holds on volumes, too: it shows that
-    the control on a volume can fail.
+    the control on a volume can fail. `tree` is what a fault changes that no check looks for: a field of the comparison
+    of trees, which has to notice it; the checks' own promises have to hold.
     """
 
     name: str
@@ -44,12 +45,18 @@ class Mutant:
     equivalent: str = ""
     spoils: bool = False
     volumes: bool = False
+    tree: str = ""
     reviewed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def twin(self) -> bool:
         """Whether the twin, which has no engine, can be faulty in this way, and has a check that sees it."""
         return self.kind == "notify" and bool(self.seen_by)
+
+    @property
+    def compared(self) -> bool:
+        """Whether trees are compared in its run: if the comparison has to see it, or nothing has."""
+        return bool(self.tree) or self.kind == "identity"
 
     def concerns(self, check: str) -> bool:
         """Whether a check, by its id, is in a declared family."""

@@ -11,18 +11,24 @@ from typing import Any, Literal
 from roadworthy.mutants.catalogue import Mutant
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.reports.kills import SCHEMA
+from roadworthy.run.recorder import REFERENCE
+from roadworthy.verdict.reference import DIFFERS, told_of
 
 Outcome = Literal["killed", "survived", "equivalent", "not reached", "error"]
 
 
 @dataclass(frozen=True)
 class Ran:
-    """The results of one run: verdicts and reasons by check, and the mutant's hits by check's directory."""
+    """The results of one run: verdicts and reasons by check, and the mutant's hits by check's directory.
+
+    `differing` has what differed in the trees of checks, as `told_of` names it.
+    """
 
     verdicts: Mapping[str, str]
     reasons: Mapping[str, str] = field(default_factory=dict)
     hits: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
+    differing: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, bundle: Path) -> Ran:
@@ -40,7 +46,15 @@ class Ran:
             {result.check: result.reason for result in read.results},
             facts.get("hits by check", {}),
             facts.get("trouble", ""),
-        )
+            {
+                result.check: frozenset(told_of(said) for said in seen.value.split("; "))
+                for result in read.results for seen in result.observations if seen.name == REFERENCE
+            },
+        )  # fmt: skip
+
+    def by_tree(self, check: str) -> bool:
+        """Whether a check kept its promise and failed for its tree."""
+        return self.reasons.get(check, "").startswith(DIFFERS)
 
 
 @dataclass(frozen=True)
@@ -48,7 +62,8 @@ class Row:
     """One mutant's outcome.
 
     `reviewed` and `collateral` are kills outside its declared families, with and without a reason in the catalogue;
-    `upset` are other changes of verdict, `blind` are checks of its families that it reached and that passed.
+    `upset` are other changes of verdict, `blind` are checks of its families that it reached and that passed. `noticed`
+    are checks that kept their promise and whose tree differed in the mutant's field: they prove the comparison only.
     """
 
     mutant: Mutant
@@ -60,6 +75,7 @@ class Row:
     upset: Mapping[str, str] = field(default_factory=dict)
     blind: Sequence[str] = ()
     trouble: str = ""
+    noticed: Sequence[str] = ()
 
 
 def disagreements(plain: Ran, other: Ran) -> dict[str, str]:
@@ -80,6 +96,16 @@ def row(mutant: Mutant, identity: Ran, ran: Ran, unstable: Iterable[str] = ()) -
     changed = {check: said for check, said in disagreements(identity, ran).items() if check not in set(unstable)}
     kills = [check for check, said in changed.items() if said == "pass -> fail"]
     upset = {check: said for check, said in changed.items() if said != "pass -> fail"}
+    noticed = [
+        check for check in kills
+        if ran.by_tree(check) and mutant.tree in ran.differing.get(check, set()) - identity.differing.get(check, set())
+    ]  # fmt: skip
+    if mutant.tree:
+        kills = [check for check in kills if not ran.by_tree(check)]
+        reviewed = [check for check in kills if mutant.excuse(check)]
+        ended: Outcome = "not reached" if not hits else "killed" if noticed else "survived"
+        others = [check for check in kills if check not in reviewed]
+        return Row(mutant, ended, hits, (), reviewed, others, upset, noticed=noticed)
     mine = [check for check in kills if mutant.concerns(check)]
     directories = {check.replace("/", ".").replace("[", ".").replace("]", ""): check for check in ran.verdicts}
     blind = [
@@ -155,7 +181,7 @@ class KillMatrix:
                     "reviewed": {check: line.mutant.excuse(check) for check in line.reviewed},
                     "collateral": list(line.collateral), "upset": dict(line.upset),
                     "reached and passed": list(line.blind), "trouble": line.trouble,
-                    "equivalent": line.mutant.equivalent,
+                    "equivalent": line.mutant.equivalent, "tree": line.mutant.tree, "noticed by": list(line.noticed),
                 }
                 for line in self.rows
             ],
@@ -170,7 +196,8 @@ class KillMatrix:
         for line in self.rows:
             out.append(
                 f"{line.mutant.name:<{width}}  {line.mutant.number or '-':<4} {line.outcome:<11} {line.hits:>5} "
-                f"{len(line.killed_by):>5}  {', '.join(line.mutant.families)}"
+                f"{len(line.killed_by or line.noticed):>5}  "
+                + (f"the tree's {line.mutant.tree}" if line.mutant.tree else ", ".join(line.mutant.families))
             )
             if line.collateral:
                 out.append(f"{'':<{width}}    collateral: {', '.join(line.collateral)}")

@@ -27,7 +27,10 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "survived": ("no check of its families failed", "fail"),
     "not reached": ("no check exercised the fault", "fail"),
     "equivalent": ("nothing can see it here, for the reason given", "known"),
-    "killed": ("a check of its families passes without the fault, and fails with it", "pass"),
+    "killed": (
+        "a check of its families passes without the fault and fails with it, or the comparison of trees does",
+        "pass",
+    ),
 }
 
 
@@ -36,9 +39,12 @@ class KillsRefused(Exception):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, rename={
-    "killed_by": "killed by", "passed": "reached and passed",
+    "killed_by": "killed by", "passed": "reached and passed", "noticed_by": "noticed by",
 }):  # fmt: skip
-    """One mutant. `reviewed` are kills outside its families with a reason, `collateral` those without one."""
+    """One mutant. `reviewed` are kills outside its families with a reason, `collateral` those without one.
+
+    `tree` is the field that the comparison of trees has to notice, `noticed_by` the checks whose tree differed in it.
+    """
 
     name: str
     kind: str
@@ -54,11 +60,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, rename={
     passed: list[str]
     trouble: str
     equivalent: str
+    tree: str = ""
+    noticed_by: list[str] = []
 
     @property
     def killers(self) -> list[str]:
         """All checks that kill it, in its families or not."""
-        return [*self.killed_by, *self.reviewed, *self.collateral]
+        return [*self.killed_by, *self.noticed_by, *self.reviewed, *self.collateral]
 
     def strays(self, family: str) -> bool:
         """Whether a check of a family kills it without a recorded reason."""

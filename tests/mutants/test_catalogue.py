@@ -200,7 +200,8 @@ def test_entry_is_complete(mutant):
     assert "write" not in mutant.calls  # runc needs it itself to pass the descriptor on
     assert bool(mutant.calls) == (mutant.kind == "notify" or mutant.name == "identity-notify")
     assert bool(mutant.families) == (mutant.kind != "identity")
-    assert not set(mutant.families) & {word.partition("/")[0] for word in mutant.reviewed}
+    assert mutant.tree or not set(mutant.families) & {word.partition("/")[0] for word in mutant.reviewed}
+    assert not (mutant.tree and mutant.seen_by)  # the twin compares no trees
     assert all(mutant.concerns(check) for check in (*mutant.also, *filter(None, [mutant.seen_by])))
 
 
@@ -303,16 +304,19 @@ def test_turn_that_did_not_end_is_given_back(tmp_path):
 def test_a_lane_comes_up_anew_after_a_mutant_that_spoils(spoiled):
     """A spoiled daemon goes before the next mutant takes its place; of a sound one only the containers go."""
     done = []
-    stand = SimpleNamespace(remove_containers=lambda: done.append("containers removed"), renewable=True)
+    stand = SimpleNamespace(remove_containers=lambda: done.append("containers removed"), renewable=True,
+                            compare_trees=lambda compared: done.append(f"compared: {compared}"))  # fmt: skip
     run = SimpleNamespace(
         stands=SimpleNamespace(
             of=lambda _: stand, renew=lambda _, meanwhile: [done.append("down"), meanwhile(), done.append("up")]
         ),
     )
-    faults = SimpleNamespace(become=lambda name: done.append(name), sabotage=lambda _: done.append("edited"))
+    faults = SimpleNamespace(
+        become=lambda name: done.append(name), sabotage=lambda _: done.append("edited"), trees=False
+    )
     item = SimpleNamespace(callspec=SimpleNamespace(params={"lane": None}), get_closest_marker=lambda _: None)
     changes_hands(run, faults, "next", [item], spoiled)
-    assert done == (["down", "next", "up"] if spoiled else ["containers removed", "next", "edited"])
+    assert done == (["down", "next", "up"] if spoiled else ["containers removed", "next", "compared: False", "edited"])
 
 
 @pytest.mark.parametrize(
@@ -405,6 +409,45 @@ def test_failure_without_a_hit_is_no_kill():
 def test_dead_supervisor_is_an_error():
     ran = Ran({**CLEAN.verdicts, "rename/a": "fail"}, hits={"rename.a": 1}, trouble="the supervisor of mutant m died")
     assert row(FAULTY, CLEAN, ran).outcome == "error"
+
+
+TREE = Mutant(name="t", fault="lies", kind="notify", families=("rename",), tree="mode")
+TOLD = "the tree differs from the reference's: f: the file's mode is 0600 against 0644"
+
+
+def compared(reason: str, *differing: str) -> Ran:
+    verdicts = {**CLEAN.verdicts, "rename/a": "fail"}
+    return Ran(verdicts, {"rename/a": reason}, {"rename.a": 1}, differing={"rename/a": frozenset(differing)})
+
+
+@pytest.mark.parametrize(
+    ("ran", "outcome", "noticed", "collateral"),
+    [
+        (compared(TOLD, "mode"), "killed", ["rename/a"], []),
+        (compared(TOLD, "owner"), "survived", [], []),
+        (compared("assert 1 == 2", "mode"), "survived", [], ["rename/a"]),
+        (Ran(CLEAN.verdicts, hits={"rename.a": 1}), "survived", [], []),
+        (Ran(CLEAN.verdicts), "not reached", [], []),
+    ],
+    ids=["its field", "another field", "the check's own promise", "nothing", "not reached"],
+)
+def test_fault_of_the_tree_is_noticed_by_the_comparison_alone(ran, outcome, noticed, collateral):
+    """In its own field, by a check that kept its promise; a promise that breaks shows that more than the tree lies."""
+    found = row(TREE, CLEAN, ran)
+    assert (found.outcome, found.noticed, found.collateral, found.killed_by) == (outcome, noticed, collateral, ())
+
+
+def test_what_differs_without_a_fault_is_not_noticed():
+    """A recorded difference of the sound driver proves nothing."""
+    sound = replace(CLEAN, differing={"rename/a": frozenset({"mode"})})
+    assert row(TREE, sound, compared(TOLD, "mode")).outcome == "survived"
+
+
+def test_comparison_of_trees_proves_nothing_of_a_check():
+    """The check's own promise held, so that another mutant has to break it."""
+    matrix = KillMatrix("overlay2", CLEAN, {}, [row(TREE, CLEAN, compared(TOLD, "mode"))])
+    assert "rename/a" in matrix.toothless
+    assert "1 of 1 mutants killed" in matrix.text()
 
 
 def test_unstable_checks_are_left_out():
