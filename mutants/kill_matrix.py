@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from roadworthy.mutants.catalogue import Mutant
 from roadworthy.reports.bundle import read_bundle
-from roadworthy.reports.kills import SCHEMA
+from roadworthy.reports.kills import SCHEMA, Kills, Outcome
+from roadworthy.reports.kills import Row as Line
+from roadworthy.reports.records import Plan
 from roadworthy.run.recorder import REFERENCE
 from roadworthy.verdict.reference import DIFFERS, told_of
-
-Outcome = Literal["killed", "survived", "equivalent", "not reached", "error"]
 
 
 @dataclass(frozen=True)
 class Ran:
     """The results of one run: verdicts and reasons by check, and the mutant's hits by check's directory.
 
-    `differing` has what differed in the trees of checks, as `told_of` names it.
+    `differing` has what differed in the trees of checks, as `told_of` names it. `about` says when the run was, at which
+    commit of the suite and on what, in the words of a kill matrix.
     """
 
     verdicts: Mapping[str, str]
@@ -29,6 +29,7 @@ class Ran:
     hits: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
     differing: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, bundle: Path) -> Ran:
@@ -50,6 +51,7 @@ class Ran:
                 result.check: frozenset(told_of(said) for said in seen.value.split("; "))
                 for result in read.results for seen in result.observations if seen.name == REFERENCE
             },
+            about(read.plan),
         )  # fmt: skip
 
     def by_tree(self, check: str) -> bool:
@@ -76,6 +78,16 @@ class Row:
     blind: Sequence[str] = ()
     trouble: str = ""
     noticed: Sequence[str] = ()
+
+
+def about(plan: Plan) -> dict[str, Any]:
+    """When a run was, at which commit of the suite, and on what, as its plan says."""
+    lane = plan.lanes[0]
+    return {
+        "date": plan.started[:10], "commit": str(plan.suite.get("commit", "")),
+        "changes": bool(plan.suite.get("changes", False)),
+        "backing": lane.backing, "engine": lane.engine, "kernel": lane.kernel,
+    }  # fmt: skip
 
 
 def disagreements(plain: Ran, other: Ran) -> dict[str, str]:
@@ -136,58 +148,31 @@ class KillMatrix:
     seconds: float = 0.0
 
     @property
-    def killers(self) -> dict[str, list[str]]:
-        """For each cell (a check with its parameters) that passes, the mutants that it kills, wherever declared."""
-        passing = [check for check, verdict in self.plain.verdicts.items() if verdict == "pass"]
-        found: dict[str, list[str]] = {check: [] for check in sorted(passing) if check not in self.unstable}
-        for line in self.rows:
-            for check in (*line.killed_by, *line.reviewed, *line.collateral):
-                found.setdefault(check, []).append(line.mutant.name)
-        return found
-
-    @property
-    def toothless(self) -> list[str]:
-        """Cells that kill nothing: nothing here proves that the check can fail with these parameters."""
-        return [
-            cell for cell, killed in self.killers.items()
-            if not killed and cell not in self.excused and cell.partition("[")[0] not in self.excused
+    def kills(self) -> Kills:
+        """The matrix as its file holds it."""
+        rows = [
+            Line(
+                name=line.mutant.name, kind=line.mutant.kind, number=line.mutant.number, fault=line.mutant.fault,
+                families=list(line.mutant.families), outcome=line.outcome, hits=line.hits,
+                killed_by=list(line.killed_by), collateral=list(line.collateral), upset=dict(line.upset),
+                reviewed={check: line.mutant.excuse(check) for check in line.reviewed},
+                passed=list(line.blind) if line.outcome != "killed" else [],
+                trouble=line.trouble, equivalent=line.mutant.equivalent,
+                tree=line.mutant.tree, noticed_by=list(line.noticed),
+            )
+            for line in self.rows
         ]  # fmt: skip
+        return Kills(
+            schema=SCHEMA, driver=self.driver, seconds=round(self.seconds), partial=self.partial,
+            checks=dict(sorted(self.plain.verdicts.items())), unstable=dict(self.unstable), mutants=rows,
+            excused=dict(self.excused), **self.plain.about,
+        )  # fmt: skip
 
     @property
     def sound(self) -> bool:
         """Whether identities equal the plain run, mutants are killed in their families only, and each cell kills."""
         killed = all(line.outcome in ("killed", "equivalent") and not line.collateral for line in self.rows)
-        return killed and not self.unstable and (self.partial or not self.toothless)
-
-    def write(self, path: Path) -> Path:
-        """Write the matrix as JSON, and as text beside it, and return the path."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.record(), indent=1) + "\n")
-        path.with_suffix(".txt").write_text(self.text())
-        return path
-
-    def record(self) -> dict[str, Any]:
-        """The matrix as JSON."""
-        return {
-            "schema": SCHEMA, "driver": self.driver, "seconds": round(self.seconds), "partial": self.partial,
-            "checks": dict(self.plain.verdicts),
-            "unstable": dict(self.unstable),
-            "mutants": [
-                {
-                    "name": line.mutant.name, "kind": line.mutant.kind, "number": line.mutant.number,
-                    "fault": line.mutant.fault,
-                    "families": list(line.mutant.families), "outcome": line.outcome, "hits": line.hits,
-                    "killed by": list(line.killed_by),
-                    "reviewed": {check: line.mutant.excuse(check) for check in line.reviewed},
-                    "collateral": list(line.collateral), "upset": dict(line.upset),
-                    "reached and passed": list(line.blind), "trouble": line.trouble,
-                    "equivalent": line.mutant.equivalent, "tree": line.mutant.tree, "noticed by": list(line.noticed),
-                }
-                for line in self.rows
-            ],
-            "kills by check": self.killers,
-            "kills nothing": self.toothless, "excused": dict(self.excused),
-        }  # fmt: skip
+        return killed and not self.unstable and (self.partial or not self.kills.toothless)
 
     def text(self) -> str:
         """The matrix as a table in plain text."""
@@ -209,7 +194,8 @@ class KillMatrix:
         if self.unstable:
             out.append("Verdicts that differ without a mutant, left out above:")
             out += [f"  {check}: {said}" for check, said in self.unstable.items()]
-        if self.toothless and not self.partial:
-            out.append(f"Cells that kill nothing ({len(self.toothless)} of {len(self.killers)}):")
-            out += [f"  {check}" for check in self.toothless]
+        bare = [] if self.partial else self.kills.toothless
+        if bare:
+            out.append(f"Cells that kill nothing ({len(bare)} of {len(self.kills.by_check)}):")
+            out += [f"  {cell}" for cell in bare]
         return "\n".join(out) + "\n"
