@@ -33,6 +33,12 @@ def test_kill_matrix_is_a_page_of_the_site(site, tmp_path):
     assert '<a href="kills.html">Kill matrix</a>' in (tmp_path / "site/index.html").read_text()
 
 
+def test_page_says_of_which_day_the_kill_matrix_is(site, tmp_path):
+    (tmp_path / "kills.json").write_text(json.dumps(MATRIX | {"date": "2026-11-30"}))
+    assert site(f"--kills={tmp_path / 'kills.json'}").exit_code == 0
+    assert '<a href="kills.html">Kill matrix of 2026-11-30</a>' in (tmp_path / "site/index.html").read_text()
+
+
 def test_page_without_a_kill_matrix_links_to_none(site, tmp_path):
     assert site().exit_code == 0
     assert "kills.html" not in (tmp_path / "site/index.html").read_text()
