@@ -2,8 +2,8 @@
 
 After a plain run and the identity mutants, each faulty driver gets the checks of its families, the slow checks that the
 catalogue names for it, and a sample of all other checks. Exit status 0: the identities agree with the plain run, each
-mutant is killed in its families and nowhere else without a reason, and each check kills one; 1: one of these does not
-hold; 2: the runs allow no conclusion; 4: a mistake on the command line.
+mutant is killed in its families and nowhere else without a reason, and each cell, a check with its parameters, kills
+one; 1: one of these does not hold; 2: the runs allow no conclusion; 4: a mistake on the command line.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from roadworthy.mutants.selection import Wanted
 from roadworthy.mutants.series import Series, Turn
 from roadworthy.reports.bundle import BundleRefused
 from roadworthy.reports.kills import KILLS_PAGE, read_kills, write_kills
+from roadworthy.reports.page import replace_file
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Seconds after which a process counts as hung.
@@ -61,7 +62,7 @@ class Suite:
     def _pytest(self, name: str, words: Sequence[str]) -> None:
         with (self.directory / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", "-q", "--tb=no", "--no-reference", *self.words, *words,
+                [sys.executable, "-m", "pytest", "-q", "--tb=no", *self.words, *words,
                  ROOT / "conformance"],
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
@@ -86,7 +87,7 @@ def asked(mutant: Mutant, checks: Sequence[str], whole: bool, twin: bool) -> Wan
     if checks or whole:
         return Wanted(tuple(checks), mutant.also)
     families = (f"{family}/*" for family in mutant.families)
-    return Wanted((*families, *mutant.also), sample=mutant.name, volumes="volume" in mutant.families)
+    return Wanted((*families, *mutant.also), sample=mutant.name, volumes=mutant.volumes or "volume" in mutant.families)
 
 
 @click.command(help=__doc__)
@@ -100,14 +101,18 @@ def asked(mutant: Mutant, checks: Sequence[str], whole: bool, twin: bool) -> Wan
 @click.option(
     "--kills",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file for the kill matrix as JSON, with a page and a text beside it. Default: kills.json in --out.",
+    help="The file for the kill matrix as JSON. Default: kills.json in --out.",
 )
+@click.option(
+    "--page", type=click.Path(dir_okay=False, path_type=Path),
+    help="The file for the kill matrix as a page. Default: kills.html beside --kills.",
+)  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), default=min(2, os.cpu_count() or 1), show_default=True,
               help="Daemons that run at the same time.")  # fmt: skip
 @click.option("--list", "listed", is_flag=True, help="List the mutants, and run nothing.")
 def main(
     driver: str, backing: str, twin: bool, only: tuple[str, ...], checks: str, whole: bool, out: Path | None,
-    kills: Path | None, jobs: int, listed: bool,
+    kills: Path | None, page: Path | None, jobs: int, listed: bool,
 ) -> None:  # fmt: skip
     if listed:
         for mutant in catalogue().values():
@@ -134,8 +139,11 @@ def main(
     partial = bool(only or named or twin)
     matrix = compared(Suite(directory, words), "the twin" if twin else driver, turns, partial, jobs)
     matrix.seconds = time.monotonic() - begun
-    written = matrix.write(kills or directory / "kills.json")
-    page = written.with_name(KILLS_PAGE)
+    written = kills or directory / "kills.json"
+    page = page or written.with_name(KILLS_PAGE)
+    for path in (written, page):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(written, matrix.kills.text())
     write_kills(read_kills(written), page)
     click.echo(f"\n{matrix.text()}\n{matrix.seconds:.0f} s; {written}, {page}; bundles in {directory}")
     sys.exit(0 if matrix.sound else 1)

@@ -163,19 +163,15 @@ class Call:
 
 Fault = Callable[[Call], Answer | None]
 FAULTS: dict[str, Fault] = {}
-#: Faults that apply to volumes, too, which do not concern a driver.
-ON_VOLUMES: set[Fault] = set()
 
 
-def fault(name: str, volumes: bool = False) -> Callable[[Fault], Fault]:
+def fault(name: str) -> Callable[[Fault], Fault]:
     """Register a fault under its name in the catalogue."""
 
     def registered(function: Fault) -> Fault:
         if name in FAULTS:
             raise ValueError(f"two faults are called {name}")
         FAULTS[name] = function
-        if volumes:
-            ON_VOLUMES.add(function)
         return function
 
     return registered

@@ -29,7 +29,9 @@ class Mutant:
     intercepts. `also` names slow checks that the sensitivity run makes besides the quick ones. `seen_by` is one quick
     check that must see it in the twin, too. `equivalent` is the reason why nothing can see it. A mutant that `spoils`
     leaves images, disks or mounts changed: the next mutant of a series gets a daemon and a disk of its own, as after
-    every saboteur.
+    every saboteur. A fault of `volumes` is one of the backing or of the kernel and holds on volumes, too: it shows that
+    the control on a volume can fail. `tree` is what a fault changes that no check looks for: a field of the comparison
+    of trees, which has to notice it; the checks' own promises have to hold.
     """
 
     name: str
@@ -42,12 +44,19 @@ class Mutant:
     seen_by: str = ""
     equivalent: str = ""
     spoils: bool = False
+    volumes: bool = False
+    tree: str = ""
     reviewed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def twin(self) -> bool:
         """Whether the twin, which has no engine, can be faulty in this way, and has a check that sees it."""
         return self.kind == "notify" and bool(self.seen_by)
+
+    @property
+    def compared(self) -> bool:
+        """Whether trees are compared in its run: if the comparison has to see it, or nothing has."""
+        return bool(self.tree) or self.kind == "identity"
 
     def concerns(self, check: str) -> bool:
         """Whether a check, by its id, is in a declared family."""
@@ -78,7 +87,7 @@ def catalogue() -> dict[str, Mutant]:
 
 @cache
 def excused() -> dict[str, str]:
-    """Checks that no mutant can break, each with the reason."""
+    """Checks, or cells of them as `check[parameter]`, that no mutant can break, each with the reason."""
     with CATALOGUE.open("rb") as file:
         return {entry["check"]: entry["reason"] for entry in tomllib.load(file).get("excused", [])}
 

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from roadworthy.mutants.catalogue import Mutant
 from roadworthy.reports.bundle import read_bundle
-from roadworthy.reports.kills import SCHEMA
-
-Outcome = Literal["killed", "survived", "equivalent", "not reached", "error"]
+from roadworthy.reports.kills import SCHEMA, Kills, Outcome
+from roadworthy.reports.kills import Row as Line
+from roadworthy.reports.records import Plan
+from roadworthy.run.recorder import REFERENCE
+from roadworthy.verdict.reference import DIFFERS, told_of
 
 
 @dataclass(frozen=True)
 class Ran:
-    """The results of one run: verdicts and reasons by check, and the mutant's hits by check's directory."""
+    """The results of one run: verdicts and reasons by check, and the mutant's hits by check's directory.
+
+    `differing` has what differed in the trees of checks, as `told_of` names it. `about` says when the run was, at which
+    commit of the suite and on what, in the words of a kill matrix.
+    """
 
     verdicts: Mapping[str, str]
     reasons: Mapping[str, str] = field(default_factory=dict)
     hits: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
+    differing: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, bundle: Path) -> Ran:
@@ -40,7 +47,16 @@ class Ran:
             {result.check: result.reason for result in read.results},
             facts.get("hits by check", {}),
             facts.get("trouble", ""),
-        )
+            {
+                result.check: frozenset(told_of(said) for said in seen.value.split("; "))
+                for result in read.results for seen in result.observations if seen.name == REFERENCE
+            },
+            about(read.plan),
+        )  # fmt: skip
+
+    def by_tree(self, check: str) -> bool:
+        """Whether a check kept its promise and failed for its tree."""
+        return self.reasons.get(check, "").startswith(DIFFERS)
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,8 @@ class Row:
     """One mutant's outcome.
 
     `reviewed` and `collateral` are kills outside its declared families, with and without a reason in the catalogue;
-    `upset` are other changes of verdict, `blind` are checks of its families that it reached and that passed.
+    `upset` are other changes of verdict, `blind` are checks of its families that it reached and that passed. `noticed`
+    are checks that kept their promise and whose tree differed in the mutant's field: they prove the comparison only.
     """
 
     mutant: Mutant
@@ -60,6 +77,17 @@ class Row:
     upset: Mapping[str, str] = field(default_factory=dict)
     blind: Sequence[str] = ()
     trouble: str = ""
+    noticed: Sequence[str] = ()
+
+
+def about(plan: Plan) -> dict[str, Any]:
+    """When a run was, at which commit of the suite, and on what, as its plan says."""
+    lane = plan.lanes[0]
+    return {
+        "date": plan.started[:10], "commit": str(plan.suite.get("commit", "")),
+        "changes": bool(plan.suite.get("changes", False)),
+        "backing": lane.backing, "engine": lane.engine, "kernel": lane.kernel,
+    }  # fmt: skip
 
 
 def disagreements(plain: Ran, other: Ran) -> dict[str, str]:
@@ -80,6 +108,16 @@ def row(mutant: Mutant, identity: Ran, ran: Ran, unstable: Iterable[str] = ()) -
     changed = {check: said for check, said in disagreements(identity, ran).items() if check not in set(unstable)}
     kills = [check for check, said in changed.items() if said == "pass -> fail"]
     upset = {check: said for check, said in changed.items() if said != "pass -> fail"}
+    noticed = [
+        check for check in kills
+        if ran.by_tree(check) and mutant.tree in ran.differing.get(check, set()) - identity.differing.get(check, set())
+    ]  # fmt: skip
+    if mutant.tree:
+        kills = [check for check in kills if not ran.by_tree(check)]
+        reviewed = [check for check in kills if mutant.excuse(check)]
+        ended: Outcome = "not reached" if not hits else "killed" if noticed else "survived"
+        others = [check for check in kills if check not in reviewed]
+        return Row(mutant, ended, hits, (), reviewed, others, upset, noticed=noticed)
     mine = [check for check in kills if mutant.concerns(check)]
     directories = {check.replace("/", ".").replace("[", ".").replace("]", ""): check for check in ran.verdicts}
     blind = [
@@ -105,64 +143,36 @@ class KillMatrix:
     rows: list[Row] = field(default_factory=list)
     #: Whether only some mutants ran, so that a check which kills nothing means nothing.
     partial: bool = False
-    #: Checks that no mutant can break, each with the reason.
+    #: Cells that no mutant can break, each with the reason; a check's id without parameters stands for all its cells.
     excused: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
-    def killers(self) -> dict[str, list[str]]:
-        """For each check that passes by itself, the mutants that it kills, in a declared family or not."""
-        passing = [check for check, verdict in self.plain.verdicts.items() if verdict == "pass"]
-        found: dict[str, list[str]] = {check: [] for check in sorted(passing) if check not in self.unstable}
-        for line in self.rows:
-            for check in (*line.killed_by, *line.reviewed, *line.collateral):
-                found.setdefault(check, []).append(line.mutant.name)
-        return found
-
-    @property
-    def toothless(self) -> list[str]:
-        """Checks that kill nothing in any of their parameters: nothing here proves that they can fail."""
-        by_base: dict[str, bool] = {}
-        for check, killed in self.killers.items():
-            base = check.partition("[")[0]
-            by_base[base] = by_base.get(base, False) or bool(killed)
-        return [base for base, kills in by_base.items() if not kills and base not in self.excused]
+    def kills(self) -> Kills:
+        """The matrix as its file holds it."""
+        rows = [
+            Line(
+                name=line.mutant.name, kind=line.mutant.kind, number=line.mutant.number, fault=line.mutant.fault,
+                families=list(line.mutant.families), outcome=line.outcome, hits=line.hits,
+                killed_by=list(line.killed_by), collateral=list(line.collateral), upset=dict(line.upset),
+                reviewed={check: line.mutant.excuse(check) for check in line.reviewed},
+                passed=list(line.blind) if line.outcome != "killed" else [],
+                trouble=line.trouble, equivalent=line.mutant.equivalent,
+                tree=line.mutant.tree, noticed_by=list(line.noticed),
+            )
+            for line in self.rows
+        ]  # fmt: skip
+        return Kills(
+            schema=SCHEMA, driver=self.driver, seconds=round(self.seconds), partial=self.partial,
+            checks=dict(sorted(self.plain.verdicts.items())), unstable=dict(self.unstable), mutants=rows,
+            excused=dict(self.excused), **self.plain.about,
+        )  # fmt: skip
 
     @property
     def sound(self) -> bool:
-        """Whether identities equal the plain run, mutants are killed in their families only, and each check kills."""
+        """Whether identities equal the plain run, mutants are killed in their families only, and each cell kills."""
         killed = all(line.outcome in ("killed", "equivalent") and not line.collateral for line in self.rows)
-        return killed and not self.unstable and (self.partial or not self.toothless)
-
-    def write(self, path: Path) -> Path:
-        """Write the matrix as JSON, and as text beside it, and return the path."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.record(), indent=1) + "\n")
-        path.with_suffix(".txt").write_text(self.text())
-        return path
-
-    def record(self) -> dict[str, Any]:
-        """The matrix as JSON."""
-        return {
-            "schema": SCHEMA, "driver": self.driver, "seconds": round(self.seconds), "partial": self.partial,
-            "checks": dict(self.plain.verdicts),
-            "unstable": dict(self.unstable),
-            "mutants": [
-                {
-                    "name": line.mutant.name, "kind": line.mutant.kind, "number": line.mutant.number,
-                    "fault": line.mutant.fault,
-                    "families": list(line.mutant.families), "outcome": line.outcome, "hits": line.hits,
-                    "killed by": list(line.killed_by),
-                    "reviewed": {check: line.mutant.excuse(check) for check in line.reviewed},
-                    "collateral": list(line.collateral), "upset": dict(line.upset),
-                    "reached and passed": list(line.blind), "trouble": line.trouble,
-                    "equivalent": line.mutant.equivalent,
-                }
-                for line in self.rows
-            ],
-            "kills by check": self.killers,
-            "kills nothing": self.toothless, "excused": dict(self.excused),
-        }  # fmt: skip
+        return killed and not self.unstable and (self.partial or not self.kills.toothless)
 
     def text(self) -> str:
         """The matrix as a table in plain text."""
@@ -171,7 +181,8 @@ class KillMatrix:
         for line in self.rows:
             out.append(
                 f"{line.mutant.name:<{width}}  {line.mutant.number or '-':<4} {line.outcome:<11} {line.hits:>5} "
-                f"{len(line.killed_by):>5}  {', '.join(line.mutant.families)}"
+                f"{len(line.killed_by or line.noticed):>5}  "
+                + (f"the tree's {line.mutant.tree}" if line.mutant.tree else ", ".join(line.mutant.families))
             )
             if line.collateral:
                 out.append(f"{'':<{width}}    collateral: {', '.join(line.collateral)}")
@@ -183,7 +194,8 @@ class KillMatrix:
         if self.unstable:
             out.append("Verdicts that differ without a mutant, left out above:")
             out += [f"  {check}: {said}" for check, said in self.unstable.items()]
-        if self.toothless and not self.partial:
-            out.append(f"Checks that kill nothing ({len(self.toothless)}):")
-            out += [f"  {check}" for check in self.toothless]
+        bare = [] if self.partial else self.kills.toothless
+        if bare:
+            out.append(f"Cells that kill nothing ({len(bare)} of {len(self.kills.by_check)}):")
+            out += [f"  {cell}" for cell in bare]
         return "\n".join(out) + "\n"

@@ -24,7 +24,6 @@ class Liar(Protocol):
     """What a lie knows about the run, see roadworthy.mutants.run.MutantRun."""
 
     standing: bool
-    checking: str
 
     @property
     def lie(self) -> Lie | None:
@@ -110,6 +109,11 @@ class Asked:
         """A container's own layer."""
         whole = self.engine.client.api.inspect_container(container)
         return Path(self.engine.driver.writable_layer(self.engine, whole))
+
+    def layers_of_container(self, container: str) -> tuple[Path, list[Path]]:
+        """A container's own layer, and its image's layers, the lowest first."""
+        whole = self.engine.client.api.inspect_container(container)
+        return Path(self.engine.driver.writable_layer(self.engine, whole)), self.image_layers(whole["Image"])
 
     def matches(self, method: str, *path: str) -> bool:
         """Whether it is such a request; `*` matches any one part, and as the last word all parts that follow."""

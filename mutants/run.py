@@ -96,6 +96,10 @@ class MutantRun:
         for armed in self._armed:
             self._equip(armed)
 
+    @property
+    def trees(self) -> bool:
+        return self.mutant.compared
+
     def arm(self, place: Place) -> list[str]:
         """Start a supervisor for a daemon that is about to start, and return further arguments of the daemon.
 

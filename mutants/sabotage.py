@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from roadworthy.declaring.places import CHECKS
 from roadworthy.lane.stand import Stand
 from roadworthy.lane.storage import Storage, chain_ids
 from roadworthy.reasons import Unsupported
@@ -41,7 +42,7 @@ def image_layers(stand: Stand) -> list[Path]:
 
 def within(layer: Path) -> Iterator[tuple[str, Path]]:
     """Yield everything in the checks' directories of a layer, each with the name of its check's directory."""
-    for check in sorted((layer / "c").glob("*")):
+    for check in sorted((layer / CHECKS).glob("*")):
         for above, directories, files in os.walk(check):
             for name in [*directories, *files]:
                 yield check.name, Path(above, name)
@@ -76,7 +77,7 @@ def whiteout_removed(stand: Stand) -> Counter[str]:
 def top_layer_lost(stand: Stand) -> Counter[str]:
     """The uppermost layer of the image holds nothing."""
     edited: Counter[str] = Counter()
-    for check in sorted((image_layers(stand)[-1] / "c").glob("*")):
+    for check in sorted((image_layers(stand)[-1] / CHECKS).glob("*")):
         shutil.rmtree(check)
         edited[check.name] += 1
     return edited
@@ -158,5 +159,5 @@ def layers_named_by_digest(stand: Stand) -> Counter[str]:
         layer.parent.with_name(name).symlink_to(layer.parent.name)
         database = engine.root / "image" / stand.lane.driver.daemon_name / "layerdb" / chain.replace(":", "/")
         (database / "cache-id").write_text(name)
-        edited["image.layer-ids-vs-dirs"] += 1
+        edited.update(check.name for check in (layer / CHECKS).glob("*"))
     return edited

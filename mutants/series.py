@@ -153,6 +153,7 @@ def changes_hands(
             root = stand.backing.path("volume")
             shutil.rmtree(str(root / CHECKS / check.slug), ignore_errors=True)
             stand.machine.lay_out(flattened(check.volume_trees()), root)
+    stand.compare_trees(faults.trees)
     faults.sabotage(stand)
 
 

@@ -20,14 +20,28 @@ import sys
 import threading
 import traceback
 from array import array
+from dataclasses import dataclass
 
-from roadworthy.mutants.call import FAULTS, ON_VOLUMES, Answer, Call, Descriptor, Error, Fault, Proceed, Value
+from roadworthy.mutants.call import FAULTS, Answer, Call, Descriptor, Error, Fault, Proceed, Value
 from roadworthy.mutants.calls import ARCHITECTURE, NAMES
+from roadworthy.mutants.catalogue import find
 from roadworthy.mutants.notification import Notification, hand_in, receive, send
 from roadworthy.mutants.target import Target
 
 #: The answer to every call of the identity mutant: it was seen, and nothing was changed.
 IDENTITY = "identity-notify"
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A fault, and whether it is one of volumes as well as of the driver."""
+
+    fault: Fault
+    volumes: bool
+
+    def concerns(self, target: Target) -> bool:
+        """Whether the fault applies where a process works."""
+        return target.checking or (self.volumes and target.on_volume)
 
 
 class Hits:
@@ -40,7 +54,7 @@ class Hits:
         os.write(self._descriptor, f"{directory}\t{call}\n".encode(errors="surrogateescape"))
 
 
-def serve(listener: int, fault: Fault, hits: Hits) -> None:
+def serve(listener: int, faulty: Faulty, hits: Hits) -> None:
     """Answer the calls of one notification descriptor until its last process is gone."""
     poll = select.poll()
     poll.register(listener, select.POLLIN)
@@ -51,16 +65,16 @@ def serve(listener: int, fault: Fault, hits: Hits) -> None:
             return
         notification = receive(listener)
         if notification is not None:
-            answer(listener, notification, fault, hits)
+            answer(listener, notification, faulty, hits)
 
 
-def answer(listener: int, notification: Notification, fault: Fault, hits: Hits) -> None:
+def answer(listener: int, notification: Notification, faulty: Faulty, hits: Hits) -> None:
     """Answer one call as the fault decides."""
     target = Target(listener, notification)
     try:
         name = NAMES.get(notification.number, "")
         call = Call(name, notification.arguments, target)
-        decided = decide(call, fault) if notification.architecture == ARCHITECTURE and name else None
+        decided = decide(call, faulty) if notification.architecture == ARCHITECTURE and name else None
         directory = target.directory if decided is not None else ""
         if not isinstance(decided, Descriptor):
             target.close()  # a writer of ours would make a program busy that the caller executes next
@@ -74,11 +88,10 @@ def answer(listener: int, notification: Notification, fault: Fault, hits: Hits) 
         target.close()
 
 
-def decide(call: Call, fault: Fault) -> Answer | None:
+def decide(call: Call, faulty: Faulty) -> Answer | None:
     """The fault's answer. A call whose arguments it cannot look up (no such name, a dead process) is the kernel's."""
     try:
-        concerned = call.target.checking or (fault in ON_VOLUMES and call.target.on_volume)
-        return fault(call) if concerned else None
+        return faulty.fault(call) if faulty.concerns(call.target) else None
     except OSError:
         return None
 
@@ -136,10 +149,10 @@ def passed(connection: socket.socket) -> int | None:
         return int(descriptors[state["fds"].index("seccompFd")]) if state else None
 
 
-def guarded(listener: int, fault: Fault, hits: Hits) -> None:
+def guarded(listener: int, faulty: Faulty, hits: Hits) -> None:
     """Serve, and end the supervisor if a fault raises: the run must not continue as if it had a mutant."""
     try:
-        serve(listener, fault, hits)
+        serve(listener, faulty, hits)
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
@@ -151,7 +164,7 @@ def main(argv: list[str]) -> None:
     import roadworthy.mutants.faults  # noqa: F401 - registers the faults
 
     os.umask(0)  # files made for a target get the mode that its own umask leaves
-    fault = (lambda _call: Proceed()) if name == IDENTITY else FAULTS[name]
+    faulty = Faulty((lambda _call: Proceed()) if name == IDENTITY else FAULTS[name], find(name).volumes)
     hits = Hits(hits_path)
     with listening(socket_path) as door:
         while True:
@@ -161,7 +174,7 @@ def main(argv: list[str]) -> None:
             if listener is None:
                 return
             os.set_inheritable(listener, False)
-            threading.Thread(target=guarded, args=(listener, fault, hits), daemon=True).start()
+            threading.Thread(target=guarded, args=(listener, faulty, hits), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -178,6 +179,20 @@ class Target:
         """The directory that holds a name, and the name: for the calls that make, move and remove names."""
         above, name = posixpath.split(path.rstrip("/"))
         return self.open(directory, above or ".", os.O_PATH | os.O_DIRECTORY), name
+
+    def above(self, directory: int, path: str) -> str:
+        """The path of the directory that holds a name, as /proc shows it: a removed one ends in ` (deleted)`.
+
+        The name may be reached by a descriptor, by way of /proc/self/fd, or from the working directory.
+        """
+        through = re.fullmatch(r"/proc/self/fd/(\d+)/+(.+)", path)
+        if through is not None:
+            directory, path = int(through[1]), through[2]
+        if path.startswith("/"):
+            return posixpath.dirname(path.rstrip("/"))
+        base = self.directory if directory == AT_FDCWD else self.within(os.readlink(f"{self.proc}/fd/{directory}"))
+        inner = posixpath.dirname(path.rstrip("/"))
+        return posixpath.join(base, inner) if inner else base
 
     # --- its layers
 

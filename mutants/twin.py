@@ -183,7 +183,7 @@ class TwinStand(Stand):
     def reference(self) -> None:
         """None, because trees of a fake are not compared."""
 
-    def compare_trees(self) -> None:
+    def compare_trees(self, compared: bool = True) -> None:
         """Do nothing."""
 
     def recovered(self, broken: BaseException | None, capabilities: frozenset[str]) -> BaseException | None:

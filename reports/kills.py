@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from roadworthy.reports.families import title
 from roadworthy.reports.page import asset, digest, environment, replace_file
 from roadworthy.reports.text import visible
 
-SCHEMA = "1.0"
+SCHEMA = "1.1"
 #: The page's file name, beside the page of a site.
 KILLS_PAGE = "kills.html"
 #: The most bytes of a file that a reader accepts.
@@ -27,7 +28,10 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "survived": ("no check of its families failed", "fail"),
     "not reached": ("no check exercised the fault", "fail"),
     "equivalent": ("nothing can see it here, for the reason given", "known"),
-    "killed": ("a check of its families passes without the fault, and fails with it", "pass"),
+    "killed": (
+        "a check of its families passes without the fault and fails with it, or the comparison of trees does",
+        "pass",
+    ),
 }
 
 
@@ -35,30 +39,41 @@ class KillsRefused(Exception):
     """A file is not a kill matrix; the text names the file and what was expected."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, rename={
-    "killed_by": "killed by", "passed": "reached and passed",
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={
+    "killed_by": "killed by", "passed": "reached and passed", "noticed_by": "noticed by",
 }):  # fmt: skip
-    """One mutant. `reviewed` are kills outside its families with a reason, `collateral` those without one."""
+    """One mutant. `reviewed` are kills outside its families with a reason, `collateral` those without one.
+
+    `tree` is the field that the comparison of trees has to notice, `noticed_by` the checks whose tree differed in it.
+    `passed` are checks of its families that a mutant reached which nothing killed.
+    """
 
     name: str
     kind: str
-    number: str
     fault: str
     families: list[str]
     outcome: Outcome
     hits: int
-    killed_by: list[str]
-    reviewed: dict[str, str]
-    collateral: list[str]
-    upset: dict[str, str]
-    passed: list[str]
-    trouble: str
-    equivalent: str
+    number: str = ""
+    killed_by: list[str] = []
+    reviewed: dict[str, str] = {}
+    collateral: list[str] = []
+    upset: dict[str, str] = {}
+    passed: list[str] = []
+    trouble: str = ""
+    equivalent: str = ""
+    tree: str = ""
+    noticed_by: list[str] = []
+
+    @property
+    def broken(self) -> list[str]:
+        """All cells whose own promise broke, in its families or not."""
+        return [*self.killed_by, *self.reviewed, *self.collateral]
 
     @property
     def killers(self) -> list[str]:
-        """All checks that kill it, in its families or not."""
-        return [*self.killed_by, *self.reviewed, *self.collateral]
+        """All cells that kill it, in its families or not, by their promise or by their tree."""
+        return [*self.broken, *self.noticed_by]
 
     def strays(self, family: str) -> bool:
         """Whether a check of a family kills it without a recorded reason."""
@@ -69,10 +84,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, rename={
         return sum(family_of(check) == family for check in self.killers)
 
 
-class Kills(msgspec.Struct, frozen=True, kw_only=True, rename={
-    "by_check": "kills by check", "toothless": "kills nothing",
-}):  # fmt: skip
-    """The whole matrix. `checks` are the verdicts of the run without a mutant, `seconds` the time of all runs."""
+class Kills(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole matrix. `checks` are the verdicts of the run without a mutant, by cell; `seconds` is that of all runs.
+
+    It says when it was measured, at which commit of the suite (and whether that was changed), and on which lane.
+    """
 
     schema: str
     driver: str
@@ -81,17 +97,61 @@ class Kills(msgspec.Struct, frozen=True, kw_only=True, rename={
     checks: dict[str, str]
     unstable: dict[str, str]
     mutants: list[Row]
-    by_check: dict[str, list[str]]
-    toothless: list[str]
     excused: dict[str, str]
+    date: str = ""
+    commit: str = ""
+    changes: bool = False
+    backing: str = ""
+    engine: str = ""
+    kernel: str = ""
+
+    @property
+    def by_check(self) -> dict[str, list[str]]:
+        """For each cell (a check with its parameters) that passes, the mutants that break its own promise."""
+        found: dict[str, list[str]] = {
+            cell: [] for cell, verdict in sorted(self.checks.items()) if verdict == "pass" and cell not in self.unstable
+        }
+        for row in self.mutants:
+            for cell in row.broken:
+                found.setdefault(cell, []).append(row.name)
+        return found
+
+    @property
+    def toothless(self) -> list[str]:
+        """Cells that kill nothing: nothing here proves that the check can fail with these parameters."""
+        return [
+            cell for cell, killed in self.by_check.items()
+            if not killed and cell not in self.excused and cell.partition("[")[0] not in self.excused
+        ]  # fmt: skip
+
+    @property
+    def measured(self) -> str:
+        """When, at which commit and on what it was measured, in words; empty if it does not say."""
+        lane = ", ".join(filter(None, [self.backing, self.engine, f"Linux {self.kernel}" if self.kernel else ""]))
+        commit = f"commit {self.commit[:10]}{' with changes' if self.changes else ''}" if self.commit else ""
+        return ", ".join(filter(None, [self.date, commit, lane]))
+
+    def text(self) -> str:
+        """The matrix as JSON, with a line for each check and each mutant, so that a change of it can be read."""
+        said = []
+        for name, value in msgspec.to_builtins(self).items():
+            if isinstance(value, dict) and value:
+                inner = ",\n".join(f"  {json.dumps(key)}: {json.dumps(one)}" for key, one in value.items())
+                said.append(f" {json.dumps(name)}: {{\n{inner}\n }}")
+            elif isinstance(value, list) and value:
+                said.append(f" {json.dumps(name)}: [\n" + ",\n".join(f"  {json.dumps(one)}" for one in value) + "\n ]")
+            else:
+                said.append(f" {json.dumps(name)}: {json.dumps(value)}")
+        return "{\n" + ",\n".join(said) + "\n}\n"
 
 
 @dataclass(frozen=True)
 class Teeth:
-    """One check, all its parameters together, and the mutants that it kills."""
+    """One check and the mutants that it kills. `bare` are its cells (with one set of parameters) that kill none."""
 
     name: str
     mutants: Sequence[str]
+    bare: Sequence[str] = ()
     reason: str = ""
 
 
@@ -140,12 +200,16 @@ def kills_text(kills: Kills) -> str:
 
 
 def teeth(kills: Kills) -> list[Teeth]:
-    """Every check that passes on the sound driver, those that kill nothing first."""
+    """Every check that passes on the sound driver, those with a cell that kills nothing first."""
     found: dict[str, dict[str, None]] = {}
-    for check, killed in kills.by_check.items():
-        found.setdefault(check.partition("[")[0], {}).update(dict.fromkeys(killed))
-    made = [Teeth(name, list(killed), kills.excused.get(name, "")) for name, killed in found.items()]
-    return sorted(made, key=lambda check: (bool(check.mutants), check.name))
+    for cell, killed in kills.by_check.items():
+        found.setdefault(cell.partition("[")[0], {}).update(dict.fromkeys(killed))
+    made, by_check = [], kills.by_check
+    for name, mutants in found.items():
+        bare = [cell for cell, killed in by_check.items() if not killed and cell.partition("[")[0] == name]
+        reasons = {kills.excused.get(cell, kills.excused.get(name, "")) for cell in bare} - {""}
+        made.append(Teeth(name, list(mutants), bare, "; ".join(sorted(reasons))))
+    return sorted(made, key=lambda check: (not check.bare, bool(check.mutants), check.name))
 
 
 def failing_by_themselves(kills: Kills) -> list[str]:

@@ -42,12 +42,13 @@ SAMPLES_LIMIT = 150
 _RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)*\.(?:json|json\.gz|txt|log)", re.ASCII)
 
 
-def write_page(bundles: Sequence[Bundle], path: Path, kills: str = "") -> None:
+def write_page(bundles: Sequence[Bundle], path: Path, kills: str = "", kills_date: str = "") -> None:
     """Write one or more bundles to `path` as a page; the file appears whole or not at all.
 
-    `kills` is the address of a kill matrix that it links to. Raises what `matrix.build` raises, and OSError.
+    `kills` is the address of a kill matrix that it links to, with the date of its runs. Raises what `matrix.build`
+    raises, and OSError.
     """
-    replace_file(path, page_text(bundles, path.parent, kills))
+    replace_file(path, page_text(bundles, path.parent, kills, kills_date))
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -66,7 +67,9 @@ def replace_file(path: Path, text: str) -> None:
             raise
 
 
-def page_text(bundles: Sequence[Bundle], directory: Path | None = None, kills: str = "") -> str:
+def page_text(
+    bundles: Sequence[Bundle], directory: Path | None = None, kills: str = "", kills_date: str = ""
+) -> str:  # fmt: skip
     """Return the page of one or more bundles. It links to the raw files of a bundle that lies in its `directory`."""
     matrix = build(bundles)
     style, script = asset("page.css"), asset("page.js")
@@ -88,6 +91,7 @@ def page_text(bundles: Sequence[Bundle], directory: Path | None = None, kills: s
         nulls=nulls(record for comparison in matrix.comparisons for *_, record in comparison.records),
         claims=answers(load(), matrix),
         kills=kills,
+        kills_date=kills_date,
         beside=beside,
         meaning=MEANING,
         style=style,

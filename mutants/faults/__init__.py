@@ -1,6 +1,7 @@
 """The faults, by subject. Importing this package registers them all."""
 
 from roadworthy.mutants.faults import (  # noqa: F401
+    beside,
     copy_up,
     durability,
     execution,

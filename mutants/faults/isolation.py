@@ -101,7 +101,7 @@ def descriptor_has_no_path(call: Call) -> Answer | None:
     return Value(len(data))
 
 
-@fault("volume-writes-get-lost", volumes=True)
+@fault("volume-writes-get-lost")
 def volume_writes_get_lost(call: Call) -> Answer | None:
     """A process that opens a file of a volume for writing gets a private copy; a new file stays empty."""
     asked = call.opening

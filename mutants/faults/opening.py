@@ -11,6 +11,7 @@ import stat
 
 from roadworthy.mutants.call import Answer, Call, Descriptor, Error, Value, fault
 from roadworthy.mutants.calls import OPENING
+from roadworthy.mutants.faults.names import lstat
 
 #: include/uapi/linux/fs.h
 FICLONE = 0x40049409
@@ -41,12 +42,12 @@ def append_overwrites(call: Call) -> Answer | None:
 
 @fault("excl-ignored")
 def excl_ignored(call: Call) -> Answer | None:
-    """O_CREAT|O_EXCL opens an existing file."""
+    """O_CREAT|O_EXCL opens an existing file, and follows a symbolic link, as O_CREAT alone does."""
     flags = call.opening.flags
     both = os.O_CREAT | os.O_EXCL
-    if flags & both != both or not call.by_root or existing(call) is None:
+    if flags & both != both or not call.by_root or lstat(call.name_of(call.place)) is None:
         return None
-    return call.opened(flags & ~both)
+    return call.opened(flags & ~os.O_EXCL)
 
 
 @fault("trunc-keeps-content")
@@ -84,6 +85,17 @@ def directory_flag_ignored(call: Call) -> Answer | None:
     return call.opened(asked.flags & ~os.O_DIRECTORY)
 
 
+@fault("directory-opens-for-writing")
+def directory_opens_for_writing(call: Call) -> Answer | None:
+    """A directory can be opened for writing."""
+    asked = call.opening
+    if not asked.writes or asked.flags & os.O_CREAT or asked.makes_temporary or not call.by_root:
+        return None
+    if not stat.S_ISDIR(os.fstat(call.subject()).st_mode):
+        return None
+    return call.opened(asked.flags & ~os.O_ACCMODE)
+
+
 @fault("tmpfile-refused")
 def tmpfile_refused(call: Call) -> Answer | None:
     return Error(errno.EOPNOTSUPP) if call.opening.makes_temporary else None
@@ -115,13 +127,6 @@ def noatime_for_everyone(call: Call) -> Answer | None:
     if not asked.flags & os.O_NOATIME or call.by_root or asked.writes:
         return None
     return call.opened(asked.flags)
-
-
-@fault("noatime-ignored")
-def noatime_ignored(call: Call) -> Answer | None:
-    """O_NOATIME is accepted, and reading updates the access time."""
-    asked = call.opening
-    return call.opened(asked.flags & ~os.O_NOATIME) if asked.flags & os.O_NOATIME and call.by_root else None
 
 
 @fault("permission-ignored")

@@ -1,7 +1,7 @@
 """unlink(2), rmdir(2), and what comes back when a removed name is made again."""
 
 # System calls on descriptors and /proc links, not paths of ours.
-# ruff: noqa: PTH104, PTH112, PTH115, PTH116, PTH123
+# ruff: noqa: PTH104, PTH112, PTH116, PTH123
 from __future__ import annotations
 
 import errno
@@ -27,6 +27,16 @@ def unlink_forgotten(call: Call) -> Answer | None:
     if removes_directory(call) or found is None or stat.S_ISDIR(found.st_mode):
         return None
     return None if call.target.in_image(posixpath.join(call.inside(directory), name)) is None else Value()
+
+
+@fault("unlink-of-new-file-forgotten")
+def unlink_of_new_file_forgotten(call: Call) -> Answer | None:
+    """Removing the last name of a file that the container made reports success, and the file stays."""
+    directory, name = call.name_of(call.place)
+    found = lstat((directory, name))
+    if removes_directory(call) or found is None or not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        return None
+    return Value() if call.target.layer_path(posixpath.join(call.inside(directory), name)) is None else None
 
 
 @fault("unlink-loses-open-data")
@@ -56,12 +66,9 @@ def removal_leaves_a_hidden_name(call: Call) -> Answer | None:
 @fault("create-in-removed-directory-succeeds")
 def create_in_removed_directory(call: Call) -> Answer | None:
     """A file can be made in a removed directory."""
-    asked = call.opening
-    through = re.fullmatch(r"/proc/self/fd/(\d+)/[^/]+", call.place[1])
-    if not asked.flags & os.O_CREAT or through is None:
+    if not call.opening.flags & os.O_CREAT or not call.target.above(*call.place).endswith(" (deleted)"):
         return None
-    inside = call.target.within(os.readlink(f"{call.target.proc}/fd/{through[1]}"))
-    return Descriptor(call.target.keep(os.memfd_create("made"))) if inside.endswith(" (deleted)") else None
+    return Descriptor(call.target.keep(os.memfd_create("created")))
 
 
 @fault("removed-file-cannot-be-changed")

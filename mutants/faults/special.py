@@ -35,6 +35,12 @@ def fifo_replaced_at_chmod(call: Call) -> Answer | None:
     return Proceed()
 
 
+@fault("fifo-keeps-its-mode")
+def fifo_keeps_its_mode(call: Call) -> Answer | None:
+    """chmod of a fifo reports success and changes nothing."""
+    return Value() if stat.S_ISFIFO(os.fstat(call.subject()).st_mode) else None
+
+
 @fault("fifo-opens-apart")
 def fifo_opens_apart(call: Call) -> Answer | None:
     """Every process that opens a fifo gets a pipe of its own."""

@@ -108,7 +108,8 @@ def link_count_never_zero(_call: Call, found: Status) -> bool:
 
 @status("directory-link-count-stuck")
 def directory_link_count_stuck(_call: Call, found: Status) -> bool:
-    if found.kind != stat.S_IFDIR or found["nlink"] <= 2:
+    """Directories that count their subdirectories, and those that do not and show 1, show 2."""
+    if found.kind != stat.S_IFDIR or found["nlink"] == 2:
         return False
     found["nlink"] = 2
     return True
@@ -236,6 +237,29 @@ def birth_time_moves(_call: Call, found: Status) -> bool:
     key = (found["ino"], found["btime"])
     _born[key] = _born.get(key, 0) + 1
     found["btime"] += _born[key]
+    return True
+
+
+_accessed: dict[tuple[int, int], int] = {}
+
+
+@fault("noatime-ignored")
+def noatime_ignored(call: Call) -> Answer | None:
+    """Opening a file with O_NOATIME to read it counts as an access, also where reading a file does not."""
+    if call.name not in OPENING:
+        return edited(call, access_shown)
+    if call.opening.flags & os.O_NOATIME:
+        found = os.fstat(call.subject())
+        _accessed[found.st_dev, found.st_ino] = time.time_ns()
+    return None
+
+
+def access_shown(call: Call, found: Status) -> bool:
+    seen = os.fstat(call.subject())
+    accessed = _accessed.get((seen.st_dev, seen.st_ino), 0)
+    if accessed <= seen.st_atime_ns or found.fields is STATX:
+        return False
+    found["atime"], found["atime_ns"] = divmod(accessed, 10**9)
     return True
 
 

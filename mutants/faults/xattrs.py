@@ -106,6 +106,16 @@ def acl_lost_at_opening(call: Call) -> Answer | None:
     return Proceed()
 
 
+@fault("chmod-drops-capability")
+def chmod_drops_capability(call: Call) -> Answer | None:
+    """A program loses its file capabilities when its mode changes."""
+    path = f"/proc/self/fd/{call.subject()}"
+    if CAPABILITY not in os.listxattr(path):
+        return None
+    os.removexattr(path, CAPABILITY)
+    return Proceed()
+
+
 @fault("xattr-hidden")
 def hidden(call: Call) -> Answer | None:
     """user.* attributes cannot be read."""

@@ -11,11 +11,12 @@ import shutil
 import stat
 import tarfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from roadworthy.declaring.places import CHECKS
+from roadworthy.lane.storage import chain_ids
 from roadworthy.mutants.lie import Asked, Lie, lie
 from roadworthy.mutants.lies.said import Member, rewritten
 from roadworthy.mutants.sabotage import OPAQUE
@@ -26,12 +27,17 @@ NAMELESS = (".wh.", ".wh..", ".wh...")
 
 def entries(layer: Path) -> list[Path]:
     """Everything in the checks' directories of a layer, parents first."""
-    return sorted((layer / "c").glob("*/**/*"))
+    return sorted((layer / CHECKS).glob("*/**/*"))
 
 
 def files(layer: Path) -> Iterator[Path]:
     """Yield the regular files among them that are not empty."""
     yield from (path for path in entries(layer) if path.is_file() and not path.is_symlink() and path.stat().st_size)
+
+
+def is_tree(path: Path) -> bool:
+    """Whether it is a directory itself, and not a link to one of this host's."""
+    return stat.S_ISDIR(path.lstat().st_mode)
 
 
 def is_whiteout(path: Path) -> bool:
@@ -40,34 +46,47 @@ def is_whiteout(path: Path) -> bool:
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
 
 
+def layers_in(archive: bytes) -> list[str]:
+    """The chain ids of the layers of an archive for docker load, the lowest first."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+
+        def read(name: str) -> Any:
+            file = tar.extractfile(name)
+            return json.load(file) if file is not None else {}
+
+        return [*chain_ids(read(read("manifest.json")[0]["Config"])["rootfs"]["diff_ids"])]
+
+
 class Load(Lie):
-    """Lies about docker load. `edit` gets the layer directories, and how many images the check has loaded before."""
+    """Lies about docker load. `edit` gets the layer directories, and whether one of them was loaded before."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.loads: Counter[str] = Counter()
+        #: The layers that were loaded, by their chain ids.
+        self.loaded: set[str] = set()
 
     def told(self, asked: Asked) -> Any:
         if not asked.matches("POST", "images", "load"):
             return asked.answer()
-        before = self.loads[asked.liar.checking]
-        self.loads[asked.liar.checking] += 1
-        archive = self.archive(asked, bytes(asked.request.body), before)
+        chains = layers_in(bytes(asked.request.body))
+        again = [chain for chain in chains if chain in self.loaded]
+        self.loaded.update(chains)
+        archive = self.archive(asked, bytes(asked.request.body), again)
         if archive != asked.request.body:
             asked.request.body = archive
             asked.request.headers["Content-Length"] = str(len(archive))
             asked.liar.count()
         answer = asked.answer()
         loaded = re.search(r"Loaded image(?: ID)?: (\S+?)\\n", answer.content.decode())
-        if loaded and self.edit(asked, asked.image_layers(loaded[1]), before):
+        if loaded and self.edit(asked, asked.image_layers(loaded[1]), bool(again)):
             asked.liar.count()
         return answer
 
-    def archive(self, asked: Asked, archive: bytes, before: int) -> bytes:
-        """Return the archive that the daemon gets."""
+    def archive(self, asked: Asked, archive: bytes, again: list[str]) -> bytes:
+        """Return the archive that the daemon gets; `again` are the chain ids of its layers that were loaded before."""
         return archive
 
-    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
+    def edit(self, asked: Asked, layers: list[Path], again: bool) -> bool:
         """Edit the layers, and return whether something was edited."""
         return False
 
@@ -76,7 +95,7 @@ class Load(Lie):
 class IgnoresOpaque(Load):
     """An opaque directory of a loaded layer shows the entries of the layers below."""
 
-    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
+    def edit(self, asked: Asked, layers: list[Path], again: bool) -> bool:
         marked = [path for layer in layers for path in entries(layer)
                   if path.is_dir() and not path.is_symlink() and OPAQUE in os.listxattr(path)]  # fmt: skip
         for path in marked:
@@ -88,7 +107,7 @@ class IgnoresOpaque(Load):
 class WhiteoutHidesDirectory(Load):
     """A directory of a loaded layer with a whiteout in it shows nothing of older layers."""
 
-    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
+    def edit(self, asked: Asked, layers: list[Path], again: bool) -> bool:
         above = {path.parent for layer in layers for path in entries(layer) if is_whiteout(path)}
         for path in above:
             os.setxattr(path, OPAQUE, b"y")
@@ -97,18 +116,18 @@ class WhiteoutHidesDirectory(Load):
 
 @lie("old-layer-wins")
 class OldLayerWins(Load):
-    """In an image that is loaded after another, the older of two layers' entries of one name is seen."""
+    """In an image of which a layer was loaded before, the older of two layers' entries of one name is seen."""
 
-    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
+    def edit(self, asked: Asked, layers: list[Path], again: bool) -> bool:
         changed = False
         for depth, layer in enumerate(layers[1:], 1):
             for path in entries(layer):
                 places = [below / path.relative_to(layer) for below in layers[:depth]]
                 older = next((place for place in places if os.path.lexists(place)), None)
-                if not before or older is None or not os.path.lexists(path) or (older.is_dir() and path.is_dir()):
+                if not again or older is None or not os.path.lexists(path) or (is_tree(older) and is_tree(path)):
                     continue
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-                if older.is_dir() and not older.is_symlink():
+                shutil.rmtree(path) if is_tree(path) else path.unlink()
+                if is_tree(older):
                     shutil.copytree(older, path, symlinks=True)
                 else:
                     shutil.copy2(older, path, follow_symlinks=False)
@@ -120,7 +139,7 @@ class OldLayerWins(Load):
 class LowestLayersLost(Load):
     """Of an image of more than ten layers, the first ten are empty."""
 
-    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
+    def edit(self, asked: Asked, layers: list[Path], again: bool) -> bool:
         gone = [path for layer in layers[:10] for path in entries(layer) if path.is_file()] if len(layers) > 10 else []
         for path in gone:
             path.unlink()
@@ -129,18 +148,11 @@ class LowestLayersLost(Load):
 
 @lie("load-harms-older-image")
 class HarmsOlderImage(Load):
-    """Loading a check's second image removes files of its first one."""
+    """Loading an image removes the files of the layers that are there already."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.first: dict[str, list[Path]] = {}
-
-    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
-        self.first.setdefault(asked.liar.checking, layers)
-        return False
-
-    def archive(self, asked: Asked, archive: bytes, before: int) -> bytes:
-        for path in [found for layer in self.first.get(asked.liar.checking, [])[:1] for found in files(layer)]:
+    def archive(self, asked: Asked, archive: bytes, again: list[str]) -> bytes:
+        there = [Path(asked.engine.driver.image_layer(asked.engine, chain)) for chain in again]
+        for path in [found for layer in there if layer.is_dir() for found in files(layer)]:
             path.unlink()
             asked.liar.count()
         return archive
@@ -148,11 +160,11 @@ class HarmsOlderImage(Load):
 
 @lie("load-forgets-attributes")
 class ForgetsAttributes(Load):
-    """Files of an image that is loaded after another have no attributes, ACLs or capabilities."""
+    """Files of an image of which a layer was loaded before have no attributes, ACLs or capabilities."""
 
-    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
+    def edit(self, asked: Asked, layers: list[Path], again: bool) -> bool:
         found = [(path, name) for layer in layers for path in files(layer) for name in os.listxattr(path)
-                 if not name.startswith("trusted.")] if before else []  # fmt: skip
+                 if not name.startswith("trusted.")] if again else []  # fmt: skip
         for path, name in found:
             os.removexattr(path, name)
         return bool(found)
@@ -187,7 +199,7 @@ def repacked(archive: bytes, edit: Callable[[bytes], bytes]) -> bytes:
 class DropsSenselessWhiteouts(Load):
     """A layer with a whiteout that names no file is accepted, without that whiteout."""
 
-    def archive(self, asked: Asked, archive: bytes, before: int) -> bytes:
+    def archive(self, asked: Asked, archive: bytes, again: list[str]) -> bytes:
         found = 0
 
         def dropped(made: tarfile.TarInfo, content: bytes) -> Member | None:
@@ -202,14 +214,27 @@ class DropsSenselessWhiteouts(Load):
 
 @lie("load-changes-digests")
 class ChangesDigests(Load):
-    """docker inspect of an image that is loaded after another shows another last layer than was saved."""
+    """docker inspect of an image that was loaded upon layers loaded before shows another last layer than was saved."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        #: The uppermost layers of such images, by their chain ids.
+        self.upon: set[str] = set()
+
+    def archive(self, asked: Asked, archive: bytes, again: list[str]) -> bytes:
+        if again:
+            self.upon.add(layers_in(archive)[-1])
+        return archive
 
     def told(self, asked: Asked) -> Any:
         answer = super().told(asked)
-        if not asked.matches("GET", "images", "*", "json") or self.loads[asked.liar.checking] < 2 or not answer.ok:
+        if not asked.matches("GET", "images", "*", "json") or not answer.ok:
             return answer
         found = answer.json()
-        found["RootFS"]["Layers"][-1] = f"sha256:{'0' * 64}"
+        layers = found["RootFS"].get("Layers") or []
+        if not layers or chain_ids(layers)[-1] not in self.upon:
+            return answer
+        layers[-1] = f"sha256:{'0' * 64}"
         return asked.lied_json(answer, found)
 
 
@@ -324,7 +349,7 @@ class StampsLayers(Commit):
     """A committed layer contains the time of its commit, so that no two are equal."""
 
     def prepare(self, asked: Asked, layer: Path) -> None:
-        for place in (layer / "c").glob("*"):
+        for place in (layer / CHECKS).glob("*"):
             kept = place.stat()
             (place / ".stamp").write_text(f"{time.time_ns()}")
             os.utime(place, ns=(kept.st_atime_ns, kept.st_mtime_ns))

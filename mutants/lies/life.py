@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from roadworthy.declaring.places import CHECKS
 from roadworthy.mutants.lie import Asked, Liar, Lie, lie
 from roadworthy.mutants.lies.images import entries, files
 from roadworthy.mutants.sabotage import OPAQUE
@@ -129,26 +131,45 @@ class RemovedLayerStays(Lie):
         layer = asked.writable_layer(asked.path[1])
         kept = layer.parent.with_name(f"{layer.parent.name}-left")
         if files_exist := any(True for _ in files(layer)):
-            shutil.copytree(layer / "c", kept, symlinks=True)
+            shutil.copytree(layer / CHECKS, kept, symlinks=True)
         answer = asked.answer()
         if files_exist:
             asked.liar.count()
         return answer
 
 
-@lie("removal-refused-once")
+@lie("removal-refused-while-used")
 class RemovalRefused(Lie):
-    """The first docker rm of each container fails because its file system is busy."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.refused: set[str] = set()
+    """docker rm fails while something outside of a container has a file of its root open, or a copy of its mount."""
 
     def told(self, asked: Asked) -> Any:
-        if not asked.matches("DELETE", "containers", "*") or asked.path[1] in self.refused:
+        if not asked.matches("DELETE", "containers", "*"):
             return asked.answer()
-        self.refused.add(asked.path[1])
+        pid = asked.engine.client.api.inspect_container(asked.path[1])["State"]["Pid"]
+        if not pid or not used_elsewhere(Path(asked.engine.proc(pid))):
+            return asked.answer()
         return asked.invented(500, {"message": "unable to remove filesystem: device or resource busy"})
+
+
+def used_elsewhere(container: Path) -> bool:
+    """Whether a process beside the daemon uses a container's root; `container` is its first process in a /proc."""
+    daemons, own = ((process / "ns/mnt").readlink() for process in (container.with_name("1"), container))
+    root = (container / "root").stat().st_dev
+    device = f"{os.major(root)}:{os.minor(root)}"
+    mount = next(words[0] for words in mounts(container) if words[4] == "/")
+    for process in container.parent.glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            namespace = (process / "ns/mnt").readlink()
+            if namespace not in (daemons, own) and any(words[2] == device for words in mounts(process)):
+                return True
+            if namespace != own and any(mount in held.read_text().split() for held in process.glob("fdinfo/*")):
+                return True
+    return False
+
+
+def mounts(process: Path) -> list[list[str]]:
+    """The mounts of a process, see proc_pid_mountinfo(5): number, parent, device, root, mount point and more."""
+    return [line.split() for line in (process / "mountinfo").read_text().splitlines()]
 
 
 class Create(Lie):

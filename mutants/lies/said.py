@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import stat
 import tarfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from roadworthy.mutants.lie import Asked, Lie, lie
@@ -99,38 +102,52 @@ class ForgetsLayer(Lie):
 class Diff(Lie):
     """docker diff with its changes edited."""
 
-    def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def changed(self, asked: Asked, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         raise NotImplementedError
 
     def told(self, asked: Asked) -> Any:
         answer = asked.answer()
         if not asked.matches("GET", "containers", "*", "changes"):
             return answer
-        return asked.lied_json(answer, self.changed(answer.json() or []))
+        return asked.lied_json(answer, self.changed(asked, answer.json() or []))
 
 
 @lie("diff-forgets-a-change")
 class ForgetsChange(Diff):
-    """docker diff omits a file of which only the mode has changed."""
+    """docker diff compares contents only: it omits a file of which something else has changed."""
 
-    def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [change for change in changes if not change["Path"].endswith("/mode")]
+    def changed(self, asked: Asked, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        layer, layers = asked.layers_of_container(asked.path[1])
+        return [change for change in changes if change["Kind"] or not holds(layer, layers, change["Path"])]
+
+
+def holds(layer: Path, layers: list[Path], path: str) -> bool:
+    """Whether a container's layer has a file with the content that the image's `layers`, the lowest first, have."""
+    here = layer / path.lstrip("/")
+    below = [older / path.lstrip("/") for older in reversed(layers)]
+    older = next((place for place in below if os.path.lexists(place)), None)
+    if older is None or not (stat.S_ISREG(here.lstat().st_mode) and stat.S_ISREG(older.lstat().st_mode)):
+        return False
+    return here.read_bytes() == older.read_bytes()
 
 
 @lie("diff-calls-new-changed")
 class CallsNewChanged(Diff):
     """docker diff reports additions as changes."""
 
-    def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def changed(self, asked: Asked, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [change | {"Kind": 0 if change["Kind"] == 1 else change["Kind"]} for change in changes]
 
 
 @lie("diff-invents-a-change")
 class InventsChange(Diff):
-    """docker diff reports a change of a directory that was only read."""
+    """docker diff reports a change of every directory that the image has at its top."""
 
-    def changed(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [*changes, {"Path": "/etc", "Kind": 0}]
+    def changed(self, asked: Asked, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        _, layers = asked.layers_of_container(asked.path[1])
+        tops = {f"/{path.name}" for layer in layers for path in layer.iterdir() if path.is_dir()}
+        tops -= {change["Path"] for change in changes}
+        return [*changes, *({"Path": path, "Kind": 0} for path in sorted(tops))]
 
 
 class Export(Lie):
@@ -185,15 +202,24 @@ class RenamesWhiteouts(Lie):
 
 @lie("copy-out-shows-removed")
 class CopyOutShowsRemoved(Lie):
-    """docker cp out of a directory includes a file that was removed."""
+    """docker cp adds up all layers and knows no marks of removal: it copies out what was removed."""
 
     def told(self, asked: Asked) -> Any:
         answer = asked.answer()
         if not asked.matches("GET", "containers", "*", "archive"):
             return answer
-        name = asked.query["path"][0].rstrip("/").rpartition("/")[2]
-        removed = (tarfile.TarInfo(f"{name}/old"), b"old")
-        return asked.lied(answer, rewritten(answer.content, lambda made, content: (made, content), (removed,)))
+        top = Path(asked.query["path"][0].strip("/"))
+        _, layers = asked.layers_of_container(asked.path[1])
+        found = {
+            str(Path(top.name) / path.relative_to(layer / top)): path.read_bytes()
+            for layer in layers for path in (layer / top).rglob("*") if stat.S_ISREG(path.lstat().st_mode)
+        }  # fmt: skip
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
+            names = archive.getnames()
+        removed = tuple((tarfile.TarInfo(name), content) for name, content in found.items() if name not in names)
+        if not removed:
+            return answer
+        return asked.lied(answer, rewritten(answer.content, lambda made, content: (made, content), removed))
 
 
 @lie("copy-in-goes-nowhere")

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from roadworthy.declaring.places import CHECKS
 from roadworthy.mutants.lie import Asked, Lie, lie
 from roadworthy.mutants.lies.images import Load
 
@@ -16,18 +17,22 @@ COPIES = "copies"
 def copied(layers: list[Path], target: Path) -> None:
     """Copy the checks' files of each layer into a directory of its own below `target`; devices stay devices."""
     for depth, layer in enumerate(layers):
-        if (layer / "c").is_dir():
+        if (layer / CHECKS).is_dir():
             target.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["cp", "-a", layer / "c", target / str(depth)], timeout=120, check=True)
+            subprocess.run(["cp", "-a", layer / CHECKS, target / str(depth)], timeout=120, check=True)
 
 
 @lie("layers-copy-what-is-below")
 class LayersCopy(Load):
     """Each layer of an image that has more than one holds a copy of all layers below it."""
 
-    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
+    #: How many images were copied, to name the copies.
+    edited = 0
+
+    def edit(self, asked: Asked, layers: list[Path], again: bool) -> bool:
+        self.edited += 1
         for depth in range(1, len(layers)):
-            copied(layers[:depth], Path(asked.engine.root / COPIES / f"{asked.liar.checking}-{before}-{depth}"))
+            copied(layers[:depth], Path(asked.engine.root / COPIES / f"{self.edited}-{depth}"))
         return len(layers) > 1
 
 

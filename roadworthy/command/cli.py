@@ -63,7 +63,7 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         if matrix:
             write_kills(matrix, output.with_name(KILLS_PAGE))
-        write_page(read, output, KILLS_PAGE if matrix else "")
+        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "")
     except KillsRefused as reason:
         raise click.UsageError(str(reason)) from None
     except ValueError as reason:

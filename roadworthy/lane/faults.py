@@ -18,6 +18,11 @@ class Faults(Protocol):
         """Whether there are any faults; verdicts then describe the fault, not the driver."""
         ...
 
+    @property
+    def trees(self) -> bool:
+        """Whether the trees that checks leave are compared with the reference's, to which a fault might lie as well."""
+        ...
+
     # --- a lane that comes up
 
     def arm(self, place: Place) -> list[str]:
@@ -63,6 +68,7 @@ class NoFaults:
     """No faults: daemons and images are as made."""
 
     any = False
+    trees = True
 
     def arm(self, place: Place) -> list[str]:
         return []

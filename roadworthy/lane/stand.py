@@ -185,9 +185,10 @@ class Stand:
         """The lane seen from its machine, for one check."""
         return Storage(self.lane.driver, self.backing, self.engine, self.image, self.place(check))
 
-    def compare_trees(self) -> None:
-        """From now on, compare the trees that checks leave with the reference's."""
-        self.running.reference = Reference(self.backing.path("volume"), self.lane.driver.links_layers)
+    def compare_trees(self, compared: bool = True) -> None:
+        """From now on, compare the trees that checks leave with the reference's, or leave them alone."""
+        made = Reference(self.backing.path("volume"), self.lane.driver.links_layers) if compared else None
+        self.running.reference = made
 
     # --- after a check
 

@@ -21,6 +21,8 @@ from roadworthy.verdict.deviations import DeviationError, Deviations
 from roadworthy.verdict.judge import Judgement, judge
 from roadworthy.verdict.reference import TreeDiffers, judge_tree
 
+#: The observation of how a check's tree differs from the reference's.
+REFERENCE = "reference"
 #: How many differences between a tree and the reference's the observation lists.
 DIFFERENCES = 5
 
@@ -67,7 +69,7 @@ class Recorder:
             except DeviationError as reason:
                 broken = reason
         if isinstance(broken, TreeDiffers):
-            evidence.observe("reference", "; ".join(broken.differences[:DIFFERENCES]))
+            evidence.observe(REFERENCE, "; ".join(broken.differences[:DIFFERENCES]))
         judgement = judge(broken, recorded if call.when == "call" else None, found.log, evidence.observations)
         if evidence.compared:
             judgement = judge_tree(judgement, broken, of_tree)

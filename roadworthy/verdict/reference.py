@@ -9,6 +9,7 @@ not our code. See docs/decisions/0009-the-reference-is-a-file-system.md.
 from __future__ import annotations
 
 import posixpath
+import re
 import shutil
 import time
 from collections import Counter
@@ -50,6 +51,10 @@ ONCE = frozenset({"start", "finish", "kill", "repeat", "timed", "look_often", "r
 ADDRESSED = frozenset({"munmap", "msync", "peek", "poke", "mincore"})
 #: Attributes that a security module of the host adds.
 FOREIGN = frozenset({"security.selinux"})
+#: A sentence about a field, as `differences` makes it.
+_FIELD = re.compile(r".+: the [a-z ]+'s (.+?) is .* against ", re.DOTALL)
+#: How the reason of a check begins whose tree differs.
+DIFFERS = "the tree differs from the reference's: "
 #: Fields of a file's content.
 CONTENTS = frozenset({"checksum", "size"})
 Tree = Mapping[str, Mapping[str, str]]
@@ -80,7 +85,7 @@ class TreeDiffers(AssertionError):
 
     def __init__(self, differences: Sequence[str]) -> None:
         more = f"; and {len(differences) - 1} more" if len(differences) > 1 else ""
-        super().__init__(f"the tree differs from the reference's: {differences[0]}{more}")
+        super().__init__(f"{DIFFERS}{differences[0]}{more}")
         self.differences = tuple(differences)
 
 
@@ -325,6 +330,13 @@ def differences(
             if one != other:
                 said.append(f"{path}: the {reference.get('kind', 'file')}'s {name} is {one} against {other}")
     return said
+
+
+def told_of(difference: str) -> str:
+    """What a sentence of a difference tells of: a field, `attribute`, `missing`, `there`, or a call's `outcome`."""
+    if field_of := _FIELD.match(difference):
+        return "attribute" if "." in field_of[1] else field_of[1]
+    return next((word for word in ("missing", "there") if difference.endswith(f" is {word}")), "outcome")
 
 
 def judge_tree(judgement: Judgement, broken: BaseException | None, recorded: Sequence[Deviation]) -> Judgement:

@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,6 +28,8 @@ from roadworthy.mutants.run import Armed, MutantRun, Supervisor, check_of
 from roadworthy.mutants.sabotage import SABOTEURS
 from roadworthy.mutants.selection import Wanted, wanted
 from roadworthy.mutants.series import Series, Turn, changes_hands
+from roadworthy.mutants.supervisor import Faulty
+from roadworthy.mutants.target import IN_IMAGE, ON_VOLUME
 from roadworthy.reports.kills import read_kills
 from roadworthy.upkeep.reaper import start_time
 
@@ -197,7 +200,8 @@ def test_entry_is_complete(mutant):
     assert "write" not in mutant.calls  # runc needs it itself to pass the descriptor on
     assert bool(mutant.calls) == (mutant.kind == "notify" or mutant.name == "identity-notify")
     assert bool(mutant.families) == (mutant.kind != "identity")
-    assert not set(mutant.families) & {word.partition("/")[0] for word in mutant.reviewed}
+    assert mutant.tree or not set(mutant.families) & {word.partition("/")[0] for word in mutant.reviewed}
+    assert not (mutant.tree and mutant.seen_by)  # the twin compares no trees
     assert all(mutant.concerns(check) for check in (*mutant.also, *filter(None, [mutant.seen_by])))
 
 
@@ -300,16 +304,40 @@ def test_turn_that_did_not_end_is_given_back(tmp_path):
 def test_a_lane_comes_up_anew_after_a_mutant_that_spoils(spoiled):
     """A spoiled daemon goes before the next mutant takes its place; of a sound one only the containers go."""
     done = []
-    stand = SimpleNamespace(remove_containers=lambda: done.append("containers removed"), renewable=True)
+    stand = SimpleNamespace(remove_containers=lambda: done.append("containers removed"), renewable=True,
+                            compare_trees=lambda compared: done.append(f"compared: {compared}"))  # fmt: skip
     run = SimpleNamespace(
         stands=SimpleNamespace(
             of=lambda _: stand, renew=lambda _, meanwhile: [done.append("down"), meanwhile(), done.append("up")]
         ),
     )
-    faults = SimpleNamespace(become=lambda name: done.append(name), sabotage=lambda _: done.append("edited"))
+    faults = SimpleNamespace(
+        become=lambda name: done.append(name), sabotage=lambda _: done.append("edited"), trees=False
+    )
     item = SimpleNamespace(callspec=SimpleNamespace(params={"lane": None}), get_closest_marker=lambda _: None)
     changes_hands(run, faults, "next", [item], spoiled)
-    assert done == (["down", "next", "up"] if spoiled else ["containers removed", "next", "edited"])
+    assert done == (["down", "next", "up"] if spoiled else ["containers removed", "next", "compared: False", "edited"])
+
+
+@pytest.mark.parametrize(
+    ("directory", "volumes", "concerned"),
+    [("/c/link.a", False, True), ("/volume/c/link.a", False, False), ("/volume/c/link.a", True, True),
+     ("/volume/r/1", True, False), ("/", True, False)],
+)  # fmt: skip
+def test_where_a_fault_applies(directory, volumes, concerned):
+    """In the image always, on the volume if the catalogue says so, and never where the suite itself works."""
+    target = SimpleNamespace(
+        checking=directory.startswith(IN_IMAGE), on_volume=directory.startswith(ON_VOLUME), directory=directory
+    )
+    assert Faulty(lambda _call: None, volumes).concerns(target) is concerned
+
+
+def test_controls_on_a_volume_are_asked_about_faults_of_volumes_only():
+    """A check on a volume is no check of the driver: only a fault of the backing or of the kernel concerns it."""
+    lies = Mutant(name="m", fault="lies", kind="notify", families=("rename",))
+    assert not asked(lies, (), False, False).volumes
+    assert asked(replace(lies, volumes=True), (), False, False).volumes
+    assert catalogue()["identity-notify"].volumes
 
 
 def test_what_reaches_images_spoils():
@@ -383,6 +411,45 @@ def test_dead_supervisor_is_an_error():
     assert row(FAULTY, CLEAN, ran).outcome == "error"
 
 
+TREE = Mutant(name="t", fault="lies", kind="notify", families=("rename",), tree="mode")
+TOLD = "the tree differs from the reference's: f: the file's mode is 0600 against 0644"
+
+
+def compared(reason: str, *differing: str) -> Ran:
+    verdicts = {**CLEAN.verdicts, "rename/a": "fail"}
+    return Ran(verdicts, {"rename/a": reason}, {"rename.a": 1}, differing={"rename/a": frozenset(differing)})
+
+
+@pytest.mark.parametrize(
+    ("ran", "outcome", "noticed", "collateral"),
+    [
+        (compared(TOLD, "mode"), "killed", ["rename/a"], []),
+        (compared(TOLD, "owner"), "survived", [], []),
+        (compared("assert 1 == 2", "mode"), "survived", [], ["rename/a"]),
+        (Ran(CLEAN.verdicts, hits={"rename.a": 1}), "survived", [], []),
+        (Ran(CLEAN.verdicts), "not reached", [], []),
+    ],
+    ids=["its field", "another field", "the check's own promise", "nothing", "not reached"],
+)
+def test_fault_of_the_tree_is_noticed_by_the_comparison_alone(ran, outcome, noticed, collateral):
+    """In its own field, by a check that kept its promise; a promise that breaks shows that more than the tree lies."""
+    found = row(TREE, CLEAN, ran)
+    assert (found.outcome, found.noticed, found.collateral, found.killed_by) == (outcome, noticed, collateral, ())
+
+
+def test_what_differs_without_a_fault_is_not_noticed():
+    """A recorded difference of the sound driver proves nothing."""
+    sound = replace(CLEAN, differing={"rename/a": frozenset({"mode"})})
+    assert row(TREE, sound, compared(TOLD, "mode")).outcome == "survived"
+
+
+def test_comparison_of_trees_proves_nothing_of_a_check():
+    """The check's own promise held, so that another mutant has to break it."""
+    matrix = KillMatrix("overlay2", CLEAN, {}, [row(TREE, CLEAN, compared(TOLD, "mode"))])
+    assert "rename/a" in matrix.kills.toothless
+    assert "1 of 1 mutants killed" in matrix.text()
+
+
 def test_unstable_checks_are_left_out():
     identity = Ran({**CLEAN.verdicts, "rename/a": "fail"})
     unstable = disagreements(CLEAN, identity)
@@ -393,12 +460,26 @@ def test_unstable_checks_are_left_out():
 
 def test_matrix_names_checks_that_kill_nothing():
     matrix = KillMatrix("overlay2", CLEAN, {}, [row(FAULTY, CLEAN, mutated(rename_a="fail"))])
-    assert matrix.toothless == ["conc/storm", "link/a", "rename/b"]
+    assert matrix.kills.toothless == ["conc/storm", "link/a", "rename/b"]
     assert not matrix.sound
-    matrix.excused = dict.fromkeys(matrix.toothless, "nothing breaks it")
-    assert matrix.toothless == []
+    matrix.excused = dict.fromkeys(matrix.kills.toothless, "nothing breaks it")
+    assert matrix.kills.toothless == []
     assert matrix.sound
     assert "1 of 1 mutants killed" in matrix.text()
+
+
+def test_a_kill_with_one_parameter_proves_nothing_of_another():
+    """Each cell is asked; a reason may be given for one cell, or for all of a check's."""
+    clean = Ran(dict.fromkeys(("rename/a[lower]", "rename/a[upper]", "rename/b[lower]", "rename/b[upper]"), "pass"))
+    ran = Ran({**clean.verdicts, "rename/a[upper]": "fail"}, hits={"rename.a.upper": 1})
+    matrix = KillMatrix("overlay2", clean, {}, [row(FAULTY, clean, ran)])
+    assert matrix.kills.toothless == ["rename/a[lower]", "rename/b[lower]", "rename/b[upper]"]
+    matrix.excused = {"rename/a[lower]": "no layer has it", "rename/b": "nothing breaks it"}
+    assert matrix.kills.toothless == []
+    assert (
+        "Cells that kill nothing (3 of 4):\n  rename/a[lower]\n"
+        in KillMatrix("overlay2", clean, {}, matrix.rows).text()
+    )
 
 
 def test_partial_matrix_does_not_complain_of_checks_that_kill_nothing():
@@ -409,7 +490,9 @@ def test_partial_matrix_does_not_complain_of_checks_that_kill_nothing():
 
 def test_matrix_is_read_back(tmp_path):
     matrix = KillMatrix("overlay2", CLEAN, {}, [row(FAULTY, CLEAN, mutated(rename_a="fail", conc_storm="fail"))])
-    read = read_kills(matrix.write(tmp_path / "build/kills.json"))
+    (tmp_path / "kills.json").write_text(matrix.kills.text())
+    read = read_kills(tmp_path / "kills.json")
+    assert read == matrix.kills
     assert read.by_check["rename/a"] == ["m"]
     assert read.mutants[0].reviewed == {"conc/storm": "renames"}
     assert read.toothless == ["link/a", "rename/b"]

@@ -11,6 +11,8 @@ import pytest
 import roadworthy.mutants.faults  # noqa: F401 - registers the faults
 from roadworthy.mutants.call import FAULTS, Error, Value
 from roadworthy.mutants.faults.names import mount_of
+from roadworthy.mutants.notification import Notification
+from roadworthy.mutants.target import Target
 
 
 def call(name, *arguments, memory=b"", subject=-1, root=True):
@@ -88,3 +90,23 @@ def test_mounts_are_told_apart(tmp_path):
     assert mount_of(there) == mount_of(beside) != mount_of(elsewhere)
     for descriptor in (there, beside, elsewhere):
         os.close(descriptor)
+
+
+@pytest.fixture
+def waiting(monkeypatch):
+    """This very process, as if one of its calls waited."""
+    return Target(-1, Notification(identity=0, thread=os.getpid(), number=0, architecture=0, arguments=()))
+
+
+def test_directory_that_holds_a_name_is_found_by_every_way(tmp_path, monkeypatch, waiting):
+    """From a descriptor, by way of /proc, from the working directory and from the root; a removed one says so."""
+    (tmp_path / "d").mkdir()
+    directory = os.open(tmp_path / "d", os.O_PATH)
+    monkeypatch.chdir(tmp_path)
+    assert waiting.above(directory, "new") == waiting.above(-100, f"/proc/self/fd/{directory}/new") == f"{tmp_path}/d"
+    assert waiting.above(-100, "new") == f"{tmp_path}"
+    assert waiting.above(-100, "d/new") == waiting.above(-100, f"{tmp_path}/d/new") == f"{tmp_path}/d"
+    (tmp_path / "d").rmdir()
+    assert waiting.above(directory, "new").endswith("d (deleted)")
+    assert waiting.above(-100, f"/proc/self/fd/{directory}/new").endswith("d (deleted)")
+    os.close(directory)

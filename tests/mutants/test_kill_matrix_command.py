@@ -10,7 +10,7 @@ from roadworthy.command.cli import main
 
 MATRIX = {
     "schema": "1.0", "driver": "overlay2", "seconds": 60, "partial": False, "unstable": {}, "excused": {},
-    "checks": {"rename/a": "pass"}, "mutants": [], "kills by check": {"rename/a": []}, "kills nothing": ["rename/a"],
+    "checks": {"rename/a": "pass"}, "mutants": [],
 }  # fmt: skip
 
 
@@ -31,6 +31,12 @@ def test_kill_matrix_is_a_page_of_the_site(site, tmp_path):
     assert done.exit_code == 0, done.output
     assert "Kill matrix, overlay2" in (tmp_path / "site/kills.html").read_text()
     assert '<a href="kills.html">Kill matrix</a>' in (tmp_path / "site/index.html").read_text()
+
+
+def test_page_says_of_which_day_the_kill_matrix_is(site, tmp_path):
+    (tmp_path / "kills.json").write_text(json.dumps(MATRIX | {"date": "2026-11-30"}))
+    assert site(f"--kills={tmp_path / 'kills.json'}").exit_code == 0
+    assert '<a href="kills.html">Kill matrix of 2026-11-30</a>' in (tmp_path / "site/index.html").read_text()
 
 
 def test_page_without_a_kill_matrix_links_to_none(site, tmp_path):

@@ -15,8 +15,9 @@ import roadworthy.mutants.lies  # noqa: F401 - registers the lies
 from roadworthy.engines.engine import Engine
 from roadworthy.mutants.lie import LIES, Asked, LyingEngine
 from roadworthy.mutants.lies.daemon import told_driver
-from roadworthy.mutants.lies.images import repacked
-from roadworthy.mutants.lies.said import rewritten
+from roadworthy.mutants.lies.images import Load, layers_in, repacked
+from roadworthy.mutants.lies.life import used_elsewhere
+from roadworthy.mutants.lies.said import content_of, rewritten
 from roadworthy.trees.layers import Directory, File, Whiteout, layer_tar, write_archive
 
 ARGV = ["dockerd", "--storage-driver", "overlay2", "--storage-opt", "overlay2.roadworthy=1", "--group", "root"]
@@ -26,7 +27,7 @@ class Liar:
     """A mutant run that only counts."""
 
     def __init__(self, name=""):
-        self.lie, self.standing, self.checking, self.counted = LIES.get(name), True, "image.a", 0
+        self.lie, self.standing, self.counted = LIES.get(name), True, 0
 
     def count(self):
         self.counted += 1
@@ -43,10 +44,12 @@ def asked(liar, method, path, answer, body=None, engine=None):
     return Asked(engine, liar, request, lambda: answer)
 
 
-def told(name, method, path, body, **more):
-    """The JSON that a lie makes of an answer, and how often it lied."""
+def told(name, method, path, body, layers=None, **more):
+    """The JSON that a lie makes of an answer, and how often it lied. `layers` are a container's own and its image's."""
     liar = Liar(name)
-    answer = liar.lie.told(asked(liar, method, path, answered(body), **more))
+    request = asked(liar, method, path, answered(body), **more)
+    request.layers_of_container = lambda _container: layers
+    answer = liar.lie.told(request)
     return answer.json(), liar.counted
 
 
@@ -85,19 +88,51 @@ def test_other_answers_are_true(name):
     assert told(name, "GET", "version", {"Version": "1"}) == ({"Version": "1"}, 0)
 
 
-CHANGES = [{"Path": "/c/x", "Kind": 0}, {"Path": "/c/x/mode", "Kind": 0}, {"Path": "/c/x/new", "Kind": 1}]
+@pytest.fixture
+def layers(tmp_path):
+    """A container's layer, with a file of another mode, a file that was written and a new one, and its image's."""
+    own, image = tmp_path / "own", tmp_path / "image"
+    for layer in (own, image):
+        (layer / "c/x/inner").mkdir(parents=True)
+        (layer / "c/x/dressed").write_bytes(b"kept")
+        (layer / "c/x/edited").write_bytes(layer.name.encode())
+    (image / "top").mkdir()
+    (own / "c/x/new").touch()
+    return own, [image]
+
+
+CHANGES = [
+    {"Path": "/c", "Kind": 0}, {"Path": "/c/x", "Kind": 0}, {"Path": "/c/x/dressed", "Kind": 0},
+    {"Path": "/c/x/edited", "Kind": 0}, {"Path": "/c/x/new", "Kind": 1}, {"Path": "/c/x/gone", "Kind": 2},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("diff-forgets-a-change", [CHANGES[0], CHANGES[2]]),
-        ("diff-calls-new-changed", [*CHANGES[:2], {"Path": "/c/x/new", "Kind": 0}]),
-        ("diff-invents-a-change", [*CHANGES, {"Path": "/etc", "Kind": 0}]),
+        ("diff-forgets-a-change", [change for change in CHANGES if change["Path"] != "/c/x/dressed"]),
+        ("diff-calls-new-changed", [*CHANGES[:4], {"Path": "/c/x/new", "Kind": 0}, CHANGES[5]]),
+        ("diff-invents-a-change", [*CHANGES, {"Path": "/top", "Kind": 0}]),
     ],
 )
-def test_diff_lies(name, said):
-    assert told(name, "GET", "containers/abc/changes", CHANGES) == (said, 1)
+def test_diff_lies(name, said, layers):
+    assert told(name, "GET", "containers/abc/changes", CHANGES, layers) == (said, 1)
+
+
+def test_what_was_removed_is_copied_out(layers):
+    """The lie adds up the layers below the directory that is copied, and leaves what the daemon copied as it is."""
+    own, image = layers
+    (image[0] / "c/x/inner/removed").write_bytes(b"old")
+    (image[0] / "c/x/inner/kept").write_bytes(b"old")
+    liar = Liar("copy-out-shows-removed")
+    copied = layer_tar({"inner": Directory(), "inner/kept": File(b"new")})
+    request = asked(liar, "GET", "containers/abc/archive?path=/c/x/inner", answered(copied))
+    request.layers_of_container = lambda _container: (own, image)
+    with tarfile.open(fileobj=io.BytesIO(liar.lie.told(request).content)) as tar:
+        assert {member.name: content_of(tar, member) for member in tar if member.isreg()} == {
+            "inner/kept": b"new", "inner/removed": b"old",
+        }  # fmt: skip
+    assert liar.counted == 1
 
 
 def test_sizes_are_another_each_time():
@@ -135,11 +170,83 @@ def test_plain_container_is_created_as_asked():
     assert (request.body, liar.counted) == ({"HostConfig": {"Binds": None}}, 0)
 
 
-def test_removal_is_refused_once():
-    liar = Liar("removal-refused-once")
-    gone = answered(status=204)
-    answers = [liar.lie.told(asked(liar, "DELETE", "containers/abc", gone)).status_code for _ in range(2)]
-    assert (answers, liar.counted) == ([500, 204], 1)
+class FakeProcesses:
+    """A /proc of ours, with the daemon (1), a container's first process (2) and one beside the daemon (3)."""
+
+    def __init__(self, place, namespace="daemon", holds="1", mounted="9:9"):
+        self.place = place
+        device = os.stat(place).st_dev
+        root = f"44 1 {os.major(device)}:{os.minor(device)} / / rw - overlay overlay rw\n"
+        other = f"{os.major(device)}:{os.minor(device)}" if mounted == "the container's" else mounted
+        self._make("1", "daemon", "1", root)
+        self._make("2", "container", "44", root)
+        self._make("3", namespace, holds, f"50 1 {other} / /merged rw - overlay overlay rw\n")
+
+    def _make(self, number, namespace, holds, mounted):
+        process = self.place / number
+        for part in ("ns", "fdinfo", "root"):
+            (process / part).mkdir(parents=True)
+        (process / "ns/mnt").symlink_to(namespace)
+        (process / "fdinfo/3").write_text(f"pos:\t0\nmnt_id:\t{holds}\n")
+        (process / "mountinfo").write_text(mounted)
+
+
+@pytest.mark.parametrize(
+    ("beside", "refused"),
+    [
+        ({}, False),
+        ({"holds": "44"}, True),
+        ({"namespace": "another", "mounted": "the container's"}, True),
+        ({"namespace": "another"}, False),
+        ({"namespace": "container", "holds": "44", "mounted": "the container's"}, False),
+        ({"mounted": "the container's"}, False),
+    ],
+    ids=["nothing", "an open file", "a copied mount", "another mount", "the container itself", "the daemon's mount"],
+)
+def test_removal_is_refused_while_something_else_has_the_root(tmp_path, beside, refused):
+    """A file that is open outside of the container, or a mount in a namespace of neither daemon nor container."""
+    FakeProcesses(tmp_path, **beside)
+    assert used_elsewhere(tmp_path / "2") is refused
+
+
+@pytest.mark.parametrize(("pid", "status"), [(2, 500), (0, 204)])
+def test_container_that_has_stopped_is_removed(tmp_path, pid, status):
+    """A container without a process has no root that could be in use."""
+    FakeProcesses(tmp_path, holds="44")
+    api = SimpleNamespace(inspect_container=lambda _container: {"State": {"Pid": pid}})
+    engine = SimpleNamespace(client=SimpleNamespace(api=api), proc=lambda number: tmp_path / str(number))
+    liar = Liar("removal-refused-while-used")
+    request = asked(liar, "DELETE", "containers/abc", answered(status=204), engine=engine)
+    assert (liar.lie.told(request).status_code, liar.counted) == (status, int(status == 500))
+
+
+def image(*trees):
+    """An archive for docker load."""
+    target = io.BytesIO()
+    write_archive(target, "name:tag", [layer_tar(tree) for tree in trees])
+    return target.getvalue()
+
+
+def test_images_that_share_a_layer_with_an_older_one_are_told_apart():
+    """By the chain ids of their layers: a layer upon another one is another layer."""
+    base, child, other = image({"a": File(b"1")}), image({"a": File(b"1")}, {"b": File(b"2")}), image({"b": File(b"2")})
+    assert layers_in(child)[0] == layers_in(base)[0]
+    assert layers_in(child)[1] not in layers_in(other)
+    seen = []
+
+    class Watching(Load):
+        """Takes down what a load gets to know."""
+
+        def archive(self, asked, archive, again):
+            seen.append(len(again))
+            return archive
+
+    watching = Watching("watching")
+    for archive in (base, other, child, child):
+        request = asked(Liar(), "POST", "images/load", answered(b"{}"))
+        request.request.body = archive
+        watching.told(request)
+    assert seen == [0, 0, 1, 2]
 
 
 def names(archive):
@@ -169,12 +276,11 @@ def empty(made, _content):
 
 
 def test_repacked_image_has_the_digests_of_its_layers():
-    target = io.BytesIO()
-    write_archive(target, "name:tag", [layer_tar({"a": File(b"1")}), layer_tar({"b": Whiteout()})])
-    same = repacked(target.getvalue(), lambda content: content)
-    other = repacked(target.getvalue(), lambda content: rewritten(content, empty))
+    whole = image({"a": File(b"1")}, {"b": Whiteout()})
+    same = repacked(whole, lambda content: content)
+    other = repacked(whole, lambda content: rewritten(content, empty))
     digests = []
-    for archive in (target.getvalue(), same, other):
+    for archive in (whole, same, other):
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             manifest = json.load(tar.extractfile("manifest.json"))[0]
             digests.append(json.load(tar.extractfile(manifest["Config"]))["rootfs"]["diff_ids"])

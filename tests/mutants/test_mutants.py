@@ -52,7 +52,9 @@ BETWEEN = {
     "commit-forgets-modes": "image/chmod-only-roundtrip",
     "unknown-options-ignored": "quota/bad-size-rejected",
 }
-ALL = SEEN_BY | BETWEEN
+#: Faults that the comparison of trees alone has to see, each with a check that keeps its promise.
+TREES = {"full-directory-exists": "whiteout/rmdir-nonempty", "opened-device-changes-number": "sec/null-device-works"}
+ALL = SEEN_BY | BETWEEN | TREES
 #: Checks that only their own mutant is asked, and the run without one.
 OWN = {POLLING, "image/docker-diff-noise", "image/chmod-only-roundtrip"}
 
@@ -91,7 +93,16 @@ def test_run_without_a_fault_equals_the_plain_one(suite, plain, name):
     assert bool(sum(ran.hits.values())) == (name == "identity-notify")
 
 
-@pytest.mark.parametrize(("name", "check"), ALL.items())
+@pytest.mark.parametrize(("name", "check"), TREES.items())
+def test_comparison_notices_what_no_promise_does(suite, plain, name, check):
+    """The daemon's runtime, the check and its tree are real; only in these runs of mutants are trees compared."""
+    found = row(find(name), suite.read("identity-notify"), suite.read(name))
+    assert (found.outcome, {noticed.partition("[")[0] for noticed in found.noticed}) == ("killed", {check})
+    assert not found.collateral
+    assert not suite.read("append-overwrites").differing
+
+
+@pytest.mark.parametrize(("name", "check"), [*SEEN_BY.items(), *BETWEEN.items()])
 def test_mutant_breaks_its_check_and_no_other_family(suite, plain, name, check):
     found = row(find(name), plain, suite.read(name))
     assert found.outcome == "killed", (found.outcome, found.trouble, found.upset)

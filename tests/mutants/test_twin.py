@@ -95,6 +95,7 @@ def pytest_collection_finish(session):
         check = declared(item)
         if check is not None:
             found[check.identity.partition("[")[0]] = item.get_closest_marker("slow") is not None
+            found[check.identity] = item.get_closest_marker("slow") is not None
     print("CHECKS " + json.dumps(found))
 """
 
