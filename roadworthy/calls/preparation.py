@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
@@ -107,7 +108,7 @@ def making(path: str, value: Entry) -> Iterator[Step]:
             yield Step("mkfifo", (path, 0o644))
         case Device():
             kind = stat.S_IFBLK if value.block else stat.S_IFCHR
-            yield Step("mknod", (path, kind | value.mode, value.major << 8 | value.minor))
+            yield Step("mknod", (path, kind | value.mode, os.makedev(value.major, value.minor)))
         case _:
             raise ValueError(f"{path}: a container cannot make a {type(value).__name__.lower()}")
     yield Step("lchown", (path, value.uid, value.gid))

@@ -1,5 +1,7 @@
 """Provenance: the objects under test made in the container, before the first recorded call."""
 
+import os
+
 import pytest
 
 from roadworthy.calls import agent
@@ -8,7 +10,7 @@ from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.preparation import CALLS, PIECE, prepared, preparing
 from roadworthy.calls.process import Process, Step
 from roadworthy.declaring.checks import Declared
-from roadworthy.trees.layers import LONG_AGO_NS, Directory, File, Symlink
+from roadworthy.trees.layers import LONG_AGO_NS, Device, Directory, File, Symlink
 
 
 class FakeProcess:
@@ -50,6 +52,13 @@ def test_a_symlink_gets_its_owner_and_times():
     steps = list(preparing(declared(({"s": Symlink(target="t", uid=7, mtime_ns=LONG_AGO_NS)},))))
     assert [step.call for step in steps] == ["symlink", "lchown", "utimens"]
     assert steps[-1].arguments == ("s", LONG_AGO_NS, LONG_AGO_NS, False)
+
+
+def test_a_device_gets_its_whole_number():
+    """The bits of a large minor number do not run into those of the major one."""
+    steps = preparing(declared(({"node": Device(major=4095, minor=(1 << 20) - 1)},)))
+    number = next(step.arguments[2] for step in steps if step.call == "mknod")
+    assert (os.major(number), os.minor(number)) == (4095, (1 << 20) - 1)
 
 
 def test_a_large_file_is_made_in_pieces():
