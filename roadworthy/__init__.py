@@ -17,7 +17,7 @@ WORDS = {
         "CLASSIC_BUILDER", "COPY_UP", "DRIVER_SWITCH", "LAYERS", "PLAIN_FILES", "SHARED_PAGE_CACHE", "SIZE_LIMIT",
         "THIN_POOL", "WHITEOUTS",
     ),
-    "roadworthy.declaring.vacuity": ("looked",),
+    "roadworthy.declaring.vacuity": ("looked", "overlapped"),
     "roadworthy.trees.layers": (
         "Device", "Directory", "Fifo", "File", "Hardlink", "Opaque", "SparseFile", "Symlink", "Whiteout", "acl",
         "file_capability", "stacked",

@@ -54,19 +54,24 @@ def test_stopped_container_keeps_its_changes(containers, observe):
     observe("after the stop", f"{content.decode()}, {' '.join(names)}")
     assert content == b"written"
     assert names == ["f", "new"]
+    assert again.listdir("new") == []
 
 
 @check("life/identity-over-stop-start", source="xfstests overlay/017")
-@lower(f=b"image")
+@lower({"image": b"image", "d/below": b"image"})
 def test_stopped_container_keeps_inode_numbers(containers, observe):
-    """A file that a container wrote has the same inode number after the container was stopped and started again."""
+    """What a container wrote and what it left alone have their inode numbers after it was stopped and started again."""
     fs = containers.process(live := containers.run())
-    fs.store("f", b"written")
-    before = fs.stat("f").ino
+    fs.store("new", b"written")
+    fs.store("d/new", b"written")
+    names = ("image", "d", "d/below", "new", "d/new")
+    before = [fs.stat(name).ino for name in names]
     live.stop()
-    after = containers.process(live.start()).stat("f").ino
-    observe("inode", kept := "kept" if after == before else "changed")
-    assert kept == "kept"
+    again = containers.process(live.start())
+    after = [again.stat(name).ino for name in names]
+    changed = [name for name, was, found in zip(names, before, after, strict=True) if was != found]
+    observe("with another inode", " ".join(changed) or "none")
+    assert changed == []
 
 
 @check("life/mount-per-running-container", claim="S23", source="Docker documentation, Use the AUFS storage driver")
@@ -134,8 +139,9 @@ def test_tmpfs_of_a_container_takes_nothing_from_the_driver(containers, storage,
         fs.store("/tmp/f", bytes(8 * MIB))
         fs.store("/dev/shm/f", bytes(8 * MIB))
     observe("data root", growth)
-    assert fs.stat("/tmp/f").size == 8 * MIB
-    assert growth.bytes < 2 * MIB
+    assert (fs.stat("/tmp/f").size, fs.stat("/dev/shm/f").size) == (8 * MIB, 8 * MIB)
+    # The daemon writes logs and records of its own; 0.0 MiB were measured.
+    assert growth.bytes < MIB
 
 
 @check("life/rm-while-fd-open-elsewhere", claim="S40", source="moby/moby issues 27381 and 20153")

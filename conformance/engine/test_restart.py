@@ -2,7 +2,7 @@
 
 import pytest
 
-from roadworthy import DRIVER_SWITCH, LAYERS, check, lower, needs
+from roadworthy import DRIVER_SWITCH, LAYERS, check, lower, needs, overlapped
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +25,7 @@ def test_container_keeps_its_changes_over_a_restart_of_the_daemon(lane_daemon, o
     observe("after the restart", f"{content.decode()}, {' '.join(names)}")
     assert content == b"written"
     assert names == ["f", "new"]
+    assert again.listdir("new") == []
 
 
 @check("life/killed-daemon-leaves-no-mount", claim="S22", source="mount_namespaces(7); moby/moby issue 26510")
@@ -78,7 +79,8 @@ def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_contain
     live.forget_agent()
     interrupted = own_containers.begin_commit(live)
     lane_daemon.engine.restart(kill=True)
-    observe("interrupted commit", interrupted.result())
+    outcome = observe("interrupted commit", interrupted.result())
+    overlapped(outcome != "success", "the commit")
     live.stop()  # if the container outlived the daemon, the interrupted commit may have left it paused
     image = own_containers.process(own_containers.run(own_containers.commit(live)))
     lost = before.differences(image.manifest(), besides="mtime")
@@ -86,17 +88,26 @@ def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_contain
     assert lost == []
 
 
+def everything(engine):
+    """The ids of all images and containers of a daemon."""
+    return {made.id for made in (*engine.client.images.list(), *engine.client.containers.list(all=True))}
+
+
 @check("life/driver-switch-hides", claim="S15", source="Docker documentation, Select a storage driver")
 @needs(LAYERS)
 @needs(DRIVER_SWITCH)
 def test_images_of_one_driver_are_hidden_from_another(lane_daemon, own_containers, driver, observe):
-    """Images and containers of a driver are hidden under another one, and the image is whole when the first is back."""
+    """Images and containers of a driver are hidden under another one, and are all there when the first is back."""
     engine = lane_daemon.engine
     image = own_containers.image({"f": b"image"})
     before = own_containers.process(own_containers.run(image)).manifest()
+    held = everything(engine)
     engine.restart(storage_driver=driver.another)
-    hidden = len(engine.client.images.list()) + len(engine.client.containers.list(all=True))
+    hidden = len(everything(engine))
     engine.restart(storage_driver=driver.daemon_name)
     observe("images and containers under another driver", hidden)
     assert hidden == 0
+    back = everything(engine)
+    observe("images and containers when the first is back", f"{len(held & back)} of {len(held)}")
+    assert back == held
     assert before.differences(own_containers.process(own_containers.run(image)).manifest()) == []

@@ -5,6 +5,9 @@ import pytest
 from roadworthy import LAYERS, Directory, File, Hardlink, Symlink, check, needs
 
 MIB = 1 << 20
+#: What the backing takes or gives back besides: its own tables, and blocks that it frees late. 0.1 MiB were measured;
+#: a thin pool hands out blocks of 512 KiB (moby daemon/graphdriver/devmapper/device_setup.go, --chunksize).
+BESIDES = MIB
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +54,7 @@ def test_what_is_written_to_a_volume_is_not_in_the_layer(containers, storage, ob
     observe("layer and backing", f"{added / MIB:.0f} MiB and {growth.bytes / MIB:.0f} MiB")
     assert added == 0
     assert live.diff() == changes
-    assert 7 * MIB < growth.bytes < 10 * MIB
+    assert abs(growth.bytes - 8 * MIB) < BESIDES
 
 
 @check("volume/bypass-fstype", claim="S9", source="statfs(2), f_type", control=True)
@@ -151,4 +154,4 @@ def test_one_byte_in_a_large_file_of_a_volume_costs_one_block(containers, storag
     with storage.growth() as growth:
         fs.pwrite(fs.open("/tmp/f", 1), b"x", 4 * MIB)
     observe("backing", growth)
-    assert growth.bytes < 2 * MIB
+    assert growth.bytes < BESIDES

@@ -10,6 +10,11 @@ from roadworthy.linux import FS_NOATIME_FL
 
 MIB = 1 << 20
 LONG_AGO = 946_684_800 * 10**9  # 2000-01-01
+#: What a thin pool hands out at once: moby daemon/graphdriver/devmapper/device_setup.go, --chunksize 512K. No other
+#: backing is as coarse: with 0.1 MiB, Btrfs and XFS took most for a change of an inode or of a block.
+POOL_BLOCK = MIB // 2
+#: An inode and the file system's journal may lie in a pool's block each, and data in another one.
+INODE, DATA = 2 * POOL_BLOCK, 3 * POOL_BLOCK
 
 
 def filled(size):
@@ -27,7 +32,7 @@ def test_opening_for_writing_takes_no_space(fs, storage, observe):
     with storage.growth() as growth:
         fs.close(fs.open("big", O_RDWR))
     observe("space taken", growth)
-    assert growth.bytes < MIB, f"opening the file took {growth}"
+    assert growth.bytes <= INODE, f"opening the file took {growth}"
 
 
 @check("copyup/one-byte-write-cost", claim="S34", source="the block of a file system is what a write needs: statvfs(3)")
@@ -37,8 +42,7 @@ def test_one_byte_takes_a_block(fs, storage, observe):
     with storage.growth() as growth:
         fs.pwrite(fs.open("big", O_WRONLY), b"X", 8 * MIB)
     observe("space taken", growth)
-    # A thin pool gives one block of half a MiB to the byte and another one to the inode.
-    assert growth.bytes < 2 * MIB, f"one byte took {growth}"
+    assert growth.bytes <= DATA, f"one byte took {growth}"
 
 
 @check("copyup/second-write-free", claim="S45", source="overlayfs.rst, Non-directories")
@@ -49,8 +53,7 @@ def test_second_write_takes_a_block(fs, storage, observe):
     with storage.growth() as growth:
         fs.pwrite(fs.open("big", O_WRONLY), b"X", 2 * MIB)
     observe("space taken", growth)
-    # A block of a thin pool has half a MiB, and the file system's journal may reach another one.
-    assert growth.bytes < 2 * MIB, f"the second byte took {growth}"
+    assert growth.bytes <= DATA, f"the second byte took {growth}"
 
 
 @check("copyup/chmod-copies-data", claim="S43", source="chmod(2) changes the inode only")
@@ -60,7 +63,7 @@ def test_changing_the_mode_takes_no_space(fs, storage, observe):
     with storage.growth() as growth:
         fs.chmod("big", 0o600)
     observe("space taken", growth)
-    assert growth.bytes < MIB, f"chmod took {growth}"
+    assert growth.bytes <= INODE, f"chmod took {growth}"
 
 
 @check("copyup/truncate-avoids-copy", claim="S43", source="POSIX.1-2017, open(): O_TRUNC")
@@ -70,7 +73,7 @@ def test_emptying_a_file_takes_no_space(fs, storage, observe):
     with storage.growth() as growth:
         fs.close(fs.open("big", O_WRONLY | O_TRUNC))
     observe("space taken", growth)
-    assert growth.bytes < MIB, f"emptying the file took {growth}"
+    assert growth.bytes <= INODE, f"emptying the file took {growth}"
     assert fs.stat("big").size == 0
 
 
@@ -193,12 +196,15 @@ def test_inode_flags_are_kept(containers, storage, observe):
 @check("copyup/sparse-holes-kept", source="lseek(2), SEEK_HOLE", provenance=("lower", "upper"))
 @lower(sparse=SparseFile(size=4 * MIB, tail=b"the end.\n"))
 def test_holes_are_kept(fs, observe):
-    """A file of one hole and a few bytes keeps the hole after its mode was changed."""
+    """A file of one hole and a few bytes keeps the hole, and the bytes, after its mode was changed."""
     fs.chmod("sparse", 0o600)
     found = fs.stat("sparse")
     observe("space of 4 MiB", f"{found.blocks * 512 / MIB:.1f} MiB")
     assert found.size == 4 * MIB
-    assert found.blocks * 512 < MIB, f"the file takes {found.blocks * 512 / MIB:.1f} MiB"
+    assert fs.pread(fs.open("sparse", O_RDONLY), 9, 4 * MIB - 9) == b"the end.\n"
+    # One block for the bytes, and what XFS allocates beyond the end of a file that grows: 64 KiB for a file so small
+    # (xfs(5), allocsize).
+    assert found.blocks * 512 <= 2 << 16, f"the file takes {found.blocks * 512 / MIB:.1f} MiB"
 
 
 @check("copyup/symlink-lchown", source="POSIX.1-2017, lchown()", provenance=("lower", "upper"))
@@ -208,8 +214,8 @@ def test_owner_of_a_symbolic_link(fs, observe):
     fs.lchown("link", 1000, 1000)
     target = observe("target", fs.readlink("link"))
     assert target == "file"
-    assert fs.lstat("link").uid == 1000
-    assert fs.stat("link").uid == 0
+    assert (fs.lstat("link").uid, fs.lstat("link").gid) == (1000, 1000)
+    assert (fs.stat("link").uid, fs.stat("link").gid) == (0, 0)
 
 
 @check("copyup/symlink-keeps-owner", source="POSIX.1-2017, rename()")
@@ -233,6 +239,7 @@ def test_changed_device_node_is_the_same_device(fs, observe):
     assert opened == "success"
     assert (fs.stat("null").permissions, fs.stat("null").rdev) == (0o600, makedev(1, 3))
     assert S_ISCHR(fs.stat("null").mode)
+    assert (fs.write(null := fs.open("null", O_RDWR), b"data"), fs.read(null, 4)) == (4, b"")
 
 
 @check("copyup/deep-path-parents", source="POSIX.1-2017, write()", provenance=("lower", "lower-deep"))
@@ -299,13 +306,14 @@ def test_copy_within_the_kernel(fs, observe):
 @check("copyup/ficlone-lower-to-upper", source="ioctl_ficlone(2)")
 @lower(old=filled(4096))
 def test_clone_of_an_old_file(fs, observe):
-    """A file of the image can be cloned if a new file can."""
-    fs.store("new", filled(4096))
+    """A file of the image can be cloned if a new file can, and the clone has its content."""
+    fs.store("new", b"n" * 4096)
     target = fs.open("target", O_RDWR | O_CREAT)
     of_new = fs.attempt.ficlone(target, fs.open("new", O_RDONLY))
     of_old = fs.attempt.ficlone(target, fs.open("old", O_RDONLY))
     observe("clone of a new file, of an old file", f"{of_new}, {of_old}")
     assert of_old == of_new
+    assert fs.load("target") == (filled(4096) if of_old == "success" else b"")
 
 
 # --- who else looks

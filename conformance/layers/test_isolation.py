@@ -1,13 +1,16 @@
 """Containers do not see one another's changes, nothing changes an image, and many workers at once do no harm."""
 
 from os import O_RDONLY, O_RDWR, O_WRONLY
+from zlib import crc32
 
 import pytest
 
-from roadworthy import LAYERS, Device, File, capabilities, check, looked, lower, needs
+from roadworthy import LAYERS, Device, Directory, File, capabilities, check, looked, lower, needs
 from roadworthy.linux import FS_IMMUTABLE_FL, MAP_SHARED, PROT_READ, PROT_WRITE
 
 MANY = 100
+#: Writes that go on while an image is loaded and started.
+WRITES = 100_000
 
 
 @pytest.mark.slow
@@ -89,16 +92,17 @@ def test_file_of_root_is_closed_to_others(fs, observe):
 @check("sec/device-node-nodev", source="cgroups(7), devices; mknod(2)")
 @lower(disk=Device(major=7, minor=0, block=True, mode=0o666))
 def test_block_device_of_the_image_is_not_opened(fs, observe):
-    """A block device node that an image carries does not open the host's device."""
+    """A block device node that an image carries is refused: by the container's device list, or by a nodev mount."""
     outcome = fs.attempt.open("disk", O_RDONLY)
     observe("open", outcome)
-    assert outcome != "success"
+    assert outcome in ("EPERM", "EACCES")  # and not ENXIO, which only says that the host lacks the device
 
 
 @check("sec/null-device-works", source="null(4)")
 @lower(null=Device(major=1, minor=3, mode=0o666))
 def test_null_device_of_the_image_works(fs, observe):
-    """The null device of an image accepts writes and returns nothing to readers."""
+    """The null device of an image accepts a user's writes and returns nothing to that user."""
+    fs.become(1000)
     device = fs.open("null", O_RDWR)
     written = observe("written", fs.write(device, b"gone"))
     assert written == 4
@@ -177,12 +181,18 @@ def test_two_processes_rename_in_one_directory(fs, other, observe):
 
 
 @check("conc/replaced-file-is-never-missing", source="POSIX.1-2017, rename(), Rationale")
-@lower(target=b"00000000" * 2)
-def test_replacing_a_file_of_the_image_leaves_no_gap(fs, other, observe):
-    """A second process that opens a file while it is replaced 200 times finds it every time, and whole."""
-    looking = other.begin("look_often", "target", 0.3)
-    fs.replace_often("target", 200)
+@lower({"target": b"00000000" * 2, "one": Directory(), "two": Directory()})
+def test_replacing_a_file_of_the_image_leaves_no_gap(fs, other, container, evidence, observe):
+    """A process that opens a file while two others replace it, 200 times each, finds it every time, and whole."""
+    third = container.process(fs.directory, evidence, "C")
+    looking = third.begin("look_often", "target", 0.3)
+    replacing = [
+        process.begin("replace_often", place, "target", 200) for process, place in ((fs, "one"), (other, "two"))
+    ]
+    for work in replacing:
+        work.answer()
     looks, missing, torn = looking.answer()
+    third.leave()
     observe("looks", f"{missing} missing and {torn} torn of {looks}")
     looked(looks, 10)
     assert (missing, torn) == (0, 0)
@@ -208,13 +218,16 @@ def test_containers_start_and_stop_at_once(containers, storage, observe):
 @check("conc/pull-and-run", source="moby/moby graphtest, DriverTestDeepLayerRead")
 @needs(LAYERS)
 def test_image_is_loaded_while_its_base_runs(containers, observe):
-    """A running container reads and writes on when an image that shares its layers was loaded and runs."""
+    """A running container reads and writes on while an image that shares its layers is loaded and started."""
     base = {"f": b"base", "g": b"base"}
     fs = containers.process(containers.run(containers.image(base)))
     reader = fs.open("f", O_RDONLY)
+    writing = fs.begin("append_often", "g", b"written\n", WRITES)
     child = containers.process(containers.run(containers.image(base, {"f": b"child"})))
-    fs.store("g", b"written")
+    writing.answer(100)
     of_base, of_child = fs.pread(reader, 4, 0), child.load("f")
     observe("read", f"{of_base.decode()} in the base, {of_child.decode()} in the child")
     assert of_base == b"base"
-    assert (fs.load("g"), of_child, child.load("g")) == (b"written", b"child", b"base")
+    assert fs.load("f") == b"base"
+    assert (of_child, child.load("g")) == (b"child", b"base")
+    assert fs.digest("g") == (crc32(b"base" + b"written\n" * WRITES), 4 + 8 * WRITES)

@@ -11,6 +11,9 @@ from roadworthy import LAYERS, SIZE_LIMIT, Directory, check, lower, needs
 MIB = 1 << 20
 #: Layers of an image: what the engine takes at most.
 DEEPEST = 125
+#: What a layer, a removal or the daemon's records take of the backing besides contents: 0.1 MiB were measured where
+#: layers are directories, subvolumes or datasets.
+BESIDES = MIB
 
 
 @check("limit/max-filename", source="POSIX.1-2017, NAME_MAX; aufs.5")
@@ -136,6 +139,7 @@ def test_container_is_given_a_size(own_containers, observe):
     outcomes = [fs.attempt.store(f"f{number}", bytes(8 * MIB)) for number in range(16)]
     observe("128 MiB in 64 MiB", "refused" if outcomes[-1] != "success" else "written")
     assert outcomes[-1] != "success", "the size is ignored"
+    assert outcomes.count("success") <= 8
 
 
 @check("quota/errno", claim="S35", source="write(2), EDQUOT, ENOSPC")
@@ -146,7 +150,7 @@ def test_write_beyond_the_size_is_refused(own_containers, observe):
     fs = own_containers.process(own_containers.run(own_containers.image({}), storage_opt={"size": "16M"}))
     outcomes = [fs.attempt.store(f"f{number}", bytes(8 * MIB)) for number in range(4)]
     observe("four files of 8 MiB in 16 MiB", ", ".join(outcomes))
-    assert outcomes[-1] in ("EDQUOT", "ENOSPC")
+    assert {*outcomes[2:]} <= {"EDQUOT", "ENOSPC"}
 
 
 @check("quota/storage-opt-semantics", claim="S35", source="moby/moby issue 24771")
@@ -158,6 +162,7 @@ def test_size_counts_what_the_container_wrote(own_containers, observe):
     fs = own_containers.process(own_containers.run(image, storage_opt={"size": "16M"}))
     written = sum(fs.attempt.store(f"f{number}", bytes(MIB)) == "success" for number in range(16))
     observe("written of 16 MiB, with an image of 8 MiB", f"about {written // 4 * 4} MiB")
+    # Three quarters: a file system of its own needs tables and a journal, Btrfs counts its trees.
     assert written >= 12, f"only {written // 4 * 4} MiB"
 
 
@@ -206,13 +211,13 @@ def test_small_layers_do_not_copy_the_layers_below(containers, storage, observe)
 @check("space/shared-base-counted-once", claim="S4", source="Docker documentation, Sharing promotes smaller images")
 @needs(LAYERS)
 def test_second_image_shares_the_base_of_the_first(containers, storage, observe):
-    """An image that shares a base of 8 MiB with another takes less than the base's size."""
+    """An image that shares a base of 8 MiB with another takes next to nothing besides: the base is there once."""
     base = {"big": bytes(8 * MIB)}
     containers.image(base, {"f": b"first"})
     with storage.growth() as growth:
         containers.image(base, {"f": b"second"})
     observe("second image", growth)
-    assert growth.bytes < 4 * MIB, f"{growth}"
+    assert growth.bytes < BESIDES, f"{growth}"
 
 
 @pytest.mark.slow
@@ -238,10 +243,10 @@ def test_removed_container_gives_its_space_back(containers, storage, observe):
     containers.process(live).store("f", bytes(8 * MIB))
     grown = storage.backing.used_bytes() - before
     live.remove()
-    left = storage.settles(before + MIB) - before
+    left = storage.settles(before + BESIDES) - before
     observe("taken and left", f"{grown / MIB:.0f} MiB and {max(left, 0) / MIB:.0f} MiB")
-    assert grown > 7 * MIB
-    assert left <= MIB
+    assert grown > 8 * MIB - BESIDES
+    assert left <= BESIDES
 
 
 @pytest.mark.slow
@@ -254,10 +259,10 @@ def test_deleted_file_gives_its_space_back(containers, storage, observe):
     fs.store("f", bytes(8 * MIB))
     grown = storage.backing.used_bytes() - before
     fs.unlink("f")
-    left = storage.settles(before + MIB) - before
+    left = storage.settles(before + BESIDES) - before
     observe("taken and left", f"{grown / MIB:.0f} MiB and {max(left, 0) / MIB:.0f} MiB")
-    assert grown > 7 * MIB
-    assert left <= MIB
+    assert grown > 8 * MIB - BESIDES
+    assert left <= BESIDES
 
 
 @pytest.mark.slow
@@ -286,7 +291,7 @@ def test_hole_is_kept_in_the_image(containers, observe):
     image = containers.process(containers.run(containers.commit(live)))
     size = image.fstat(image.open("f", O_RDONLY)).blocks * 512
     observe("blocks", f"{size / MIB:.1f} MiB")
-    assert size < MIB, f"{size / MIB:.1f} MiB"
+    assert size == 0, f"{size / MIB:.1f} MiB"
 
 
 @pytest.mark.slow

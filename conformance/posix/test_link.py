@@ -15,6 +15,9 @@ PAIRS = {
     "b": Directory(), "b/one": File(b"old"), "b/two": Hardlink(target="b/one"),
 }  # fmt: skip
 MIB = 1 << 20
+#: What a directory entry may take: a thin pool hands out blocks of 512 KiB, and gives one to the directory and one to
+#: the journal (moby daemon/graphdriver/devmapper/device_setup.go, --chunksize). Elsewhere 0.0 MiB were measured.
+ENTRY = MIB
 #: What `printf 'data\n' | gzip -n` writes.
 GZIPPED = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03KI,I\xe4\x02\x00\x82\xc5\xc1\xe6\x05\x00\x00\x00"
 
@@ -82,7 +85,7 @@ def test_second_name_takes_no_space(fs, storage, observe):
     with storage.growth() as growth:
         fs.link("big", "second")
     observe("space taken", growth)
-    assert growth.bytes < MIB, f"the link took {growth}"
+    assert growth.bytes <= ENTRY, f"the link took {growth}"
 
 
 @check("link/to-lower-symlink", source="linkat(2)", provenance=("lower", "upper"))
@@ -104,7 +107,7 @@ def test_taken_name_is_refused_for_free(fs, storage, observe):
         outcome = fs.attempt.link("big", "taken")
     observe("link", f"{outcome}, {growth}")
     assert outcome == "EEXIST"
-    assert growth.bytes < MIB
+    assert growth.bytes <= ENTRY
     assert fs.load("taken") == b"old"
 
 
@@ -142,6 +145,7 @@ def test_second_name_can_be_renewed(fs, observe):
     observe("owners by the renewed names", f"{two.uid}, {one.uid}")
     assert (two.uid, one.uid) == (1000, 1000)
     assert two.identity == fs.stat("a/one").identity
+    assert one.identity == fs.stat("b/two").identity
 
 
 @pytest.mark.slow  # in its own container, too

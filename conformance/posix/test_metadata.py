@@ -10,6 +10,7 @@ from roadworthy import LAYERS, Directory, File, Symlink, check, layers, lower, n
 EVERYWHERE = ("lower", "upper", "copied-up")
 IMAGE = ("lower", "lower-deep", "copied-up")
 FRACTION_NS = 1_500_000_000_123_456_789
+MIB = 1 << 20
 
 
 # --- times
@@ -293,7 +294,7 @@ def test_blocks_of_a_file_do_not_change_with_its_mode(fs, observe):
 @check("metadata/statfs-type-and-namelen", source="statfs(2)", provenance=("lower", "upper"))
 @lower(dir=Directory())
 def test_statfs_names_the_file_system_and_its_longest_name(fs, driver, storage, observe):
-    """statfs shows the file system type that the driver declares, and a name of its reported length can be made."""
+    """statfs shows the type that the driver's file system documents, and the length of the longest name, no longer."""
     kind, longest = fs.statfs("dir")
     observe("type and longest name", f"{kind:#x} {longest}")
     assert f"{kind:#x}" == f"{driver.magic or storage.backing.kind.magic:#x}"
@@ -303,12 +304,19 @@ def test_statfs_names_the_file_system_and_its_longest_name(fs, driver, storage, 
 
 @check("metadata/statfs-free-space", claim="S54", source="statvfs(3)", provenance="upper")
 def test_statfs_tells_the_size_of_the_backing_file_system(fs, storage, observe):
-    """A container sees the size of the file system that its layer lies on."""
+    """A container sees the size of the file system that its layer lies on, and less free space when it has written."""
+    storage.backing.settle()
     inside, below = fs.statvfs("."), storage.backing.path().statvfs()
     size = inside.f_blocks * inside.f_frsize
     observe("size", f"{size / (1 << 30):.1f} GiB")
     observe("of the backing's", f"{100 * size / (below.f_blocks * below.f_frsize):.0f} %")
+    fs.store("f", b"data" * MIB)
+    storage.backing.settle()
+    after = fs.statvfs(".")
+    taken = (inside.f_bfree - after.f_bfree) * after.f_frsize
+    observe("taken by 4 MiB", f"{taken / MIB:.1f} MiB")
     assert size == below.f_blocks * below.f_frsize
+    assert abs(taken - 4 * MIB) < MIB  # what the file system takes for itself, and what it frees of others meanwhile
 
 
 @check("metadata/getcwd-after-rmdir", source="getcwd(3)", provenance=EVERYWHERE)

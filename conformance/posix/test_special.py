@@ -1,5 +1,6 @@
 """Fifos, sockets and device nodes, from the image and made in the container."""
 
+import os
 import stat
 from os import O_NONBLOCK, O_RDWR, O_WRONLY
 
@@ -10,6 +11,8 @@ from roadworthy import COPY_UP, LAYERS, Device, Directory, Fifo, check, lower, n
 EVERYWHERE = ("lower", "upper", "copied-up")
 NULL = Device(mode=0o666, major=1, minor=3)
 NULL_NUMBER = 1 << 8 | 3
+#: A device number that takes all 12 bits of the major and all 20 of the minor number.
+LARGEST = Device(mode=0o666, major=4095, minor=(1 << 20) - 1)
 
 
 @check("special/fifo-connected-over-copyup", source="POSIX.1-2017, XBD 3.163 FIFO Special File", provenance="lower")
@@ -119,13 +122,13 @@ def test_null_device_of_the_image_works(fs, observe):
 
 
 @check("special/device-number-kept", source="POSIX.1-2017, chmod()", provenance=("lower", "upper"))
-@lower(null=NULL)
+@lower(node=LARGEST)
 def test_device_node_keeps_its_number(fs, observe):
-    """A device node keeps its device number after a change of its mode."""
-    assert fs.attempt.chmod("null", 0o600) == "success"
-    found = fs.lstat("null")
-    observe("device", f"{found.rdev >> 8}:{found.rdev & 0xFF}")
-    assert (found.kind, found.rdev) == (stat.S_IFCHR, NULL_NUMBER)
+    """A device node keeps its device number, of 12 and 20 bits, after a change of its mode."""
+    assert fs.attempt.chmod("node", 0o600) == "success"
+    found = fs.lstat("node")
+    observe("device", f"{os.major(found.rdev)}:{os.minor(found.rdev)}")
+    assert (found.kind, found.rdev) == (stat.S_IFCHR, os.makedev(LARGEST.major, LARGEST.minor))
 
 
 @check("special/mknod-perms", source="mknod(2)", provenance=("lower", "upper"))
@@ -150,3 +153,4 @@ def test_device_0_0_of_an_image_is_seen(containers, observe):
     observed = fs.attempt.lstat("node")
     observe("lstat", observed)
     assert observed == "success"
+    assert (fs.lstat("node").kind, fs.lstat("node").rdev) == (stat.S_IFCHR, 0)

@@ -59,11 +59,12 @@ def test_trusted_attribute_is_set_and_read(fs, observe):
 @capabilities("SYS_ADMIN")
 @lower({"file": b"data", "dir/foo": b""})
 def test_attributes_of_the_driver_are_not_listed(fs, observe):
-    """The attributes that a driver keeps for itself are not listed on a copied-up file or a re-made directory."""
+    """No attribute that a driver keeps for itself is listed on a copied-up file or on a directory made anew."""
     fs.unlink("dir/foo")
     fs.rmdir("dir")
     fs.mkdir("dir")
-    observed = [name for name in fs.listxattr("file") + fs.listxattr("dir") if "overlay" in name]
+    # Nobody gave them an attribute, and a security module's are the host's.
+    observed = [name for name in fs.listxattr("file") + fs.listxattr("dir") if not name.startswith("security.")]
     observe("the driver's attributes", observed or "hidden")
     assert observed == []
 
@@ -210,8 +211,9 @@ def test_default_list_is_inherited(fs, other, observe):
 def test_chmod_limits_what_the_list_grants(fs, other, observe):
     """Changing a file's mode to 0600 takes away what its access control list granted to others."""
     fs.setxattr("foo", "system.posix_acl_access", FOR_USER_1000)
-    fs.chmod("foo", 0o600)
     other.become(1000)
+    assert other.attempt.open("foo", O_RDONLY) == "success"
+    fs.chmod("foo", 0o600)
     observed = other.attempt.open("foo", O_RDONLY)
     observe("named user", observed)
     assert observed == "EACCES"

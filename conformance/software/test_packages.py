@@ -171,6 +171,8 @@ def test_pip_upgrades_a_package_of_the_image(fs, software, observe):
     observe("pip install", said.strip().splitlines()[-1])
     assert code == 0, said
     assert fs.listdir(f"{SITE}/demo") == ["__init__.py", "data"]
+    assert fs.load(f"{SITE}/demo/__init__.py") == b"version = 2\n"
+    assert fs.listdir(f"{SITE}/demo/data") == ["table"]
     assert fs.load(f"{SITE}/demo/data/table") == b"new"
     assert fs.listdir(SITE) == ["demo", "demo-2.0.dist-info"]
 

@@ -252,10 +252,15 @@ class Containers:
         return identity
 
     def begin_commit(self, container: Container) -> Future[str]:
-        """Commit in the background; the result is the daemon's words or "success"."""
+        """Commit in the background; the result is the daemon's words or "success".
+
+        Returns once the daemon is at it, which it shows by pausing the container, or has done with it.
+        """
         thread = ThreadPoolExecutor(1)
         running = thread.submit(self.attempt.commit, container)
         thread.shutdown(wait=False)
+        seconds = 30 * self._engine.place.scale
+        wait_until(lambda: running.done() or container.inspect()["State"]["Paused"], seconds, "the commit to begin")
         return running
 
     def load(self, archive: bytes, name: str) -> str:

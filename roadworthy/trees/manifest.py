@@ -29,14 +29,20 @@ class Manifest:
         return found
 
     def became(self, other: Manifest) -> tuple[list[str], list[str]]:
-        """What became of this tree in `other` besides its directories' times, and which of those are others.
+        """What became of this tree in `other` besides its directories' times, and which of those are later or earlier.
 
         Drivers that copy trees set a directory's time before they fill it, and lose nothing else.
         """
-        moved = [
-            f"{path}: mtime {was['mtime']} became {now['mtime']}"
+        moved = {
+            f"{path}: mtime {was['mtime']} became {now['mtime']}": f"{path} is {order(was['mtime'], now['mtime'])}"
             for path, was in sorted(self.entries.items())
             if (now := other.entries.get(path, was))["kind"] == was["kind"] == "directory"
             and now["mtime"] != was["mtime"]
-        ]
-        return [said for said in self.differences(other) if said not in moved], moved
+        }
+        return [said for said in self.differences(other) if said not in moved], [*moved.values()]
+
+
+def order(was: str, now: str) -> str:
+    """Whether a time, in seconds with a fraction, is `later` or `earlier` than it was."""
+    before, after = (tuple(map(int, time.split("."))) for time in (was, now))
+    return "later" if after > before else "earlier"

@@ -21,8 +21,10 @@ def test_times_of_directories_are_told_apart():
             "x: mtime 1000000000.000000000 became 2.0",
             "y is new",
         ],
-        ["d: mtime 1000000000.000000000 became 2.0"],
+        ["d is earlier"],
     )
+    later = Manifest({**WAS.entries, "d": {**DIRECTORY, "mtime": "1000000000.000000001"}})
+    assert WAS.became(later) == ([], ["d is later"])
     assert WAS.became(WAS) == ([], [])
 
 
