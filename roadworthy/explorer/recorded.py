@@ -131,5 +131,6 @@ class Recorded:
 
 
 def agrees(signature: str, found: Divergence) -> bool:
-    """Whether the difference agrees with an entry's signature; an errno has to be the driver's answer."""
-    return not re.fullmatch(r"E[A-Z]+", signature) or (found.what == "answer" and found.driver == signature)
+    """Whether the difference agrees with an entry's signature; the errno of a refusal has to be the driver's answer."""
+    refusal = re.fullmatch(r"'(E[A-Z]+)' == 'success'", signature)
+    return refusal is None or (found.what == "answer" and found.driver == refusal[1])

@@ -23,7 +23,7 @@ from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
 from roadworthy.reports.nearest import meant
 from roadworthy.verdict.matching import Wanted, holds_text, wanted
-from roadworthy.verdict.signatures import Told, restates, restates_tree, told
+from roadworthy.verdict.signatures import Template, Told, fits, restates, restates_tree, told
 from roadworthy.versions import in_range, version
 
 KEYS = ("when", "signature", "observed", "why", "source", "culprit", "seen", "gone", "tree", "race")
@@ -69,7 +69,8 @@ class Deviation:
     """One recorded deviation from the promise or, with `tree`, in the tree that the check leaves.
 
     A break matches where its first line has the `signature` and the check's observations are as `observed`; one of the
-    two may be empty. `seen` and `gone` are releases, `linux 6.1`, with the break and without it. `file` is relative to
+    two may be empty. With `decided`, the first line also has to be that of one of these assertions: those which use
+    what is observed. `seen` and `gone` are releases, `linux 6.1`, with the break and without it. `file` is relative to
     the directory that holds `conformance`, as in bundles and pages. With `race` the break depends on the order of
     events: a run in which it does not happen does not show that it cannot.
     """
@@ -86,6 +87,7 @@ class Deviation:
     observed: tuple[Wanted, ...] = ()
     seen: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    decided: tuple[Template, ...] = ()
 
     def applies(self, facts: Facts) -> bool:
         """Whether it applies to a lane with these facts."""
@@ -93,6 +95,8 @@ class Deviation:
 
     def matches(self, line: str, observations: Sequence[records.Observation] = ()) -> bool:
         """Whether a break with this first line, in a check that has seen this, is the recorded one."""
+        if self.decided and not any(fits(assertion, line) for assertion in self.decided):
+            return False
         return holds_text(self.signature, line) and all(one.holds(observations) for one in self.observed)
 
     @property
@@ -234,8 +238,9 @@ def deviation(check: str, row: Any, file: str, line: int, known: set[str], sourc
     seen, gone = (releases(key, row.get(key, []), conditions) for key in ("seen", "gone"))
     if not seen and any(releases_of(conditions)):
         raise ValueError('a range of kernels or engines needs the releases that it was seen on: seen = ["linux 6.1"]')
+    decided = tuple(one for name in observed for one in source.decided.get(name.name, ()))
     return Deviation(
-        check, conditions, signature, row["why"], row["source"], file, line, tree, race, observed, seen, gone
+        check, conditions, signature, row["why"], row["source"], file, line, tree, race, observed, seen, gone, decided
     )
 
 
@@ -244,6 +249,8 @@ def refuse_restating(signature: str, observed: Sequence[Wanted], tree: bool, sou
     for one in observed:
         if source.observations and one.name not in source.observations:
             raise ValueError(f"the check observes no {one.name!r}{meant(one.name, sorted(source.observations))}")
+        if source.observations and one.name not in source.decided:
+            raise ValueError(f"no assertion of the check uses what {one.name!r} shows")
     if observed:
         return
     why = restates_tree(signature) if tree else restates(signature, source.assertions)

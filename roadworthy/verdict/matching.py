@@ -10,13 +10,19 @@ from typing import Any
 from roadworthy.reports.records import Observation
 
 BOUNDS = ("at_least", "at_most")
+#: The rest of a refused call's arguments, in a signature.
+REST = "…"
 
 
 def holds_text(signature: str, line: str) -> bool:
-    """Whether a line contains a signature with whole numbers at its ends: `== 1` is not in `== 15`."""
+    """Whether a line contains a signature with whole numbers at its ends: `== 1` is not in `== 15`.
+
+    `…` is any text, the rest of a call's arguments: `fstat(…) was refused with ESTALE`.
+    """
     before = r"(?<!\d)(?<!\d\.)" if re.match(r"\d", signature) else ""
     after = r"(?!\d)(?!\.\d)" if re.search(r"\d$", signature) else ""
-    return re.search(f"{before}{re.escape(signature)}{after}", line) is not None
+    text = ".*".join(map(re.escape, signature.split(REST)))
+    return re.search(f"{before}{text}{after}", line, re.DOTALL) is not None
 
 
 def quantity(text: str) -> tuple[float, str] | None:

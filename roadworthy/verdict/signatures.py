@@ -11,7 +11,7 @@ import ast
 import contextlib
 import operator
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,13 +32,21 @@ ARITHMETIC: Mapping[type[ast.AST], Callable[[int, int], int]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.LShift: operator.lshift,
     ast.Pow: operator.pow,
 }  # fmt: skip
+#: Characters up to which pytest shows an operand of a comparison whole; it cuts the middle out of a longer one.
+SHOWN_WHOLE = 28
 EMPTY: Mapping[str, Any] = {"set": set(), "dict": {}, "list": [], "tuple": ()}
 #: A comparison between two values, as an assertion shows it.
 COMPARISON = re.compile(r"(?:^|\s)(==|!=|<=|>=|<|>|not in|in|is not|is)(?:\s|$)")
 WORD = re.compile(r"[^\W_]+")
 UNITS = frozenset({"bytes", "KiB", "MiB", "GiB"})
-#: The constant start of a tree's difference, before the value; see verdict.reference.differences.
-FIELD = re.compile(r"^(?:the )?\S*'s \S+(?: is)?\s*$|^(?:is|against|the)\s*$")
+#: A refused call, or one with another outcome, of whose arguments `…` stands for the rest; see verdict.matching.
+SHORTENED = re.compile(r"\w+\([^…]*…\)(?: was refused with E[A-Z0-9]+|: \w+ against \w+)")
+#: An errno alone, or a refusal without the end of its call: any call of a check could be refused with it.
+REFUSED = re.compile(r"E[A-Z0-9]+|(?!.*\) was refused).*\brefused with E[A-Z0-9]+.*")
+#: The differences of a tree: a name, a field with both values, a call with both outcomes; see verdict.reference.
+DIFFERENCE = re.compile(
+    r"\S+ is (?:missing|there)|.*'s \S+ is .*\S against \S.*|.*\w\(.*\): \w+ against \w+", re.DOTALL
+)
 
 
 def restates(signature: str, assertions: Sequence[Template] = ()) -> str:
@@ -48,6 +56,10 @@ def restates(signature: str, assertions: Sequence[Template] = ()) -> str:
     """
     if re.search(r"\d\.$", signature):
         return "it ends within a number: give its bounds by observed"
+    if "…" in signature and not SHORTENED.fullmatch(signature):
+        return "… stands for the rest of a call's arguments, as in fstat(…) was refused with ESTALE"
+    if REFUSED.fullmatch(signature):
+        return "it names an errno, and not what was refused with it"
     words = set(WORD.findall(signature)) - {"assert"}
     if not words - UNITS:
         return "there is no value in it"
@@ -63,26 +75,38 @@ def restates(signature: str, assertions: Sequence[Template] = ()) -> str:
     for always in assertions:
         if len(always) > 1 and any(signature in piece for piece in always):
             return f"every failure of an assertion of the check has it: {' … '.join(always).strip()}"
+    compared = [one for one in assertions if len(one) > 1 and len(one[-1]) > 1 and signature.endswith(one[-1])]
+    twice = next((one for one in compared if compared.count(one) > 1), None)
+    if twice is not None:
+        return f"several assertions of the check fail with it: {' … '.join(twice).strip()}; say which by observed"
     return ""
 
 
 def restates_tree(signature: str) -> str:
-    """Why the signature of a tree's difference would fit any difference of a field, or an empty string.
+    """Why the signature of a tree's difference would fit others, too, or an empty string if it contains a whole one.
 
-    It has to contain a field's value, or say that a name exists.
+    That is a name that is there or missing, a field with its value and the reference's, or a call with both outcomes.
     """
-    return "it names a field, and not what is in it" if FIELD.match(signature) else ""
+    whole = SHORTENED if "…" in signature else DIFFERENCE
+    return "" if whole.fullmatch(signature) else "it is no name, no field and no call with what was found and wanted"
+
+
+def fits(template: Template, line: str) -> bool:
+    """Whether the first line of a failure is that of an assertion."""
+    return re.fullmatch(".*".join(map(re.escape, template)), line, re.DOTALL) is not None
 
 
 @dataclass(frozen=True)
 class Told:
     """The possible failures of a check according to its source: its assertions, and the names of its observations.
 
-    `observations` is empty if one of the names is no constant.
+    `observations` is empty if one of the names is no constant. `decided` has the assertions whose values an observation
+    shows: those that use a variable which is in the observation, too.
     """
 
     assertions: tuple[Template, ...] = ()
     observations: frozenset[str] = frozenset()
+    decided: Mapping[str, tuple[Template, ...]] = field(default_factory=dict)
 
 
 def told(directory: Path) -> dict[str, Told]:
@@ -123,6 +147,7 @@ class Module:
         """Read a function, and all functions of the file that it uses."""
         assertions: list[Template] = []
         observations: set[str | None] = set()
+        decided: dict[str, list[Template]] = defaultdict(list)
         reached, waiting = {name}, [name]
         while waiting:
             nodes = list(ast.walk(self.functions[waiting.pop()]))
@@ -137,8 +162,47 @@ class Module:
                     case ast.Name() if node.id in self.functions and node.id not in reached:
                         reached.add(node.id)
                         waiting.append(node.id)
+            for name, decides in decisions(nodes):
+                decided[name].append(template(decides, names))
         known = frozenset() if None in observations else frozenset(name for name in observations if name)
-        return Told(tuple(assertions), known)
+        return Told(tuple(assertions), known, {name: tuple(lines) for name, lines in decided.items()})
+
+
+def decisions(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, ast.Assert]]:
+    """Yield each observation of a function with each assertion that uses a variable of the observation."""
+    variables = locals_of(nodes)
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Name(id="observe"), args=[ast.Constant(value=name), value]):
+                shows = (used(value) | targets(nodes, node)) & variables
+            case _:
+                continue
+        for assertion in nodes:
+            if isinstance(assertion, ast.Assert) and (shows & used(assertion) or node in ast.walk(assertion)):
+                yield str(name), assertion
+
+
+def locals_of(nodes: Iterable[ast.AST]) -> set[str]:
+    """The variables of a function that are set by its statements; those of comprehensions mean nothing outside."""
+    nodes = list(nodes)
+    inside = {name for node in nodes if isinstance(node, ast.comprehension) for name in used(node.target)}
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)} - inside
+
+
+def used(node: ast.AST) -> set[str]:
+    """The names in an expression or statement."""
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def targets(nodes: Iterable[ast.AST], call: ast.Call) -> set[str]:
+    """The variables that a call's result is assigned to."""
+    return {
+        name
+        for node in nodes
+        if isinstance(node, ast.Assign) and call in ast.walk(node.value)
+        for target in node.targets
+        for name in used(target)
+    }
 
 
 def assigned(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
@@ -176,7 +240,8 @@ def shown(node: ast.expr, names: Mapping[str, ast.expr]) -> list[str | None]:
         case ast.UnaryOp(op=ast.Not()):
             return ["not ", *shown(node.operand, names)]
     with contextlib.suppress(LookupError):
-        return [repr(constant(node, names))]
+        whole = repr(constant(node, names))
+        return [whole] if len(whole) <= SHOWN_WHOLE else [None]
     said = text(node, names)
     return ["'", *said, "'"] if len(said) > 1 else said
 

@@ -23,7 +23,7 @@ def test_control(declaration_of):
 RECORDED = """
 ["sample/control"]
 when = { driver = ["overlay2"] }
-signature = "EXDEV"
+signature = "rename('a', 'b') was refused with EXDEV"
 why = "no redirect"
 source = "a document"
 """

@@ -16,19 +16,19 @@ from roadworthy.run.outcomes import QUIET
 RECORDED = """
 ["sample/known"]
 when = { driver = ["overlay2"] }
-signature = "EXDEV"
+signature = "rename('a', 'b') was refused with EXDEV"
 why = "no redirect"
 source = "a document"
 
 ["sample/fixed"]
 when = { driver = ["overlay2"] }
-signature = "EXDEV"
+signature = "rename('a', 'b') was refused with EXDEV"
 why = "no redirect"
 source = "a document"
 
 ["sample/other"]
 when = { driver = ["overlay2"] }
-signature = "EXDEV"
+signature = "rename('a', 'b') was refused with EXDEV"
 why = "no redirect"
 source = "a document"
 """

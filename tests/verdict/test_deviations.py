@@ -16,7 +16,7 @@ KNOWN = ("rename/merged-directory", "rename/target[file]", "link/count")
 GOOD = """
     ["rename/merged-directory"]
     when = { driver = ["overlay", "overlay2"], redirect_dir = "off" }
-    signature = "EXDEV"
+    signature = "an EXDEV"
     why = "no redirect"
     source = "a document"
 """
@@ -48,7 +48,7 @@ def test_an_entry_applies_on_lanes_with_its_conditions(recorded):
     """An entry speaks of its check where all of its conditions hold, and nowhere else."""
     found = recorded(GOOD)
     check = "rename/merged-directory"
-    assert found.find(check, facts()).signature == "EXDEV"
+    assert found.find(check, facts()).signature == "an EXDEV"
     assert found.find(check, facts(driver="overlay")) is not None
     assert found.find(check, facts(driver="vfs")) is None
     assert found.find(check, facts(parameters=parameters({"redirect_dir": "Y"}))) is None
@@ -184,8 +184,8 @@ REFUSED = {
     # what is changed in the good entry, into what, and what is said of it
     "unknown check": ("merged-dir", "merged-dri", "no check has this id; did you mean 'rename/merged-directory'"),
     "unknown key": ("why =", "whi =", "unknown key 'whi'; did you mean 'why'"),
-    "no signature": ('signature = "EXDEV"', "", "has no signature"),
-    "empty signature": ('"EXDEV"', '"  "', "has no signature"),
+    "no signature": ('signature = "an EXDEV"', "", "has no signature"),
+    "empty signature": ('"an EXDEV"', '"  "', "has no signature"),
     "no reason": ('why = "no redirect"', "", "has no why"),
     "no source": ('source = "a document"', "", "has no source"),
     "source is no text": ('source = "a document"', "source = 5", "has no source"),
@@ -211,20 +211,28 @@ REFUSED = {
     "race is no truth": ('source = "a document"', 'source = "a"\nrace = "yes"', "race is true or false, not 'yes'"),
     "race of a tree": ('source = "a document"', 'source = "a"\nrace = true\ntree = true', "say tree or race"),
     "a key of former times": ('source = "a document"', 'source = "a"\nreview = 2027-05-01', "unknown key 'review'"),
-    "signature is no text": ('"EXDEV"', "5", "has no signature"),
+    "signature is no text": ('"an EXDEV"', "5", "has no signature"),
     "signature is no text beside observed": (
-        'signature = "EXDEV"',
+        'signature = "an EXDEV"',
         'signature = 5\nobserved = { "x" = "y" }',
         "signature is a text, not 5",
     ),
-    "observed is no table": ('signature = "EXDEV"', 'observed = "same"', "observed is a table such as"),
-    "an open end": ('signature = "EXDEV"', 'observed = { "x" = { at_least = "1" } }', "needs at_least and at_most"),
-    "observed of a tree": ('signature = "EXDEV"', 'tree = true\nobserved = { "x" = "y" }', "say tree or observed"),
-    "it restates the assertion": ('"EXDEV"', '"== 2"', "'== 2' would fit any break: it holds what was promised"),
+    "observed is no table": ('signature = "an EXDEV"', 'observed = "same"', "observed is a table such as"),
+    "an open end": (
+        'signature = "an EXDEV"',
+        'observed = { "x" = { at_least = "1" } }',
+        "needs at_least and at_most",
+    ),
+    "observed of a tree": (
+        'signature = "an EXDEV"',
+        'tree = true\nobserved = { "x" = "y" }',
+        "say tree or observed",
+    ),
+    "it restates the assertion": ('"an EXDEV"', '"== 2"', "'== 2' would fit any break: it holds what was promised"),
     "it names a field of a tree": (
-        'signature = "EXDEV"',
+        'signature = "an EXDEV"',
         'tree = true\nsignature = "the file\'s mtime is"',
-        "it names a field, and not what is in it",
+        "it is no name, no field and no call",
     ),
     "a range that nobody saw": (OFF, 'kernel = "<6.6"', "needs the releases that it was seen on"),
     "an engine's range that nobody saw": (OFF, 'engine = "docker >=23"', "needs the releases that it was seen on"),
@@ -241,7 +249,7 @@ REFUSED = {
     ),
     "seen on something": (f"{OFF} }}", 'kernel = "<6.6" }\nseen = ["linx 6.1"]', "did you mean 'linux'"),
     "seen is a text": (f"{OFF} }}", 'kernel = "<6.6" }\nseen = "linux 6.1"', "seen is a list of releases"),
-    "not a table": (GOOD, '\n"rename/merged-directory" = "EXDEV"', "an entry is a table"),
+    "not a table": (GOOD, '\n"rename/merged-directory" = "an EXDEV"', "an entry is a table"),
 }
 
 
@@ -318,7 +326,12 @@ def test_a_record_tells_the_condition_as_written(recorded):
     """The bundle's record of an entry has its condition in words."""
     record = recorded(GOOD).entries[0].record()
     assert record.when == "driver = overlay or overlay2; redirect_dir = off"
-    assert (record.signature, record.why, record.source, record.line) == ("EXDEV", "no redirect", "a document", 2)
+    assert (record.signature, record.why, record.source, record.line) == (
+        "an EXDEV",
+        "no redirect",
+        "a document",
+        2,
+    )
 
 
 def test_a_record_tells_on_which_releases_it_was_seen(recorded):
@@ -336,15 +349,15 @@ def test_a_record_tells_on_which_releases_it_was_seen(recorded):
 def test_a_break_is_known_by_what_the_check_saw(recorded):
     """An entry may hold values that the check observes in place of a text, or beside it; all have to be so."""
     bounds = '"size" = { at_least = "16.0 MiB", at_most = "16.9 MiB" }'
-    entry = recorded(GOOD.replace('signature = "EXDEV"', f"observed = {{ {bounds} }}")).entries[0]
+    entry = recorded(GOOD.replace('signature = "an EXDEV"', f"observed = {{ {bounds} }}")).entries[0]
     assert entry.matches("assert 5 == 6", [Observation("size", "16.1 MiB")])
     assert not entry.matches("assert 5 == 6", [Observation("size", "48.1 MiB")])
     assert not entry.matches("assert 5 == 6")
     assert entry.record().signature == "size: 16.0 MiB to 16.9 MiB"
-    both = recorded(GOOD.replace('"EXDEV"', f'"EXDEV"\nobserved = {{ {bounds} }}')).entries[0]
-    assert both.matches("refused with EXDEV", [Observation("size", "16.1 MiB")])
+    both = recorded(GOOD.replace('"an EXDEV"', f'"an EXDEV"\nobserved = {{ {bounds} }}')).entries[0]
+    assert both.matches("refused with an EXDEV", [Observation("size", "16.1 MiB")])
     assert not both.matches("refused with EIO", [Observation("size", "16.1 MiB")])
-    assert both.record().signature == "EXDEV; size: 16.0 MiB to 16.9 MiB"
+    assert both.record().signature == "an EXDEV; size: 16.0 MiB to 16.9 MiB"
 
 
 def test_an_entry_is_held_against_the_source_of_its_check(recorded, tmp_path):
@@ -356,13 +369,36 @@ def test_an_entry_is_held_against_the_source_of_its_check(recorded, tmp_path):
         'def test_count(fs, observe):\n    """Text."""\n'
         '    links = observe("links", fs.stat("f").nlink)\n'
         '    assert links == 2, f"the file has {links} links"\n'
+        '    observe("owner", fs.stat("f").uid)\n'
+        '    assert fs.load("f") == b"data"\n'
     )
     good = GOOD.replace("rename/merged-directory", "link/count")
-    assert recorded(good.replace("EXDEV", "the file has 5 links")).entries
+    assert recorded(good.replace("an EXDEV", "the file has 5 links")).entries
     with pytest.raises(
         DeviationError, match=r"sample.toml:2: .*every failure of an assertion .*: the file has  …  links"
     ):
-        recorded(good.replace("EXDEV", "the file has"))
-    assert recorded(good.replace('signature = "EXDEV"', 'observed = { "links" = "5" }')).entries
+        recorded(good.replace("an EXDEV", "the file has"))
+    assert recorded(good.replace('signature = "an EXDEV"', 'observed = { "links" = "5" }')).entries
     with pytest.raises(DeviationError, match="the check observes no 'lnks'; did you mean 'links'"):
-        recorded(good.replace('signature = "EXDEV"', 'observed = { "lnks" = "5" }'))
+        recorded(good.replace('signature = "an EXDEV"', 'observed = { "lnks" = "5" }'))
+    with pytest.raises(DeviationError, match="no assertion of the check uses what 'owner' shows"):
+        recorded(good.replace('signature = "an EXDEV"', 'observed = { "owner" = "5" }'))
+
+
+def test_what_was_seen_excuses_the_assertion_that_it_decides(recorded, tmp_path):
+    """Where two assertions of a check fail for two reasons, what the one saw is no reason for the other."""
+    checks = tmp_path / "conformance/posix"
+    checks.mkdir(parents=True)
+    (checks / "test_link.py").write_text(
+        '@check("link/count", source="x")\n'
+        'def test_count(fs, observe):\n    """Text."""\n'
+        '    links = observe("links", fs.stat("f").nlink)\n'
+        '    assert fs.load("f") == b"data"\n'
+        "    assert links == 2\n"
+    )
+    text = GOOD.replace("rename/merged-directory", "link/count")
+    entry = recorded(text.replace('signature = "an EXDEV"', 'observed = { "links" = "5" }')).entries[0]
+    seen = [Observation("links", "5")]
+    assert entry.matches("assert 5 == 2", seen)
+    assert not entry.matches("assert b'lost' == b'data'", seen)
+    assert not entry.matches("load('f') was refused with EIO", seen)
