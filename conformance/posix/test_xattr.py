@@ -212,7 +212,7 @@ def test_chmod_limits_what_the_list_grants(fs, other, observe):
     """Changing a file's mode to 0600 takes away what its access control list granted to others."""
     fs.setxattr("foo", "system.posix_acl_access", FOR_USER_1000)
     other.become(1000)
-    assert other.attempt.open("foo", O_RDONLY) == "success"
+    assert other.attempt.open("foo", O_RDWR) == "success"
     fs.chmod("foo", 0o600)
     observed = other.attempt.open("foo", O_RDONLY)
     observe("named user", observed)
