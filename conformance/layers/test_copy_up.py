@@ -10,11 +10,11 @@ from roadworthy.linux import FS_NOATIME_FL
 
 MIB = 1 << 20
 LONG_AGO = 946_684_800 * 10**9  # 2000-01-01
-#: What a thin pool hands out at once: moby daemon/graphdriver/devmapper/device_setup.go, --chunksize 512K. No other
-#: backing is as coarse: with 0.1 MiB, Btrfs and XFS took most for a change of an inode or of a block.
-POOL_BLOCK = MIB // 2
-#: An inode and the file system's journal may lie in a pool's block each, and data in another one.
-INODE, DATA = 2 * POOL_BLOCK, 3 * POOL_BLOCK
+#: What a change of an inode may take: a block of a thin pool (moby daemon/graphdriver/devmapper/device_setup.go,
+#: --chunksize 512K). No other backing is as coarse: Btrfs and XFS took most, 0.1 MiB.
+INODE = MIB // 2
+#: Of a thin pool, the changed block, the inode and the file system's journal take a block each.
+DATA = 3 * INODE
 
 
 def filled(size):
