@@ -119,7 +119,7 @@ def test_exchange_of_a_new_file_and_an_old_directory(fs, observe):
     assert outcome == "success"
     assert fs.load("old") == b"file"
     found = observe("file in the directory", fs.attempt.load("new/from-image"))
-    assert found == "success"
+    assert found == "success", f"the file in the directory cannot be read: {found}"
     assert fs.load("new/from-image") == b"within"
     assert fs.listdir("new") == ["from-image"]
 

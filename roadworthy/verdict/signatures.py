@@ -100,13 +100,30 @@ def fits(template: Template, line: str) -> bool:
 class Told:
     """The possible failures of a check according to its source: its assertions, and the names of its observations.
 
-    `observations` is empty if one of the names is no constant. `decided` has the assertions whose values an observation
-    shows: those that use a variable which is in the observation, too.
+    `observations` is empty if one of the names is no constant. `decided` has the places in `assertions` of those whose
+    values an observation shows: they use a variable which is in the observation, too.
     """
 
     assertions: tuple[Template, ...] = ()
     observations: frozenset[str] = frozenset()
-    decided: Mapping[str, tuple[Template, ...]] = field(default_factory=dict)
+    decided: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    def excused(self, names: Iterable[str]) -> tuple[Template, ...]:
+        """The assertions whose failure these observations explain.
+
+        Raises ValueError if they explain none, or if the failure of another assertion looks like one of them.
+        """
+        places: set[int] = set()
+        for name in names:
+            if not self.decided.get(name):
+                raise ValueError(f"no assertion of the check uses what {name!r} shows")
+            places |= self.decided[name]
+        found = {self.assertions[place] for place in places}
+        for place, other in enumerate(self.assertions):
+            if place not in places and other in found:
+                line = "…".join(other)
+                raise ValueError(f"another assertion of the check, too, fails with {line}: say what was seen of it")
+        return tuple(found)
 
 
 def told(directory: Path) -> dict[str, Told]:
@@ -147,25 +164,27 @@ class Module:
         """Read a function, and all functions of the file that it uses."""
         assertions: list[Template] = []
         observations: set[str | None] = set()
-        decided: dict[str, list[Template]] = defaultdict(list)
+        decided: dict[str, set[int]] = defaultdict(set)
         reached, waiting = {name}, [name]
         while waiting:
             nodes = list(ast.walk(self.functions[waiting.pop()]))
             given = {node.arg for node in nodes if isinstance(node, ast.arg)}
             names = {name: value for name, value in self.names.items() if name not in given} | assigned(nodes)
+            places: dict[ast.Assert, int] = {}
             for node in nodes:
                 match node:
                     case ast.Assert():
+                        places[node] = len(assertions)
                         assertions.append(template(node, names))
                     case ast.Call(func=ast.Name(id="observe"), args=[first, *_]):
                         observations.add(str(first.value) if isinstance(first, ast.Constant) else None)
                     case ast.Name() if node.id in self.functions and node.id not in reached:
                         reached.add(node.id)
                         waiting.append(node.id)
-            for name, decides in decisions(nodes):
-                decided[name].append(template(decides, names))
+            for name, assertion in decisions(nodes):
+                decided[name].add(places[assertion])
         known = frozenset() if None in observations else frozenset(name for name in observations if name)
-        return Told(tuple(assertions), known, {name: tuple(lines) for name, lines in decided.items()})
+        return Told(tuple(assertions), known, {name: frozenset(found) for name, found in decided.items()})
 
 
 def decisions(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, ast.Assert]]:

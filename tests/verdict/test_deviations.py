@@ -402,3 +402,27 @@ def test_what_was_seen_excuses_the_assertion_that_it_decides(recorded, tmp_path)
     assert entry.matches("assert 5 == 2", seen)
     assert not entry.matches("assert b'lost' == b'data'", seen)
     assert not entry.matches("load('f') was refused with EIO", seen)
+
+
+def test_a_failure_that_two_assertions_show_needs_what_both_saw(recorded, tmp_path):
+    """A tree that lost files fails with the same line as one whose times are others."""
+    checks = tmp_path / "conformance/posix"
+    checks.mkdir(parents=True)
+    (checks / "test_link.py").write_text(
+        '@check("link/count", source="x")\n'
+        'def test_count(fs, observe):\n    """Text."""\n'
+        "    lost, moved = fs.compared()\n"
+        '    observe("differences", lost)\n'
+        '    observe("times", moved)\n'
+        "    assert lost == []\n"
+        "    assert moved == []\n"
+    )
+    text = GOOD.replace("rename/merged-directory", "link/count")
+    with pytest.raises(DeviationError, match=r"another assertion of the check, too, fails with assert … == \[\]"):
+        recorded(text.replace('signature = "an EXDEV"', 'observed = { "times" = "later" }'))
+    both = recorded(text.replace('signature = "an EXDEV"', 'observed = { "times" = "later", "differences" = "none" }'))
+    moved = [Observation("differences", "none"), Observation("times", "later")]
+    assert both.entries[0].matches("assert ['d is later'] == []", moved)
+    assert not both.entries[0].matches(
+        "assert ['f is gone'] == []", [Observation("differences", "f is gone"), moved[1]]
+    )
