@@ -294,7 +294,7 @@ def test_blocks_of_a_file_do_not_change_with_its_mode(fs, observe):
 @check("metadata/statfs-type-and-namelen", source="statfs(2)", provenance=("lower", "upper"))
 @lower(dir=Directory())
 def test_statfs_names_the_file_system_and_its_longest_name(fs, driver, storage, observe):
-    """statfs shows the type that the driver's file system documents, and the length of the longest name, no longer."""
+    """statfs shows the file system type that the driver documents, and the longest name that a directory can have."""
     kind, longest = fs.statfs("dir")
     observe("type and longest name", f"{kind:#x} {longest}")
     assert f"{kind:#x}" == f"{driver.magic or storage.backing.kind.magic:#x}"

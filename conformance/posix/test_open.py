@@ -218,3 +218,5 @@ def test_directory_is_not_created_by_open(fs, observe):
     observe("open", outcome)
     assert outcome in ("EINVAL", "EISDIR")
     assert fs.listdir("d") == ["f"]
+    fs.attempt.open("new", O_RDONLY | O_DIRECTORY | O_CREAT)
+    assert fs.attempt.listdir("new") in ("ENOENT", "ENOTDIR")  # before Linux 6.4 it makes a file

@@ -84,7 +84,7 @@ def test_sed_rewrites_a_file_of_the_image(fs, software, observe):
     observe("sed -i", said.strip() or "done")
     assert (code, said) == (0, "")
     assert fs.load("link") == b"three two\n"
-    assert (fs.stat("f").permissions, fs.stat("f").uid) == (0o640, 1000)
+    assert (fs.stat("f").permissions, fs.stat("f").uid, fs.stat("f").gid) == (0o640, 1000, 1000)
     assert fs.listdir() == ["f", "link"]
 
 

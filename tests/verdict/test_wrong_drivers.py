@@ -1,4 +1,4 @@
-"""Drivers that break more than what is recorded of them: each was `known` once, and is a failure."""
+"""Drivers that break more than what is recorded of them: a looser entry would call each of them `known`."""
 
 from pathlib import Path
 
