@@ -70,18 +70,19 @@ def test_image_is_whole_after_a_restart_of_the_daemon(lane_daemon, own_container
 
 @check("life/daemon-kill-during-build", source="moby layer/layer_store.go; containers/storage tests/check.bats")
 @needs(LAYERS)
-def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_containers, observe):
+def test_daemon_killed_during_a_commit_can_commit_again(lane_daemon, own_containers, own_storage, observe):
     """After the daemon was killed in the middle of a commit the same container is committed whole."""
     fs = own_containers.process(live := own_containers.run(own_containers.image({})))
     for number in range(4):
         fs.store(f"f{number}", b"%d" % number * (2 << 20))
     before = fs.manifest()
     live.forget_agent()
-    interrupted = own_containers.begin_commit(live)
+    committed = own_storage.committed()
+    interrupted = own_containers.begin_commit(live, lambda: own_storage.committed() > committed)
     lane_daemon.engine.restart(kill=True)
     outcome = observe("interrupted commit", interrupted.result())
     overlapped(outcome != "success", "the commit")
-    live.stop()  # if the container outlived the daemon, the interrupted commit may have left it paused
+    live.going_on().stop()  # Podman's outlives its service, and the interrupted commit has left it paused
     image = own_containers.process(own_containers.run(own_containers.commit(live)))
     lost = before.differences(image.manifest(), besides="mtime")
     observe("differences", "; ".join(lost) or f"none in {before}")

@@ -64,6 +64,8 @@ class Driver:
     layers_added: ClassVar[int] = 1
     #: Directories that it makes under the data root, for a reader who looks for a layer.
     layout: ClassVar[tuple[str, ...]] = ()
+    #: Directories below the data root in which a commit makes names before it is over; empty for those of `layout`.
+    committed_to: ClassVar[tuple[str, ...]] = ()
     #: Fields of `docker info` below the driver's name that its documentation shows.
     info_fields: ClassVar[tuple[str, ...]] = ()
     #: How a deletion looks in the writable layer: `character device 0:0`, `.wh. file` or `nothing`.

@@ -41,6 +41,7 @@ class Snapshotter(Driver):
     configuration = {"features": {"containerd-snapshotter": True}}
     another = "native"
     layout = ("containerd",)
+    committed_to = ("containerd/daemon/io.containerd.content.v1.content/ingest",)
     info_fields = ("driver-type",)
     #: dockerd mounts whatever a snapshotter returns, even if that is a bind mount of a directory.
     mounts_root = True

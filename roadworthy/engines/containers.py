@@ -137,6 +137,12 @@ class Container:
     def unpause(self) -> None:
         self.handle.unpause()
 
+    def going_on(self) -> Container:
+        """Unpause it if it is paused, and give it back."""
+        if self.inspect()["State"]["Paused"]:
+            self.unpause()
+        return self
+
     def size(self) -> int:
         """The bytes of the writable layer, as `docker ps --size` shows them."""
         found = self._engine.client.api.containers(all=True, size=True, filters={"id": self.id})
@@ -251,16 +257,16 @@ class Containers:
         self._images.append(identity)
         return identity
 
-    def begin_commit(self, container: Container) -> Future[str]:
+    def begin_commit(self, container: Container, begun: Callable[[], bool]) -> Future[str]:
         """Commit in the background; the result is the daemon's words or "success".
 
-        Returns once the daemon is at it, which it shows by pausing the container, or has done with it.
+        Returns once the commit has `begun`, or is over.
         """
         thread = ThreadPoolExecutor(1)
         running = thread.submit(self.attempt.commit, container)
         thread.shutdown(wait=False)
         seconds = 30 * self._engine.place.scale
-        wait_until(lambda: running.done() or container.inspect()["State"]["Paused"], seconds, "the commit to begin")
+        wait_until(lambda: running.done() or begun(), seconds, "the commit to begin")
         return running
 
     def load(self, archive: bytes, name: str) -> str:

@@ -145,6 +145,11 @@ class Storage:
         root = next(line for line in container.mounts() if line.split()[4] == "/")
         return self._driver.lower_directories(self._engine, root, container.inspect())
 
+    def committed(self) -> int:
+        """How many names there are where a commit makes some before it is over."""
+        places = [self.data_root / name for name in self._driver.committed_to or self._driver.layout]
+        return sum(1 for place in places if place.is_dir() for _ in place.iterdir())
+
     def layer_mounts(self) -> list[str]:
         """Mount points of the daemon's mount table that are containers' root file systems."""
         below = f"{self._engine.data_root}/{self._driver.mount_directory}/"
