@@ -99,6 +99,10 @@ class Conductor:
         """Join the workers' bundles after xdist has ended the workers."""
         if self.bundle is None:
             return
+        if exitstatus == pytest.ExitCode.USAGE_ERROR:
+            self.bundle.discard()  # a run that is refused leaves none
+            self.bundle = None
+            return
         found: list[Bundle] = []
         for directory in sorted(self._workers.glob("*")):
             try:

@@ -14,3 +14,5 @@ BUNDLE = "roadworthy_bundle"
 SEED = "roadworthy_seed"
 #: The user property that carries a worker's messages to the terminal.
 SAID = "roadworthy said"
+#: The key of xdist's `workeroutput` for why a worker refused its run.
+REFUSED = "roadworthy_refused"

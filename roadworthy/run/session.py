@@ -29,7 +29,7 @@ from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
-from roadworthy.run.keys import BUNDLE, EVIDENCE, SEED
+from roadworthy.run.keys import BUNDLE, EVIDENCE, REFUSED, SEED
 from roadworthy.run.options import lanes_of
 from roadworthy.run.order import Group, OrderError, order
 from roadworthy.run.recorder import Recorder
@@ -92,13 +92,28 @@ class Session:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse what cannot run. All refusals are here, as pytest calls this hook even if an earlier one refused."""
-        measured = any(on_lane(item) for item in session.items)
+        try:
+            self._take(session.items)
+        except pytest.UsageError as reason:
+            if self.worker:
+                self.config.workeroutput[REFUSED] = str(reason)  # type: ignore[attr-defined]
+            raise
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Refuse what a worker has refused: xdist itself would only say that no worker is left."""
+        if said := getattr(node, "workeroutput", {}).get(REFUSED):
+            raise pytest.UsageError(said)
+
+    def _take(self, items: Sequence[pytest.Item]) -> None:
+        """Take the collected items for the plan. Raises UsageError for what cannot run."""
+        measured = any(on_lane(item) for item in items)
         if measured and not self.lanes:
             said = "name a storage driver, as in --driver=overlay2, or a file with --matrix (see --help)"
             raise pytest.UsageError(f"roadworthy: {said}")
         refuse_redefined(self._modules)
         self._items = []
-        for item in session.items:
+        for item in items:
             found = declared(item)
             if found is None:
                 continue
@@ -115,7 +130,7 @@ class Session:
         if self._items:
             self.recorder.deviations = check_deviations()
         if measured:
-            asked = {lane_of(item).id for item in session.items if on_lane(item)}
+            asked = {lane_of(item).id for item in items if on_lane(item)}
             self.lanes = [lane for lane in self.lanes if lane.id in asked]
 
     @pytest.hookimpl(wrapper=True)
