@@ -71,7 +71,8 @@ def weekly(matrix: Path, output: Path, work: Path, only: tuple[str, ...], rest: 
     if rest:
         wanted = [part for part in wanted if not result.stands(part.name, checkout)]
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as below nohup(1)
+            signal.signal(number, interrupted)
     work.mkdir(parents=True, exist_ok=True)
     result.plan([part.name for part in planned])
     ran: list[Part] = []
