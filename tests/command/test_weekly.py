@@ -242,3 +242,11 @@ def test_the_weekly_matrix_has_every_driver_engine_and_kernel(monkeypatch, tmp_p
     assert {lane.source for lane in lanes} >= set(SERIES)
     (aufs,) = (lane.kernel for lane in lanes if lane.driver.name == "aufs")
     assert aufs == ("linux5.10" if kernel else "linux6.18")
+
+
+def test_the_tracked_result_is_one():
+    """It is of commits, without changes, and each part has a result or none."""
+    found = read_weekly(ROOT / "docs/weekly.json")
+    assert found.matrix == "matrices/weekly.toml"
+    assert [part.name for part in found.parts if part.changes or not re.fullmatch("[0-9a-f]{40}", part.commit)] == []
+    assert not {part.name for part in found.parts} & {*found.not_run}
