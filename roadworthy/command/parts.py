@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from roadworthy.lane.lanes import Lane
 from roadworthy.reports.bundle import BundleRefused, read_bundle
 from roadworthy.reports.records import Verdict
+from roadworthy.run.recorder import INTERRUPTED
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
 
 #: The part of the suite's own tests, and the marks of those that other runs leave out.
@@ -87,7 +88,9 @@ class OnLane:
             return {"state": state(ended, "failed"), "reason": f"{ended.reason} and left no bundle: {reason}"}
         counts = Counter(str(result.verdict) for result in bundle.results)
         counts["missing"] = len(bundle.plan.cells) - len(bundle.results)
-        broken = [result.check for result in bundle.results if result.verdict in BROKEN]
+        # The check during which a run was interrupted is an error, and says so; it has not failed.
+        broken = [result.check for result in bundle.results
+                  if result.verdict in BROKEN and result.reason != INTERRUPTED]  # fmt: skip
         record = bundle.lanes[-1] if bundle.lanes else None
         came = record.state if record else "missing"
         so = state(ended, came if came in ("unsupported", "skipped") else "passed" if came == "ready" else "failed")

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+import sample
 
+from roadworthy.command.parts import Ended, OnLane
 from roadworthy.deadline import wait_until
 from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
@@ -17,12 +20,14 @@ from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.lanes import default_lanes
 from roadworthy.lane.matrix_file import matrix_lanes
 from roadworthy.machines.host import Host
+from roadworthy.reports.records import Result
 from roadworthy.reports.weekly import SCHEMA, Part, Weekly, read_weekly, weekly_text
+from roadworthy.run.recorder import INTERRUPTED
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import SERIES
 
 ROOT = Path(__file__).parents[2]
-INTERRUPTED = 130
+STOPPED = 130
 
 TESTS = """
 import pathlib, threading
@@ -175,7 +180,7 @@ def test_an_interrupt_keeps_what_was_finished(checkout, number):
     wait_until((checkout.directory / "waits").exists, 60, "the slow test")
     started.send_signal(number)
     text, _ = started.communicate(timeout=60)
-    assert started.returncode == INTERRUPTED, text
+    assert started.returncode == STOPPED, text
     tests, lane = checkout.parts().values()
     assert (tests.state, tests.counts, tests.reason) == ("interrupted", {"passed": 1}, "it was interrupted")
     assert lane == earlier
@@ -190,6 +195,23 @@ def test_a_run_below_nohup_outlives_its_terminal(checkout):
     (checkout.directory / "slow-tests").unlink()
     text, _ = started.communicate(timeout=60)
     assert started.returncode == 0, text
+
+
+def test_the_check_that_was_interrupted_has_not_failed(tmp_path):
+    """Of an interrupted lane, those checks are named that had broken before."""
+    (lane,) = default_lanes(DRIVERS["native"], EngineName("docker", "20.10"), "linux6.18")[:1]
+    part = OnLane(lane, tmp_path, False)
+    plan, *rest = sample.records()
+    results = [record for record in rest if isinstance(record, Result)]
+    broken, interrupted = (
+        msgspec.structs.replace(result, verdict="error", reason=reason)
+        for result, reason in zip(results, ["the daemon died", INTERRUPTED], strict=False)
+    )
+    records = [sample.lane_record(plan.lanes[0]), broken, interrupted]
+    sample.write(part.place, [plan, *records])
+    found = part.outcome(Ended(2, interrupted=True))
+    assert (found["state"], found["failed"]) == ("interrupted", [broken.check])
+    assert found["counts"] == {"error": 2, "missing": len(plan.cells) - 2}
 
 
 def test_a_killed_run_loses_the_running_part_only(checkout):
