@@ -6,6 +6,8 @@ TIER ?= smoke
 BUNDLES ?= $(wildcard bundles/*)
 # The kill matrix of overlay2 is tracked: it shows what the checks of this commit were seen to notice.
 KILLS ?= $(if $(filter overlay2,$(DRIVER)),mutants/kills.json,build/kills.json)
+# Options of `roadworthy weekly`, as in make weekly WEEKLY=--rest
+WEEKLY ?=
 
 # What the suite calls. The Docker package's own service is not started, see `packages`.
 PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs util-linux libc-bin \
@@ -14,7 +16,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity site house clean lock packages test-packages
+.PHONY: help conformance test check bench sensitivity weekly site house clean lock packages test-packages
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,8 +41,12 @@ bench: packages .venv/ready ## benchmarks of TIER (smoke, nightly, weekly) on DR
 sensitivity: packages .venv/ready ## prove that checks can fail: faulty drivers, and which checks notice them
 	.venv/bin/python -m roadworthy.mutants --driver=$(DRIVER) --kills=$(KILLS) --page=build/kills.html
 
+weekly: packages test-packages .venv/ready ## what CI never runs: tests of guests and engine roots, and matrices/weekly.toml lane by lane
+	.venv/bin/roadworthy weekly $(WEEKLY)
+
 site: .venv/ready ## one page from BUNDLES (all of bundles/) and the kill matrix in build/index.html
-	.venv/bin/roadworthy site $(BUNDLES) --output build/index.html $(addprefix --kills=,$(wildcard $(KILLS)))
+	.venv/bin/roadworthy site $(BUNDLES) --output build/index.html $(addprefix --kills=,$(wildcard $(KILLS))) \
+		$(addprefix --weekly=,$(wildcard docs/weekly.json))
 
 house: .venv/ready ## draw the picture of the house in CONTRIBUTING.md anew, from what its files import
 	.venv/bin/python tests/house/picture.py

@@ -17,15 +17,17 @@ MANY = 40
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that was meant by `word`, or an empty string if none is like it.
 
-    A name that begins with the word comes first: `fuse` is an unfinished fuse-overlayfs. Of several, the one most alike
-    is taken, then one of the same letters (`fvs` is vfs and not zfs), then the one nearest in length.
+    A name that begins with the word comes first: `fuse` is an unfinished fuse-overlayfs. Next is one that does so after
+    its engine: `erofs` is containerd:erofs. Of several, the one most alike is taken, then one of the same letters
+    (`fvs` is vfs and not zfs), then the one nearest in length.
     """
-    names = list(known)
-    found = [name for name in names if word and name.startswith(word)]
-    found = found or difflib.get_close_matches(word, names, n=max(1, len(names)), cutoff=ALIKE)
+    forms = {name: (name, name.rpartition(":")[2]) for name in known}
+    found = [name for name in forms if word and name.startswith(word)]
+    found = found or [name for name, (_, own) in forms.items() if word and own.startswith(word)]
+    found = found or [name for name in forms if difflib.get_close_matches(word, forms[name], cutoff=ALIKE)]
 
     def likeness(name: str) -> tuple[float, bool, int]:
-        return alike(word, name), sorted(word) == sorted(name), -abs(len(word) - len(name))
+        return max(alike(word, form) for form in forms[name]), sorted(word) == sorted(name), -abs(len(word) - len(name))
 
     return max(found, key=likeness, default="")
 

@@ -30,6 +30,7 @@ from roadworthy.reports.null import nulls
 from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Benchmark, Count, Trend
 from roadworthy.reports.text import anchor, cleaned, counted, island, visible, with_links
 from roadworthy.reports.units import amount, brief, exact, number, per
+from roadworthy.reports.weekly import STATES, Weekly, reading
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,13 +43,15 @@ SAMPLES_LIMIT = 150
 _RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)*\.(?:json|json\.gz|txt|log)", re.ASCII)
 
 
-def write_page(bundles: Sequence[Bundle], path: Path, kills: str = "", kills_date: str = "") -> None:
+def write_page(
+    bundles: Sequence[Bundle], path: Path, kills: str = "", kills_date: str = "", weekly: Weekly | None = None
+) -> None:
     """Write one or more bundles to `path` as a page; the file appears whole or not at all.
 
-    `kills` is the address of a kill matrix that it links to, with the date of its runs. Raises what `matrix.build`
-    raises, and OSError.
+    `kills` is the address of a kill matrix that it links to, with the date of its runs, `weekly` the last weekly
+    result. Raises what `matrix.build` raises, and OSError.
     """
-    replace_file(path, page_text(bundles, path.parent, kills, kills_date))
+    replace_file(path, page_text(bundles, path.parent, kills, kills_date, weekly))
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -68,7 +71,8 @@ def replace_file(path: Path, text: str) -> None:
 
 
 def page_text(
-    bundles: Sequence[Bundle], directory: Path | None = None, kills: str = "", kills_date: str = ""
+    bundles: Sequence[Bundle], directory: Path | None = None, kills: str = "", kills_date: str = "",
+    weekly: Weekly | None = None,
 ) -> str:  # fmt: skip
     """Return the page of one or more bundles. It links to the raw files of a bundle that lies in its `directory`."""
     matrix = build(bundles)
@@ -92,6 +96,8 @@ def page_text(
         claims=answers(load(), matrix),
         kills=kills,
         kills_date=kills_date,
+        weekly=reading(weekly, bundles) if weekly else None,
+        states=STATES,
         beside=beside,
         meaning=MEANING,
         style=style,

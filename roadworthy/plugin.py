@@ -12,7 +12,6 @@ from roadworthy.lane.lanes import LaneError
 from roadworthy.measuring.clock import VirtualClock
 from roadworthy.run import hooks
 from roadworthy.run.conductor import Conductor, conducts
-from roadworthy.run.keys import SAID
 from roadworthy.run.options import add_options
 from roadworthy.run.outcomes import reported_benchmark
 from roadworthy.run.session import SESSION, Session
@@ -98,7 +97,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return None
     session = item.config.stash[SESSION]
     judged = session.report(item, call)
-    judged.user_properties = [*judged.user_properties, *((SAID, text) for text in session.unsaid())]
+    judged.user_properties = [*judged.user_properties, *session.unsaid()]
     return judged
 
 

@@ -26,11 +26,12 @@ sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("reports", "h
 class FakeStand:
     """A lane that is up without a daemon."""
 
+    keep = False
+
     def __init__(self, lane):
         self.lane = lane
         self.features = lane.driver.features
         self.lost = None
-        self.keep = False
         self.round = 1
         self.reference = None
         self.seconds = {"daemon": 0.5}

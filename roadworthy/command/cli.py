@@ -13,6 +13,7 @@ from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
 from roadworthy.command.explore import explore
 from roadworthy.command.mistakes import Amount, Commands, bundles_in
+from roadworthy.command.weekly import weekly
 from roadworthy.drivers import DRIVERS
 from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.lanes import LaneError, default_lanes, words
@@ -26,6 +27,7 @@ from roadworthy.reports.matrix import build
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.page import write_page
 from roadworthy.reports.text import counted, visible
+from roadworthy.reports.weekly import WeeklyRefused, read_weekly
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
 from roadworthy.supplies.cache import Cache
 from roadworthy.upkeep import reaper
@@ -40,6 +42,7 @@ def main() -> None:
 
 main.add_command(bench)
 main.add_command(explore)
+main.add_command(weekly)
 
 
 @main.command()
@@ -55,16 +58,20 @@ main.add_command(explore)
     "--kills", type=click.Path(dir_okay=False, path_type=Path),
     help="A kill matrix from `make sensitivity`: write it as kills.html beside the page, and link to it.",
 )  # fmt: skip
-def site(bundles: tuple[Path, ...], output: Path, kills: Path | None) -> None:
+@click.option(
+    "--weekly", type=click.Path(dir_okay=False, path_type=Path), help="A result of `make weekly`: show it on the page."
+)
+def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Path | None) -> None:
     """Write one page from run BUNDLES: directories with a bundle.jsonl, or directories that hold such directories."""
     read = bundles_in(bundles)
     try:
         matrix = read_kills(kills) if kills else None
+        result = read_weekly(weekly) if weekly else None
         output.parent.mkdir(parents=True, exist_ok=True)
         if matrix:
             write_kills(matrix, output.with_name(KILLS_PAGE))
-        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "")
-    except KillsRefused as reason:
+        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "", result)
+    except (KillsRefused, WeeklyRefused) as reason:
         raise click.UsageError(str(reason)) from None
     except ValueError as reason:
         raise click.UsageError(f"these bundles do not go together: {reason}") from None

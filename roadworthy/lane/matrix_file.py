@@ -14,10 +14,12 @@
     kernel = "6.1"
 
 The axes are options of the command line, and mean the same: driver, backing, engine, kernel, driver-opt, kernel-opt.
+A value such as `$AUFS_KERNEL` is that of an environment variable, for what lies elsewhere on every host.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -136,7 +138,10 @@ class MatrixFile:
         return LaneError(f"{self.path}:{self._header(section, number)}: [{section}]: {text}")
 
     def _values(self, section: str, number: int, block: Mapping[str, Any], axis: str) -> list[str]:
-        """The values of an axis. Raises LaneError for an unknown axis, and for values that are not text."""
+        """The values of an axis, without those of variables that are not set.
+
+        Raises LaneError for an unknown axis, and for values that are not text.
+        """
         if axis not in AXES:
             line = self._line(section, number, axis)
             raise LaneError(f"{self.path}:{line}: unknown axis {axis!r}{hint(axis, AXES)}")
@@ -146,7 +151,8 @@ class MatrixFile:
             if not isinstance(word, str):
                 line = self._line(section, number, axis)
                 raise LaneError(f"{self.path}:{line}: {axis}: expected text in quotes, got {word!r}")
-        return list(values)
+        found = (os.environ.get(word[1:], "") if word.startswith("$") else word for word in values)
+        return [word for word in found if word]
 
     def _header(self, section: str, number: int) -> int:
         """The line where a section's table number `number` begins; 1 if it has no header of its own."""

@@ -19,9 +19,9 @@ from roadworthy.lane.lanes import Lane
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import Record
-from roadworthy.run.keys import BUNDLE, SAID, SEED
+from roadworthy.run.keys import BUNDLE, NEEDED, SAID, SEED
 from roadworthy.run.results import BundleWriter, open_bundle
-from roadworthy.run.session import SESSION, check_deviations, terminated
+from roadworthy.run.session import SESSION, check_deviations, terminated, write_message
 from roadworthy.run.summary import summary
 from roadworthy.upkeep import reaper
 
@@ -89,15 +89,19 @@ class Conductor:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Print the messages of a worker, which has no terminal."""
-        told = [value for name, value in report.user_properties if name == SAID]
-        report.user_properties = [(name, value) for name, value in report.user_properties if name != SAID]
-        for text in told:
-            self._say(str(text))
+        told = [(name, value) for name, value in report.user_properties if name in (SAID, NEEDED)]
+        report.user_properties = [one for one in report.user_properties if one not in told]
+        for name, text in told:
+            self._say(str(text), needed=name == NEEDED)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Join the workers' bundles after xdist has ended the workers."""
         if self.bundle is None:
+            return
+        if exitstatus == pytest.ExitCode.USAGE_ERROR:
+            self.bundle.discard()  # a run that is refused leaves none
+            self.bundle = None
             return
         found: list[Bundle] = []
         for directory in sorted(self._workers.glob("*")):
@@ -126,12 +130,11 @@ class Conductor:
             for reaped in reaper.reap():
                 self._say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, needed: bool = False) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and self.config.option.verbose >= 0:
+        if reporter is not None and (needed or self.config.option.verbose >= 0):
             with contextlib.suppress(OSError):
-                reporter.ensure_newline()
-                reporter.write_line(f"  {text}")
+                write_message(reporter, text)
 
 
 def lane_of(nodeid: str, lanes: Sequence[Lane]) -> str:

@@ -12,5 +12,7 @@ EVIDENCE = pytest.StashKey[Evidence]()
 BUNDLE = "roadworthy_bundle"
 #: The key of `workerinput` for the seed of a random order, as text; absent if the order is the written one.
 SEED = "roadworthy_seed"
-#: The user property that carries a worker's messages to the terminal.
-SAID = "roadworthy said"
+#: The user properties that carry a worker's messages to the terminal; what is needed is printed with -q, too.
+SAID, NEEDED = "roadworthy said", "roadworthy needs to say"
+#: The key of xdist's `workeroutput` for why a worker refused its run.
+REFUSED = "roadworthy_refused"

@@ -25,6 +25,8 @@ from roadworthy.verdict.reference import TreeDiffers, judge_tree
 REFERENCE = "reference"
 #: How many differences between a tree and the reference's the observation lists.
 DIFFERENCES = 5
+#: The reason of a check during which its run was interrupted.
+INTERRUPTED = "interrupted"
 
 
 class Recorder:
@@ -137,7 +139,7 @@ class Recorder:
         if item is not None and check is not None and self._pending is None:
             evidence = item.stash.get(EVIDENCE, Evidence())
             lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
-            self._record(lane, check, item, Judgement("error", "interrupted"), evidence, [], 0.0)
+            self._record(lane, check, item, Judgement("error", INTERRUPTED), evidence, [], 0.0)
         self._conclude()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
@@ -104,6 +105,13 @@ class BundleWriter:
             return self._encoder.encode(record)
         except UnicodeEncodeError:  # a file name may hold bytes that are not text
             return self._encoder.encode(as_text(msgspec.to_builtins(record)))
+
+    def discard(self) -> None:
+        """Close and remove the file, and its directory if nothing else is in it."""
+        os.close(self._descriptor)
+        self.path.unlink()
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
 
     def end(self, exit_status: int) -> None:
         """Write the closing record, with the number of results of each verdict, and close the file."""

@@ -29,7 +29,7 @@ from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
-from roadworthy.run.keys import BUNDLE, EVIDENCE, SEED
+from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
 from roadworthy.run.options import lanes_of
 from roadworthy.run.order import Group, OrderError, order
 from roadworthy.run.recorder import Recorder
@@ -64,7 +64,7 @@ class Session:
             raise pytest.UsageError(f"roadworthy: {reason}") from None
         #: xdist's input if this process is one of its workers; `_unsaid` are messages to send with its reports.
         self.worker: dict[str, Any] = getattr(config, "workerinput", {})
-        self._unsaid: list[str] = []
+        self._unsaid: list[tuple[str, str]] = []
         self.bundle: BundleWriter | None = None
         self.page: Path | None = None
         self._items: list[tuple[Lane, Declared, pytest.Item]] = []
@@ -92,13 +92,28 @@ class Session:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse what cannot run. All refusals are here, as pytest calls this hook even if an earlier one refused."""
-        measured = any(on_lane(item) for item in session.items)
+        try:
+            self._take(session.items)
+        except pytest.UsageError as reason:
+            if self.worker:
+                self.config.workeroutput[REFUSED] = str(reason)  # type: ignore[attr-defined]
+            raise
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Refuse what a worker has refused: xdist itself would only say that no worker is left."""
+        if said := getattr(node, "workeroutput", {}).get(REFUSED):
+            raise pytest.UsageError(said)
+
+    def _take(self, items: Sequence[pytest.Item]) -> None:
+        """Take the collected items for the plan. Raises UsageError for what cannot run."""
+        measured = any(on_lane(item) for item in items)
         if measured and not self.lanes:
             said = "name a storage driver, as in --driver=overlay2, or a file with --matrix (see --help)"
             raise pytest.UsageError(f"roadworthy: {said}")
         refuse_redefined(self._modules)
         self._items = []
-        for item in session.items:
+        for item in items:
             found = declared(item)
             if found is None:
                 continue
@@ -115,7 +130,7 @@ class Session:
         if self._items:
             self.recorder.deviations = check_deviations()
         if measured:
-            asked = {lane_of(item).id for item in session.items if on_lane(item)}
+            asked = {lane_of(item).id for item in items if on_lane(item)}
             self.lanes = [lane for lane in self.lanes if lane.id in asked]
 
     @pytest.hookimpl(wrapper=True)
@@ -293,7 +308,8 @@ class Session:
                 write_page([read_bundle(self.bundle.directory)], page)
                 self.page = page
             except OSError as reason:
-                self.say(f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes it from the bundle")
+                said = f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes it from the bundle"
+                self.say(said, needed=True)
 
     def pytest_unconfigure(self) -> None:
         if self._ledger is None:
@@ -305,7 +321,7 @@ class Session:
         with reaper.owned(path) as ours:
             if ours:
                 for sentence in reaper.undo(read_ledger(path)).left:
-                    self.say(f"left behind, `roadworthy reap` tries again: {sentence}")
+                    self.say(f"left behind, `roadworthy reap` tries again: {sentence}", needed=True)
 
     # --- the terminal
 
@@ -321,22 +337,22 @@ class Session:
         if self._site is not None:
             self.faults.summary(terminalreporter)
 
-    def unsaid(self) -> list[str]:
-        """Return the pending messages of a worker, and forget them."""
+    def unsaid(self) -> list[tuple[str, str]]:
+        """Return the pending messages of a worker as user properties of a report, and forget them."""
         told, self._unsaid = self._unsaid, []
         return told
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, needed: bool = False) -> None:
+        """Print a message; with -q only one that is `needed`."""
         if self.worker:
-            self._unsaid.append(text)
+            self._unsaid.append((NEEDED if needed else SAID, text))
             return
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         capture = self.config.pluginmanager.get_plugin("capturemanager")
-        if reporter is None or self.config.option.verbose < 0:
+        if reporter is None or (self.config.option.verbose < 0 and not needed):
             return
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-            reporter.ensure_newline()
-            reporter.write_line(f"  {text}")
+            write_message(reporter, text)
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -348,6 +364,14 @@ class Session:
             yield
         finally:
             timer.cancel()
+
+
+def write_message(reporter: Any, text: str) -> None:
+    """Write a message on a line of its own."""
+    reporter.ensure_newline()
+    if reporter._tw.width_of_current_line:  # dots on a line that does not begin with their file's name
+        reporter.write_line("")
+    reporter.write_line(f"  {text}")
 
 
 def refuse_redefined(modules: Mapping[Path, str]) -> None:

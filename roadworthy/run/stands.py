@@ -58,8 +58,8 @@ class Run(Protocol):
         """Write a lane's record: its state with the reason, facts, and seconds by stage."""
         ...
 
-    def say(self, text: str) -> None:
-        """Print a message for the user."""
+    def say(self, text: str, needed: bool = False) -> None:
+        """Print a message for the user; with -q only one that is `needed`."""
         ...
 
     def stage(self, name: str) -> AbstractContextManager[None]:
@@ -130,9 +130,8 @@ class Stands:
                     facts["reference"] = stand.reference.facts()
                 self._run.record_lane(lane, None, facts, stand.seconds)
                 if stand.keep:
-                    self._run.say(
-                        f"kept: docker --host unix://{stand.engine.socket} ps -a; roadworthy reap --kept removes it"
-                    )
+                    command = f"docker --host unix://{stand.engine.socket} ps -a"
+                    self._run.say(f"kept: {command}; roadworthy reap --kept removes it", needed=True)
         finally:
             self._stacks.pop(lane.id).close()
 

@@ -55,6 +55,19 @@ def test_further_lanes_come_on_top(lanes):
     ]
 
 
+def test_a_value_may_be_that_of_a_variable(lanes, monkeypatch):
+    """What lies elsewhere on every host is named by the environment, and left out where it is not."""
+    text = '[axes]\ndriver = "overlay2"\nkernel = ["$OWN_KERNEL", "6.1"]\n'
+    monkeypatch.setenv("OWN_KERNEL", "6.12")
+    assert lanes(text) == ["overlay2-ext4-docker20.10-linux6.12", "overlay2-ext4-docker20.10-linux6.1"]
+    monkeypatch.delenv("OWN_KERNEL")
+    assert lanes(text) == ["overlay2-ext4-docker20.10-linux6.1"]
+    assert lanes(text.replace(', "6.1"', "")) == ["overlay2-ext4-docker20.10-linux6.18"]
+    monkeypatch.setenv("OWN_KERNEL", "/nowhere/bzImage")
+    with pytest.raises(LaneError, match=r"m\.toml:\d: --kernel: /nowhere/bzImage does not exist"):
+        lanes(text)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [

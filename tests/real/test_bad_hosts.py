@@ -185,8 +185,11 @@ def test_a_stubborn_user_environment_has_no_effect(start, tmp_path):
 
 
 def test_a_kept_run_works_on_and_goes_when_asked(start, tmp_path):
-    """With --keep the daemon answers on the printed socket after the run, and an explicit reap removes it all."""
-    run = start(CHECKS, "--keep")
+    """With --keep the daemon answers on the printed socket after the run, and an explicit reap removes it all.
+
+    The line with the socket is printed with -q, too.
+    """
+    run = start(CHECKS, "--keep", "-q")
     assert run.end() == 0, run.text()
     (line,) = [line for line in run.text().splitlines() if "kept: docker --host" in line]
     command = line.partition("kept: ")[2].partition(";")[0].split()

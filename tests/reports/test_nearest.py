@@ -22,6 +22,11 @@ SERIES = ("host", "5.10", "6.1", "6.12", "7.2")
         ("devicemaper", "devicemapper"),
         ("btfrs", "btrfs"),
         ("podman:overlay2", "podman:overlay"),
+        ("erofs", "containerd:erofs"),  # the name after its engine, which its letters alone are less like than btrfs
+        ("blokfile", "containerd:blockfile"),
+        ("devmapper", "containerd:devmapper"),
+        ("overlayfs", "containerd:overlayfs"),
+        ("vsf", "vfs"),  # which is like podman:vfs just as much
         ("qqq", ""),
         ("", ""),
     ],

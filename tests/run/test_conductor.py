@@ -1,5 +1,6 @@
 """Runs that are spread over workers: how the words reach them, and how their bundles become one."""
 
+import pytest
 import sample
 
 from roadworthy.engine_name import EngineName
@@ -34,3 +35,21 @@ def test_bundles_of_workers_become_one(tmp_path):
     assert len(records) == sum(map(len, everything))
     assert all(everything)
     assert joined([], "this-run") == []
+
+
+@pytest.mark.parametrize(
+    ("driver", "said"),
+    [(["--driver=vfs"], "test_sample.py::test_one: a check runs on a lane"), ([], "name a storage driver")],
+    ids=["no lane", "no driver"],
+)
+def test_a_refusal_of_a_worker_is_that_of_the_run(pytester, driver, said):
+    """What cannot be run is refused in a worker, and ends the whole run as it would without workers."""
+    on_lane = "" if driver else "fs"
+    check = f"@check('sample/one')\ndef test_one({on_lane}):\n    '''It holds.'''\n"
+    pytester.makepyfile(test_sample=f"from roadworthy import *\n\n{check}")
+    words = ["-pno:cacheprovider", "-pno:allure_pytest", "-n1", "--bundle=b"]
+    done = pytester.runpytest_subprocess(*driver, *words, timeout=120)
+    text = done.stdout.str() + done.stderr.str()
+    assert (done.ret, "INTERNALERROR" in text) == (pytest.ExitCode.USAGE_ERROR, False), text
+    assert f"ERROR: roadworthy: {said}" in text
+    assert not (pytester.path / "b").exists()

@@ -3,6 +3,7 @@
 import re
 import shutil
 from contextlib import contextmanager
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -442,3 +443,13 @@ def test_a_check_skipped_or_expected_to_fail_by_marks_is_no_pass(run, fake_stand
     done = run("@pytest.mark.skip(reason='later')\n@check('sample/x')\ndef test_x(fs):\n    '''It holds.'''\n")
     assert done.verdicts == {"sample/x": "error"}
     assert done.code == 1
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["plain", "q"])
+def test_where_a_kept_daemon_answers_is_told_always(run, fake_stand, monkeypatch, quiet):
+    """-q leaves out what a user can do without, as the engine's version, and not the socket of what goes on running."""
+    monkeypatch.setattr(fake_stand, "keep", True)
+    monkeypatch.setattr(fake_stand, "engine", SimpleNamespace(socket="/run/s"), raising=False)
+    found = run("@check('sample/one')\ndef test_one(declaration_of):\n    '''It holds.'''\n", *quiet)
+    assert "  kept: docker --host unix:///run/s ps -a; roadworthy reap --kept removes it" in found.lines
+    assert any("API 1.41" in line for line in found.lines) is not bool(quiet)
