@@ -16,7 +16,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site house clean lock packages test-packages
+.PHONY: help conformance test check bench sensitivity weekly site house coverage clean lock packages test-packages
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -50,6 +50,9 @@ site: .venv/ready ## one page from BUNDLES (all of bundles/) and the kill matrix
 
 house: .venv/ready ## draw the picture of the house in CONTRIBUTING.md anew, from what its files import
 	.venv/bin/python tests/house/picture.py
+
+coverage: .venv/ready ## write what docs/coverage.md says of the checks anew, from their promises, and its counts
+	.venv/bin/python tests/house/coverage_page.py
 
 clean: ## remove what builds and runs left in the checkout; bundles stay
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .benchmarks *.egg-info

@@ -45,6 +45,12 @@ class Armed:
         """Whether the capsule still exists."""
         return self.started is not None and start_time(self.capsule.pid) == self.started
 
+    def hits(self) -> Counter[str]:
+        """How often its supervisor has changed something, by the name of the check's directory."""
+        path = self.capsule.runtime / "hits"
+        lines = path.read_text(errors="surrogateescape").splitlines() if path.exists() else []
+        return Counter(check_of(line.split("\t")[0]) for line in lines)
+
 
 @dataclass(frozen=True)
 class Supervisor:
@@ -107,6 +113,10 @@ class MutantRun:
         """
         if not isinstance(place, Capsule):
             raise Unsupported("mutants run on this host's kernel only")
+        # A daemon that goes on after a power cut has the directory of a place that has ended.
+        for ended in [one for one in self._armed if one.capsule.runtime == place.runtime]:
+            self._counted.update(ended.hits())
+            self._armed.remove(ended)
         armed = Armed(place, start_time(place.pid))
         self._armed.append(armed)
         wrapper = place.runtime / "mutant"
@@ -160,10 +170,7 @@ class MutantRun:
         """How often something was changed, by the name of the check's directory."""
         found = Counter(self._counted)
         for armed in self._armed:
-            path = armed.capsule.runtime / "hits"
-            if path.exists():
-                lines = path.read_text(errors="surrogateescape").splitlines()
-                found.update(check_of(line.split("\t")[0]) for line in lines)
+            found.update(armed.hits())
         return found
 
     def trouble(self) -> str:

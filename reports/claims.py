@@ -121,6 +121,11 @@ def claim(place: str, name: str, row: Any) -> Claim:
     )  # fmt: skip
 
 
+def asking(claims: Iterable[Claim], check: str) -> list[str]:
+    """The names of the claims that ask this check. A check itself names none, so that the two cannot disagree."""
+    return [said.name for said in claims if said.asks(check)]
+
+
 def answers(claims: Iterable[Claim], matrix: Matrix) -> tuple[Answered, ...]:
     """Answer each claim, lane by lane, from the matrix. Lanes without an answer are left out."""
     rows = [row for family in matrix.families for row in family.rows]

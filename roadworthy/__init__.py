@@ -15,7 +15,7 @@ WORDS = {
     "roadworthy.declaring.checks": ("capabilities", "check", "layers", "lower", "needs"),
     "roadworthy.declaring.features": (
         "CLASSIC_BUILDER", "COPY_UP", "DRIVER_SWITCH", "LAYERS", "PLAIN_FILES", "SHARED_PAGE_CACHE", "SIZE_LIMIT",
-        "THIN_POOL", "WHITEOUTS",
+        "SNAPSHOTS", "THIN_POOL", "WHITEOUTS",
     ),
     "roadworthy.declaring.vacuity": ("looked", "overlapped"),
     "roadworthy.trees.layers": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
@@ -19,6 +19,7 @@ from roadworthy.engines.containers import Container, Containers
 from roadworthy.engines.engine import Engine
 from roadworthy.lane.daemons import Daemons
 from roadworthy.lane.lanes import Lane
+from roadworthy.lane.own_kernel import OwnKernel
 from roadworthy.lane.software import Software
 from roadworthy.lane.stand import Stand
 from roadworthy.lane.storage import Storage
@@ -115,6 +116,13 @@ def other(fs: Process, container: Container, evidence: Evidence) -> Iterator[Pro
 
 
 @pytest.fixture
+def other_exec(fs: Process, container: Container, evidence: Evidence) -> Iterator[Process]:
+    """A second process in the same container and directory, which a `docker exec` of its own has started."""
+    with container.entered_again(fs.directory, evidence, "B") as process:
+        yield process
+
+
+@pytest.fixture
 def toolbox(stand: Stand) -> Toolbox:
     """Programs inside containers: `fs.run(*toolbox.command("mv", "a", "b"))`."""
     return stand.toolbox
@@ -155,6 +163,12 @@ def containers(stand: Stand, declaration_of: Declared, evidence: Evidence) -> It
     own.close()
 
 
+@pytest.fixture
+def own_kernel(stand: Stand, declaration_of: Declared) -> OwnKernel:
+    """The kernel below the lane, to do what reaches the whole machine; the check is skipped where that is not ours."""
+    return OwnKernel(stand.machine, stand.home)
+
+
 # --- daemons of the check's own
 
 
@@ -162,6 +176,15 @@ def containers(stand: Stand, declaration_of: Declared, evidence: Evidence) -> It
 def lane_daemon(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> Iterator[Stand]:
     """A second daemon of the same lane, for this check to restart or kill; its image has this check's trees only."""
     yield from roadworthy_run.stands.second(stand, declaration_of)
+
+
+@pytest.fixture
+def power_cut(lane_daemon: Stand, roadworthy_run: Session) -> Iterator[Callable[[], None]]:
+    """Cuts the power of `lane_daemon`'s machine, as far as its disk can tell, and starts the daemon on that disk."""
+    before = lane_daemon.home
+    yield lambda: lane_daemon.cut_power(roadworthy_run.faults.arm)
+    if lane_daemon.home is not before:
+        lane_daemon.home.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 ON_EACH_BACKING = pytest.mark.parametrize("backing", ["ext4", "xfs", "btrfs", "tmpfs", "overlay"])
 
 
-@check("grid/runs-or-refuses", claim="S14", source="Docker documentation, Select a storage driver")
+@check("grid/runs-or-refuses", source="Docker documentation, Select a storage driver")
 @needs(LAYERS)
 @ON_EACH_BACKING
 def test_daemon_runs_this_driver_here_or_says_why_not(daemons, driver, observe, backing):
@@ -19,7 +19,7 @@ def test_daemon_runs_this_driver_here_or_says_why_not(daemons, driver, observe, 
     assert (outcome.driver, outcome.backing) == (driver.daemon_name, backing) or outcome.words, str(outcome)
 
 
-@check("grid/as-documented", claim="S14", source="Docker documentation, Select a storage driver")
+@check("grid/as-documented", source="Docker documentation, Select a storage driver")
 @needs(LAYERS)
 @ON_EACH_BACKING
 def test_driver_runs_where_it_claims_to(daemons, driver, observe, backing):

@@ -11,7 +11,7 @@ MIB = 1 << 20
 pytestmark = pytest.mark.slow
 
 
-@check("life/rw-layer-removed", claim="S3", source="Docker documentation, docker rm")
+@check("life/rw-layer-removed", source="Docker documentation, docker rm")
 @needs(LAYERS)
 def test_removed_container_leaves_no_file(containers, storage, observe):
     """A file that a container wrote is nowhere below the data root once the container is removed."""
@@ -25,7 +25,7 @@ def test_removed_container_leaves_no_file(containers, storage, observe):
     assert after == []
 
 
-@check("life/image-unchanged-after-rm", claim="S3", source="Docker documentation, docker rm")
+@check("life/image-unchanged-after-rm", source="Docker documentation, docker rm")
 @needs(LAYERS)
 @lower(f=b"image", g=b"image")
 def test_removed_container_leaves_the_image_alone(containers, storage, observe):
@@ -40,7 +40,7 @@ def test_removed_container_leaves_the_image_alone(containers, storage, observe):
     assert after == before
 
 
-@check("life/persist-over-stop-start", claim="S3", source="Docker documentation, docker start")
+@check("life/persist-over-stop-start", source="Docker documentation, docker start")
 @lower(f=b"image", gone=b"image")
 def test_stopped_container_keeps_its_changes(containers, observe):
     """A container's writes, new directories and deletions persist after it was stopped and started again."""
@@ -74,7 +74,7 @@ def test_stopped_container_keeps_inode_numbers(containers, observe):
     assert changed == []
 
 
-@check("life/mount-per-running-container", claim="S23", source="Docker documentation, Use the AUFS storage driver")
+@check("life/mount-per-running-container", source="Docker documentation, Use the AUFS storage driver")
 @needs(LAYERS)
 def test_running_container_has_one_mount_and_a_stopped_one_none(containers, storage, driver, observe):
     """The driver mounts one root file system for a running container, if it mounts any, and none for a stopped one."""
@@ -88,7 +88,7 @@ def test_running_container_has_one_mount_and_a_stopped_one_none(containers, stor
     assert stopped == 0
 
 
-@check("life/root-file-system", claim="S23", source="proc_pid_mountinfo(5)")
+@check("life/root-file-system", source="proc_pid_mountinfo(5)")
 @needs(LAYERS)
 def test_root_of_a_container_is_of_the_driver_s_file_system(containers, storage, driver, observe):
     """A container's root is mounted from the driver's own file system, or else from the backing one."""
@@ -98,7 +98,7 @@ def test_root_of_a_container_is_of_the_driver_s_file_system(containers, storage,
     assert kind == (driver.root_file_system or storage.backing.name)
 
 
-@check("life/on-disk-layout", claim="S22", source="Docker documentation, storage drivers, How … stores images on disk")
+@check("life/on-disk-layout", source="Docker documentation, storage drivers, How … stores images on disk")
 @needs(LAYERS)
 @lower(f=b"image")
 def test_layers_lie_where_the_documentation_says(containers, storage, driver, observe):
@@ -131,7 +131,7 @@ def test_read_only_container_refuses_writes(containers, storage, observe):
     assert changes == {}
 
 
-@check("life/tmpfs-and-shm-bypass", claim="S9", source="Docker documentation, tmpfs mounts", control=True)
+@check("life/tmpfs-and-shm-bypass", source="Docker documentation, tmpfs mounts", control=True)
 def test_tmpfs_of_a_container_takes_nothing_from_the_driver(containers, storage, observe):
     """What a container writes to a tmpfs of its own and to /dev/shm takes no space of the data root."""
     fs = containers.process(containers.run(tmpfs={"/tmp": "size=64m"}))
@@ -144,7 +144,7 @@ def test_tmpfs_of_a_container_takes_nothing_from_the_driver(containers, storage,
     assert growth.bytes < MIB
 
 
-@check("life/rm-while-fd-open-elsewhere", claim="S40", source="moby/moby issues 27381 and 20153")
+@check("life/rm-while-fd-open-elsewhere", source="moby/moby issues 27381 and 20153")
 @needs(LAYERS)
 def test_container_is_removed_while_the_host_reads_its_file(containers, observe):
     """A container can be removed while a process of the host has a file of its root open."""
@@ -156,7 +156,7 @@ def test_container_is_removed_while_the_host_reads_its_file(containers, observe)
     assert said == "success"
 
 
-@check("life/rm-with-leaked-mount", claim="S40", source="moby/moby issue 26510; mount_namespaces(7)")
+@check("life/rm-with-leaked-mount", source="moby/moby issue 26510; mount_namespaces(7)")
 @needs(LAYERS)
 def test_container_is_removed_while_another_namespace_has_its_mount(containers, engine, observe):
     """A container can be removed while a mount namespace made in the meantime still holds its root's mount."""

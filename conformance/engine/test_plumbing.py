@@ -1,11 +1,13 @@
 """The daemon's information on its driver, and the layout of the driver's directories and mounts."""
 
+import re
+
 import pytest
 
-from roadworthy import COPY_UP, LAYERS, check, layers, needs
+from roadworthy import COPY_UP, DRIVER_SWITCH, LAYERS, SNAPSHOTS, check, layers, needs
 
 
-@check("plumb/info-fields", claim="S13", source="Docker documentation, docker info; the page of each storage driver")
+@check("plumb/info-fields", source="Docker documentation, docker info; the page of each storage driver")
 @needs(LAYERS)
 def test_info_has_the_documented_fields(engine, driver, observe):
     """docker info names the driver, and the fields that the driver's documentation shows."""
@@ -16,7 +18,7 @@ def test_info_has_the_documented_fields(engine, driver, observe):
     assert [name for name in driver.info_fields if name not in fields] == []
 
 
-@check("plumb/info-backing", claim="S13", source="Docker documentation, docker info, Backing Filesystem")
+@check("plumb/info-backing", source="Docker documentation, docker info, Backing Filesystem")
 @needs(LAYERS)
 def test_info_names_the_backing_file_system(engine, storage, observe):
     """docker info names the file system that the data root lies on."""
@@ -25,7 +27,7 @@ def test_info_names_the_backing_file_system(engine, storage, observe):
     assert said == storage.backing.kind.reported
 
 
-@check("plumb/info-root", claim="S13", source="Docker documentation, docker info, Docker Root Dir")
+@check("plumb/info-root", source="Docker documentation, docker info, Docker Root Dir")
 def test_info_names_the_data_root(engine, driver, storage, observe):
     """The directory that docker info names as root holds the driver's directories."""
     info = engine.info()
@@ -35,7 +37,17 @@ def test_info_names_the_data_root(engine, driver, storage, observe):
     assert [name for name in driver.layout if name not in held] == []
 
 
-@check("plumb/df-shows-data-root", claim="S23", source="statvfs(3); Docker documentation, Use the AUFS storage driver")
+@check("plumb/native-diff-flag", source="moby daemon/graphdriver/overlay2/check.go, doesSupportNativeDiff()")
+@needs(LAYERS)
+def test_info_says_whether_layers_are_read_as_they_lie(storage, observe):
+    """docker info says that differences are read from layers as they lie, unless the kernel writes redirects there."""
+    said = storage.status("Native Overlay Diff")
+    redirects = [name for name in ("redirect_dir", "metacopy") if storage.overlay_parameter(name)]
+    observe("Native Overlay Diff", f"{said}, with {' and '.join(redirects) or 'no redirects'}")
+    assert said == ("false" if redirects else "true")
+
+
+@check("plumb/df-shows-data-root", source="statvfs(3); Docker documentation, Use the AUFS storage driver")
 def test_container_sees_the_capacity_of_the_data_root(fs, storage, observe):
     """df(1) in a container shows the size of the file system under the data root."""
     inside, outside = fs.statvfs("."), storage.data_root.statvfs()
@@ -45,7 +57,7 @@ def test_container_sees_the_capacity_of_the_data_root(fs, storage, observe):
     assert size == whole
 
 
-@check("plumb/inodes-shown", claim="S47", source="statvfs(3), f_files")
+@check("plumb/inodes-shown", source="statvfs(3), f_files")
 def test_container_sees_the_inodes_of_the_data_root(fs, storage, observe):
     """df -i in a container shows the inodes of the file system under the data root."""
     inside, outside = fs.statvfs("."), storage.data_root.statvfs()
@@ -55,7 +67,7 @@ def test_container_sees_the_inodes_of_the_data_root(fs, storage, observe):
 
 
 @pytest.mark.slow
-@check("plumb/driver-flag-on-create", claim="S15", source="Docker documentation, docker create")
+@check("plumb/driver-flag-on-create", source="Docker documentation, docker create")
 def test_driver_cannot_be_chosen_for_a_container(engine, driver, observe):
     """docker create takes no storage driver: it is the daemon's, and an option that names one is refused."""
     said = engine.command("create", f"--storage-driver={driver.daemon_name}", "roadworthy:lane", "/none")
@@ -77,7 +89,7 @@ def test_daemon_refuses_an_option_that_does_not_exist(daemons, driver, storage, 
     assert "nonsense" in outcome.words, str(outcome)
 
 
-@check("plumb/lower-is-two-layers", claim="S42", source="Docker documentation, Use the OverlayFS storage driver")
+@check("plumb/lower-is-two-layers", source="Docker documentation, Use the OverlayFS storage driver")
 @needs(COPY_UP)
 @layers({"f": b"1"}, {"g": b"2"}, {"h": b"3"})
 def test_every_layer_of_the_image_is_a_lower_directory(containers, storage, driver, observe):
@@ -88,7 +100,7 @@ def test_every_layer_of_the_image_is_a_lower_directory(containers, storage, driv
     assert below == expected, f"{below} of {expected} lower directories"
 
 
-@check("plumb/hardlink-farm", claim="S47", source="Docker documentation, Use the OverlayFS storage driver, overlay")
+@check("plumb/hardlink-farm", source="Docker documentation, Use the OverlayFS storage driver, overlay")
 @needs(LAYERS)
 @layers({"f": b"1"}, {"g": b"2"})
 def test_layer_does_not_hold_the_files_of_the_one_below(storage, observe):
@@ -98,7 +110,7 @@ def test_layer_does_not_hold_the_files_of_the_one_below(storage, observe):
     assert form == "none"
 
 
-@check("image/layer-ids-vs-dirs", claim="S18", source="OCI image-spec, config.md, Layer DiffID")
+@check("image/layer-ids-vs-dirs", source="OCI image-spec, config.md, Layer DiffID")
 @needs(LAYERS)
 @layers({"f": b"1"}, {"g": b"2"})
 def test_layer_directories_are_not_named_by_digest(containers, storage, observe):
@@ -112,8 +124,54 @@ def test_layer_directories_are_not_named_by_digest(containers, storage, observe)
     assert len(digests) >= 2
 
 
+@check("plumb/btrfs-subvolume-parentage", source="Docker documentation, Use the BTRFS storage driver, How it works")
+@needs(SNAPSHOTS)
+@layers({"f": b"1"}, {"g": b"2"}, {"h": b"3"})
+def test_each_layer_is_a_snapshot_of_the_one_below(containers, storage, observe):
+    """The lowest layer of an image stems from none, each other one from the layer below, a container from the last."""
+    made_from = storage.descent(containers.run())
+    expected = ["", *[own for own, _ in made_from[:-1]]]
+    stems = [origin for _, origin in made_from]
+    observe("stem from the layer below", f"{sum(map(str.__eq__, stems[1:], expected[1:]))} of {len(stems) - 1}")
+    assert stems == expected
+
+
 @pytest.mark.slow
-@check("plumb/no-driver-named", claim="S15", source="Docker documentation, Select a storage driver")
+@check("plumb/prior-driver-detected", source="moby daemon/graphdriver/driver.go, scanPriorDrivers")
+@needs(LAYERS)
+@needs(DRIVER_SWITCH)
+def test_daemon_without_a_driver_refuses_the_data_root_of_two(lane_daemon, own_storage, driver, observe):
+    """A daemon that is told no driver refuses a data root with layers of a driver besides its own, and names that."""
+    lane_daemon.container().remove()
+    (own_storage.data_root / driver.prior / "layers").mkdir(parents=True)
+    said = lane_daemon.engine.attempt_restart(storage_driver="")
+    observe("dockerd", said or f"passes over {driver.prior}")
+    assert driver.prior in said
+
+
+@pytest.mark.slow
+@check("plumb/auto-selection", source="Docker documentation, Select a storage driver")
+@needs(DRIVER_SWITCH)
+def test_daemon_without_a_driver_takes_the_preferred_one(daemons, storage, observe):
+    """A daemon that is told no driver, and has an empty data root, takes one that is preferred on this file system."""
+    outcome = daemons.unnamed(storage.backing.name)
+    observe("dockerd", outcome)
+    assert outcome.driver in storage.backing.kind.preferred, str(outcome)
+
+
+@pytest.mark.slow
+@check("plumb/removed-drivers-by-version", source="Docker documentation, Deprecated features; Select a storage driver")
+@needs(DRIVER_SWITCH)
+@pytest.mark.parametrize("name", ["aufs", "btrfs", "devicemapper", "overlay", "overlay2", "vfs", "zfs"])
+def test_daemon_has_the_drivers_of_2016(daemons, storage, observe, name):
+    """A daemon that is told a driver which Docker had in 2016 knows it, whether it can run here or not."""
+    outcome = daemons.told(name, storage.backing.name)
+    observe(f"dockerd --storage-driver={name}", outcome)
+    assert not re.search("GetDriver graph|deprecated and removed", outcome.words), str(outcome)
+
+
+@pytest.mark.slow
+@check("plumb/no-driver-named", source="Docker documentation, Select a storage driver")
 @needs(LAYERS)
 def test_daemon_without_a_driver_takes_the_one_that_the_data_root_has(lane_daemon, driver, observe):
     """A daemon that is started without a driver's name uses the driver whose images the data root holds."""

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 ENDS = pytest.mark.parametrize("kill", [pytest.param(False, id="gentle"), pytest.param(True, id="sigkill")])
 
 
-@check("life/persist-over-daemon-restart", claim="S3", source="Docker documentation, docker start")
+@check("life/persist-over-daemon-restart", source="Docker documentation, docker start")
 @lower(f=b"image", gone=b"image")
 @ENDS
 def test_container_keeps_its_changes_over_a_restart_of_the_daemon(lane_daemon, own_containers, observe, kill):
@@ -28,7 +28,7 @@ def test_container_keeps_its_changes_over_a_restart_of_the_daemon(lane_daemon, o
     assert again.listdir("new") == []
 
 
-@check("life/killed-daemon-leaves-no-mount", claim="S22", source="mount_namespaces(7); moby/moby issue 26510")
+@check("life/killed-daemon-leaves-no-mount", source="mount_namespaces(7); moby/moby issue 26510")
 @needs(LAYERS)
 @lower(f=b"image")
 @ENDS
@@ -47,7 +47,7 @@ def test_restarted_daemon_has_no_mounts_of_ended_containers(lane_daemon, own_con
     assert left == []
 
 
-@check("life/daemon-restart-keeps-images", claim="S22", source="Docker documentation, docker images")
+@check("life/daemon-restart-keeps-images", source="Docker documentation, docker images")
 @needs(LAYERS)
 @ENDS
 def test_image_is_whole_after_a_restart_of_the_daemon(lane_daemon, own_containers, observe, kill):
@@ -66,6 +66,29 @@ def test_image_is_whole_after_a_restart_of_the_daemon(lane_daemon, own_container
     observe("directories' times", "; ".join(moved) or "kept")
     assert lost == []
     assert moved == []
+
+
+@check("life/daemon-restart-live", source="Docker documentation, Live restore")
+@lower(f=b"image", gone=b"image")
+@ENDS
+def test_running_container_keeps_its_root_over_a_restart_of_the_daemon(lane_daemon, own_containers, observe, kill):
+    """A container that runs on over a restart of the daemon keeps its files, and can go on changing them."""
+    lane_daemon.engine.keep_containers()
+    fs = own_containers.process(live := own_containers.run())
+    fs.store("f", b"written")
+    fs.unlink("gone")
+    before = live.inspect()["State"]["Pid"]
+    live.forget_agent()
+    lane_daemon.engine.restart(kill)
+    after = live.inspect()["State"]
+    again = own_containers.process(live)
+    content, names = again.load("f"), again.listdir()
+    again.store("new", b"again")
+    outcome = "ran on" if after["Running"] and after["Pid"] == before else "ended"
+    observe("the container, and its files", f"{outcome}; {content.decode()}, {' '.join(names)}")
+    assert outcome == "ran on"
+    assert (content, names) == (b"written", ["f"])
+    assert again.load("new") == b"again"
 
 
 @check("life/daemon-kill-during-build", source="moby layer/layer_store.go; containers/storage tests/check.bats")
@@ -94,7 +117,7 @@ def everything(engine):
     return {made.id for made in (*engine.client.images.list(), *engine.client.containers.list(all=True))}
 
 
-@check("life/driver-switch-hides", claim="S15", source="Docker documentation, Select a storage driver")
+@check("life/driver-switch-hides", source="Docker documentation, Select a storage driver")
 @needs(LAYERS)
 @needs(DRIVER_SWITCH)
 def test_images_of_one_driver_are_hidden_from_another(lane_daemon, own_containers, driver, observe):

@@ -12,7 +12,7 @@ BESIDES = MIB
 pytestmark = pytest.mark.slow
 
 
-@check("volume/data-survives-rm", claim="S8", source="Docker documentation, Volumes")
+@check("volume/data-survives-rm", source="Docker documentation, Volumes")
 def test_volume_outlives_its_container(containers, observe):
     """A file on a volume is there for a new container after the one that wrote it was removed."""
     volume = {containers.volume(): {"bind": "/tmp", "mode": "rw"}}
@@ -25,7 +25,6 @@ def test_volume_outlives_its_container(containers, observe):
 
 @check(
     "volume/shared-two-containers",
-    claim="S10",
     source="Docker documentation, Share data between machines",
     control=True,
 )
@@ -41,7 +40,7 @@ def test_two_containers_share_a_volume(containers, observe):
     assert seen == b"new"
 
 
-@check("volume/bypass-bytes", claim="S9", source="Docker documentation, Volumes")
+@check("volume/bypass-bytes", source="Docker documentation, Volumes")
 @needs(LAYERS)
 def test_what_is_written_to_a_volume_is_not_in_the_layer(containers, storage, observe):
     """A file of 8 MiB on a volume adds nothing to the container's layer, and its size once to the backing."""
@@ -57,7 +56,7 @@ def test_what_is_written_to_a_volume_is_not_in_the_layer(containers, storage, ob
     assert abs(growth.bytes - 8 * MIB) < BESIDES
 
 
-@check("volume/bypass-fstype", claim="S9", source="statfs(2), f_type", control=True)
+@check("volume/bypass-fstype", source="statfs(2), f_type", control=True)
 def test_volume_shows_the_file_system_of_the_host(containers, storage, observe):
     """A container sees a volume as the file system under the data root."""
     fs = containers.process(containers.run(volumes={containers.volume(): {"bind": "/tmp", "mode": "rw"}}))
@@ -133,7 +132,7 @@ def test_bind_mount_hides_the_image_s_files(containers, observe):
     assert first.listdir("data") == ["image"]
 
 
-@check("volume/host-path", claim="S11", source="Docker documentation, docker volume inspect")
+@check("volume/host-path", source="Docker documentation, docker volume inspect")
 def test_volume_lies_where_inspect_says(containers, storage, engine, observe):
     """A file on a volume lies in the directory of the host that docker volume inspect names."""
     name = containers.volume()
@@ -144,7 +143,7 @@ def test_volume_lies_where_inspect_says(containers, storage, engine, observe):
     assert storage.on_host(f"{place}/f").read_bytes() == b"data"
 
 
-@check("volume/no-copy-up", claim="S9", source="Docker documentation, Volumes")
+@check("volume/no-copy-up", source="Docker documentation, Volumes")
 def test_one_byte_in_a_large_file_of_a_volume_costs_one_block(containers, storage, observe):
     """Writing one byte to a file of 8 MiB on a volume does not copy the file."""
     volume = {containers.volume(): {"bind": "/tmp", "mode": "rw"}}

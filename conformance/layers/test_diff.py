@@ -14,7 +14,7 @@ NAMELESS = [
 ]
 
 
-@check("image/docker-diff-content", claim="S2", source="Docker documentation, docker diff")
+@check("image/docker-diff-content", source="Docker documentation, docker diff")
 @needs(LAYERS)
 def test_diff_names_every_change_and_nothing_else(containers, observe):
     """docker diff marks what is new with A, what was written or got a new mode with C, and what is gone with D."""

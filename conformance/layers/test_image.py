@@ -59,7 +59,7 @@ def changed(fs):
     fs.utimens("new/link", WHOLE, WHOLE, False)
 
 
-@check("image/live-equals-committed", claim="S1", source="Docker documentation, docker commit")
+@check("image/live-equals-committed", source="Docker documentation, docker commit")
 @needs(LAYERS)
 def test_committed_image_holds_what_the_container_held(containers, observe):
     """A container of a committed image finds exactly the tree that was committed."""
@@ -74,7 +74,7 @@ def test_committed_image_holds_what_the_container_held(containers, observe):
     assert moved == []
 
 
-@check("image/cross-driver-identical", claim="S7", source="OCI image-spec, layer.md, Applying Changesets")
+@check("image/cross-driver-identical", source="OCI image-spec, layer.md, Applying Changesets")
 @needs(LAYERS)
 def test_image_equals_the_same_changes_on_a_plain_file_system(containers, observe):
     """An image committed after changes holds the tree that equal changes make on a file system without layers."""
@@ -98,7 +98,7 @@ def test_image_equals_the_same_changes_on_a_plain_file_system(containers, observ
     assert moved == []
 
 
-@check("image/same-size-same-mtime-change", claim="S1", source="moby/moby issue 31805")
+@check("image/same-size-same-mtime-change", source="moby/moby issue 31805")
 @needs(LAYERS)
 def test_change_that_leaves_size_and_time_is_committed(containers, observe):
     """A file whose content changed is committed changed, though its size and modification time are what they were."""
@@ -124,7 +124,7 @@ def test_hard_link_made_in_one_layer(containers, observe):
     assert a.identity == b.identity
 
 
-@check("image/hardlink-across-layers", claim="S48", source="OCI image-spec, layer.md, Hardlinks; moby/moby issue 5632")
+@check("image/hardlink-across-layers", source="OCI image-spec, layer.md, Hardlinks; moby/moby issue 5632")
 @needs(LAYERS)
 def test_hard_link_to_a_file_of_an_older_layer(containers, observe):
     """A new name of a file that an older layer has under two names is the same file in the image."""
@@ -136,7 +136,7 @@ def test_hard_link_to_a_file_of_an_older_layer(containers, observe):
     assert group == ["a", "b", "c"]
 
 
-@check("image/hardlink-across-layers-size", claim="S6", source="moby/moby issue 48140")
+@check("image/hardlink-across-layers-size", source="moby/moby issue 48140")
 @needs(LAYERS)
 def test_hard_link_to_an_older_layer_adds_no_content(containers, observe):
     """A layer that only adds a name to a file of 1 MiB does not carry the file's content."""
@@ -149,7 +149,7 @@ def test_hard_link_to_an_older_layer_adds_no_content(containers, observe):
     assert size == 0, f"layer of {size / MIB:.1f} MiB"
 
 
-@check("image/opaque-roundtrip", claim="S2", source="OCI image-spec, layer.md, Opaque Whiteout")
+@check("image/opaque-roundtrip", source="OCI image-spec, layer.md, Opaque Whiteout")
 @needs(LAYERS)
 def test_directory_that_was_made_anew_stays_so(containers, observe):
     """A directory that was removed and made again holds in the image only what was put into it since."""
@@ -165,7 +165,7 @@ def test_directory_that_was_made_anew_stays_so(containers, observe):
     assert names == ["new"]
 
 
-@check("image/whiteout-tar-form", claim="S21", source="OCI image-spec, layer.md, Whiteouts")
+@check("image/whiteout-tar-form", source="OCI image-spec, layer.md, Whiteouts")
 @needs(LAYERS)
 def test_deletions_are_saved_as_whiteout_files(containers, observe):
     """docker save writes the deletion of a file and of a directory as files named .wh.NAME, and as nothing else."""
@@ -201,7 +201,7 @@ def test_last_layer_decides_what_a_name_is(containers, observe, older, newer, wa
     assert found == wanted
 
 
-@check("image/rename-dir-roundtrip", claim="S49", source="moby/moby issue 35058")
+@check("image/rename-dir-roundtrip", source="moby/moby issue 35058")
 @needs(LAYERS)
 def test_directory_that_was_moved_is_moved_in_the_image(containers, observe, toolbox):
     """A directory that mv(1) moved has its new name and all its files in the image, and its old name is gone."""
@@ -268,7 +268,7 @@ def test_devices_and_pipes_survive_a_commit(containers, observe):
     assert image["device"]["device"] == "1:3"
 
 
-@check("image/save-load-digest", claim="S5", source="OCI image-spec, config.md, Layer DiffID")
+@check("image/save-load-digest", source="OCI image-spec, config.md, Layer DiffID")
 @needs(LAYERS)
 def test_saved_image_loads_with_the_same_digests(containers, observe):
     """An image that was saved, removed and loaded has the layer digests that it had."""
@@ -300,7 +300,7 @@ def test_exported_and_imported_tree_is_the_container_s(containers, observe):
     assert moved == []
 
 
-@check("image/rebuild-reproducible", claim="S5", source="OCI image-spec, config.md, Layer DiffID")
+@check("image/rebuild-reproducible", source="OCI image-spec, config.md, Layer DiffID")
 @needs(LAYERS)
 def test_same_changes_give_the_same_layer(containers, observe):
     """Equal changes made at two moments, with equal times set, are committed as layers of one digest."""
@@ -318,7 +318,7 @@ def test_same_changes_give_the_same_layer(containers, observe):
     assert same == "equal"
 
 
-@check("image/sibling-image-untouched", claim="S4", source="OCI image-spec, layer.md, Applying Changesets")
+@check("image/sibling-image-untouched", source="OCI image-spec, layer.md, Applying Changesets")
 @needs(LAYERS)
 def test_deletions_in_one_image_do_not_reach_its_base(containers, observe):
     """Files that an image deletes or changes stay as they were in the image that it was made from."""
@@ -378,7 +378,7 @@ def test_access_control_list_is_committed(containers, observe):
     assert observed == rules.hex()
 
 
-@check("caps/kept-in-image", claim="S19", source="capabilities(7); moby/moby issue 20658")
+@check("caps/kept-in-image", source="capabilities(7); moby/moby issue 20658")
 @needs(LAYERS)
 def test_file_capability_is_committed(containers, observe):
     """A capability that a file got in a container is in the image."""

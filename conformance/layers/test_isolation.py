@@ -14,7 +14,7 @@ WRITES = 100_000
 
 
 @pytest.mark.slow
-@check("life/isolation-two-containers", claim="S4", source="Docker documentation, About storage drivers")
+@check("life/isolation-two-containers", source="Docker documentation, About storage drivers")
 @needs(LAYERS)
 @lower(f=b"image", gone=b"")
 def test_containers_of_one_image_do_not_see_each_other(containers, observe):
@@ -30,7 +30,7 @@ def test_containers_of_one_image_do_not_see_each_other(containers, observe):
     assert names == ["f", "gone"]
 
 
-@check("sec/lower-never-modified", claim="S1", source="overlayfs.rst, Changes to underlying filesystems")
+@check("sec/lower-never-modified", source="overlayfs.rst, Changes to underlying filesystems")
 @needs(LAYERS)
 @lower(written=File(b"image", mode=0o644), mapped=b"image", cut=b"image", dressed=b"image", gone=b"image")
 def test_nothing_that_root_does_changes_the_image(fs, storage, observe):
@@ -110,7 +110,7 @@ def test_null_device_of_the_image_works(fs, observe):
 
 
 @pytest.mark.slow
-@check("conc/parallel-containers-same-file", claim="S4", source="xfstests overlay/021")
+@check("conc/parallel-containers-same-file", source="xfstests overlay/021")
 @needs(LAYERS)
 @lower(f=bytes(1 << 20))
 def test_containers_write_the_same_file_of_the_image_at_once(containers, observe):
@@ -199,7 +199,7 @@ def test_replacing_a_file_of_the_image_leaves_no_gap(fs, other, container, evide
 
 
 @pytest.mark.slow
-@check("conc/parallel-start-stop", claim="S24", source="Docker documentation, docker start")
+@check("conc/parallel-start-stop", source="Docker documentation, docker start")
 @needs(LAYERS)
 def test_containers_start_and_stop_at_once(containers, storage, observe):
     """Four containers that are started and removed at once all run, and leave no mount behind."""

@@ -25,7 +25,7 @@ def test_names_of_255_bytes(fs, observe):
     assert fs.attempt.store("n" * 256, b"") == "ENAMETOOLONG"
 
 
-@check("limit/long-name-from-image", claim="S26", source="aufs.5; docker/hub-feedback issue 1447")
+@check("limit/long-name-from-image", source="aufs.5; docker/hub-feedback issue 1447")
 @lower({"n" * 250: b"data"})
 def test_long_name_of_the_image(fs, observe):
     """A file of the image whose name has 250 bytes is listed, read and deleted like any other."""
@@ -99,7 +99,7 @@ def test_symlink_target_of_a_page(fs, observe):
 
 
 @pytest.mark.slow
-@check("limit/image-layer-depth", claim="S31", source="moby layer/layer_store.go, maxLayerDepth")
+@check("limit/image-layer-depth", source="moby layer/layer_store.go, maxLayerDepth")
 @needs(LAYERS)
 def test_image_of_125_layers(containers, observe):
     """An image of 125 layers loads, runs, and shows the files of its first and its last layer."""
@@ -114,7 +114,7 @@ def test_image_of_125_layers(containers, observe):
 
 
 @pytest.mark.slow
-@check("limit/deep-layer-write", claim="S45", source="moby/moby graphtest, DriverTestDeepLayerRead")
+@check("limit/deep-layer-write", source="moby/moby graphtest, DriverTestDeepLayerRead")
 @needs(LAYERS)
 def test_first_write_to_a_file_under_20_layers(containers, observe):
     """The first write to a file that lies under 20 other layers changes it and keeps the rest of its content."""
@@ -128,7 +128,7 @@ def test_first_write_to_a_file_under_20_layers(containers, observe):
 
 
 @pytest.mark.slow
-@check("quota/storage-opt-supported", claim="S35", source="Docker documentation, docker run --storage-opt")
+@check("quota/storage-opt-supported", source="Docker documentation, docker run --storage-opt")
 @needs(LAYERS)
 def test_container_is_given_a_size(own_containers, observe):
     """A container can be given a size limit for its writable layer, and cannot write more than that."""
@@ -142,7 +142,7 @@ def test_container_is_given_a_size(own_containers, observe):
     assert outcomes.count("success") <= 8
 
 
-@check("quota/errno", claim="S35", source="write(2), EDQUOT, ENOSPC")
+@check("quota/errno", source="write(2), EDQUOT, ENOSPC")
 @needs(SIZE_LIMIT)
 @pytest.mark.slow
 def test_write_beyond_the_size_is_refused(own_containers, observe):
@@ -153,7 +153,7 @@ def test_write_beyond_the_size_is_refused(own_containers, observe):
     assert {*outcomes[2:]} <= {"EDQUOT", "ENOSPC"}
 
 
-@check("quota/storage-opt-semantics", claim="S35", source="moby/moby issue 24771")
+@check("quota/storage-opt-semantics", source="moby/moby issue 24771")
 @needs(SIZE_LIMIT)
 @pytest.mark.slow
 def test_size_counts_what_the_container_wrote(own_containers, observe):
@@ -184,7 +184,7 @@ def test_size_that_makes_no_sense_is_refused(containers, observe, option):
 
 
 @pytest.mark.slow
-@check("space/new-container-cost", claim="S2", source="Docker documentation, Container size on disk")
+@check("space/new-container-cost", source="Docker documentation, Container size on disk")
 @needs(LAYERS)
 def test_new_container_does_not_copy_its_image(containers, storage, observe):
     """Three new containers of an image of 8 MiB take less space than one copy of it."""
@@ -197,7 +197,7 @@ def test_new_container_does_not_copy_its_image(containers, storage, observe):
 
 
 @pytest.mark.slow
-@check("space/image-disk-cost", claim="S6", source="Docker documentation, Sharing promotes smaller images")
+@check("space/image-disk-cost", source="Docker documentation, Sharing promotes smaller images")
 @needs(LAYERS)
 def test_small_layers_do_not_copy_the_layers_below(containers, storage, observe):
     """An image of 8 MiB with four layers of one small file each takes less than two copies of it."""
@@ -208,7 +208,7 @@ def test_small_layers_do_not_copy_the_layers_below(containers, storage, observe)
 
 
 @pytest.mark.slow
-@check("space/shared-base-counted-once", claim="S4", source="Docker documentation, Sharing promotes smaller images")
+@check("space/shared-base-counted-once", source="Docker documentation, Sharing promotes smaller images")
 @needs(LAYERS)
 def test_second_image_shares_the_base_of_the_first(containers, storage, observe):
     """An image that shares a base of 8 MiB with another takes next to nothing besides: the base is there once."""
@@ -221,7 +221,7 @@ def test_second_image_shares_the_base_of_the_first(containers, storage, observe)
 
 
 @pytest.mark.slow
-@check("space/image-inode-cost", claim="S47", source="Docker documentation, OverlayFS, inode consumption")
+@check("space/image-inode-cost", source="Docker documentation, OverlayFS, inode consumption")
 @needs(LAYERS)
 def test_small_layers_do_not_repeat_the_inodes_below(containers, storage, observe):
     """Four layers of one file each upon 200 directories take fewer inodes than the directories."""
@@ -234,7 +234,7 @@ def test_small_layers_do_not_repeat_the_inodes_below(containers, storage, observ
 
 
 @pytest.mark.slow
-@check("space/delete-returns-space", claim="S3", source="Docker documentation, docker rm")
+@check("space/delete-returns-space", source="Docker documentation, docker rm")
 @needs(LAYERS)
 def test_removed_container_gives_its_space_back(containers, storage, observe):
     """The space that a container's files took is free again once the container is removed."""
@@ -250,7 +250,7 @@ def test_removed_container_gives_its_space_back(containers, storage, observe):
 
 
 @pytest.mark.slow
-@check("space/deleted-file-returns-space", claim="S3", source="unlink(2)")
+@check("space/deleted-file-returns-space", source="unlink(2)")
 @needs(LAYERS)
 def test_deleted_file_gives_its_space_back(containers, storage, observe):
     """The space of a file that a container made is free again once the container has deleted it."""
@@ -266,7 +266,20 @@ def test_deleted_file_gives_its_space_back(containers, storage, observe):
 
 
 @pytest.mark.slow
-@check("space/docker-ps-size", claim="S2", source="Docker documentation, Container size on disk")
+@check("space/df-vs-btrfs-show", source="statvfs(3), f_bavail; btrfs-filesystem(8), usage")
+def test_free_space_is_what_the_file_system_s_own_tool_estimates(containers, storage, observe):
+    """A container sees as free what the file system's own tool estimates, after a thousand small files, too."""
+    fs = containers.process(containers.run())
+    assert fs.begin("repeat", 1000, "store", "f%d", b"s" * 3000, 0o644).answer() == {"success": 1000}
+    storage.backing.settle()
+    said, seen = storage.backing.own_free_bytes(), fs.statvfs(".")
+    free = seen.f_bavail * seen.f_frsize
+    observe("own tool's and seen", f"{said / MIB:.1f} MiB and {free / MIB:.1f} MiB")
+    assert abs(free - said) <= MIB
+
+
+@pytest.mark.slow
+@check("space/docker-ps-size", source="Docker documentation, Container size on disk")
 @needs(LAYERS)
 def test_engine_counts_the_bytes_that_were_written(containers, observe):
     """docker ps --size counts the bytes that a container wrote, and none for what it read or deleted."""
@@ -295,7 +308,7 @@ def test_hole_is_kept_in_the_image(containers, observe):
 
 
 @pytest.mark.slow
-@check("limit/deep-layer-read", claim="S27", source="moby/moby graphtest, DriverTestDeepLayerRead")
+@check("limit/deep-layer-read", source="moby/moby graphtest, DriverTestDeepLayerRead")
 @needs(LAYERS)
 def test_reading_a_file_under_40_layers(containers, observe):
     """A file under 40 other layers, beside a file of each, is read as it was made, and nothing is copied up."""
@@ -308,7 +321,7 @@ def test_reading_a_file_under_40_layers(containers, observe):
 
 
 @pytest.mark.slow
-@check("limit/emfile-many-containers", claim="S20", source="aufs.5; moby/moby issue 4036")
+@check("limit/emfile-many-containers", source="aufs.5; moby/moby issue 4036")
 @needs(LAYERS)
 def test_many_containers_of_an_image_of_many_layers(containers, storage, observe):
     """Eight containers of an image of 20 layers run at the same time, and each reads the lowest and the highest."""
@@ -333,7 +346,7 @@ def names_given(process):
 
 
 @pytest.mark.slow
-@check("link/emlink", claim="S47", source="link(2), EMLINK; coreos/bugs issue 285")
+@check("link/emlink", source="link(2), EMLINK; coreos/bugs issue 285")
 @lower(f=b"data")
 def test_names_of_a_file_of_the_image(fs, other, observe):
     """A file of the image can have at least as many names as a new file on a volume, up to 66 000."""
@@ -361,7 +374,7 @@ def test_fallocate_allocates(fs, observe):
 
 
 @pytest.mark.slow
-@check("space/out-of-space-error", claim="S54", source="write(2), ENOSPC; Docker documentation, storage drivers")
+@check("space/out-of-space-error", source="write(2), ENOSPC; Docker documentation, storage drivers")
 @lower(f=b"image")
 def test_full_file_system_becomes_usable_again(cramped, observe):
     """If no space is left, a write is refused for lack of it, the container runs on, and a deletion makes room."""
@@ -386,7 +399,7 @@ def test_full_file_system_becomes_usable_again(cramped, observe):
 
 
 @pytest.mark.slow
-@check("space/inode-exhaustion", claim="S47", source="open(2), ENOSPC; Docker documentation, OverlayFS, inode usage")
+@check("space/inode-exhaustion", source="open(2), ENOSPC; Docker documentation, OverlayFS, inode usage")
 def test_file_system_without_inodes_becomes_usable_again(cramped, observe):
     """A new file is refused if statvfs reports that no inode is left, and is made if some are left."""
     fs, filler = (cramped.process(live, name) for live in [cramped.run()] for name in "AB")

@@ -5,7 +5,7 @@ import pytest
 from roadworthy import WHITEOUTS, Directory, Opaque, Whiteout, check, layers, lower, needs
 
 
-@check("opaque/rm-and-mkdir", claim="S2", source="POSIX.1-2017, mkdir()", provenance=("lower", "lower-deep", "upper"))
+@check("opaque/rm-and-mkdir", source="POSIX.1-2017, mkdir()", provenance=("lower", "lower-deep", "upper"))
 @lower({"d": Directory(), "d/inner": Directory(), "d/inner/file": b"", "d/file": b""})
 def test_directory_made_again_is_empty(fs, observe):
     """A directory that is removed with its content, and made again, is empty."""
@@ -20,7 +20,7 @@ def test_directory_made_again_is_empty(fs, observe):
     assert fs.attempt.stat("d/file") == "ENOENT"
 
 
-@check("opaque/nothing-comes-back", claim="S2", source="POSIX.1-2017, mkdir()")
+@check("opaque/nothing-comes-back", source="POSIX.1-2017, mkdir()")
 @lower({"d/inner/file": b""})
 @pytest.mark.slow
 def test_nothing_comes_back_after_a_restart(containers, observe):

@@ -11,7 +11,7 @@ SIZE = 4 << 20
 PAGES = SIZE // 4096
 
 
-@check("pagecache/shared-across-containers", claim="S46", source="Docker storage driver documentation")
+@check("pagecache/shared-across-containers", source="Docker storage driver documentation")
 @needs(LAYERS)
 @pytest.mark.slow
 @lower(foo=File(b"x" * SIZE))
@@ -30,7 +30,7 @@ def test_what_one_container_read_is_cached_for_another(containers, storage, obse
     assert (before, resident) == (0, PAGES)
 
 
-@check("pagecache/after-copyup", claim="S46", source="Docker storage driver documentation")
+@check("pagecache/after-copyup", source="Docker storage driver documentation")
 @needs(SHARED_PAGE_CACHE)
 @pytest.mark.slow
 @lower(foo=File(b"x" * SIZE))

@@ -9,9 +9,7 @@ from roadworthy import Directory, check, layers, lower
 from roadworthy.linux import MAP_SHARED, PROT_READ
 
 
-@check(
-    "identity/ro-rw-same-inode", claim="S48", source="POSIX.1-2017, open()", provenance=("lower", "upper", "copied-up")
-)
+@check("identity/ro-rw-same-inode", source="POSIX.1-2017, open()", provenance=("lower", "upper", "copied-up"))
 @lower(foo=b"old")
 def test_open_read_only_then_read_write_is_one_file(fs, observe):
     """A file opened read-only and then read-write has one device and inode."""
@@ -24,7 +22,6 @@ def test_open_read_only_then_read_write_is_one_file(fs, observe):
 
 @check(
     "identity/ro-fd-sees-rw-write",
-    claim="S48",
     source="POSIX.1-2017, write()",
     provenance=("lower", "lower-deep", "copied-up", "volume"),
 )
@@ -40,7 +37,6 @@ def test_descriptor_opened_before_copy_up_sees_new_data(fs, observe):
 
 @check(
     "identity/ro-fd-sees-truncate",
-    claim="S48",
     source="POSIX.1-2017, ftruncate()",
     provenance=("lower", "lower-deep", "copied-up", "volume"),
 )
@@ -58,7 +54,6 @@ def test_descriptor_opened_before_copy_up_sees_truncation(fs, observe):
 
 @check(
     "identity/ro-fd-sees-append-at-eof",
-    claim="S48",
     source="POSIX.1-2017, read()",
     provenance=("lower", "lower-deep", "copied-up", "volume"),
 )
@@ -73,7 +68,7 @@ def test_reader_at_the_end_sees_what_is_appended(fs, other, observe):
     assert seen == b"second\n"
 
 
-@check("identity/touch-workaround", claim="S48", source="utimensat(2)")
+@check("identity/touch-workaround", source="utimensat(2)")
 @lower(foo=b"old")
 def test_file_that_was_touched_is_one_file(fs, observe):
     """A file whose times were set before its first use is one file for readers and writers."""
@@ -88,7 +83,6 @@ def test_file_that_was_touched_is_one_file(fs, observe):
 
 @check(
     "identity/ino-stable-over-copyup",
-    claim="S48",
     source="POSIX.1-2017, XBD 4.6 and sys/stat.h",
     provenance="lower-deep",
 )

@@ -33,7 +33,7 @@ def test_two_names_are_one_file(fs, observe):
     assert one.nlink == 2
 
 
-@check("link/lower-pair-after-write", claim="S48", source=POSIX, provenance=("lower", "upper", "volume"))
+@check("link/lower-pair-after-write", source=POSIX, provenance=("lower", "upper", "volume"))
 @lower(PAIR)
 def test_what_is_written_by_one_name_is_read_by_the_other(fs, observe):
     """What is written to a file under one of its names is read under the other."""
@@ -180,7 +180,6 @@ def test_two_names_are_one_file_after_a_restart(containers, observe):
 
 @check(
     "link/gzip-refuses-multi-link",
-    claim="S47",
     source="gzip(1), -f: files with multiple links",
     provenance="lower-deep",
 )

@@ -302,7 +302,7 @@ def test_statfs_names_the_file_system_and_its_longest_name(fs, driver, storage, 
     assert fs.attempt.mkdir(f"dir/{'n' * (longest + 1)}") == "ENAMETOOLONG"
 
 
-@check("metadata/statfs-free-space", claim="S54", source="statvfs(3)", provenance="upper")
+@check("metadata/statfs-free-space", source="statvfs(3)", provenance="upper")
 def test_statfs_tells_the_size_of_the_backing_file_system(fs, storage, observe):
     """A container sees the size of the file system that its layer lies on, and less free space when it has written."""
     storage.backing.settle()

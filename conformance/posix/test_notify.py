@@ -7,10 +7,14 @@ import pytest
 from roadworthy import Directory, capabilities, check, lower
 from roadworthy.linux import (
     AT_HANDLE_FID,
+    FAN_ALLOW,
+    FAN_CLASS_CONTENT,
+    FAN_DENY,
     FAN_MARK_ADD,
     FAN_MARK_FILESYSTEM,
     FAN_MODIFY,
     FAN_NONBLOCK,
+    FAN_OPEN_PERM,
     FAN_REPORT_FID,
     IN_CREATE,
     IN_DELETE,
@@ -22,7 +26,7 @@ from roadworthy.linux import (
 EVERYWHERE = ("lower", "upper", "copied-up")
 
 
-@check("notify/inotify-modify-after-copyup", claim="S48", source="inotify(7)", provenance=(*EVERYWHERE, "volume"))
+@check("notify/inotify-modify-after-copyup", source="inotify(7)", provenance=(*EVERYWHERE, "volume"))
 @lower(log=b"old")
 def test_watch_on_a_file_sees_a_write(fs, other, observe):
     """A watch on a file reports a write by a process that opened it later."""
@@ -60,7 +64,7 @@ def test_watch_on_a_directory_sees_renames_and_deletions(fs, other, observe):
     assert events == [(IN_MOVED_FROM, "a"), (IN_MOVED_TO, "c"), (IN_DELETE, "b"), (IN_CREATE, "d")]
 
 
-@check("notify/inotify-from-other-container", claim="S10", source="inotify(7)", provenance="volume", control=True)
+@check("notify/inotify-from-other-container", source="inotify(7)", provenance="volume", control=True)
 @pytest.mark.slow
 @lower(log=b"old")
 def test_watch_on_a_volume_sees_the_write_of_another_container(containers, observe):
@@ -96,6 +100,22 @@ def test_identifying_watch_on_the_file_system(fs, observe):
     observed = fs.attempt.fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MODIFY, ".")
     observe("mark", observed)
     assert observed == "success"
+
+
+@check("notify/fanotify-perm-on-lower", source="fanotify(7), FAN_OPEN_PERM; LTP fanotify06", provenance=EVERYWHERE)
+@capabilities("SYS_ADMIN")
+@lower(foo=b"data")
+def test_process_that_watches_a_file_decides_who_opens_it(fs, other, observe):
+    """A process that watches a file for permission is asked before another opens it, and may let it or refuse it."""
+    group = fs.fanotify_init(FAN_CLASS_CONTENT | FAN_NONBLOCK)
+    fs.fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, "foo")
+    outcomes = []
+    for decision in (FAN_ALLOW, FAN_DENY):
+        opening = other.begin("open", "foo", O_RDONLY)
+        asked = fs.fanotify_decide(group, decision)
+        outcomes.append((asked, opening.outcome()))
+    observe("opened", "; ".join(f"{outcome}, asked for {asked:#x}" for asked, outcome in outcomes))
+    assert outcomes == [(FAN_OPEN_PERM, "success"), (FAN_OPEN_PERM, "EPERM")]
 
 
 @check("handle/name-to-handle-at", source="name_to_handle_at(2)", provenance=EVERYWHERE)

@@ -74,7 +74,7 @@ def test_appending_ignores_the_offset(fs, observe):
     assert content == b"oldnew"
 
 
-@check("open/append-atomic", claim="S27", source="POSIX.1-2017, write()", provenance=EVERYWHERE)
+@check("open/append-atomic", source="POSIX.1-2017, write()", provenance=EVERYWHERE)
 @lower(log=b"")
 def test_records_appended_by_two_processes_stay_whole(fs, other, observe):
     """Records that two processes append to one file at the same time are not lost, torn or overwritten."""

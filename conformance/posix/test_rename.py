@@ -9,9 +9,7 @@ from roadworthy.linux import RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT
 POSIX = "POSIX.1-2017, rename()"
 
 
-@check(
-    "rename/lower-file", claim="S49", source=POSIX, provenance=("lower", "lower-deep", "upper", "copied-up", "volume")
-)
+@check("rename/lower-file", source=POSIX, provenance=("lower", "lower-deep", "upper", "copied-up", "volume"))
 @lower(old=b"data")
 def test_file(fs, observe):
     """A file can be renamed, and then has only its new name."""
@@ -22,7 +20,7 @@ def test_file(fs, observe):
     assert fs.attempt.stat("old") == "ENOENT"
 
 
-@check("rename/lower-empty-dir", claim="S49", source=POSIX)
+@check("rename/lower-empty-dir", source=POSIX)
 @lower({"old": Directory()})
 def test_empty_directory(fs, observe):
     """An empty directory can be renamed."""
@@ -32,7 +30,7 @@ def test_empty_directory(fs, observe):
     assert fs.listdir() == ["new"]
 
 
-@check("rename/lower-populated-dir", claim="S49", source=POSIX, provenance=("lower", "lower-deep"))
+@check("rename/lower-populated-dir", source=POSIX, provenance=("lower", "lower-deep"))
 @lower({"old/in/file": b"data"})
 def test_directory_with_files(fs, observe):
     """A directory with files in it can be renamed."""
@@ -42,7 +40,7 @@ def test_directory_with_files(fs, observe):
     assert fs.load("new/in/file") == b"data"
 
 
-@check("rename/merged-dir", claim="S49", source=POSIX)
+@check("rename/merged-dir", source=POSIX)
 @lower({"old/from-image": b"1"})
 def test_directory_with_old_and_new_files(fs, observe):
     """A directory with old and new files in it can be renamed."""
@@ -54,7 +52,7 @@ def test_directory_with_old_and_new_files(fs, observe):
     assert (fs.load("new/from-image"), fs.load("new/from-container")) == (b"1", b"2")
 
 
-@check("rename/upper-dir", claim="S49", source=POSIX, provenance="upper")
+@check("rename/upper-dir", source=POSIX, provenance="upper")
 @lower({"old": Directory(), "old/file": b"data"})
 def test_new_directory(fs, observe):
     """A directory that was made in the container can be renamed."""
@@ -64,7 +62,7 @@ def test_new_directory(fs, observe):
     assert fs.load("new/file") == b"data"
 
 
-@check("rename/mv-cli-fallback", claim="S49", source="POSIX.1-2017, mv")
+@check("rename/mv-cli-fallback", source="POSIX.1-2017, mv")
 @lower(
     {
         "old": Directory(mode=0o750),
@@ -97,7 +95,7 @@ def test_exchange_of_files(fs, observe):
     assert (fs.load("left"), fs.load("right")) == (b"right", b"left")
 
 
-@check("rename/exchange-lower-dirs", claim="S49", source="rename(2), RENAME_EXCHANGE")
+@check("rename/exchange-lower-dirs", source="rename(2), RENAME_EXCHANGE")
 @lower({"old/from-image": b""})
 def test_exchange_of_an_old_and_a_new_directory(fs, observe):
     """An old directory and a new one can exchange their names."""
@@ -109,7 +107,7 @@ def test_exchange_of_an_old_and_a_new_directory(fs, observe):
     assert fs.listdir("old") == []
 
 
-@check("rename/exchange-file-with-lower-dir", claim="S49", source="rename(2), RENAME_EXCHANGE")
+@check("rename/exchange-file-with-lower-dir", source="rename(2), RENAME_EXCHANGE")
 @lower({"old/from-image": b"within"})
 def test_exchange_of_a_new_file_and_an_old_directory(fs, observe):
     """A new file and an old directory can exchange their names, and the directory keeps what is in it."""
@@ -168,7 +166,7 @@ def test_replacing_a_mount_point(fs, observe):
     assert outcome == "EBUSY"
 
 
-@check("rename/across-volume", claim="S9", source=f"{POSIX}, EXDEV", control=True)
+@check("rename/across-volume", source=f"{POSIX}, EXDEV", control=True)
 @needs(LAYERS)
 @lower(old=b"data")
 def test_rename_into_a_volume(fs, observe):
@@ -300,7 +298,7 @@ def test_old_name_is_free_again(fs, observe):
     assert fs.stat("new").ino != fs.stat("old").ino
 
 
-@check("rename/mass-rotate", claim="S27", source=POSIX, provenance=("lower", "lower-deep"))
+@check("rename/mass-rotate", source=POSIX, provenance=("lower", "lower-deep"))
 @lower({"log": b"0", "log.1": b"1", "log.2": b"2", "log.3": b"3"})
 def test_log_rotation(fs, observe):
     """Rotating logs by rename moves each content on by one name and drops the last."""

@@ -30,7 +30,7 @@ PROGRAM = File(pausing_program(), mode=0o755, xattrs={"security.capability": fil
 # --- attributes
 
 
-@check("xattr/user-roundtrip", claim="S19", source="xattr(7)", provenance=EVERYWHERE)
+@check("xattr/user-roundtrip", source="xattr(7)", provenance=EVERYWHERE)
 @pytest.mark.parametrize("kind", ["file", "directory"])
 @lower(file=b"data", directory=Directory())
 def test_user_attribute_is_set_listed_and_removed(fs, observe, kind):
@@ -89,7 +89,7 @@ def test_attribute_that_looks_like_the_drivers_own(fs, observe):
     assert value == b"value"
 
 
-@check("xattr/import-keeps-user", claim="S7", source="OCI image-spec, layer.md", provenance=("lower", "lower-deep"))
+@check("xattr/import-keeps-user", source="OCI image-spec, layer.md", provenance=("lower", "lower-deep"))
 @needs(LAYERS)
 @lower(foo=File(b"data", xattrs={"user.note": b"value"}))
 def test_user_attribute_of_the_image_is_seen(fs, observe):
@@ -222,7 +222,7 @@ def test_chmod_limits_what_the_list_grants(fs, other, observe):
 # --- file capabilities
 
 
-@check("caps/file-cap-works", claim="S19", source="capabilities(7), File capabilities", provenance=EVERYWHERE)
+@check("caps/file-cap-works", source="capabilities(7), File capabilities", provenance=EVERYWHERE)
 @lower(program=PROGRAM)
 def test_program_runs_with_its_file_capability(fs, other, observe):
     """A program with a file capability has it in force when an unprivileged user runs it."""

@@ -37,7 +37,7 @@ class Dialogue:
         return self._running.answer()
 
 
-@check("app/sqlite-open-over-copyup", claim="S48", source="SQLite documentation, File Locking And Concurrency")
+@check("app/sqlite-open-over-copyup", source="SQLite documentation, File Locking And Concurrency")
 @lower(database=DATABASE)
 def test_sqlite_reader_sees_what_is_written_after_it_opened(fs, other, software, observe):
     """A process that has a database of the image open read-only sees what another one commits later."""
@@ -50,7 +50,7 @@ def test_sqlite_reader_sees_what_is_written_after_it_opened(fs, other, software,
     assert (before, after) == ("50", "51")
 
 
-@check("app/sqlite-locks-over-copyup", claim="S48", source="SQLite documentation, File Locking And Concurrency")
+@check("app/sqlite-locks-over-copyup", source="SQLite documentation, File Locking And Concurrency")
 @lower(database=DATABASE)
 def test_sqlite_writer_respects_a_reader_of_the_image(fs, other, software, observe):
     """A process that reads a database of the image in a transaction keeps another one from committing."""
@@ -67,7 +67,6 @@ def test_sqlite_writer_respects_a_reader_of_the_image(fs, other, software, obser
 
 @check(
     "app/sqlite-wal",
-    claim="S48",
     source="SQLite documentation, Write-Ahead Logging; containers/fuse-overlayfs issue 475",
 )
 @lower(database=PAGES)
@@ -86,7 +85,7 @@ def test_sqlite_write_ahead_log_beside_a_database_of_the_image(fs, other, softwa
     assert fs.run(*writer, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA integrity_check;") == (0, "0|0|0\nok\n")
 
 
-@check("conc/sqlite-two-processes", claim="S48", source="SQLite documentation, File Locking And Concurrency")
+@check("conc/sqlite-two-processes", source="SQLite documentation, File Locking And Concurrency")
 @lower(database=DATABASE)
 def test_two_sqlite_writers_lose_nothing(fs, other, software, observe):
     """Two processes that insert into a database of the image at once lose no row, and it stays whole."""
@@ -99,7 +98,7 @@ def test_two_sqlite_writers_lose_nothing(fs, other, software, observe):
     assert found == (0, "100\nok\n")
 
 
-@check("app/postgres-image-data", claim="S27", source="PostgreSQL documentation, pg_ctl, pg_checksums")
+@check("app/postgres-image-data", source="PostgreSQL documentation, pg_ctl, pg_checksums")
 @lower(prepared=b"")
 def test_postgres_runs_on_a_cluster_of_the_image(containers, software, observe):
     """PostgreSQL runs on a cluster that the image has, changes it, and finds it whole after a crash and a restart."""
@@ -134,7 +133,7 @@ def test_postgres_runs_on_a_cluster_of_the_image(containers, software, observe):
     assert checked[0] == 0, checked[1]
 
 
-@check("app/tail-follow", claim="S48", source="tail(1), --follow; moby/moby issues 11705 and 31587")
+@check("app/tail-follow", source="tail(1), --follow; moby/moby issues 11705 and 31587")
 @lower({"log": b"first\n"})
 @pytest.mark.parametrize("by", ["descriptor", "name"])
 def test_tail_follows_a_log_of_the_image(fs, other, software, observe, by):

@@ -5,7 +5,7 @@ from os.path import basename
 
 import pytest
 
-from roadworthy import Directory, File, Hardlink, Symlink, capabilities, check, lower
+from roadworthy import LAYERS, Directory, File, Hardlink, Symlink, capabilities, check, lower, needs
 from roadworthy.linux import MAP_SHARED, PROT_READ
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def test_tar_unpacks_over_a_tree_of_the_image(fs, software, observe, how):
     assert before.differences(fs.manifest("tree")) == []
 
 
-@check("app/tar-create", claim="S48", source="tar(1); moby/moby issue 19647; containers/podman issue 16897")
+@check("app/tar-create", source="tar(1); moby/moby issue 19647; containers/podman issue 16897")
 @lower({"tree/big": bytes(MIB), "tree/small": b"data"})
 def test_tar_of_a_tree_that_is_only_opened(fs, other, software, observe):
     """tar does not say that a file changed as it read it when another process opened the file and wrote nothing."""
@@ -97,7 +97,7 @@ def test_sed_cannot_replace_the_hosts_file(fs, software, observe):
     assert "Device or resource busy" in said
 
 
-@check("app/setcap", claim="S19", source="setcap(8), getcap(8); moby/moby issue 6980", provenance=("lower", "upper"))
+@check("app/setcap", source="setcap(8), getcap(8); moby/moby issue 6980", provenance=("lower", "upper"))
 @lower({"program": File(b"#!", mode=0o755)})
 def test_setcap_on_a_program_of_the_image(fs, software, observe):
     """setcap gives a program of the image a capability, getcap shows it, and setcap -r takes it away."""
@@ -109,7 +109,7 @@ def test_setcap_on_a_program_of_the_image(fs, software, observe):
     assert fs.run(*software.command("getcap", "program")) == (0, "")
 
 
-@check("app/chown-r-entrypoint", claim="S43", source="chown(1), -R; docker/for-linux issue 964")
+@check("app/chown-r-entrypoint", source="chown(1), -R; docker/for-linux issue 964")
 @lower({f"data/d{n}/f{m}": b"%d" % m for n in range(20) for m in range(20)})
 def test_entry_point_takes_a_tree_of_the_image_over(fs, software, observe):
     """chown -R gives four hundred files of the image to a user, who can then write to each, and keeps their content."""
@@ -141,7 +141,7 @@ def test_rm_removes_a_deep_tree_of_the_image(fs, software, observe):
     assert fs.listdir("tree/a") == []
 
 
-@check("app/logrotate", claim="S27", source="logrotate(8), copytruncate")
+@check("app/logrotate", source="logrotate(8), copytruncate")
 @lower({
     "log/a": File(b"older\n", mode=0o640, uid=1000), "log/a.1": b"old\n", "log/b": b"written\n",
     "rules": b"log/a {\n rotate 2\n create\n}\nlog/b {\n rotate 1\n copytruncate\n}\n",
@@ -161,7 +161,7 @@ def test_logs_of_the_image_are_rotated(fs, other, software, observe):
     assert (fs.stat("log/a").permissions, fs.stat("log/a").uid) == (0o640, 1000)
 
 
-@check("app/python-compileall", claim="S43", source="Python documentation, compileall")
+@check("app/python-compileall", source="Python documentation, compileall")
 @lower({f"library/p{n}/m{m}.py": f"value = {m}\n".encode() for n in range(5) for m in range(10)})
 def test_python_compiles_a_library_of_the_image(fs, software, observe):
     """Python compiles a library of the image, imports a module from its compiled file, and leaves the sources."""
@@ -189,6 +189,23 @@ def test_lsof_finds_who_has_a_file_of_the_image_mapped(fs, other, software, obse
     found = str(other.getpid()) in said.split()
     observe("lsof", "finds it" if found else "does not find it")
     assert found, "lsof does not find the process"
+
+
+@check("app/ldconfig-gconv", source="ldconfig(8), -n")
+@needs(LAYERS)
+def test_ldconfig_links_the_library_that_is_left(containers, software, observe):
+    """After the newer of two libraries of the image was removed, ldconfig leads their common name to the older one."""
+    seen = containers.process(containers.run())
+    _, place = seen.run(*software.command("find", "/usr/lib/", "-name", "libz.so.1"))
+    library = seen.load(place.strip())
+    tree = {"lib/libz.so.1.2": library, "lib/libz.so.1.9": library, "lib/libz.so.1": Symlink(target="libz.so.1.9")}
+    fs = containers.process(containers.run(containers.image(tree)))
+    fs.unlink("lib/libz.so.1.9")
+    code, said = fs.run(*software.command("ldconfig", "-n", f"{fs.directory}/lib"))
+    leads = fs.readlink("lib/libz.so.1")
+    observe("libz.so.1", f"{leads}{said.strip()}")
+    assert (code, leads) == (0, "libz.so.1.2")
+    assert fs.load(f"lib/{leads}") == library
 
 
 @check(
@@ -242,7 +259,7 @@ def kept(manifest):
     return {path: [seen.get(field) for field in fields] for path, seen in manifest.entries.items()}
 
 
-@check("rename/shutil-move-fallback", claim="S49", source="Python documentation, shutil.move(); moby/moby issue 25409")
+@check("rename/shutil-move-fallback", source="Python documentation, shutil.move(); moby/moby issue 25409")
 @lower(TREE)
 def test_python_moves_a_directory_of_the_image(fs, software, observe):
     """Python's shutil.move moves a directory of the image, and all in it keeps its type, content, mode and times."""

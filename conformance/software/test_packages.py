@@ -38,7 +38,7 @@ EMPTY = {
 }  # fmt: skip
 
 
-@check("app/dpkg-apt", claim="S49", source="dpkg(1); containers/podman issue 13123")
+@check("app/dpkg-apt", source="dpkg(1); containers/podman issue 13123")
 @lower({**ROOT, "demo.deb": debian_package("demo", "2.0", NEW)})
 def test_dpkg_upgrades_a_package_of_the_image(fs, software, observe):
     """dpkg upgrades a package that the image has: its files are the new version's, and dpkg --verify finds no fault."""
@@ -62,7 +62,7 @@ def test_dpkg_purges_a_package_of_the_image(fs, software, observe):
     assert fs.load("root/var/lib/dpkg/status") == b""
 
 
-@check("app/apt-install", claim="S49", source="apt-get(8); binpash/try issue 119")
+@check("app/apt-install", source="apt-get(8); binpash/try issue 119")
 @lower({**EMPTY, **{f"p{n}.deb": debian_package(f"p{n}", "1.0", {f"p{n}/f{m}": b"%d" % m for m in range(5)})
                      for n in range(20)}})  # fmt: skip
 def test_apt_installs_twenty_packages(fs, software, observe):
@@ -96,9 +96,7 @@ mkdir -p %{{buildroot}}/demo
 """
 
 
-@check(
-    "app/rpm-rpmdb", claim="S48", source="rpm(8), rpmdb(8); moby/moby issue 10180; containers/fuse-overlayfs issue 475"
-)
+@check("app/rpm-rpmdb", source="rpm(8), rpmdb(8); moby/moby issue 10180; containers/fuse-overlayfs issue 475")
 @lower({
     "SPECS/demo1.spec": SPEC.format(version="1", commands="echo old > %{buildroot}/demo/f").encode(),
     "SPECS/demo2.spec": SPEC.format(version="2", commands="echo new > %{buildroot}/demo/f").encode(),
@@ -128,7 +126,7 @@ def test_rpm_upgrades_a_package_of_the_image(containers, software, observe):
     assert fs.run(*software.command("rpmdb", root, "--verifydb")) == (0, "")
 
 
-@check("app/npm-update-npm", claim="S49", source="npm/npm issue 9863; npm's @npmcli/arborist, lib/arborist/reify.js")
+@check("app/npm-update-npm", source="npm/npm issue 9863; npm's @npmcli/arborist, lib/arborist/reify.js")
 @lower({
     "node_modules/npm/package.json": b'{"version": "1.0.0"}',
     "node_modules/npm/lib/cli.js": b"old",

@@ -7,6 +7,7 @@ They need overlayfs, because its layer directories show whether a file lies in t
 # ruff: noqa: PTH101
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
 import time
@@ -16,6 +17,9 @@ from roadworthy.mutants.call import Answer, Call, Descriptor, Fault, Proceed, fa
 from roadworthy.mutants.calls import OPENING
 from roadworthy.mutants.faults.names import lstat
 
+libc = ctypes.CDLL(None)
+#: fallocate(2): FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE.
+PUNCH_HOLE = 0x3
 #: Takes a descriptor of the copied-up file, open for writing; returns whether it spoiled something.
 Spoil = Callable[[int], bool]
 
@@ -100,6 +104,18 @@ def loses_tail(writer: int) -> bool:
     os.pwrite(writer, bytes(size - start), start)
     os.utime(writer, ns=(kept.st_atime_ns, kept.st_mtime_ns))
     return True
+
+
+@at_copy_up("copy-up-is-not-synced")
+def is_not_synced(writer: int) -> bool:
+    """The copy gets blocks of a later writing, for which nobody waits. A truncation would make ext4 write them soon."""
+    kept = os.fstat(writer)
+    data = os.pread(writer, kept.st_size, 0)
+    if libc.fallocate(writer, PUNCH_HOLE, ctypes.c_int64(0), ctypes.c_int64(kept.st_size)):
+        return False
+    os.pwrite(writer, data, 0)
+    os.utime(writer, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    return bool(data)
 
 
 @at_copy_up("copy-up-fills-holes")

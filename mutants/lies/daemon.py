@@ -32,6 +32,18 @@ class TakesAnotherDriver(Lie):
         return told_driver(argv, OTHER)
 
 
+@lie("daemon-lacks-drivers")
+class LacksDrivers(Lie):
+    """A daemon does not have the driver that it is told."""
+
+    def starting(self, engine: Any, argv: list[str], again: bool, liar: Liar) -> list[str]:
+        told = argv[argv.index("--storage-driver") + 1]
+        if again or not told:
+            return argv
+        liar.count()
+        return told_driver(argv, f"no-{told}")
+
+
 @lie("restarted-daemon-takes-another-driver")
 class RestartedTakesAnotherDriver(Lie):
     """A daemon that restarts without a driver's name does not check which driver the data root has."""

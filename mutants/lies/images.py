@@ -20,7 +20,12 @@ from roadworthy.lane.storage import chain_ids
 from roadworthy.mutants.lie import Asked, Lie, lie
 from roadworthy.mutants.lies.said import Member, rewritten
 from roadworthy.mutants.sabotage import OPAQUE
+from roadworthy.programs import run
 
+#: The attribute by which overlayfs knows a whiteout that is a file.
+WHITEOUT = "trusted.overlay.whiteout"
+#: The attribute in which overlayfs keeps the flags of a file that protect it.
+FLAGS = "trusted.overlay.protattr"
 #: Names of whiteouts that name no file.
 NAMELESS = (".wh.", ".wh..", ".wh...")
 
@@ -112,6 +117,18 @@ class WhiteoutHidesDirectory(Load):
         for path in above:
             os.setxattr(path, OPAQUE, b"y")
         return bool(above)
+
+
+@lie("load-obeys-whiteout-attributes")
+class ObeysAttributes(Load):
+    """A file of a loaded layer that has the attribute of a whiteout removes the file of its name."""
+
+    def edit(self, asked: Asked, layers: list[Path], before: int) -> bool:
+        marked = [path for layer in layers for path in files(layer) if WHITEOUT in os.listxattr(path)]
+        for path in marked:
+            path.unlink()
+            os.mknod(path, stat.S_IFCHR, 0)
+        return bool(marked)
 
 
 @lie("old-layer-wins")
@@ -394,3 +411,20 @@ class KeepsSockets(Commit):
         for socket in self.sockets:
             (layers[-1] / socket).touch()
         return bool(self.sockets)
+
+
+@lie("commit-keeps-flags")
+class KeepsFlags(Commit):
+    """A file that is immutable in a container is immutable in the image committed from it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.flagged: list[Path] = []
+
+    def prepare(self, asked: Asked, layer: Path) -> None:
+        self.flagged = [path.relative_to(layer) for path in files(layer) if FLAGS in os.listxattr(path)]
+
+    def edit(self, layers: list[Path]) -> bool:
+        for path in self.flagged:
+            run(["chattr", "+i", str(layers[-1] / path)])
+        return bool(self.flagged)

@@ -224,6 +224,22 @@ def call_fanotify_read(descriptor):
     return masks
 
 
+def call_fanotify_decide(descriptor, response, seconds):
+    """Wait for an event that asks for permission, and answer it: the event's mask, or 0 if there is none in time.
+
+    Events that follow within moments get the first one's answer, so that nobody who opens the file waits for ever.
+    """
+    first = 0
+    while select.select([descriptor], [], [], 0.2 if first else seconds)[0]:
+        data, at = os.read(descriptor, 65536), 0
+        while at < len(data):
+            length, _, _, _, mask, opened, _ = struct.unpack_from("=IBBHQii", data, at)
+            os.write(descriptor, struct.pack("=iI", opened, response))
+            os.close(opened)
+            first, at = first or mask, at + length
+    return first
+
+
 def call_pread_aligned(descriptor, count, offset):
     """pread(2) into memory that is aligned to a page, as O_DIRECT requires."""
     with mmap.mmap(-1, count) as memory:
@@ -633,6 +649,7 @@ CALLS = {
     "counted": call_counted, "row": call_row, "tick": call_tick,
     "append_often": call_append_often, "pread_aligned": call_pread_aligned, "pwrite_aligned": call_pwrite_aligned,
     "open_by_handle": call_open_by_handle, "fanotify_mark": call_fanotify_mark, "fanotify_read": call_fanotify_read,
+    "fanotify_decide": call_fanotify_decide,
     "fanotify_init": lambda flags: checked(libc.fanotify_init(flags, os.O_RDONLY)),
 }  # fmt: skip
 

@@ -53,6 +53,14 @@ class Pending:
         """Wait for the answer. Raises what the call itself would raise."""
         return self._finish(seconds)
 
+    def outcome(self, seconds: float = CALL_DEADLINE) -> str:
+        """Wait for the answer: the errno's name, the signal that killed the process, or "success"."""
+        try:
+            self._finish(seconds)
+        except (Refused, Died) as outcome:
+            return outcome.code
+        return "success"
+
 
 class AttemptedCalls:
     """The calls of a process, each returning a word: the errno's name, the signal that killed it, or "success"."""
@@ -310,6 +318,10 @@ class Process:
     def fanotify_read(self, descriptor: int) -> list[int]:
         """The masks of the pending events; empty if there are none."""
         return list(self._call("fanotify_read", descriptor))
+
+    def fanotify_decide(self, descriptor: int, response: int) -> int:
+        """Wait for an event that asks for permission, and answer it; returns its mask, 0 if none comes in time."""
+        return int(self._call("fanotify_decide", descriptor, response, CALL_DEADLINE / 2))
 
     # --- memory
 

@@ -1,6 +1,6 @@
 """How a check declares itself: its id, the trees it finds, what it needs.
 
-@check("rename/lower-file", claim="S49", source="POSIX.1-2017, rename()")
+@check("rename/lower-file", source="POSIX.1-2017, rename()")
 @lower(old=b"data")
 def test_rename_of_a_file_from_the_image(fs): ...
 """
@@ -26,17 +26,16 @@ ABOVE: Mapping[str, Entry] = {".above": entry(b"")}
 
 
 def check(
-    identity: str, *, claim: str = "", source: str = "", provenance: Provenance | tuple[Provenance, ...] = (),
-    control: bool = False,
+    identity: str, *, source: str = "", provenance: Provenance | tuple[Provenance, ...] = (), control: bool = False,
 ) -> Callable[[Function], Function]:  # fmt: skip
     """Make a test function a check.
 
-    `identity` is `family/behaviour` and never changes. `claim` names a sentence of the article, `source` where the
-    promise is written down. With several provenances the check runs once for each, with the provenance in its id.
+    `identity` is `family/behaviour` and never changes. `source` says where the promise is written down. With
+    several provenances the check runs once for each, with the provenance in its id.
     A `control` asks what no storage driver can influence: if it does not pass, the run says nothing about drivers.
     """
     several = (provenance,) if isinstance(provenance, str) else tuple(provenance)
-    return pytest.mark.check(identity, claim=claim, source=source, provenances=several, control=control)
+    return pytest.mark.check(identity, source=source, provenances=several, control=control)
 
 
 def lower(tree: Tree | None = None, /, **entries: Entry | bytes) -> Callable[[Function], Function]:
@@ -66,7 +65,6 @@ class Declared:
     identity: str
     family: str
     promise: str
-    claim: str
     source: str
     provenance: Provenance
     slug: str
@@ -112,7 +110,6 @@ def declared(item: pytest.Item) -> Declared | None:
         identity=whole,
         family=identity.partition("/")[0],
         promise=" ".join((getattr(item, "function", None).__doc__ or "").split()),
-        claim=mark.kwargs["claim"],
         source=mark.kwargs["source"],
         provenance=parameters.get("provenance") or (provenances[0] if provenances else "lower" if found else "upper"),
         slug=whole.replace("/", ".").replace("[", ".").replace("]", ""),

@@ -25,6 +25,8 @@ class Feature(enum.Flag):
     DRIVER_SWITCH = enum.auto()
     #: images are built step by step, each in a container that is committed
     CLASSIC_BUILDER = enum.auto()
+    #: a layer is a snapshot or a clone of the one below, which its file system knows
+    SNAPSHOTS = enum.auto()
     #: a running container's files are plain files of the file system below, and the driver has no hand in them
     PLAIN_FILES = enum.auto()
 
@@ -37,6 +39,7 @@ SIZE_LIMIT = Feature.SIZE_LIMIT
 THIN_POOL = Feature.THIN_POOL
 DRIVER_SWITCH = Feature.DRIVER_SWITCH
 CLASSIC_BUILDER = Feature.CLASSIC_BUILDER
+SNAPSHOTS = Feature.SNAPSHOTS
 PLAIN_FILES = Feature.PLAIN_FILES
 
 #: Why a check cannot run on a lane that lacks the feature.
@@ -48,6 +51,7 @@ LACKING = {
     SIZE_LIMIT: "this driver on this backing has no size limit for a container",
     THIN_POOL: "this driver's layers are not volumes of a thin pool",
     DRIVER_SWITCH: "this engine ties a data root to the driver that made it: its database refuses another",
+    SNAPSHOTS: "this driver's layers are not snapshots that their file system knows as such",
     PLAIN_FILES: "this driver has a hand in what is done to a running container's files",
     CLASSIC_BUILDER: "this engine builds with Buildah, whose times cannot be compared with those of Docker's builder",
 }

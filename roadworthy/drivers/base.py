@@ -60,6 +60,8 @@ class Driver:
     default_engine: ClassVar[str] = ""
     #: The driver that a check which switches drivers makes the daemon use instead, on the same backing.
     another: ClassVar[str] = "vfs"
+    #: A driver whose layers a daemon that is told no driver must not pass over.
+    prior: ClassVar[str] = "aufs"
     #: Layers that the engine adds between those of an image and the one that a container writes to.
     layers_added: ClassVar[int] = 1
     #: Directories that it makes under the data root, for a reader who looks for a layer.
@@ -129,6 +131,15 @@ class Driver:
             return found[1].split(":")
         data = container.get("GraphDriver", {}).get("Data") or {}
         return data["LowerDir"].split(":") if "LowerDir" in data else []
+
+    def descent(
+        self, engine: Daemon, chain_ids: Sequence[str], container: Mapping[str, Any]
+    ) -> list[tuple[str, str]]:  # fmt: skip
+        """The image's layers, the lowest first, and the container's: each with its origin, empty for none.
+
+        Only drivers with the feature SNAPSHOTS have it.
+        """
+        raise NotImplementedError(f"{self.name} does not say what its layers stem from")
 
     @property
     def mounts_root(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
-from roadworthy.declaring.features import LAYERS, SIZE_LIMIT
-from roadworthy.drivers.base import Daemon, Driver, layer_id
+from roadworthy.declaring.features import LAYERS, SIZE_LIMIT, SNAPSHOTS
+from roadworthy.drivers.base import Daemon, Driver, layer_id, mount_id
 from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import PlacePath
 from roadworthy.reasons import Unsupported
@@ -30,7 +31,7 @@ class Zfs(Driver):
 
     name = "zfs"
     backings = ("zfs",)
-    features = LAYERS | SIZE_LIMIT
+    features = LAYERS | SIZE_LIMIT | SNAPSHOTS
     root_file_system = "zfs"
     packages = ("zfsutils-linux",)
     layout = ("zfs/graph",)
@@ -47,6 +48,18 @@ class Zfs(Driver):
         options = "rw" if writable else "ro"
         with ExitStack() as held:
             yield [held.enter_context(mounted(engine, chain_id, parent, options)) for chain_id in chain_ids]
+
+    def descent(
+        self, engine: Daemon, chain_ids: Sequence[str], container: Mapping[str, Any]
+    ) -> list[tuple[str, str]]:  # fmt: skip
+        parent = dict(engine.info()["DriverStatus"])["Parent Dataset"]
+        name = mount_id(engine.root, self.daemon_name, container["Id"])
+        names = [*(layer_id(engine.root, self.daemon_name, chain) for chain in chain_ids), f"{name}-init", name]
+        found = []
+        for own in names:
+            origin = engine.place.run(["zfs", "get", "-H", "-o", "value", "origin", f"{parent}/{own}"]).strip()
+            found.append((f"{parent}/{own}", "" if origin == "-" else origin.partition("@")[0]))
+        return found
 
     def image_layer(self, engine: Daemon, chain_id: str) -> PlacePath:
         raise Unsupported("this driver's image layers are datasets that are mounted only while the engine uses them")

@@ -89,12 +89,25 @@ class Container:
     def exchange(self) -> Exchange:
         """The exchange with this container's agent, begun at the first use."""
         if self._exchange is None:
-            client = self._engine.client.api
-            talk = Exchange(pipe=None, scale=self._engine.place.scale)  # type: ignore[arg-type]
-            made = client.exec_create(self.id, self._toolbox.agent(talk.nonce), stdin=True, workdir="/")
-            talk.pipe = ExecPipe(client.exec_start(made["Id"], socket=True))
-            self._exchange = talk
+            self._exchange = self._entered()
         return self._exchange
+
+    def _entered(self) -> Exchange:
+        """Start an agent by `docker exec`."""
+        client = self._engine.client.api
+        talk = Exchange(pipe=None, scale=self._engine.place.scale)  # type: ignore[arg-type]
+        made = client.exec_create(self.id, self._toolbox.agent(talk.nonce), stdin=True, workdir="/")
+        talk.pipe = ExecPipe(client.exec_start(made["Id"], socket=True))
+        return talk
+
+    @contextmanager
+    def entered_again(self, directory: str, evidence: Evidence, name: str) -> Iterator[Process]:
+        """Yield a process of another `docker exec` than that of the container's other processes."""
+        talk = self._entered()
+        try:
+            yield Process(talk, directory, evidence, name)
+        finally:
+            talk.close()
 
     def process(self, directory: str, evidence: Evidence, name: str = "A") -> Process:
         """Start a process in the container, with the working directory `directory`."""

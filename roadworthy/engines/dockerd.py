@@ -66,6 +66,14 @@ class Dockerd(Engine):
             *(["--cgroup-parent", f"/{cgroup}"] if cgroup else []), *extra,
         ]  # fmt: skip
 
+    def keep_containers(self) -> None:
+        """Switch `live-restore` on, which the daemon reads again at SIGHUP. They end with its place at the latest."""
+        configuration = self.place.path(self._runtime / "daemon.json")
+        configuration.write_text(json.dumps({**self.driver.configuration, "live-restore": True}) + "\n")
+        self.place.run(["sh", "-c", f"kill -HUP {self.daemon_pid()}"])
+        kept = "the daemon to keep containers"
+        wait_until(lambda: bool(self.info()["LiveRestoreEnabled"]), 20 * self.place.scale, kept)
+
     def _temporary(self) -> list[str]:
         """The words before a command that make it put its temporary files below the runtime directory.
 

@@ -19,8 +19,12 @@ from roadworthy.declaring.features import Feature
 from roadworthy.drivers.base import Driver
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.place import Place, PlacePath, Program
+from roadworthy.reasons import Unsupported
 
 START_DEADLINE = 60.0
+#: What a daemon keeps in its runtime directory, which is empty after a boot: its process id, its socket, its state, and
+#: the mark that its place is ready.
+LOST_AT_BOOT = ("pid", "s", "x", "c", "t", "made")
 #: Seconds that the daemon may take to answer a request.
 ANSWER_DEADLINE = 60.0
 
@@ -225,6 +229,19 @@ class Engine(ABC):
             wait_until(lambda: not self.alive(), 30 * self.place.scale, f"{self.program} to end")
         self.client.close()
 
+    def go_on_in(self, place: Place) -> None:
+        """Start the daemon in another place with the directories and the data root of the one that has ended.
+
+        What lay in the runtime directory is gone, as after a boot.
+        """
+        self.client.close()
+        self.place = place
+        self.log = place.path(self._runtime / "log")
+        for name in LOST_AT_BOOT:
+            place.run(["rm", "-rf", str(self._runtime / name)])
+        self.socket = place.reach(self._runtime / "s")
+        self.start()
+
     def restart(self, kill: bool = False, storage_driver: str | None = None) -> None:
         """Stop the daemon as `stop` does, and start it again on the same data root.
 
@@ -235,6 +252,22 @@ class Engine(ABC):
             self._choose(storage_driver)
         self.start()
 
+    def attempt_restart(self, storage_driver: str) -> str:
+        """Restart with another driver, or without a name; if the daemon refuses, return its words, and run as before.
+
+        Returns an empty string if the daemon does not refuse.
+        """
+        try:
+            self.restart(storage_driver=storage_driver)
+        except EngineFailed as refusal:
+            said = str(refusal)
+        else:
+            said = ""
+            self.stop()
+        self._argv = list(self._first_argv)
+        self.start()
+        return said
+
     def _choose(self, storage_driver: str) -> None:
         """Name another driver, or none, on the command line; another driver gets none of the first one's options."""
         at = self._first_argv.index("--storage-driver") + 1
@@ -243,6 +276,10 @@ class Engine(ABC):
         while storage_driver not in ("", self._first_argv[at]) and "--storage-opt" in self._argv:
             option = self._argv.index("--storage-opt")
             del self._argv[option : option + 2]
+
+    def keep_containers(self) -> None:
+        """Make running containers outlive the daemon's next end. Raises Unsupported if it cannot."""
+        raise Unsupported(f"{self.program} has no switch for it")
 
     def last_words(self) -> str:
         """The error lines at the end of the daemon's log, or its last lines."""

@@ -31,7 +31,7 @@ def trees(lane: Lane) -> list[Declared]:
         layers.append({})
         for number in range(COPIES):
             layers[-1].update(beneath(f"{number:04d}", tree))
-    return [Declared("explorer/trees", "explorer", "", "", "", "lower", SLUG, tuple(layers))]
+    return [Declared("explorer/trees", "explorer", "", "", "lower", SLUG, tuple(layers))]
 
 
 class LaneGround:

@@ -11,6 +11,7 @@ from roadworthy.deadline import wait_until
 from roadworthy.guests.guest import Guest, GuestProgram
 from roadworthy.guests.path import GuestPath
 from roadworthy.machines.place import PlacePath
+from roadworthy.reasons import Unsupported
 
 #: Where the toolbox's disk is mounted in a guest.
 TOOLBOX = "/opt/toolbox"
@@ -64,6 +65,14 @@ class GuestCapsule:
         """Take a free block device of the guest, without contents, of `size` bytes. Raises GuestFailed."""
         self._disks.append(self._guest.take_disk(size))
         return self._guest.device(self._disks[-1])
+
+    def after_power_cut(self, device: str) -> GuestCapsule:
+        """Raise Unsupported."""
+        raise Unsupported("a disk of a virtual machine is not copied while the machine runs")
+
+    def disk_again(self) -> str:
+        """Raise Unsupported."""
+        raise Unsupported("a disk of a virtual machine is not copied while the machine runs")
 
     def settled(self, device: str) -> None:
         """Do nothing, because the guest keeps its disks."""

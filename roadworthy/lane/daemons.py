@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from roadworthy.declaring.features import THIN_POOL
 from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.engines import engine_class
 from roadworthy.engines.engine import Engine, EngineFailed
 from roadworthy.lane.daemon import daemon
 from roadworthy.lane.faults import NO_FAULTS, Faults
 from roadworthy.lane.lanes import Lane
-from roadworthy.lane.needs import refuse_unmet
+from roadworthy.lane.needs import lacking, refuse_unmet
 from roadworthy.machines.backing import GIB
 from roadworthy.machines.machine import Machine
-from roadworthy.reasons import Unsupported
+from roadworthy.programs import ProgramFailed
+from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.upkeep.site import Site
 
 
@@ -34,6 +36,13 @@ class Outcome:
 
     def __str__(self) -> str:
         return f"runs {self.driver} on {self.backing}" if self.driver else f"refuses: {self.words or 'without a word'}"
+
+
+class Named(Driver):
+    """A driver of which nothing is known but the name; empty for none, so that the daemon chooses one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name  # type: ignore[misc]
 
 
 class Daemons:
@@ -69,6 +78,27 @@ class Daemons:
         if key not in self._tried:
             self._tried[key] = self._outcome(driver, backing_name, options)
         return self._tried[key]
+
+    def unnamed(self, backing_name: str) -> Outcome:
+        """Start a daemon that is told no driver, on an empty data root, and return which it takes."""
+        return self._outcome(Named(""), backing_name, ())
+
+    def told(self, name: str, backing_name: str) -> Outcome:
+        """Tell a daemon a driver that the engine, the kernel or the backing may lack, and return the outcome."""
+        driver = DRIVERS[name]
+        if lacking(Lane(driver, backing_name, self._lane.engine, self._lane.kernel)):
+            return self._outcome(Named(name), backing_name, ())
+        need = self._machine.own_kernel("the devices of its layers")
+        if THIN_POOL in driver.features and not need.met:
+            raise Precondition(need.reason)
+        return self._outcome(driver, backing_name, ())
+
+    def without_types(self, driver: Driver) -> Outcome:
+        """Attempt a backing that does not list the types of files. Raises Unsupported if this kernel has none."""
+        try:
+            return self.attempt(driver, "xfs-ftype0")
+        except ProgramFailed as reason:
+            raise Unsupported(f"this kernel mounts no XFS of version 4 ({first_line(reason)})") from None
 
     def documented(self, driver: Driver, backing_name: str) -> Outcome:
         """Attempt a backing that the driver claims to run on. Raises Unsupported for any other."""

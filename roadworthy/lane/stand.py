@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -166,6 +166,19 @@ class Stand:
             with timed(self.seconds, "software"):
                 self.running.software = software(self.container(), accept_expired, stage)
         return self.running.software
+
+    def cut_power(self, arm: Callable[[Place], object]) -> None:
+        """Cut the power, and start the daemon on what has reached the device. Raises Unsupported.
+
+        `arm` prepares the place for a daemon, see roadworthy.lane.faults.
+        All containers have stopped then. The place that the daemon had has ended; the caller closes the new one.
+        """
+        for container in self.running.shared.values():
+            container.forget_agent()
+        home = self.backing.after_power_cut()
+        self.running = replace(self.running, home=home, shared={})
+        arm(home)
+        self.engine.go_on_in(home)
 
     # --- what a check finds
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from roadworthy.deadline import wait_until
+from roadworthy.declaring.features import PLAIN_FILES
 from roadworthy.declaring.places import VOLUME
 from roadworthy.drivers import Driver
 from roadworthy.engines.containers import Container
@@ -71,6 +72,37 @@ class Storage:
         with self._driver.layers_at_hand(self._engine, chain_ids(digests), writable) as found:
             yield found
 
+    def descent(self, container: Container) -> list[tuple[str, str]]:
+        """The image's layers, the lowest first, and the container's: each by a name of its own, with its origin's."""
+        digests = self._engine.client.images.get(self._image).attrs["RootFS"]["Layers"]
+        return self._driver.descent(self._engine, chain_ids(digests), container.inspect())
+
+    def overlay_parameter(self, name: str) -> bool:
+        """Whether a parameter of the kernel's overlay module is on."""
+        found = self._engine.place.path(f"/sys/module/overlay/parameters/{name}")
+        return found.exists() and found.read_text().strip() == "Y"
+
+    def status(self, field: str) -> str:
+        """A field of docker info below the driver's name. Raises Unsupported if the driver documents none such."""
+        if field not in self._driver.info_fields:
+            raise Unsupported(f"this driver has no {field!r} in docker info")
+        return str(dict(self._engine.info()["DriverStatus"] or []).get(field, "not said"))
+
+    def pool_files(self) -> list[os.stat_result]:
+        """The status of the files that a pool lies in: data and metadata. Raises Unsupported if it lies on a disk."""
+        if self.backing.pool:
+            raise Unsupported("the pool lies on a disk")
+        return [(self.data_root / "devicemapper/devicemapper" / name).stat() for name in ("data", "metadata")]
+
+    def pool_disk(self) -> str:
+        """The block device that the pool of the layers lies on. Raises Unsupported if it lies in files."""
+        if not self.backing.pool:
+            raise Unsupported("the pool lies in files")
+        pool = dict(self._engine.info()["DriverStatus"])["Pool Name"]
+        said = self._engine.place.run(["lsblk", "--inverse", "--noheadings", "--paths", "--list", "--output=NAME,TYPE",
+                                       f"/dev/mapper/{pool}"])  # fmt: skip
+        return next(line.split()[0] for line in said.splitlines() if line.split()[1] == "disk")
+
     def form(self, container: Container, name: str) -> str:
         """What lies at a path of the check's directory in the container's writable layer, in words."""
         return form_on_disk(self.upper(container, name))
@@ -89,15 +121,29 @@ class Storage:
         marks += [f"{file.name} file" for file in directory.glob(".wh..wh..opq")]
         return ", ".join(marks) or "no mark"
 
+    def lengthen(self, name: str, size: int, tail: bytes) -> None:
+        """Give a file of the check's directory a hole and a tail, in the image's layers or on the volume.
+
+        Raises Unsupported if containers are copies of their image, which may write holes out.
+        """
+        if PLAIN_FILES in self._driver.features and not self._place.startswith(VOLUME):
+            raise Unsupported("each container is a copy of its image, and this disk is too small for several")
+        script = 'truncate --size="$1" "$2"; printf %s "$3" >>"$2"'
+        for file in self._files(name):
+            self._engine.place.run(["sh", "-ec", script, "sh", str(size - len(tail)), file, tail.decode()])
+
     def set_file_flags(self, name: str, flags: str) -> None:
         """chattr(1) on a file of the check's directory, in every layer of the image that has it or on the volume."""
+        self._engine.place.run(["chattr", flags, *self._files(name)])
+
+    def _files(self, name: str) -> list[str]:
+        """A file of the check's directory, as the place sees it, in every layer that has it or on the volume."""
         place = f"{self._place.lstrip('/')}/{name}"
         on_volume = self._place.startswith(VOLUME)
         if self._driver.sealed_layers and not on_volume:
             raise Unsupported(self._driver.sealed_layers)
         roots = [self.backing.path()] if on_volume else self.image_layers()
-        files = [root / place for root in roots if (root / place).exists()]
-        self._engine.place.run(["chattr", flags, *map(self._engine.place.inside, files)])
+        return [self._engine.place.inside(root / place) for root in roots if (root / place).exists()]
 
     def repeated(self, name: str, older: int, newer: int) -> str:
         """What a newer layer of the image has of a file of an older one: `none`, `hard link`, `snapshot` or `copy`."""
@@ -163,6 +209,22 @@ class Storage:
         with suppress(TimeoutError):
             wait_until(lambda: self.backing.used_bytes() <= limit, seconds, "deletions to end")
         return self.backing.used_bytes()
+
+    def given_back(self, wanted: int, seconds: float = 40.0) -> int:
+        """Trim the backing until it has given `wanted` bytes back to its device, as deletions end in the background.
+
+        Returns the bytes that it has given back then, or after `seconds`. Raises Unsupported.
+        """
+        given = 0
+
+        def enough() -> bool:
+            nonlocal given
+            given += self.backing.trim()
+            return given >= wanted
+
+        with suppress(TimeoutError):
+            wait_until(enough, seconds, "deleted blocks to be given back")
+        return given
 
     @contextmanager
     def growth(self) -> Iterator[Growth]:

@@ -14,6 +14,7 @@ from roadworthy.linux import (
     ZFS_SUPER_MAGIC,
 )
 from roadworthy.machines.place import Place, PlacePath
+from roadworthy.reasons import Unsupported
 
 GIB = 1 << 30
 
@@ -36,6 +37,8 @@ class BackingType:
     file_system: str = ""
     #: What it leaves in the kernel when everything that uses it was killed, in words; empty if it leaves nothing.
     leaves: str = ""
+    #: The drivers that Docker prefers on it if nobody names one.
+    preferred: tuple[str, ...] = ("overlay2",)
     #: Whether files of containers take inodes of the data root's file system, which counts them.
     inodes: bool = True
 
@@ -50,18 +53,28 @@ BTRFS_CLEANED = ("sh", "-c", 'timeout 10 btrfs subvolume sync "$0" || [ $? = 124
 BACKING_TYPES = {
     "ext4": BackingType(EXT4, "e2fsprogs", "extfs", EXT4_SUPER_MAGIC),
     "xfs": BackingType(("mkfs.xfs", "-q", "-f", "-K"), "xfsprogs", "xfs", XFS_SUPER_MAGIC),
+    # Version 4 of XFS, which can leave out the types of files from directories; mkfs.xfs still makes it.
+    "xfs-ftype0": BackingType(
+        ("mkfs.xfs", "-q", "-f", "-K", "-m", "crc=0", "-n", "ftype=0"), "xfsprogs", "xfs", XFS_SUPER_MAGIC,
+        file_system="xfs",
+    ),
     "btrfs": BackingType(
         ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs-progs", "btrfs", BTRFS_SUPER_MAGIC,
         settle=(("btrfs", "filesystem", "sync"), BTRFS_CLEANED, ("btrfs", "filesystem", "sync")),
+        preferred=("btrfs", "overlay2"),
     ),
     "tmpfs": BackingType((), "", "tmpfs", TMPFS_MAGIC),
-    "overlay": BackingType(("mkfs.ext4", "-q", "-F"), "e2fsprogs", "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True),
+    "overlay": BackingType(
+        ("mkfs.ext4", "-q", "-F"), "e2fsprogs", "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True,
+        preferred=("fuse-overlayfs", "vfs"),
+    ),
     "direct-lvm": BackingType(
         EXT4, "e2fsprogs", "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False,
         leaves="a volume group",
     ),
     "loop-lvm": BackingType(EXT4, "e2fsprogs", "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False),
-    "zfs": BackingType(("zpool", "create"), "zfsutils-linux", "zfs", ZFS_SUPER_MAGIC, inodes=False, leaves="a pool"),
+    "zfs": BackingType(("zpool", "create"), "zfsutils-linux", "zfs", ZFS_SUPER_MAGIC, inodes=False, leaves="a pool",
+                       preferred=("zfs", "overlay2")),
 }  # fmt: skip
 
 BACKINGS = tuple(BACKING_TYPES)
@@ -97,6 +110,19 @@ class Backing:
             place.run(["mkdir", lower, upper, work])
             words = f"lowerdir={lower},upperdir={upper},workdir={work}"
             place.run(["mount", "-t", "overlay", "-o", words, "roadworthy", str(mountpoint)])
+
+    def after_power_cut(self) -> Place:
+        """Cut the power: end its place, and mount what has reached its device in the place that is returned.
+
+        Raises Unsupported.
+        """
+        if len(self.devices) != 1 or self.kind.stacked or self.kind.leaves:
+            raise Unsupported(f"{self.name} does not lie on one device, whose content could be kept")
+        self._place = self._place.after_power_cut(self.devices[0])
+        self.devices = [self._place.disk_again()]
+        self._place.run(["mount", self.devices[0], str(self.mountpoint)])
+        self._place.settled(self.devices[0])
+        return self._place
 
     def _disk(self, size: int) -> str:
         self.devices.append(self._place.disk(size))
@@ -165,6 +191,26 @@ class Backing:
                 value = int(fields[at]) * (512 if name.startswith("bytes") else 1)
                 counted[name] = counted.get(name, 0) + value
         return counted
+
+    def trim(self) -> int:
+        """Give free blocks back to the devices, and return how many bytes they were given. Raises Unsupported.
+
+        fstrim(8); the kernel's Documentation/block/stat.rst, discard sectors.
+        """
+        queues = [self._place.path(f"/sys/block/{Path(device).name}") for device in self.devices]
+        if not queues or not all(int((each / "queue/discard_max_bytes").read_text()) for each in queues):
+            raise Unsupported(f"{self.name} lies on no device that takes blocks back")
+        self.settle()
+        before = sum(int((each / "stat").read_text().split()[13]) for each in queues)
+        self._place.run(["fstrim", str(self.mountpoint)], 120)
+        return (sum(int((each / "stat").read_text().split()[13]) for each in queues) - before) * 512
+
+    def own_free_bytes(self) -> int:
+        """Free bytes as the file system's own tool estimates them. Raises Unsupported if it has none."""
+        if self.name != "btrfs":
+            raise Unsupported(f"{self.name} has no tool of its own that shows free space")
+        said = self._place.run(["btrfs", "filesystem", "usage", "--raw", str(self.mountpoint)])
+        return int(said.partition("Free (estimated):")[2].split()[0])
 
     def facts(self) -> dict[str, str]:
         """How it was made, and the mount options that the kernel reports for it."""

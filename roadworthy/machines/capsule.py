@@ -35,6 +35,8 @@ mount -t tmpfs roadworthy run; mount -t tmpfs roadworthy tmp
 for directory; do mkdir -p "./$directory"; mount --rbind "$directory" "./$directory"; done
 pivot_root . old; umount -l /old
 """
+#: Seconds to find a moment in which nothing is written to a disk while it is copied.
+COPIES = 120.0
 INIT = Path(__file__).with_name("capsule_init.py")
 
 
@@ -53,6 +55,7 @@ class Capsule:
         runtime: Path = Path("/run"), root: Path | None = None,
     ) -> None:  # fmt: skip
         self.runtime = runtime
+        self._root = root
         self._ledger = ledger
         self._keep = keep
         self._image = image
@@ -125,8 +128,36 @@ class Capsule:
         self._ledger.intend("image", path=str(self._image))
         with self._image.open("xb") as file:
             file.truncate(size)
+        return self.disk_again()
+
+    def disk_again(self) -> str:
+        """Make a loop device over the image file."""
         # Direct I/O on the loop device, because otherwise benchmarks would measure the host's page cache.
         return self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
+
+    def after_power_cut(self, device: str) -> Capsule:
+        """End everything inside, and return a capsule with its directories and `device` as it is at this moment."""
+        assert self._image is not None, "this capsule was given no place for an image file"
+        image = self._image.with_suffix(".cut.img")
+        self._ledger.intend("image", path=str(image))
+        wait_until(lambda: self._copied(device, image), COPIES, "a moment in which the device is not written to")
+        self.close()
+        attached = Path("/sys/block", Path(device).name, "loop/backing_file")
+        wait_until(lambda: not attached.exists(), 20, f"{device} to be released")
+        if self._root is not None:
+            (self.runtime / "root").rmdir()  # where the other root was mounted in namespaces that have ended
+        return Capsule(self._ledger, self._keep, image=image, runtime=self.runtime, root=self._root)
+
+    def _copied(self, device: str, image: Path) -> bool:
+        """Copy the device's image file: whether nothing was written to the device meanwhile."""
+        counters, pending = (Path("/sys/block", Path(device).name, name) for name in ("stat", "inflight"))
+
+        def written() -> list[str]:
+            return counters.read_text().split()[4:7]  # writes, those merged, sectors: Documentation/block/stat.rst
+
+        before = written()
+        run(["cp", "--sparse=always", "--reflink=auto", str(self._image), str(image)], 120)
+        return written() == before and not any(map(int, pending.read_text().split()))
 
     def settled(self, device: str) -> None:
         """Detach a loop device in use, which the kernel releases with its last user, the mount."""

@@ -27,6 +27,8 @@ from roadworthy.lane.stand import Stand
 from roadworthy.machines.host import Host
 from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.bundle import read_bundle
+from roadworthy.reports.claims import asking
+from roadworthy.reports.claims import load as load_claims
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
 from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
@@ -72,6 +74,7 @@ class Session:
         self._modules: dict[Path, str] = {}
         self._site: Site | None = None
         self._ledger: Ledger | None = None
+        self._claims = load_claims()
         #: Faults on purpose; a plugin that brings some sets them here.
         self.faults: Faults = NO_FAULTS
         self.stands = Stands(self)
@@ -175,7 +178,7 @@ class Session:
         file = str(place.relative_to(suite)) if place.is_relative_to(suite) else path
         return Check(
             id=check.identity, family=check.family, promise=check.promise, provenance=check.provenance, file=file,
-            line=(line or 0) + 1, source=check.source, claim=check.claim,
+            line=(line or 0) + 1, source=check.source, claim=", ".join(asking(self._claims, check.identity)),
             control=check.control and not self.faults.any,  # a fault may be its cause
         )  # fmt: skip
 

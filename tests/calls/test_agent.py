@@ -182,6 +182,12 @@ def test_what_is_begun_in_a_new_process_runs_at_once(talk, tmp_path, evidence):
     assert [call.call for call in evidence.transcript] == ["getpid()", "getpid()"]
 
 
+def test_what_is_begun_has_an_outcome_in_a_word(fs):
+    """As an attempt has it: the errno's name, or success."""
+    assert fs.begin("open", "missing", os.O_RDONLY).outcome() == "ENOENT"
+    assert fs.begin("mkdir", "made").outcome() == "success"
+
+
 def test_ending_a_process_takes_it_away_while_it_blocks(talk, fs, other):
     """A process that waits inside the kernel can be let go."""
     fs.mkfifo("p")

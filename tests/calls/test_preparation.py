@@ -29,7 +29,7 @@ def calls(process):
 
 
 def declared(trees, provenance="upper"):
-    return Declared("a/b", "a", "p", "", "", provenance, "a.b", trees)
+    return Declared("a/b", "a", "p", "", provenance, "a.b", trees)
 
 
 def test_a_nested_file_gets_its_directories():

@@ -175,7 +175,7 @@ def test_dockerd_starts_its_own_containerd_elsewhere(tmp_path, name):
 def test_holes_of_an_image_need_layers_that_can_be_prepared(name, provenance, refused):
     """An archive has no holes: where they cannot be made afterwards, a check of them has nothing to look at."""
     check = Declared(
-        identity="a/b", family="a", promise="", claim="", source="", provenance=provenance, slug="a.b",
+        identity="a/b", family="a", promise="", source="", provenance=provenance, slug="a.b",
         trees=({"f": SparseFile(size=4096)},), feature=Feature.NONE, capabilities=frozenset(),
     )  # fmt: skip
     stand = Stand.__new__(Stand)

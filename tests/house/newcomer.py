@@ -25,8 +25,6 @@ NOT_CLONED = (
 )  # fmt: skip
 #: Options of pytest that start a daemon, unless it only collects.
 ON_LANES = re.compile(r"--(driver|matrix)=(?!.*--collect-only)")
-#: What stands behind the count that a new check raises.
-COUNTED = "checks ask more"
 #: Seconds for the longest command of a document.
 LONGEST = 600
 
@@ -119,17 +117,6 @@ class Newcomer:
 
     def read(self, path):
         return (self.directory / path).read_text()
-
-    def edit(self, path, pattern, replacement):
-        """Replace the one place of a file that a pattern finds."""
-        text, count = re.subn(pattern, replacement, self.read(path))
-        assert count == 1, f"{path}: {pattern!r} is there {count} times"
-        (self.directory / path).write_text(text)
-
-    def count_a_check(self):
-        """What adding-a-check.md asks for in a sentence: one more check with a row of its own is counted."""
-        assert f'in front of "{COUNTED}"' in self.read("docs/adding-a-check.md")
-        self.edit("docs/coverage.md", rf"\d+(?= {COUNTED})", lambda found: str(int(found[0]) + 1))
 
     def put(self, step):
         """Put a text where its document says."""

@@ -31,7 +31,7 @@ def pytest_collection_finish(session):
     for item in session.items:
         check = declared(item)
         if check is not None:
-            found.append([check.identity, check.promise, check.claim, check.source, check.slug, item.nodeid])
+            found.append([check.identity, check.promise, check.source, check.slug, item.nodeid])
             slow += [check.identity] if item.get_closest_marker("slow") else []
     print("CHECKS " + json.dumps({"checks": found, "slow": slow}))
 """
@@ -102,7 +102,7 @@ def collected(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def checks(collected):
-    """What every check of the suite declares: identity, promise, claim, source, directory, and where it stands."""
+    """What every check of the suite declares: identity, promise, source, directory, and where it stands."""
     return collected["checks"]
 
 
@@ -151,9 +151,9 @@ def test_every_check_says_its_promise_in_a_sentence(checks):
     assert wrong == []
 
 
-def test_every_check_has_a_source_or_a_claim(checks):
-    """A check names where its promise is written down, or the claim that it asks about."""
-    assert [where for _, _, claim, source, _, where in checks if not claim and not source] == []
+def test_every_check_has_a_source(checks):
+    """A check names where its promise is written down."""
+    assert [where for _, _, source, _, where in checks if not source] == []
 
 
 def test_every_id_is_a_family_and_a_behaviour(checks):

@@ -15,6 +15,7 @@ from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.host import Host
 from roadworthy.machines.host_path import HostPath
 from roadworthy.programs import ProgramFailed
+from roadworthy.reasons import Unsupported
 
 GIB = 1 << 30
 
@@ -223,3 +224,40 @@ def test_a_guest_without_a_disk_left_says_so():
     guest._free = []
     with pytest.raises(GuestFailed, match="all disks of the guest are in use"):
         guest.take_disk(GIB)
+
+
+@pytest.mark.parametrize("name", ["tmpfs", "overlay", "direct-lvm", "zfs"])
+def test_only_a_file_system_on_one_device_of_its_own_outlives_a_power_cut(tmp_path, name):
+    """What lies in memory, over another file system or in a pool has no device whose content could be kept."""
+    with pytest.raises(Unsupported, match=name):
+        fresh(name, Place(tmp_path), GIB).after_power_cut()
+
+
+def test_blocks_are_given_back_only_to_a_device_that_takes_them(tmp_path):
+    """The kernel says of each queue how much it discards at most; the bytes are those of the device's counters."""
+    place = Place(tmp_path)
+    backing = fresh("ext4", place, GIB)
+    device = tmp_path / "sys/block/vdc"
+    (device / "queue").mkdir(parents=True)
+    (device / "queue/discard_max_bytes").write_text("0\n")
+    with pytest.raises(Unsupported, match="takes blocks back"):
+        backing.trim()
+    (device / "queue/discard_max_bytes").write_text("4096\n")
+    counted = iter(["0 " * 13 + "8 0 0 0", "0 " * 13 + "24 0 0 0"])
+    run = place.run
+
+    def trimming(argv, seconds=60):
+        if argv[0] in ("sync", "fstrim"):
+            (device / "stat").write_text(next(counted))
+        return run(argv, seconds)
+
+    place.run = trimming
+    assert backing.trim() == 16 * 512
+
+
+def test_free_space_of_btrfs_is_read_from_its_tool(tmp_path):
+    """No other file system has a tool that says it."""
+    said = "Overall:\n    Device size:\t 100\n    Free (estimated):\t\t 4096\t(min: 2048)\n"
+    assert fresh("btrfs", Place(tmp_path, btrfs=said), GIB).own_free_bytes() == 4096
+    with pytest.raises(Unsupported):
+        fresh("ext4", Place(tmp_path / "other"), GIB).own_free_bytes()

@@ -36,3 +36,28 @@ def test_nothing_that_was_started_inside_is_left_unwaited(tmp_path):
     capsule.close()
     ledger.close()
     assert started.returncode is not None
+
+
+@pytest.mark.real
+def test_a_power_cut_keeps_what_was_synced_and_nothing_else(tmp_path):
+    """The capsule that goes on has the directories, and a disk with what had reached it; the first one has ended."""
+    ledger = Ledger(tmp_path)
+    (mountpoint := tmp_path / "m").mkdir()
+    capsule = Capsule(ledger, image=tmp_path / "disk.img", runtime=tmp_path)
+    try:
+        device = capsule.disk(64 << 20)
+        capsule.run(["mkfs.ext4", "-q", device])
+        capsule.run(["mount", device, str(mountpoint)])
+        capsule.settled(device)
+        capsule.run(["sh", "-c", f"cd {mountpoint}; echo kept >f; sync; echo lost >f; echo lost >g"])
+        again = capsule.after_power_cut(device)
+        try:
+            assert capsule._outer.poll() is not None
+            again.run(["mount", again.disk_again(), str(mountpoint)])
+            assert again.run(["sh", "-c", f"cd {mountpoint}; ls; cat f"]).split() == ["f", "lost+found", "kept"]
+        finally:
+            again.close()
+    finally:
+        capsule.close()
+        ledger.close()
+    assert [path.name for path in tmp_path.glob("*.img")] == []

@@ -243,7 +243,7 @@ class Check:
     """A collected check, as far as the selection looks at it."""
 
     def __init__(self, identity, slow=False):
-        self.markers = {"check": pytest.mark.check(identity, claim="", source="", provenances=()).mark}
+        self.markers = {"check": pytest.mark.check(identity, source="", provenances=()).mark}
         self.markers |= {"slow": pytest.mark.slow.mark} if slow else {}
 
     def get_closest_marker(self, name):

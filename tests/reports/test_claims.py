@@ -5,6 +5,8 @@ import dataclasses
 import fnmatch
 import random
 import re
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import msgspec
@@ -13,9 +15,10 @@ import sample
 from click.testing import CliRunner
 
 from roadworthy.command.cli import main
+from roadworthy.declaring.features import Feature
 from roadworthy.drivers import DRIVERS
 from roadworthy.machines.backing import BACKINGS
-from roadworthy.reports.claims import KEPT, ClaimError, answer, answers, load
+from roadworthy.reports.claims import KEPT, ClaimError, answer, answers, asking, load
 from roadworthy.reports.costs import cost, findings
 from roadworthy.reports.matrix import build
 from roadworthy.reports.records import Sample
@@ -252,6 +255,23 @@ def declared(directory, decorator):
                 yield ast.literal_eval(node.args[0])
 
 
+FROM_THE_ENGINE = Feature.DRIVER_SWITCH | Feature.CLASSIC_BUILDER
+
+
+def features_needed():
+    """The features that each check needs, as `@needs` says in the source."""
+    found = {}
+    for path in (ROOT / "conformance").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            given = {"check": [], "needs": []}
+            for word in getattr(node, "decorator_list", []):
+                if isinstance(word, ast.Call) and ast.unparse(word.func) in given:
+                    given[ast.unparse(word.func)].append(word.args[0])
+            for identity in given["check"]:
+                found[identity.value] = reduce(or_, (Feature[word.id] for word in given["needs"]), Feature.NONE)
+    return found
+
+
 def test_every_claim_asks_checks_and_drivers_that_exist():
     """No claim names a check or a driver that the suite does not have."""
     known = {identity.partition("[")[0] for identity in declared("conformance", "check")}
@@ -259,6 +279,35 @@ def test_every_claim_asks_checks_and_drivers_that_exist():
         assert set(claim.drivers) <= set(DRIVERS), claim.name
         for check in claim.checks:
             assert fnmatch.filter(known, check), f"{claim.name}: {check}"
+
+
+def test_a_check_is_linked_to_the_claims_that_ask_it(claims):
+    """The link has one source, the claim: a check with a case is found by its id, or by its family's pattern."""
+    text = '[S1]\nsays = "So."\nchecks = ["a/b"]\n[S2]\nsays = "So."\nchecks = ["a/*"]\n'
+    said = claims(text)
+    assert asking(said, "a/b[lower]") == ["S1", "S2"]
+    assert asking(said, "a/c") == ["S2"]
+    assert asking(said, "c/b") == []
+
+
+def test_no_check_names_a_claim_itself():
+    """What is written twice comes to disagree: claims name checks, and a run's record has the link from them."""
+    named = []
+    for path in (ROOT / "conformance").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "check":
+                named += [ast.unparse(node) for word in node.keywords if word.arg == "claim"]
+    assert named == []
+
+
+def test_a_claim_of_drivers_asks_what_they_can_be_asked():
+    """A claim whose drivers lack what its checks need could never be answered."""
+    needed = features_needed()
+    for claim in load():
+        for driver in claim.drivers:
+            for check in claim.checks:
+                lacking = needed.get(check, Feature.NONE) & ~(DRIVERS[driver].features | FROM_THE_ENGINE)
+                assert not lacking, f"{claim.name}: {driver} is never asked {check}, for lack of {lacking}"
 
 
 def test_every_claim_about_cost_names_benchmarks_and_drivers_that_exist():

@@ -34,9 +34,7 @@ NAMES = {THERE: HERE}
 
 
 def check(provenance="lower", **trees):
-    return Declared(
-        "sample/check", "sample", "It holds.", "", "", provenance, "sample.check", (trees,) if trees else ()
-    )
+    return Declared("sample/check", "sample", "It holds.", "", provenance, "sample.check", (trees,) if trees else ())
 
 
 class FakeProcess:
