@@ -189,5 +189,15 @@ class Capsule:
         for stream in (self._outer.stdout, self._outer.stderr):
             if stream:
                 stream.close()
-        if self._image is not None:
+        if self._image is not None and self._image.exists():
+            self._detach(self._image)
             self._image.unlink(missing_ok=True)
+
+    def _detach(self, image: Path) -> None:
+        """Detach devices over an image file that no file system has taken, for instance because mkfs failed.
+
+        Without its file, nothing could tell any more that such a device is ours.
+        """
+        for device in run(["losetup", "--noheadings", "--output", "NAME", "--associated", str(image)]).split():
+            with suppress(ProgramFailed):  # its last user may have ended just now
+                run(["losetup", "--detach", device])

@@ -1,6 +1,7 @@
 """The end of a capsule."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,24 @@ def test_nothing_that_was_started_inside_is_left_unwaited(tmp_path):
     assert started.returncode is not None
 
 
+def attached(directory):
+    """The loop devices of this host whose files lie, or have lain, below a directory."""
+    files = [block / "loop/backing_file" for block in Path("/sys/block").glob("loop*")]
+    return [file.parents[1].name for file in files if file.exists() and str(directory) in file.read_text()]
+
+
+@pytest.mark.real
+def test_a_device_that_was_never_mounted_is_detached(tmp_path):
+    """A disk on which no file system came to be goes with its capsule, and so does its loop device."""
+    ledger = Ledger(tmp_path)
+    capsule = Capsule(ledger, image=tmp_path / "disk.img", runtime=tmp_path)
+    capsule.disk(64 << 20)
+    assert len(attached(tmp_path)) == 1
+    capsule.close()
+    ledger.close()
+    assert attached(tmp_path) == []
+
+
 @pytest.mark.real
 def test_a_power_cut_keeps_what_was_synced_and_nothing_else(tmp_path):
     """The capsule that goes on has the directories, and a disk with what had reached it; the first one has ended."""
@@ -61,3 +80,4 @@ def test_a_power_cut_keeps_what_was_synced_and_nothing_else(tmp_path):
         capsule.close()
         ledger.close()
     assert [path.name for path in tmp_path.glob("*.img")] == []
+    assert attached(tmp_path) == []
