@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ from typing import Literal
 import msgspec
 from markupsafe import Markup
 
+from roadworthy.reports.documents import Form
 from roadworthy.reports.families import title
 from roadworthy.reports.page import asset, digest, environment, replace_file
-from roadworthy.reports.text import visible
 
 SCHEMA = "1.1"
 #: The page's file name, beside the page of a site.
@@ -159,21 +160,13 @@ def family_of(check: str) -> str:
     return check.partition("/")[0]
 
 
+#: The form of its file.
+FORM = Form(Kills, SCHEMA, SIZE_LIMIT, "a kill matrix, as `make sensitivity` writes it", KillsRefused)
+
+
 def read_kills(path: Path) -> Kills:
     """Read a kill matrix. Raises KillsRefused."""
-    name = visible(str(path), 400)
-    try:
-        if path.stat().st_size > SIZE_LIMIT:
-            raise KillsRefused(f"{name}: larger than {SIZE_LIMIT >> 20} MiB")
-        found = msgspec.json.decode(path.read_bytes(), type=Kills)
-    except OSError as reason:
-        raise KillsRefused(f"{name}: {reason.strerror}") from None
-    except (msgspec.DecodeError, RecursionError) as reason:
-        said = f"{name}: not a kill matrix, as `make sensitivity` writes it: {visible(str(reason), 400)}"
-        raise KillsRefused(said) from None
-    if found.schema.partition(".")[0] != SCHEMA.partition(".")[0]:
-        raise KillsRefused(f"{name}: schema {visible(found.schema, 40)}, this reader knows {SCHEMA}")
-    return found
+    return FORM.read(path)
 
 
 def write_kills(kills: Kills, path: Path) -> None:
@@ -201,14 +194,15 @@ def kills_text(kills: Kills) -> str:
 
 def teeth(kills: Kills) -> list[Teeth]:
     """Every check that passes on the sound driver, those with a cell that kills nothing first."""
-    found: dict[str, dict[str, None]] = {}
+    cells: dict[str, dict[str, list[str]]] = {}
     for cell, killed in kills.by_check.items():
-        found.setdefault(cell.partition("[")[0], {}).update(dict.fromkeys(killed))
-    made, by_check = [], kills.by_check
-    for name, mutants in found.items():
-        bare = [cell for cell, killed in by_check.items() if not killed and cell.partition("[")[0] == name]
+        cells.setdefault(cell.partition("[")[0], {})[cell] = killed
+    made = []
+    for name, mine in cells.items():
+        bare = [cell for cell, killed in mine.items() if not killed]
         reasons = {kills.excused.get(cell, kills.excused.get(name, "")) for cell in bare} - {""}
-        made.append(Teeth(name, list(mutants), bare, "; ".join(sorted(reasons))))
+        mutants = list(dict.fromkeys(itertools.chain(*mine.values())))
+        made.append(Teeth(name, mutants, bare, "; ".join(sorted(reasons))))
     return sorted(made, key=lambda check: (not check.bare, bool(check.mutants), check.name))
 
 

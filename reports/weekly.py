@@ -16,7 +16,8 @@ from typing import Literal
 import msgspec
 
 from roadworthy.reports.bundle import Bundle
-from roadworthy.reports.text import counted, visible
+from roadworthy.reports.documents import Form
+from roadworthy.reports.text import counted
 
 SCHEMA = "1.0"
 #: The most bytes of a file that a reader accepts.
@@ -94,23 +95,13 @@ class Reading:
         return f"{when}: {ended}{missing}."
 
 
+#: The form of its file.
+FORM = Form(Weekly, SCHEMA, SIZE_LIMIT, "a weekly result, as `make weekly` writes it", WeeklyRefused)
+
+
 def read_weekly(path: Path) -> Weekly:
     """Read a weekly result. Raises WeeklyRefused."""
-    name = visible(str(path), 400)
-    try:
-        if path.stat().st_size > SIZE_LIMIT:
-            raise WeeklyRefused(f"{name}: larger than {SIZE_LIMIT >> 20} MiB")
-        found = msgspec.json.decode(path.read_bytes(), type=Weekly)
-        for part in found.parts:
-            when(part.finished)
-    except OSError as reason:
-        raise WeeklyRefused(f"{name}: {reason.strerror}") from None
-    except (ValueError, RecursionError) as reason:  # msgspec's errors are ValueErrors
-        said = visible(str(reason), 400)
-        raise WeeklyRefused(f"{name}: not a weekly result, as `make weekly` writes it: {said}") from None
-    if found.schema.partition(".")[0] != SCHEMA.partition(".")[0]:
-        raise WeeklyRefused(f"{name}: schema {visible(found.schema, 40)}, this reader knows {SCHEMA}")
-    return found
+    return FORM.read(path, lambda found: [when(part.finished) for part in found.parts])
 
 
 def weekly_text(weekly: Weekly) -> str:
