@@ -26,7 +26,7 @@ from roadworthy.mutants.kill_matrix import KillMatrix, Ran, disagreements, row
 from roadworthy.mutants.selection import Wanted
 from roadworthy.mutants.series import Series, Turn
 from roadworthy.reports.bundle import BundleRefused
-from roadworthy.reports.kills import KILLS_PAGE, read_kills, write_kills
+from roadworthy.reports.kills import KILLS_PAGE, write_kills
 from roadworthy.reports.page import replace_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,8 +143,9 @@ def main(
     page = page or written.with_name(KILLS_PAGE)
     for path in (written, page):
         path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(written, matrix.kills.text())
-    write_kills(read_kills(written), page)
+    found = matrix.kills
+    replace_file(written, found.text())
+    write_kills(found, page)
     click.echo(f"\n{matrix.text()}\n{matrix.seconds:.0f} s; {written}, {page}; bundles in {directory}")
     sys.exit(0 if matrix.sound else 1)
 

@@ -194,8 +194,9 @@ class KillMatrix:
         if self.unstable:
             out.append("Verdicts that differ without a mutant, left out above:")
             out += [f"  {check}: {said}" for check, said in self.unstable.items()]
-        bare = [] if self.partial else self.kills.toothless
+        found = self.kills
+        bare = [] if self.partial else found.toothless
         if bare:
-            out.append(f"Cells that kill nothing ({len(bare)} of {len(self.kills.by_check)}):")
+            out.append(f"Cells that kill nothing ({len(bare)} of {len(found.by_check)}):")
             out += [f"  {cell}" for cell in bare]
         return "\n".join(out) + "\n"
