@@ -284,11 +284,12 @@ def call_accept(descriptor):
 
 def call_run(argv, limit):
     """Run a program to its end: [exit status, output], standard output and error together, cut at `limit` bytes."""
-    return program(argv, limit)[:2]
+    child, output = program(argv, limit)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output]
 
 
 def program(argv, limit):
-    """Run a program to its end: what `run` answers, and its run delay."""
+    """Start a program, and read all of its output: its process, which nobody has waited for, and the output."""
     reader, writer = os.pipe()
     worker = os.getpid()
     child = os.fork()
@@ -307,9 +308,7 @@ def program(argv, limit):
     while chunk := os.read(reader, 65536):
         output = (output + chunk)[:limit]
     os.close(reader)
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-    delay = run_delay(child)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output, delay]
+    return child, output
 
 
 def run_delay(process):
@@ -490,8 +489,11 @@ def call_timed_run(argv, limit, directory=None):
     if directory is not None:
         os.chdir(directory)
     begun = time.perf_counter_ns()
-    code, output, delay = program(argv, limit)
-    return [code, output, time.perf_counter_ns() - begun, delay]
+    child, output = program(argv, limit)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    taken = time.perf_counter_ns() - begun
+    delay = run_delay(child)  # before its process is gone
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output, taken, delay]
 
 
 def call_counted(tracer, rows, argv, limit, directory=None):
