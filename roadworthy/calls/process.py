@@ -43,6 +43,15 @@ class Timed:
     delay: int | None = None
 
 
+def outcome_of(call: Callable[[], object]) -> str:
+    """Make a call: the errno's name, the signal that killed the process, or "success"."""
+    try:
+        call()
+    except (Refused, Died) as outcome:
+        return outcome.code
+    return "success"
+
+
 class Pending:
     """A call that was sent and not waited for, such as one that may block."""
 
@@ -55,11 +64,7 @@ class Pending:
 
     def outcome(self, seconds: float = CALL_DEADLINE) -> str:
         """Wait for the answer: the errno's name, the signal that killed the process, or "success"."""
-        try:
-            self._finish(seconds)
-        except (Refused, Died) as outcome:
-            return outcome.code
-        return "success"
+        return outcome_of(lambda: self._finish(seconds))
 
 
 class AttemptedCalls:
@@ -73,12 +78,9 @@ class AttemptedCalls:
 
         def attempted(*arguments: Any, **keywords: Any) -> str:
             try:
-                call(*arguments, **keywords)
-            except (Refused, Died) as outcome:
-                return outcome.code
+                return outcome_of(lambda: call(*arguments, **keywords))
             except HostTrouble as trouble:
                 return str(trouble.__cause__)
-            return "success"
 
         return attempted
 
