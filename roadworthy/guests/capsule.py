@@ -66,11 +66,7 @@ class GuestCapsule:
         self._disks.append(self._guest.take_disk(size))
         return self._guest.device(self._disks[-1])
 
-    def after_power_cut(self, device: str) -> GuestCapsule:
-        """Raise Unsupported."""
-        raise Unsupported("a disk of a virtual machine is not copied while the machine runs")
-
-    def disk_again(self) -> str:
+    def after_power_cut(self, device: str) -> tuple[GuestCapsule, str]:
         """Raise Unsupported."""
         raise Unsupported("a disk of a virtual machine is not copied while the machine runs")
 

@@ -118,10 +118,14 @@ class Backing:
         """
         if len(self.devices) != 1 or self.kind.stacked or self.kind.leaves:
             raise Unsupported(f"{self.name} does not lie on one device, whose content could be kept")
-        self._place = self._place.after_power_cut(self.devices[0])
-        self.devices = [self._place.disk_again()]
-        self._place.run(["mount", self.devices[0], str(self.mountpoint)])
-        self._place.settled(self.devices[0])
+        self._place, device = self._place.after_power_cut(self.devices[0])
+        self.devices = [device]
+        try:
+            self._place.run(["mount", device, str(self.mountpoint)])
+            self._place.settled(device)
+        except BaseException:  # as of a file system that the cut has damaged: nobody else knows the new place yet
+            self._place.close()
+            raise
         return self._place
 
     def _disk(self, size: int) -> str:

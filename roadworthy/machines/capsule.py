@@ -128,15 +128,15 @@ class Capsule:
         self._ledger.intend("image", path=str(self._image))
         with self._image.open("xb") as file:
             file.truncate(size)
-        return self.disk_again()
+        return self._attached()
 
-    def disk_again(self) -> str:
+    def _attached(self) -> str:
         """Make a loop device over the image file."""
         # Direct I/O on the loop device, because otherwise benchmarks would measure the host's page cache.
         return self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
 
-    def after_power_cut(self, device: str) -> Capsule:
-        """End everything inside, and return a capsule with its directories and `device` as it is at this moment."""
+    def after_power_cut(self, device: str) -> tuple[Capsule, str]:
+        """End everything inside, and return a capsule with its directories, and a device with a copy of `device`."""
         assert self._image is not None, "this capsule was given no place for an image file"
         image = self._image.with_suffix(".cut.img")
         self._ledger.intend("image", path=str(image))
@@ -146,7 +146,12 @@ class Capsule:
         wait_until(lambda: not attached.exists(), 20, f"{device} to be released")
         if self._root is not None:
             (self.runtime / "root").rmdir()  # where the other root was mounted in namespaces that have ended
-        return Capsule(self._ledger, self._keep, image=image, runtime=self.runtime, root=self._root)
+        again = Capsule(self._ledger, self._keep, image=image, runtime=self.runtime, root=self._root)
+        try:
+            return again, again._attached()
+        except BaseException:
+            again.close()
+            raise
 
     def _copied(self, device: str, image: Path) -> bool:
         """Copy the device's image file: whether nothing was written to the device meanwhile."""

@@ -109,15 +109,11 @@ class Place(Protocol):
         """Make a fresh block device of `size` bytes, which ends with the place."""
         ...
 
-    def after_power_cut(self, device: str) -> Place:
-        """End everything in it, and return a place with its directories and with `device` as it is at this moment.
+    def after_power_cut(self, device: str) -> tuple[Place, str]:
+        """End everything in it, and return a place with its directories, and a device with the content of `device`.
 
         What was written to a file system on the device, and has not reached the device, is lost. Raises Unsupported.
         """
-        ...
-
-    def disk_again(self) -> str:
-        """The block device that `after_power_cut` kept."""
         ...
 
     def settled(self, device: str) -> None:

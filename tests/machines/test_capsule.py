@@ -69,10 +69,10 @@ def test_a_power_cut_keeps_what_was_synced_and_nothing_else(tmp_path):
         capsule.run(["mount", device, str(mountpoint)])
         capsule.settled(device)
         capsule.run(["sh", "-c", f"cd {mountpoint}; echo kept >f; sync; echo lost >f; echo lost >g"])
-        again = capsule.after_power_cut(device)
+        again, copied = capsule.after_power_cut(device)
         try:
             assert capsule._outer.poll() is not None
-            again.run(["mount", again.disk_again(), str(mountpoint)])
+            again.run(["mount", copied, str(mountpoint)])
             assert again.run(["sh", "-c", f"cd {mountpoint}; ls; cat f"]).split() == ["f", "lost+found", "kept"]
         finally:
             again.close()
