@@ -27,7 +27,7 @@ from roadworthy.lane.stand import Stand
 from roadworthy.machines.host import Host
 from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.bundle import read_bundle
-from roadworthy.reports.claims import asking
+from roadworthy.reports.claims import Claim, asking
 from roadworthy.reports.claims import load as load_claims
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
@@ -74,7 +74,6 @@ class Session:
         self._modules: dict[Path, str] = {}
         self._site: Site | None = None
         self._ledger: Ledger | None = None
-        self._claims = load_claims()
         #: Faults on purpose; a plugin that brings some sets them here.
         self.faults: Faults = NO_FAULTS
         self.stands = Stands(self)
@@ -170,6 +169,11 @@ class Session:
             cells=list(dict.fromkeys((lane.id, check.identity) for lane, check, _ in items)),
             rounds=self.repeats.rounds,
         )  # fmt: skip
+
+    @functools.cached_property
+    def _claims(self) -> tuple[Claim, ...]:
+        """The claims, read for the first plan: a session without checks has no use for them."""
+        return load_claims()
 
     def _describe(self, check: Declared, item: pytest.Item) -> Check:
         path, line, _ = item.location
