@@ -26,6 +26,11 @@ def mounted(engine: Daemon, chain_id: str, parent: str, options: str) -> Iterato
         place.run(["umount", str(where)])
 
 
+def parent_dataset(engine: Daemon) -> str:
+    """The dataset below which the engine makes one for each layer."""
+    return str(dict(engine.info()["DriverStatus"])["Parent Dataset"])
+
+
 class Zfs(Driver):
     """One ZFS dataset per layer; a container is a clone of its image's snapshot."""
 
@@ -44,7 +49,7 @@ class Zfs(Driver):
 
     @contextmanager
     def layers_at_hand(self, engine: Daemon, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:
-        parent = dict(engine.info()["DriverStatus"])["Parent Dataset"]
+        parent = parent_dataset(engine)
         options = "rw" if writable else "ro"
         with ExitStack() as held:
             yield [held.enter_context(mounted(engine, chain_id, parent, options)) for chain_id in chain_ids]
@@ -52,7 +57,7 @@ class Zfs(Driver):
     def descent(
         self, engine: Daemon, chain_ids: Sequence[str], container: Mapping[str, Any]
     ) -> list[tuple[str, str]]:  # fmt: skip
-        parent = dict(engine.info()["DriverStatus"])["Parent Dataset"]
+        parent = parent_dataset(engine)
         name = mount_id(engine.root, self.daemon_name, container["Id"])
         names = [*(layer_id(engine.root, self.daemon_name, chain) for chain in chain_ids), f"{name}-init", name]
         found = []
