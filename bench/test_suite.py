@@ -58,11 +58,15 @@ def test_the_same_work_is_neither(bench):
     assert len(told) <= 1, f"told apart, or not measured: {told}"
 
 
+def dealt(place):
+    """The names of all files in a place that kinds of calls get."""
+    return [f"{place}{number:03}" for number in range(len(KINDS) * FILES)]
+
+
 def tree_of_kinds():
     """Files for all kinds of calls in each place, and a tree for programs."""
     directories = ["a", "a/b", "a/b/c", "a/b/c/d", "tree", *(f"tree/{number}" for number in range(10))]
-    files = {f"{place}{number:03}": b"x" * PAGE
-             for place in PLACES.values() for number in range(len(KINDS) * FILES)}  # fmt: skip
+    files = {name: b"x" * PAGE for place in PLACES.values() for name in dealt(place)}
     walked = {f"tree/{number % 10}/{number}": b"here is no needle\n" * 50 for number in range(200)}
     return {**dict.fromkeys(directories, Directory()), **files, **walked}
 
@@ -82,9 +86,9 @@ class Deal:
     def again(self):
         """Deal all files of each place to the kinds."""
         for place in PLACES.values():
-            mixed = self._dice.sample(range(len(KINDS) * FILES), len(KINDS) * FILES)
+            mixed = self.order(dealt(place))
             for at, kind in enumerate(KINDS):
-                self._hands[place, kind] = [f"{place}{number:03}" for number in mixed[at * FILES : (at + 1) * FILES]]
+                self._hands[place, kind] = mixed[at * FILES : (at + 1) * FILES]
 
     def hand(self, place, kind):
         """The names of the files of a kind in a place."""
@@ -98,7 +102,7 @@ class Deal:
 def looked_at(bench, fs, reach, deal):
     """Look at every file once, on all sides, because whoever made a file left it in the processor's caches."""
     for side in deal.order(("baseline", "again", "arm")):
-        names = deal.order([f"{place}{number:03}" for place in PLACES.values() for number in range(len(KINDS) * FILES)])
+        names = deal.order([name for place in PLACES.values() for name in dealt(place)])
         fs.timed([["stat", reach(side, name)] for name in names], 300, bench.directory(side))
 
 
