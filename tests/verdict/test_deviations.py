@@ -360,11 +360,21 @@ def test_a_break_is_known_by_what_the_check_saw(recorded):
     assert both.record().signature == "an EXDEV; size: 16.0 MiB to 16.9 MiB"
 
 
-def test_an_entry_is_held_against_the_source_of_its_check(recorded, tmp_path):
+@pytest.fixture
+def checked(tmp_path):
+    """Write the checks of a file, beside the deviations that are `recorded`."""
+
+    def checked(text):
+        file = tmp_path / "conformance/posix/test_link.py"
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+
+    return checked
+
+
+def test_an_entry_is_held_against_the_source_of_its_check(recorded, checked):
     """What every failure of the check's assertions shows, and what it never observes, is refused."""
-    checks = tmp_path / "conformance/posix"
-    checks.mkdir(parents=True)
-    (checks / "test_link.py").write_text(
+    checked(
         '@check("link/count", source="x")\n'
         'def test_count(fs, observe):\n    """Text."""\n'
         '    links = observe("links", fs.stat("f").nlink)\n'
@@ -385,11 +395,9 @@ def test_an_entry_is_held_against_the_source_of_its_check(recorded, tmp_path):
         recorded(good.replace('signature = "an EXDEV"', 'observed = { "owner" = "5" }'))
 
 
-def test_what_was_seen_excuses_the_assertion_that_it_decides(recorded, tmp_path):
+def test_what_was_seen_excuses_the_assertion_that_it_decides(recorded, checked):
     """Where two assertions of a check fail for two reasons, what the one saw is no reason for the other."""
-    checks = tmp_path / "conformance/posix"
-    checks.mkdir(parents=True)
-    (checks / "test_link.py").write_text(
+    checked(
         '@check("link/count", source="x")\n'
         'def test_count(fs, observe):\n    """Text."""\n'
         '    links = observe("links", fs.stat("f").nlink)\n'
@@ -404,11 +412,9 @@ def test_what_was_seen_excuses_the_assertion_that_it_decides(recorded, tmp_path)
     assert not entry.matches("load('f') was refused with EIO", seen)
 
 
-def test_a_failure_that_two_assertions_show_needs_what_both_saw(recorded, tmp_path):
+def test_a_failure_that_two_assertions_show_needs_what_both_saw(recorded, checked):
     """A tree that lost files fails with the same line as one whose times are others."""
-    checks = tmp_path / "conformance/posix"
-    checks.mkdir(parents=True)
-    (checks / "test_link.py").write_text(
+    checked(
         '@check("link/count", source="x")\n'
         'def test_count(fs, observe):\n    """Text."""\n'
         "    lost, moved = fs.compared()\n"
