@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.lane.stand import Stand
 from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.place import Place
+from roadworthy.machines.write_log import Entry
 from roadworthy.mutants.catalogue import Mutant, UnknownMutant, find
 from roadworthy.mutants.lie import LIES, LyingEngine
 from roadworthy.mutants.sabotage import SABOTEURS
@@ -172,6 +174,9 @@ class MutantRun:
         for armed in self._armed:
             found.update(armed.hits())
         return found
+
+    def told(self, entries: Sequence[Entry], begin: int) -> Sequence[Entry]:
+        return entries
 
     def trouble(self) -> str:
         """Why verdicts of this run cannot be trusted from now on, or an empty string.

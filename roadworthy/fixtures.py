@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
@@ -11,6 +12,9 @@ from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.preparation import prepared
 from roadworthy.calls.process import Process
 from roadworthy.calls.toolbox import Toolbox
+from roadworthy.cuts.findings import Findings
+from roadworthy.cuts.operation import Operation
+from roadworthy.cuts.search import SIZE, search
 from roadworthy.declaring.benchmarks import declared_benchmark
 from roadworthy.declaring.checks import Declared, declared
 from roadworthy.declaring.features import LACKING, Feature
@@ -175,7 +179,8 @@ def own_kernel(stand: Stand, declaration_of: Declared) -> OwnKernel:
 @pytest.fixture
 def lane_daemon(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> Iterator[Stand]:
     """A second daemon of the same lane, for this check to restart or kill; its image has this check's trees only."""
-    yield from roadworthy_run.stands.second(stand, declaration_of)
+    with roadworthy_run.stands.second(stand, [declaration_of]) as own:
+        yield own
 
 
 @pytest.fixture
@@ -185,6 +190,36 @@ def power_cut(lane_daemon: Stand, roadworthy_run: Session) -> Iterator[Callable[
     yield lambda: lane_daemon.cut_power(roadworthy_run.faults.arm)
     if lane_daemon.home is not before:
         lane_daemon.home.close()
+
+
+@pytest.fixture(scope="session")
+def searched(stand: Stand) -> dict[tuple[str, int], Findings]:
+    """What was found of each operation of the lane in each round: all promises are asked of the same cuts."""
+    return {}
+
+
+@pytest.fixture
+def cuts(
+    stand: Stand, searched: dict[tuple[str, int], Findings], declaration_of: Declared, evidence: Evidence,
+    roadworthy_run: Session,
+) -> Callable[[Operation], Findings]:  # fmt: skip
+    """Looks at what power cuts in an operation leave: `cuts(load)` captures it once and cuts the power at its flushes.
+
+    The lane's own daemon is not touched.
+    """
+
+    def found(operation: Operation) -> Findings:
+        key = operation.name, stand.round
+        if key not in searched:
+            logged = partial(roadworthy_run.stands.second, stand, [], SIZE, logged=True)
+            asked, faults, said = roadworthy_run.option("cuts"), roadworthy_run.faults, roadworthy_run.stage
+            most = operation.usual if asked is None else asked
+            searched[key] = search(operation, logged, faults, roadworthy_run.site(), most, said)
+        evidence.transcript[:] = searched[key].evidence.transcript
+        evidence.observe("cuts", searched[key])
+        return searched[key]
+
+    return found
 
 
 @pytest.fixture
@@ -204,8 +239,8 @@ def cramped(
     stand: Stand, roadworthy_run: Session, declaration_of: Declared, evidence: Evidence
 ) -> Iterator[Containers]:  # fmt: skip
     """Containers on a second daemon of the same lane, whose backing has 400 MiB and may be filled."""
-    daemon = roadworthy_run.stands.second(stand, declaration_of, CRAMPED)
-    yield from (own.containers(declaration_of, evidence) for own in daemon)
+    with roadworthy_run.stands.second(stand, [declaration_of], CRAMPED) as own:
+        yield own.containers(declaration_of, evidence)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "needs(feature): unsupported on drivers without this feature; made by @needs",
         "capabilities(*names): capabilities beyond Docker's default ones; made by @capabilities",
         "slow: needs daemons, containers or images of its own",
+        "flushes: cuts the power in an operation that --cuts asks for",
         "measured(id, tier, strata): one benchmark; made by @measured",
         "smoke: benchmarks of at most three minutes a driver",
         "nightly: benchmarks of at most twenty-five minutes a driver, including those of smoke",

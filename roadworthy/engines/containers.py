@@ -295,13 +295,13 @@ class Containers:
             self.load(archive, name)
         return name
 
-    def archive(self, *trees: Tree) -> tuple[bytes, str]:
+    def archive(self, *trees: Tree, name: str = "") -> tuple[bytes, str]:
         """Make an archive for `docker load` of these trees, the lowest first, in the check's own directory.
 
         Returns the archive, and the image's name in it.
         """
         self._archives += 1
-        name = f"roadworthy:own-{self._archives}-{hashlib.sha256(self._place.encode()).hexdigest()[:12]}"
+        name = name or f"roadworthy:own-{self._archives}-{hashlib.sha256(self._place.encode()).hexdigest()[:12]}"
         layers = [beneath(f"{CHECKS}/{PurePosixPath(self._place).name}", tree) for tree in trees]
         archive = io.BytesIO()
         write_archive(archive, name, [layer_tar({**SKELETON, **layers[0]}), *map(layer_tar, layers[1:])])

@@ -13,7 +13,7 @@ from roadworthy.declaring.features import CLASSIC_BUILDER, DRIVER_SWITCH
 from roadworthy.drivers.base import Driver
 from roadworthy.engine_name import EngineName
 from roadworthy.engines.engine import START_DEADLINE, Engine, EngineFailed
-from roadworthy.machines.place import Program
+from roadworthy.machines.place import Place, Program
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.reasons import Precondition
 
@@ -91,6 +91,10 @@ class Dockerd(Engine):
             except EngineFailed as reason:
                 if CONTAINERD_LATE not in str(reason) or not left:
                     raise
+
+    def go_on_in(self, place: Place) -> None:
+        self._containerd = None  # it has ended with the place that it was started in
+        super().go_on_in(place)
 
     def _start_containerd(self) -> None:
         """Start a containerd with its root where dockerd's own has it, for snapshotters that need a configuration.

@@ -10,7 +10,7 @@ from roadworthy.calls.toolbox import Toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.guests.guest import Guest, GuestProgram
 from roadworthy.guests.path import GuestPath
-from roadworthy.machines.place import PlacePath
+from roadworthy.machines.place import Place, PlacePath
 from roadworthy.reasons import Unsupported
 
 #: Where the toolbox's disk is mounted in a guest.
@@ -66,9 +66,16 @@ class GuestCapsule:
         self._disks.append(self._guest.take_disk(size))
         return self._guest.device(self._disks[-1])
 
-    def after_power_cut(self, device: str) -> tuple[GuestCapsule, str]:
+    def after_power_cut(self, device: str) -> tuple[Place, str]:
         """Raise Unsupported."""
         raise Unsupported("a disk of a virtual machine is not copied while the machine runs")
+
+    #: No disk of a guest writes down what it is told.
+    write_log: Path | None = None
+
+    def again(self, image: Path) -> tuple[Place, str]:
+        """Raise Unsupported."""
+        raise Unsupported("a disk of a virtual machine does not get another content while the machine runs")
 
     def settled(self, device: str) -> None:
         """Do nothing, because the guest keeps its disks."""

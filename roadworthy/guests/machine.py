@@ -13,7 +13,7 @@ from roadworthy.guests.path import GuestPath
 from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
-from roadworthy.reasons import MachineLost
+from roadworthy.reasons import MachineLost, Unsupported
 from roadworthy.trees.layers import Entry
 from roadworthy.upkeep.site import Site
 
@@ -74,8 +74,10 @@ class GuestMachine(Machine):
             "deadlines stretched by": self.guest.scale,
         }
 
-    def place(self, site: Site) -> Place:
+    def place(self, site: Site, logged: bool = False) -> Place:
         """Make a place for a daemon: a capsule inside the guest."""
+        if logged:
+            raise Unsupported("the disks of a virtual machine do not write down what they are told")
         self._places += 1
         return GuestCapsule(self.guest, self._places)
 

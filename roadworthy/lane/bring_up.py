@@ -47,11 +47,11 @@ def lane_up(
 @contextmanager
 def bring_up(
     lane: Lane, checks: Sequence[Declared], machine: Machine, site: Site, stage: Stage = quietly,
-    size: int = BACKING_SIZE, faults: Faults = NO_FAULTS,
+    size: int = BACKING_SIZE, faults: Faults = NO_FAULTS, logged: bool = False,
 ) -> Iterator[Stand]:  # fmt: skip
     """Yield the lane, up on a running machine; the trees of `checks` lie in its image or, for `native`, on its volume.
 
-    `size` is the backing's, in bytes.
+    `size` is the backing's, in bytes; its disk writes down what it is told if it is `logged`.
     """
     refuse_unmet(lane, machine)
     confirm_parameters(lane, machine)
@@ -68,7 +68,7 @@ def bring_up(
     options = lane.driver.storage_options(dict(lane.options))
     kind = engine_class(lane.engine)
     with daemon(
-        site, machine, kind, lane.driver, lane.backing, options, staged, size, faults=faults
+        site, machine, kind, lane.driver, lane.backing, options, staged, size, faults=faults, logged=logged
     ) as (home, backing, engine):  # fmt: skip
         confirm(lane, backing, engine)
         backing.path("volume").mkdir()

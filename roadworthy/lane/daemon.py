@@ -31,13 +31,15 @@ def daemon(
     size: int = BACKING_SIZE,
     extra: Sequence[str] = (),
     faults: Faults = NO_FAULTS,
+    logged: bool = False,
 ) -> Iterator[tuple[Place, Backing, Engine]]:
     """Yield a private daemon with a storage driver on a fresh backing; both end with the block unless the run is kept.
 
-    `size` is the backing's, in bytes. Raises EngineFailed if the daemon does not start.
+    `size` is the backing's, in bytes; its disk writes down what it is told if it is `logged`. Raises EngineFailed if
+    the daemon does not start.
     """
     with stage(f"making {backing_name}"):
-        place = machine.place(site)
+        place = machine.place(site, logged)
         try:
             backing = fresh(backing_name, place, size)
             backing.nested = driver.nested

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from roadworthy.engines.engine import Interposer
 from roadworthy.lane.stand import Stand
 from roadworthy.machines.place import Place
+from roadworthy.machines.write_log import Entry
 
 
 class Faults(Protocol):
@@ -35,6 +36,10 @@ class Faults(Protocol):
 
     def sabotage(self, stand: Stand) -> None:
         """Damage the image before a container uses it."""
+        ...
+
+    def told(self, entries: Sequence[Entry], begin: int) -> Sequence[Entry]:
+        """What a faulty disk makes of its log, in which an operation begins at position `begin`."""
         ...
 
     # --- the run
@@ -78,6 +83,9 @@ class NoFaults:
 
     def sabotage(self, stand: Stand) -> None:
         """Leave the image as it is."""
+
+    def told(self, entries: Sequence[Entry], begin: int) -> Sequence[Entry]:
+        return entries
 
     def begin(self, slug: str) -> None:
         """Do nothing."""

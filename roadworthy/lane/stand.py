@@ -173,9 +173,23 @@ class Stand:
         `arm` prepares the place for a daemon, see roadworthy.lane.faults.
         All containers have stopped then. The place that the daemon had has ended; the caller closes the new one.
         """
+        self._forget_containers()
+        self._go_on_in(self.backing.after_power_cut(), arm)
+
+    def go_on_with(self, image: Path, arm: Callable[[Place], object]) -> None:
+        """Start the daemon on a disk with the content of a file; the place that the daemon had has ended.
+
+        Raises ProgramFailed if its file system cannot be mounted, EngineFailed if the daemon does not start. The caller
+        closes the new place in any case.
+        """
+        self._forget_containers()
+        self._go_on_in(self.backing.go_on_with(image), arm)
+
+    def _forget_containers(self) -> None:
         for container in self.running.shared.values():
             container.forget_agent()
-        home = self.backing.after_power_cut()
+
+    def _go_on_in(self, home: Place, arm: Callable[[Place], object]) -> None:
         self.running = replace(self.running, home=home, shared={})
         arm(home)
         self.engine.go_on_in(home)

@@ -116,17 +116,30 @@ class Backing:
 
         Raises Unsupported.
         """
+        self._refuse_several()
+        return self._mounted(*self._place.after_power_cut(self.devices[0]))
+
+    def go_on_with(self, image: Path) -> Place:
+        """Mount the content of a file of this host, in the place that is returned; its own place has ended.
+
+        Raises ProgramFailed if the file system cannot be mounted, and Unsupported.
+        """
+        self._refuse_several()
+        return self._mounted(*self._place.again(image))
+
+    def _refuse_several(self) -> None:
         if len(self.devices) != 1 or self.kind.stacked or self.kind.leaves:
             raise Unsupported(f"{self.name} does not lie on one device, whose content could be kept")
-        self._place, device = self._place.after_power_cut(self.devices[0])
-        self.devices = [device]
+
+    def _mounted(self, place: Place, device: str) -> Place:
+        self._place, self.devices = place, [device]
         try:
-            self._place.run(["mount", device, str(self.mountpoint)])
-            self._place.settled(device)
+            place.run(["mount", device, str(self.mountpoint)])
+            place.settled(device)
         except BaseException:  # as of a file system that the cut has damaged: nobody else knows the new place yet
-            self._place.close()
+            place.close()
             raise
-        return self._place
+        return place
 
     def _disk(self, size: int) -> str:
         self.devices.append(self._place.disk(size))

@@ -10,9 +10,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from roadworthy.calls.toolbox import Toolbox
 from roadworthy.deadline import wait_until
@@ -40,25 +41,39 @@ COPIES = 120.0
 INIT = Path(__file__).with_name("capsule_init.py")
 
 
+class LogsWrites(Protocol):
+    """A disk that writes down what it is told, see roadworthy.machines.logged_disk."""
+
+    device: str
+    log: Path
+
+    def close(self) -> None:
+        """End it; its log stays."""
+        ...
+
+
 class Capsule:
     """Running namespaces. `pid` is the first process, as this host's process namespace numbers it.
 
     With `root`, everything inside sees that tree instead of this host's. With `network`, there is a network namespace
     too, in which nothing is up, so that nothing outside can reach what listens there. `image` is the file for a disk,
-    `runtime` the directory for sockets and logs. Raises ProgramFailed.
+    `runtime` the directory for sockets and logs. With `logged`, which makes a disk of so many bytes, that is its disk.
+    Raises ProgramFailed.
     """
 
     scale = 1.0
 
     def __init__(
         self, ledger: Ledger, keep: bool = False, network: bool = False, image: Path | None = None,
-        runtime: Path = Path("/run"), root: Path | None = None,
+        runtime: Path = Path("/run"), root: Path | None = None, logged: Callable[[int], LogsWrites] | None = None,
     ) -> None:  # fmt: skip
         self.runtime = runtime
         self._root = root
         self._ledger = ledger
         self._keep = keep
         self._image = image
+        self._logged = logged
+        self._disk: LogsWrites | None = None
         #: nsenter(1)'s processes on this host, each of which ends with the program that it has started inside.
         self._started: list[subprocess.Popen[bytes]] = []
         tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
@@ -124,6 +139,9 @@ class Capsule:
 
     def disk(self, size: int) -> str:
         """Make a loop device over a fresh, sparse image file, which the ledger names before it is made."""
+        if self._logged is not None:
+            self._disk = self._logged(size)
+            return self._disk.device
         assert self._image is not None, "this capsule was given no place for an image file"
         self._ledger.intend("image", path=str(self._image))
         with self._image.open("xb") as file:
@@ -135,6 +153,11 @@ class Capsule:
         # Direct I/O on the loop device, because otherwise benchmarks would measure the host's page cache.
         return self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
 
+    @property
+    def write_log(self) -> Path | None:
+        """The file in which its disk writes down what it is told; None if it does not."""
+        return None if self._disk is None else self._disk.log
+
     def after_power_cut(self, device: str) -> tuple[Capsule, str]:
         """End everything inside, and return a capsule with its directories, and a device with a copy of `device`."""
         assert self._image is not None, "this capsule was given no place for an image file"
@@ -144,13 +167,17 @@ class Capsule:
         self.close()
         attached = Path("/sys/block", Path(device).name, "loop/backing_file")
         wait_until(lambda: not attached.exists(), 20, f"{device} to be released")
+        return self.again(image)
+
+    def again(self, image: Path) -> tuple[Capsule, str]:
+        """Return a capsule with its directories, once it has ended, and a device over `image`, which ends with it."""
         if self._root is not None:
             (self.runtime / "root").rmdir()  # where the other root was mounted in namespaces that have ended
-        again = Capsule(self._ledger, self._keep, image=image, runtime=self.runtime, root=self._root)
+        capsule = Capsule(self._ledger, self._keep, image=image, runtime=self.runtime, root=self._root)
         try:
-            return again, again._attached()
+            return capsule, capsule._attached()
         except BaseException:
-            again.close()
+            capsule.close()
             raise
 
     def _copied(self, device: str, image: Path) -> bool:
@@ -194,6 +221,8 @@ class Capsule:
         for stream in (self._outer.stdout, self._outer.stderr):
             if stream:
                 stream.close()
+        if self._disk is not None:
+            self._disk.close()
         if self._image is not None and self._image.exists():
             self._detach(self._image)
             self._image.unlink(missing_ok=True)

@@ -6,12 +6,14 @@ import os
 import shutil
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.host_path import HostPath
 from roadworthy.machines.kernel_log import KernelLog
+from roadworthy.machines.logged_disk import LoggedDisk
 from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.programs import ENVIRONMENT
@@ -62,10 +64,11 @@ class RunningKernel(Machine):
     def facts(self) -> dict[str, Any]:
         return {**super().facts(), "machine": os.uname().machine}
 
-    def place(self, site: Site) -> Place:
+    def place(self, site: Site, logged: bool = False) -> Place:
         """Make a place for a daemon: a capsule."""
         image, runtime = site.next()
-        return Capsule(site.ledger, site.keep, image=image, runtime=runtime, root=self._tree)
+        disk = partial(LoggedDisk, site) if logged else None
+        return Capsule(site.ledger, site.keep, image=image, runtime=runtime, root=self._tree, logged=disk)
 
     def kernel_log(self) -> KernelLog:
         return KernelLog()

@@ -103,8 +103,8 @@ class Machine(ABC):
     # --- what happens on it
 
     @abstractmethod
-    def place(self, site: Site) -> Place:
-        """Make a place for a daemon."""
+    def place(self, site: Site, logged: bool = False) -> Place:
+        """Make a place for a daemon; its disk writes down what it is told if it is `logged`. Raises Unsupported."""
 
     @abstractmethod
     def kernel_log(self) -> Log:

@@ -116,6 +116,18 @@ class Place(Protocol):
         """
         ...
 
+    @property
+    def write_log(self) -> Path | None:
+        """The file on this host in which its disk writes down what it is told; None if it does not."""
+        ...
+
+    def again(self, image: Path) -> tuple[Place, str]:
+        """Return a place with its directories, once it has ended, and a device with the content of `image`.
+
+        The file lies on this host, and ends with the place.
+        """
+        ...
+
     def settled(self, device: str) -> None:
         """Note that the device is in use, and may be released with its last user."""
         ...

@@ -76,6 +76,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--random-order=SEED repeats the order.",
     )  # fmt: skip
     group.addoption(
+        "--cuts", metavar="N|all", type=cuts,
+        help="Cut the power in every operation N times, at seeded moments, or once at every flush; without it, ten "
+        "times a lane in three operations. A cut takes about a second.",
+    )  # fmt: skip
+    group.addoption(
         "--isolate", action="store_true",
         help="Give every check a container of its own, instead of one for all that need the same capabilities. The "
         "verdicts must not change: `roadworthy agree BUNDLE BUNDLE` compares them.",
@@ -110,6 +115,15 @@ def seconds(word: str) -> float:
     if not 0 <= found < math.inf:
         raise argparse.ArgumentTypeError(f"{word!r} is not a number of seconds, such as 60 or 2.5")
     return found
+
+
+def cuts(word: str) -> float:
+    """Parse a number of cuts; `all` is infinite. Raises ArgumentTypeError."""
+    if word == "all":
+        return math.inf
+    if not word.isdecimal() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of cuts, such as 20, and not all")
+    return int(word)
 
 
 def lanes_of(config: pytest.Config, installed: EngineName, running: str) -> list[Lane]:

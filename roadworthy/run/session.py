@@ -87,7 +87,12 @@ class Session:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the items of a lane together, however other plugins have ordered them."""
+        """Leave out what --cuts asks for, and keep the items of a lane together, however others have ordered them."""
+        if self.config.getoption("cuts") is None and (
+            left := [item for item in items if item.get_closest_marker("flushes")]
+        ):
+            items[:] = [item for item in items if item not in left]
+            self.config.hook.pytest_deselected(items=left)
         if self.lanes:
             places = {lane.id: place for place, lane in enumerate(self.lanes)}
             items[:] = self.order.arranged(items, lambda item: group(item, places))

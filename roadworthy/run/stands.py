@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -212,11 +212,12 @@ class Stands:
 
     # --- besides the lane's own daemon
 
-    def second(self, stand: Stand, check: Declared, size: int = BACKING_SIZE) -> Iterator[Stand]:
-        """Yield a second stand of the lane for one check; `size` is its backing's, in bytes."""
+    def second(
+        self, stand: Stand, checks: Sequence[Declared], size: int = BACKING_SIZE, logged: bool = False
+    ) -> AbstractContextManager[Stand]:  # fmt: skip
+        """A second stand of the lane for some checks; `size` is its backing's, in bytes; see bring_up for `logged`."""
         site, stage, faults = self._run.site(), self._run.stage, self._run.faults
-        with bring_up(stand.lane, [check], stand.machine, site, stage, size, faults) as own:
-            yield own
+        return bring_up(stand.lane, checks, stand.machine, site, stage, size, faults, logged)
 
     def daemons(self, stand: Stand) -> Daemons:
         """Daemons with any driver on any backing, on the lane's machine."""

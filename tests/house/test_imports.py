@@ -50,7 +50,7 @@ FLOORS = (
     ("fixtures",),
     ("command",),
     ("measuring",),
-    ("run", "explorer"),
+    ("run", "explorer", "cuts"),
     ("lane",),
     ("engines", "verdict"),
     ("drivers", "guests"),

@@ -1,0 +1,184 @@
+"""What all cuts of an operation have left, and what of it breaks a promise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from roadworthy.calls.evidence import Evidence
+from roadworthy.cuts.choice import Cut
+from roadworthy.cuts.contents import WORST_FIRST, Tree
+from roadworthy.cuts.operation import Operation
+from roadworthy.cuts.store import Thing
+
+#: What a cut is expected to leave of anything, the daemon too.
+WHOLE = "whole"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A thing, and the position of the log at which it was acknowledged; a `bystander` was there before."""
+
+    thing: Thing
+    at: int
+    expected: Tree | str | None
+    bystander: bool = False
+
+
+@dataclass
+class Look:
+    """What one cut has left. `start` is `whole` if the daemon starts, or why it does not; states are by label."""
+
+    cut: Cut
+    start: str = WHOLE
+    states: dict[str, str] = field(default_factory=dict)
+    #: The states after asking again, of things that were not whole.
+    healed: dict[str, str] = field(default_factory=dict)
+    #: What the engine's and the driver's own records lack, in words.
+    records: str = ""
+
+
+class Positioned(Evidence):
+    """Evidence that knows the position of a log at every answer."""
+
+    def __init__(self, position: Callable[[], int]) -> None:
+        super().__init__()
+        self._position = position
+        self.positions: list[int] = []
+
+    def record(self, process: str, call: str, answer: str, failed: bool, seconds: float) -> None:
+        known = len(self.transcript)
+        super().record(process, call, answer, failed, seconds)
+        if len(self.transcript) > known:
+            self.positions.append(self._position())
+
+    def clear(self) -> None:
+        """Forget what was recorded until now."""
+        self.transcript.clear()
+        self.positions.clear()
+
+    def before(self, position: int) -> str:
+        """The last call that was answered at this position or before it, and the first one that was not."""
+        calls = [made.call for made in self.transcript]
+        done = sum(at <= position for at in self.positions)
+        return (
+            f"after {calls[done - 1] if done else 'nothing'}, before {calls[done] if done < len(calls) else 'the end'}"
+        )
+
+
+@dataclass
+class Findings:
+    """All looks at one operation, in the order of its log."""
+
+    operation: Operation
+    moments: Sequence[Moment]
+    looks: Sequence[Look]
+    #: Flushes of the whole operation, and cuts that were not looked at because they leave an equal disk.
+    flushes: int
+    equal: int
+    evidence: Positioned
+    #: Seconds of the capture, and of all looks together.
+    seconds: tuple[float, float]
+
+    def __str__(self) -> str:
+        capture, looking = self.seconds
+        each = f", {looking / len(self.looks):.1f} s each" if self.looks else ""
+        more = f", {self.equal} equal ones left out" if self.equal else ""
+        return f"{len(self.looks)} cuts at {self.flushes} flushes{more}; captured in {capture:.1f} s{each}"
+
+    # --- promises: what breaks each of them
+
+    def silent(self) -> Broken:
+        """What is listed and handed out, and is not what it was."""
+        return self._those(lambda look: ((label, said) for label, said in look.states.items() if "silent" in said))
+
+    def lost(self) -> Broken:
+        """What was acknowledged before the cut, and is not as it was then."""
+        return self._those(
+            lambda look: ((one.thing.label, look.states[one.thing.label]) for one in self._own(look, acknowledged=True))
+        )
+
+    def torn(self) -> Broken:
+        """What was not acknowledged before the cut, and is neither as before the operation nor as after it."""
+        return self._those(
+            lambda look: (
+                (one.thing.label, said)
+                for one in self._own(look, acknowledged=False)
+                if (said := look.states[one.thing.label]) != "as before"
+            )
+        )
+
+    def not_started(self) -> Broken:
+        """Why the daemon does not start."""
+        return self._those(lambda look: [("the daemon", look.start)], whole_only=False)
+
+    def not_healed(self) -> Broken:
+        """What is not whole although the operation was asked for again after the cut."""
+        return self._those(lambda look: look.healed.items())
+
+    def hurt(self) -> Broken:
+        """What was there before the operation and is not as it was."""
+        there = [one.thing.label for one in self.moments if one.bystander]
+        return self._those(lambda look: ((label, look.states[label]) for label in there))
+
+    def _own(self, look: Look, acknowledged: bool) -> Iterator[Moment]:
+        """The operation's things that were acknowledged before the cut may have happened, or those that were not."""
+        return (one for one in self.moments if not one.bystander and (one.at <= look.cut.until) is acknowledged)
+
+    def _those(self, states: Callable[[Look], Iterable[tuple[str, str]]], whole_only: bool = True) -> Broken:
+        """The states that are not `whole`, of looks at a daemon that has started."""
+        return Broken(
+            self,
+            [
+                (look, label, said)
+                for look in self.looks
+                if not (whole_only and look.start != WHOLE)
+                for label, said in states(look)
+                if said != WHOLE
+            ],
+        )
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The looks at which a promise is broken, each with a thing and its state."""
+
+    findings: Findings
+    found: Sequence[tuple[Look, str, str]]
+
+    @property
+    def worst(self) -> str:
+        """The worst state without its counts; `whole` if none is broken."""
+        return min((coarse(said) for _, _, said in self.found), key=rank, default=WHOLE)
+
+    @property
+    def states(self) -> str:
+        """All states, each with the number of cuts that left it."""
+        counted = Counter(f"{label}: {said}" for _, label, said in self.found)
+        return "; ".join(f"{said} ({count})" for said, count in counted.most_common()) or WHOLE
+
+    @property
+    def first(self) -> str:
+        """The first cut at which the promise is broken, with the calls around it and the records that are damaged."""
+        if not self.found:
+            return "none"
+        look, _, _ = self.found[0]
+        told = f"{look.cut}, {self.findings.evidence.before(look.cut.position)}"
+        return f"{told}; records: {look.records or 'all there'}"
+
+
+def coarse(said: str) -> str:
+    """A state without counts: `silent: files empty, files missing`."""
+    head, found, harm = said.partition(": ")
+    if head != "silent" or not found:
+        return said
+    return f"silent: {', '.join(f'files {kind}' for kind in (*WORST_FIRST, 'are new') if kind in harm)}"
+
+
+def rank(said: str) -> tuple[int, int]:
+    """How bad a state is, the worst first: silence about the worst harm, then what is gone, then what is told."""
+    heads = ("silent", "the", "there again", "gone", "says so")
+    kind = next((number for number, head in enumerate(heads) if said.startswith(head)), len(heads))
+    harm = next((number for number, word in enumerate(WORST_FIRST) if word in said), len(WORST_FIRST))
+    return kind, harm

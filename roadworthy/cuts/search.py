@@ -1,0 +1,169 @@
+"""The search of one operation for cuts after which something is lost.
+
+An operation is captured once: a daemon of the lane on a disk that writes down what it is told. Then it is replayed cut
+by cut: the disk as it was, a file system mounted on it, the lane's daemon started there, and everything looked at.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from zlib import crc32
+
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from roadworthy.calls.evidence import Evidence
+from roadworthy.cuts.bystanders import bystanders
+from roadworthy.cuts.choice import Cut, chosen
+from roadworthy.cuts.contents import Tree
+from roadworthy.cuts.findings import Findings, Look, Moment, Positioned
+from roadworthy.cuts.operation import Operation
+from roadworthy.cuts.records import Records, lost_records, records_of
+from roadworthy.cuts.replica import Replica
+from roadworthy.cuts.store import Store, Thing, anonymous, refused, state
+from roadworthy.engines.engine import EngineFailed
+from roadworthy.lane.faults import Faults
+from roadworthy.lane.stand import Stand
+from roadworthy.machines.backing import GIB
+from roadworthy.machines.place import Place
+from roadworthy.machines.write_log import WriteLog
+from roadworthy.programs import ProgramFailed
+from roadworthy.stage import Stage, quietly
+from roadworthy.upkeep.site import Site
+
+#: Bytes of the disk of a capture; sparse.
+SIZE = 2 * GIB
+
+
+def search(
+    operation: Operation,
+    second: Callable[[], AbstractContextManager[Stand]],
+    faults: Faults,
+    site: Site,
+    most: float,
+    stage: Stage = quietly,
+) -> Findings:
+    """Capture an operation on a daemon of its own, and look at `most` cuts of it; at every flush if that is infinite.
+
+    `second` brings up a stand with a logged disk. Then no part
+    of what was written between two flushes is looked at. Raises what making and capturing raise, and Unsupported.
+    """
+    directory = site.state / f"cuts-{operation.name}"
+    directory.mkdir()
+    begun = time.monotonic()
+    try:
+        with second() as stand:
+            log, evidence, moments, begin, end, records = captured(operation, stand)
+            stand.home.close()
+            captured_at = time.monotonic()
+            entries = faults.told(list(log.entries()), begin)
+            near = [moment.at for moment in moments if moment.at]
+            cuts = chosen(entries, begin, end, near, most, crc32(operation.name.encode()))
+            flushed = sum(entry.flushes for entry in entries[begin:end])
+            replica = Replica(log.path, entries, directory / "disk", stand.backing.size)
+            replica.advance(begin)
+            looks, equal = looked(operation, stand, faults, site, replica, cuts, moments, records, stage)
+            seconds = captured_at - begun, time.monotonic() - captured_at
+            return Findings(operation, moments, looks, flushed, equal, evidence, seconds)
+    finally:
+        shutil.rmtree(directory)
+
+
+def captured(
+    operation: Operation, stand: Stand
+) -> tuple[WriteLog, Positioned, list[Moment], int, int, Records]:  # fmt: skip
+    """Do the operation: the log, what was acknowledged when, where cuts begin and end, and the records at the end."""
+    assert stand.home.write_log is not None, "the lane's disk writes nothing down"
+    log = WriteLog(stand.home.write_log)
+    evidence = Positioned(log.position)
+    store = Store(stand, evidence)
+    others = bystanders(store)
+    steps = operation.steps(store)
+    next(steps)
+    stand.backing.settle()
+    evidence.clear()
+    store.note_requests()
+    begin, things = log.position(), []
+    for thing in steps:
+        assert thing is not None, f"{operation.name} is ready twice"
+        things.append((thing, log.position()))
+    stand.backing.settle()
+    end, records = log.position(), records_of(stand)
+
+    def seen(thing: Thing) -> Tree | str | None:
+        return thing.see(store) if thing.expected == "as made" else thing.expected
+
+    moments = [Moment(thing, 0, seen(thing), bystander=True) for thing in others]
+    moments += [Moment(thing, at, seen(thing)) for thing, at in things]
+    return log, evidence, moments, begin, end, records
+
+
+def looked(
+    operation: Operation, stand: Stand, faults: Faults, site: Site, replica: Replica, cuts: Sequence[Cut],
+    moments: Sequence[Moment], records: Records, stage: Stage,
+) -> tuple[list[Look], int]:  # fmt: skip
+    """Look at each cut that leaves another disk than those before: the looks, and how many leave an equal one."""
+    looks: list[Look] = []
+    seen: set[str] = set()
+    for number, cut in enumerate(cuts, 1):
+        replica.advance(cut.position)
+        image = site.state / f"{operation.name}.cut.img"
+        site.ledger.intend("image", path=str(image))
+        digest = replica.copy(image, cut.beyond)
+        if digest in seen:
+            image.unlink()
+            continue
+        seen.add(digest)
+        with stage(f"cutting the power in {operation.name}, {number} of {len(cuts)}"):
+            looks.append(look(operation, stand, faults, image, cut, moments, records))
+    return looks, len(cuts) - len(looks)
+
+
+def look(
+    operation: Operation, stand: Stand, faults: Faults, image: Path, cut: Cut,
+    moments: Sequence[Moment], records: Records,
+) -> Look:  # fmt: skip
+    """Start the lane's daemon on a disk, look at everything, ask again for what is damaged, and end it."""
+    found = Look(cut)
+
+    def before_start(home: Place) -> None:
+        found.records = lost_records(records, records_of(stand))
+        faults.arm(home)
+
+    try:
+        stand.go_on_with(image, before_start)
+    except ProgramFailed as reason:
+        found.start = f"the file system is not mounted: {anonymous(' '.join(str(reason).split()))[-160:]}"
+        return found
+    except EngineFailed as reason:
+        found.start = f"the daemon does not start: {refused(reason)[-200:]}"
+        stand.home.close()
+        return found
+    try:
+        store = Store(stand, Evidence())
+        for moment in moments:
+            found.states[moment.thing.label] = state(moment.thing, moment.thing.see(store), moment.expected)
+        if operation.repeats:
+            found.healed = healed(operation, store, moments, found.states)
+    finally:
+        stand.home.close()
+    return found
+
+
+def healed(
+    operation: Operation, store: Store, moments: Sequence[Moment], states: dict[str, str]
+) -> dict[str, str]:  # fmt: skip
+    """Ask for the operation again if anything of it is not whole: what its things are then."""
+    broken = [one for one in moments if not one.bystander and states[one.thing.label] != "whole"]
+    if not broken:
+        return {}
+    try:
+        for _ in operation.steps(store):
+            pass
+    except (DockerException, RequestException) as reason:
+        return {one.thing.label: f"says so: {refused(reason)}" for one in broken}
+    return {one.thing.label: state(one.thing, one.thing.see(store), one.expected) for one in broken}

@@ -1,0 +1,84 @@
+"""The log of a disk: every write, flush and discard in the order in which they reached it.
+
+The format is that of the kernel's Documentation/admin-guide/device-mapper/log-writes.rst, which QEMU's blklogwrites
+writes too: a superblock, then entries of one header sector each, with the data of a write behind its header.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MAGIC = 0x6A736677736872
+FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
+SUPERBLOCK = struct.Struct("<QQQI")
+HEADER = struct.Struct("<QQQQ")
+
+
+class LogDamaged(Exception):
+    """The log is not one, or ends within an entry that its superblock counts."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry. `at` and `length` are bytes of the disk, `data` the offset of a write's data in the log.
+
+    A flush may come with a write: the kernel's REQ_PREFLUSH, which happens before it. FUA makes the write itself last.
+    """
+
+    number: int
+    at: int
+    length: int
+    flags: int
+    data: int
+
+    @property
+    def discards(self) -> bool:
+        return bool(self.flags & DISCARD)
+
+    @property
+    def writes(self) -> bool:
+        return bool(self.length) and not self.flags & (DISCARD | MARK)
+
+    @property
+    def flushes(self) -> bool:
+        return bool(self.flags & FLUSH)
+
+
+class WriteLog:
+    """The log in a file, which may still grow."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def position(self) -> int:
+        """How many entries the log has: what the disk was told until now. Raises LogDamaged."""
+        return self._superblock()[0]
+
+    def _superblock(self) -> tuple[int, int]:
+        """The number of entries, and the bytes of a sector."""
+        with self.path.open("rb") as file:
+            read = file.read(SUPERBLOCK.size)
+        if len(read) < SUPERBLOCK.size:
+            raise LogDamaged(f"{self.path} has no superblock")
+        magic, _, count, sector = SUPERBLOCK.unpack(read)
+        if magic != MAGIC:
+            raise LogDamaged(f"{self.path} is no log of writes: it begins with {magic:#x}")
+        return count, sector
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries, the first first. Raises LogDamaged."""
+        count, sector = self._superblock()
+        with self.path.open("rb") as file:
+            at = sector
+            for number in range(count):
+                file.seek(at)
+                read = file.read(HEADER.size)
+                if len(read) < HEADER.size:
+                    raise LogDamaged(f"{self.path} ends before entry {number} of {count}")
+                where, sectors, flags, _ = HEADER.unpack(read)
+                found = Entry(number, where * sector, sectors * sector, flags, at + sector)
+                yield found
+                at += sector + (found.length if found.writes else 0)
