@@ -214,7 +214,12 @@ def cuts(
             logged = partial(roadworthy_run.stands.second, stand, [], SIZE, logged=True)
             asked, faults, said = roadworthy_run.option("cuts"), roadworthy_run.faults, roadworthy_run.stage
             most = operation.usual if asked is None else asked
-            searched[key] = search(operation, logged, faults, roadworthy_run.site(), most, said)
+            accept = roadworthy_run.option("accept_expired_suites")
+
+            def software(on: Stand) -> Software:
+                return on.software(accept, said)
+
+            searched[key] = search(operation, logged, faults, roadworthy_run.site(), software, most, said)
         evidence.transcript[:] = searched[key].evidence.transcript
         evidence.observe("cuts", searched[key])
         return searched[key]

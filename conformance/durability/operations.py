@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from os import O_APPEND, O_RDONLY, O_WRONLY
+from os import O_APPEND, O_RDONLY, O_RDWR, O_SYNC, O_WRONLY
 
+from roadworthy.calls.process import Process
 from roadworthy.cuts.operation import Steps, operation
 from roadworthy.cuts.store import Store
+from roadworthy.linux import MAP_SHARED, PROT_READ, PROT_WRITE
 from roadworthy.trees.layers import File
 
 #: What an image brings: 200 files as a package has them, with owners and modes.
 FILES = {
     f"d{number % 10}/f{number}": File(b"content %d\n" % number * 40, mode=0o750, uid=number) for number in range(200)
 }
+LARGE = b"image" * 50_000
 
 
-def synced(fs, path):
-    """fsync(2) of a file or a directory."""
-    descriptor = fs.open(path, O_RDONLY)
-    fs.fsync(descriptor)
-    fs.close(descriptor)
+def synced(fs: Process, *paths: str) -> None:
+    """fsync(2) of files and directories."""
+    for path in paths:
+        descriptor = fs.open(path, O_RDONLY)
+        fs.fsync(descriptor)
+        fs.close(descriptor)
+
+
+# --- what makes images
 
 
 @operation("load", repeats=True, usual=4)
@@ -30,27 +37,258 @@ def load(store: Store) -> Steps:
     yield store.image(name)
 
 
+@operation("import", repeats=True)
+def import_tree(store: Store) -> Steps:
+    """docker import of a file system with 200 files."""
+    archive = store.exported({"old": b"image", **FILES})
+    yield None
+    yield store.image(store.imported(archive))
+
+
+@operation("pull", repeats=True)
+def pull(store: Store) -> Steps:
+    """docker pull of an image with 200 files from a registry on loopback."""
+    name = store.pushed(FILES)
+    yield None
+    store.pull(name)
+    yield store.image(name)
+
+
+@operation("build")
+def build(store: Store) -> Steps:
+    """docker build of an image whose second layer has 200 files."""
+    base = store.containers.image({"old": b"image"})
+    yield None
+    yield store.image(store.build(base, FILES))
+
+
 @operation("commit", usual=3)
 def commit(store: Store) -> Steps:
     """docker commit of a container in which 200 files were written."""
     made = store.laid_out({"old": b"image"})
     made.copy_in(store.place, FILES)
     yield None
-    image = store.containers.commit(made)
-    yield store.image(image)
+    yield store.image(store.containers.commit(made))
+
+
+@operation("tag")
+def tag(store: Store) -> Steps:
+    """docker tag of an image that lies on the disk."""
+    name = store.containers.image(FILES)
+    yield None
+    yield store.image(store.tagged(name))
+
+
+# --- what makes and removes containers, images and volumes
+
+
+@operation("create")
+def create(store: Store) -> Steps:
+    """docker create of a container."""
+    name = store.containers.image(FILES)
+    yield None
+    yield store.container(store.containers.create(name))
+
+
+@operation("start")
+def start(store: Store) -> Steps:
+    """docker start of a container, in which a file is written and synced then."""
+    made = store.created({"old": b"image"})
+    yield None
+    fs = store.process(made.start())
+    fs.store("new", b"written")
+    synced(fs, "new", ".")
+    yield store.file(made, "new", b"written", None, b"")
+
+
+@operation("rm")
+def remove_container(store: Store) -> Steps:
+    """docker rm of a container."""
+    made = store.containers.create(store.containers.image(FILES))
+    gone = store.removal(store.container(made))
+    yield None
+    made.remove()
+    yield gone
+
+
+@operation("rmi")
+def remove_image(store: Store) -> Steps:
+    """docker rmi of an image."""
+    gone = store.removal(store.image(name := store.containers.image(FILES)))
+    yield None
+    store.client.images.remove(name)
+    yield gone
+
+
+@operation("prune")
+def prune(store: Store) -> Steps:
+    """docker container prune and docker image prune of what no container uses."""
+    image = store.removal(store.image(name := store.containers.image(FILES)))
+    container = store.removal(store.container(store.containers.create(name)))
+    yield None
+    store.client.containers.prune()
+    yield container
+    store.client.images.prune(filters={"dangling": False})
+    yield image
+
+
+@operation("volume")
+def volume(store: Store) -> Steps:
+    """docker volume create, and a file that a container writes to the volume and syncs."""
+    yield None
+    name = store.containers.volume()
+    fs = store.process(store.created({"old": b"image"}, volumes={name: {"bind": "/data", "mode": "rw"}}).start())
+    fs.store("/data/new", b"written")
+    synced(fs, "/data/new", "/data")
+    yield store.volume_file(name, "new", b"written", None, b"")
+
+
+# --- what becomes of a daemon
+
+
+@operation("stop")
+def stop(store: Store) -> Steps:
+    """A gentle stop of the daemon and its start, with an image that was loaded just before."""
+    archive, name = store.containers.archive(FILES, name="roadworthy:cut")
+    yield None
+    store.containers.load(archive, name)
+    store.stand.engine.restart()
+    yield store.image(name)
+
+
+@operation("kill")
+def kill(store: Store) -> Steps:
+    """SIGKILL of the daemon and its start, with an image that was loaded just before."""
+    archive, name = store.containers.archive(FILES, name="roadworthy:cut")
+    yield None
+    store.containers.load(archive, name)
+    store.stand.engine.restart(kill=True)
+    yield store.image(name)
+
+
+# --- what a container syncs
+
+
+@operation("fsync")
+def fsync(store: Store) -> Steps:
+    """A new file, its fsync and that of its directory."""
+    fs = store.process(made := store.laid_out({"old": b"image"}))
+    yield None
+    fs.store("new", LARGE)
+    synced(fs, "new", ".")
+    yield store.file(made, "new", LARGE, None, b"")
+
+
+@operation("fdatasync")
+def fdatasync(store: Store) -> Steps:
+    """A write into a file that the container had made, and its fdatasync."""
+    fs = store.process(made := store.laid_out({"old": b"image"}))
+    fs.store("f", b"before")
+    synced(fs, "f", ".")
+    yield None
+    fs.write(descriptor := fs.open("f", O_WRONLY | O_APPEND), b" and after")
+    fs.fdatasync(descriptor)
+    yield store.file(made, "f", b"before and after", b"before")
+
+
+@operation("o-sync")
+def o_sync(store: Store) -> Steps:
+    """A write through a descriptor that was opened with O_SYNC."""
+    fs = store.process(made := store.laid_out({"old": b"image"}))
+    fs.store("f", b"before")
+    synced(fs, "f", ".")
+    yield None
+    fs.write(fs.open("f", O_WRONLY | O_APPEND | O_SYNC), b" and after")
+    yield store.file(made, "f", b"before and after", b"before")
+
+
+@operation("msync")
+def msync(store: Store) -> Steps:
+    """A store into a shared mapping of a file, and its msync."""
+    fs = store.process(made := store.laid_out({"old": b"image"}))
+    fs.store("f", b"before")
+    synced(fs, "f", ".")
+    mapped = fs.mmap(fs.open("f", O_RDWR), 4096, PROT_READ | PROT_WRITE, MAP_SHARED)
+    yield None
+    fs.poke(mapped, b"after.")
+    fs.msync(mapped, 4096)
+    yield store.file(made, "f", b"after.", b"before")
 
 
 @operation("copy-up", usual=3)
 def copy_up(store: Store) -> Steps:
     """The first write to a file of the image, and its fsync."""
-    fs = store.process(made := store.laid_out({"f": b"image" * 50_000}))
+    fs = store.process(made := store.laid_out({"f": LARGE}))
     yield None
     fs.write(descriptor := fs.open("f", O_WRONLY | O_APPEND), b"written")
     fs.fsync(descriptor)
-    yield store.file(made, "f", b"image" * 50_000 + b"written", b"image" * 50_000)
+    yield store.file(made, "f", LARGE + b"written", LARGE)
 
 
-ON_IMAGES = (load, commit)
-ON_FILES = (copy_up,)
+@operation("chmod")
+def copy_up_of_mode(store: Store) -> Steps:
+    """The first chmod of a file of the image, and its fsync."""
+    fs = store.process(made := store.laid_out({"f": LARGE}))
+    yield None
+    fs.chmod("f", 0o600)
+    synced(fs, "f")
+    yield store.file(made, "f", LARGE, LARGE, mode=0o600)
+
+
+@operation("replace")
+def replace(store: Store) -> Steps:
+    """A file of the image that a synced one replaces by rename, and the fsync of its directory."""
+    fs = store.process(made := store.laid_out({"f": LARGE}))
+    yield None
+    fs.store("made", LARGE[::-1])
+    synced(fs, "made")
+    fs.rename("made", "f")
+    synced(fs, ".")
+    yield store.file(made, "f", LARGE[::-1], LARGE)
+
+
+@operation("whiteout")
+def whiteout(store: Store) -> Steps:
+    """The removal of a file of the image, and the fsync of its directory."""
+    fs = store.process(made := store.laid_out({"d/f": b"image", "d/kept": b"image"}))
+    yield None
+    fs.unlink("d/f")
+    synced(fs, "d")
+    yield store.file(made, "d/f", None, b"image")
+
+
+@operation("opaque")
+def opaque(store: Store) -> Steps:
+    """A directory of the image that is removed and made again, and the fsync of both directories."""
+    fs = store.process(made := store.laid_out({"d/f": b"image"}))
+    yield None
+    fs.unlink("d/f")
+    fs.rmdir("d")
+    fs.mkdir("d")
+    fs.store("d/new", b"written")
+    synced(fs, "d/new", "d", ".")
+    yield store.file(made, "d/f", None, b"image")
+    yield store.file(made, "d/new", b"written", None, b"")
+
+
+@operation("sqlite")
+def sqlite(store: Store) -> Steps:
+    """A transaction of SQLite in a database of the image."""
+    made = store.laid_out({"f": b"image"})
+    fs, command = store.process(made), store.program("sqlite3", "database")
+    fs.run(*command, "CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1);")
+    synced(fs, "database", ".")
+    yield None
+    assert fs.run(*command, "INSERT INTO t VALUES (2);") == (0, "")
+    asked = store.program("sqlite3", "database", "PRAGMA integrity_check; SELECT sum(n) FROM t;")
+    yield store.output(made, "rows", asked, "ok\n3\n", "ok\n1\n")
+
+
+ON_IMAGES = (
+    load, import_tree, pull, build, commit, tag, create, remove_container, remove_image, prune, stop, kill,
+)  # fmt: skip
+ON_FILES = (
+    start, volume, fsync, fdatasync, o_sync, msync, copy_up, copy_up_of_mode, replace, whiteout, opaque, sqlite,
+)  # fmt: skip
 ALL = (*ON_IMAGES, *ON_FILES)
 REPEATED = tuple(one for one in ALL if one.repeats)

@@ -17,6 +17,7 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from roadworthy.calls.evidence import Evidence
+from roadworthy.cuts.beside import Beside
 from roadworthy.cuts.bystanders import bystanders
 from roadworthy.cuts.choice import Cut, chosen
 from roadworthy.cuts.contents import Tree
@@ -27,6 +28,7 @@ from roadworthy.cuts.replica import Replica
 from roadworthy.cuts.store import Store, Thing, anonymous, refused, state
 from roadworthy.engines.engine import EngineFailed
 from roadworthy.lane.faults import Faults
+from roadworthy.lane.software import Software
 from roadworthy.lane.stand import Stand
 from roadworthy.machines.backing import GIB
 from roadworthy.machines.place import Place
@@ -44,20 +46,21 @@ def search(
     second: Callable[[], AbstractContextManager[Stand]],
     faults: Faults,
     site: Site,
+    software: Callable[[Stand], Software],
     most: float,
     stage: Stage = quietly,
 ) -> Findings:
     """Capture an operation on a daemon of its own, and look at `most` cuts of it; at every flush if that is infinite.
 
-    `second` brings up a stand with a logged disk. Then no part
+    `second` brings up a stand with a logged disk, `software` puts programs on its volume. Then no part
     of what was written between two flushes is looked at. Raises what making and capturing raise, and Unsupported.
     """
     directory = site.state / f"cuts-{operation.name}"
     directory.mkdir()
-    begun = time.monotonic()
+    begun, beside = time.monotonic(), Beside(site, software)
     try:
         with second() as stand:
-            log, evidence, moments, begin, end, records = captured(operation, stand)
+            log, evidence, moments, begin, end, records = captured(operation, stand, beside)
             stand.home.close()
             captured_at = time.monotonic()
             entries = faults.told(list(log.entries()), begin)
@@ -66,21 +69,22 @@ def search(
             flushed = sum(entry.flushes for entry in entries[begin:end])
             replica = Replica(log.path, entries, directory / "disk", stand.backing.size)
             replica.advance(begin)
-            looks, equal = looked(operation, stand, faults, site, replica, cuts, moments, records, stage)
+            looks, equal = looked(operation, stand, faults, site, beside, replica, cuts, moments, records, stage)
             seconds = captured_at - begun, time.monotonic() - captured_at
             return Findings(operation, moments, looks, flushed, equal, evidence, seconds)
     finally:
+        beside.close()
         shutil.rmtree(directory)
 
 
 def captured(
-    operation: Operation, stand: Stand
+    operation: Operation, stand: Stand, beside: Beside
 ) -> tuple[WriteLog, Positioned, list[Moment], int, int, Records]:  # fmt: skip
     """Do the operation: the log, what was acknowledged when, where cuts begin and end, and the records at the end."""
     assert stand.home.write_log is not None, "the lane's disk writes nothing down"
     log = WriteLog(stand.home.write_log)
     evidence = Positioned(log.position)
-    store = Store(stand, evidence)
+    store = Store(stand, evidence, beside)
     others = bystanders(store)
     steps = operation.steps(store)
     next(steps)
@@ -103,8 +107,8 @@ def captured(
 
 
 def looked(
-    operation: Operation, stand: Stand, faults: Faults, site: Site, replica: Replica, cuts: Sequence[Cut],
-    moments: Sequence[Moment], records: Records, stage: Stage,
+    operation: Operation, stand: Stand, faults: Faults, site: Site, beside: Beside, replica: Replica,
+    cuts: Sequence[Cut], moments: Sequence[Moment], records: Records, stage: Stage,
 ) -> tuple[list[Look], int]:  # fmt: skip
     """Look at each cut that leaves another disk than those before: the looks, and how many leave an equal one."""
     looks: list[Look] = []
@@ -119,12 +123,12 @@ def looked(
             continue
         seen.add(digest)
         with stage(f"cutting the power in {operation.name}, {number} of {len(cuts)}"):
-            looks.append(look(operation, stand, faults, image, cut, moments, records))
+            looks.append(look(operation, stand, faults, beside, image, cut, moments, records))
     return looks, len(cuts) - len(looks)
 
 
 def look(
-    operation: Operation, stand: Stand, faults: Faults, image: Path, cut: Cut,
+    operation: Operation, stand: Stand, faults: Faults, beside: Beside, image: Path, cut: Cut,
     moments: Sequence[Moment], records: Records,
 ) -> Look:  # fmt: skip
     """Start the lane's daemon on a disk, look at everything, ask again for what is damaged, and end it."""
@@ -144,7 +148,7 @@ def look(
         stand.home.close()
         return found
     try:
-        store = Store(stand, Evidence())
+        store = Store(stand, Evidence(), beside)
         for moment in moments:
             found.states[moment.thing.label] = state(moment.thing, moment.thing.see(store), moment.expected)
         if operation.repeats:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import docker
@@ -16,10 +17,14 @@ from requests.exceptions import RequestException
 
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.process import Process
+from roadworthy.cuts.beside import Beside
 from roadworthy.cuts.contents import Tree, damage, tree_of
+from roadworthy.declaring.features import CLASSIC_BUILDER, LACKING
 from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.engines.containers import Container, Containers
 from roadworthy.lane.stand import Stand
+from roadworthy.machines.place import PlacePath
+from roadworthy.reasons import Unsupported
 from roadworthy.trees.layers import Entry, beneath, entry
 
 #: The directory in which operations work.
@@ -45,8 +50,9 @@ class Thing:
 class Store:
     """A lane's engine and what it holds. Operations make objects through it; a look after a cut reads them."""
 
-    def __init__(self, stand: Stand, evidence: Evidence) -> None:
+    def __init__(self, stand: Stand, evidence: Evidence, beside: Beside) -> None:
         self.stand = stand
+        self._beside = beside
         self._evidence = evidence
         self.containers = Containers(
             stand.engine, stand.toolbox, stand.volume, stand.image, evidence, self.place
@@ -76,15 +82,69 @@ class Store:
 
     def laid_out(self, tree: Mapping[str, Entry | bytes]) -> Container:
         """Start a container that finds `tree` in its directory: in its image, or on the volume of a `native` lane."""
+        return self.created(tree).start()
+
+    def created(self, tree: Mapping[str, Entry | bytes], **settings: Any) -> Container:
+        """Create such a container without starting it; `settings` are the Docker SDK's."""
         if not self.stand.native:
-            return self.containers.run(self.containers.image(tree))
+            return self.containers.create(self.containers.image(tree), **settings)
         whole = beneath(PLACE, {path: entry(value) for path, value in tree.items()})
         self.stand.machine.lay_out(whole, self.stand.backing.path("volume"))
-        return self.containers.run()
+        return self.containers.create(**settings)
 
     def process(self, container: Container) -> Process:
         """A process in a container, in the directory of the operations."""
         return self.containers.process(container)
+
+    def exported(self, tree: Mapping[str, Entry | bytes]) -> bytes:
+        """`docker export` of a container whose directory has this tree."""
+        return self.created(tree).export()
+
+    def imported(self, archive: bytes) -> str:
+        """`docker import`; returns the image's name. Raises DockerException."""
+        self.client.api.import_image_from_data(archive, repository="roadworthy", tag="cut")
+        return "roadworthy:cut"
+
+    def pushed(self, tree: Mapping[str, Entry | bytes]) -> str:
+        """Push an image with this tree to the registry, remove it here, and return its name there.
+
+        Raises Unsupported if the engine cannot reach the registry. The name is known if this was done before.
+        """
+        if self.stand.machine.far:
+            raise Unsupported("a virtual machine has no network, and so no registry on loopback")
+        name, tag = f"{self._beside.registry.address}/cut", "made"
+        if f"{name}:{tag}" not in self._beside.pushed:
+            made = self.containers.image(tree)
+            self.client.api.tag(made, name, tag)
+            said = self.client.api.push(name, tag, stream=False)
+            if "errorDetail" in said:
+                raise Unsupported(f"this engine pushes nothing to a registry on loopback: {said.splitlines()[-1]}")
+            for one in (f"{name}:{tag}", made):
+                self.client.api.remove_image(one, force=True)
+            self._beside.pushed.add(f"{name}:{tag}")
+        return f"{name}:{tag}"
+
+    def pull(self, name: str) -> None:
+        """`docker pull`. Raises DockerException."""
+        repository, _, tag = name.rpartition(":")
+        said = self.client.api.pull(repository, tag, stream=True, decode=True)
+        if wrong := next((line["error"] for line in said if "error" in line), ""):
+            raise DockerException(wrong)
+
+    def build(self, base: str, files: Mapping[str, Entry | bytes]) -> str:
+        """`docker build` of an image that adds files to `base`; returns its id."""
+        if CLASSIC_BUILDER not in self.stand.engine.features:
+            raise Unsupported(LACKING[CLASSIC_BUILDER])
+        return self.containers.build([f"FROM {base}", "COPY context /built"], files)
+
+    def tagged(self, image: str) -> str:
+        """`docker tag`; returns the further name."""
+        self.client.api.tag(image, "roadworthy", "further")
+        return "roadworthy:further"
+
+    def program(self, name: str, *arguments: str) -> list[str]:
+        """The argument list that runs a program of Debian in a container."""
+        return self._beside.software(self.stand).command(name, *arguments)
 
     # --- what has to survive
 
@@ -97,27 +157,67 @@ class Store:
         identity = made.id
         return Thing(label, "container", lambda store: store._of_container(identity))
 
-    def file(self, made: Container, path: str, content: bytes | None, *before: bytes | None) -> Thing:
+    def removal(self, thing: Thing) -> Thing:
+        """The removal of a thing: it has to be gone, and may be there as it is now until then."""
+        now = thing.see(self)
+        assert isinstance(now, Mapping), f"{thing.label} is not there: {now}"
+        return Thing(f"removal of {thing.label}", thing.kind, thing.see, expected=None, before=(now,))
+
+    def volume_file(self, name: str, path: str, content: bytes, *before: bytes | None) -> Thing:
+        """A file of a volume of the engine; `before` are what it may be until then."""
+
+        def see(store: Store) -> Tree | str | None:
+            try:
+                where = store.client.volumes.get(name).attrs["Mountpoint"]
+            except NotFound:
+                return None
+            except (DockerException, RequestException) as refusal:
+                return refused(refusal)
+            return only(tree_below(store.stand.home.path(where), ""), path)
+
+        return Thing(path, "file", see, a_file(path, content), tuple(a_file(path, one) for one in before))
+
+    def output(self, made: Container, label: str, argv: Sequence[str], expected: str, *before: str) -> Thing:
+        """What a program prints in a container that is started for it."""
+        identity, place = made.id, self.place
+
+        def see(store: Store) -> Tree | str | None:
+            try:
+                store.client.api.start(identity)
+                asked = store.client.api.exec_create(identity, list(argv), workdir=place)["Id"]
+                said = store.client.api.exec_start(asked)
+            except (DockerException, RequestException) as refusal:
+                return refused(refusal)
+            return a_file(label, said)
+
+        told = tuple(a_file(label, one.encode()) for one in before)
+        return Thing(label, "output", see, a_file(label, expected.encode()), told)
+
+    def file(
+        self, made: Container, path: str, content: bytes | None, *before: bytes | None, mode: int = 0o644
+    ) -> Thing:  # fmt: skip
         """A file of a container with this content, or its absence; `before` are what it may be until then."""
         identity = made.id
 
         def see(store: Store) -> Tree | str | None:
             found = store._of_container(identity)
-            return found if found is None or isinstance(found, str) else only(found, path)
+            return found if found is None or isinstance(found, str) else only(found, f"{PLACE}/{path}", path)
 
-        return Thing(path, "file", see, expected=a_file(path, content), before=tuple(a_file(path, b) for b in before))
+        return Thing(path, "file", see, a_file(path, content, mode), tuple(a_file(path, one) for one in before))
 
     # --- how it is seen
 
     def _of_image(self, name: str) -> Tree | str | None:
         try:
-            self.client.images.get(name)
+            # Podman prefixes the names of images: `localhost/` or that of a registry.
+            found = [one for one in self.client.images.list() for tag in one.tags if f"/{tag}".endswith(f"/{name}")]
+            identity = str(found[0].id) if found else str(self.client.images.get(name).id)
         except ImageNotFound:
             return None
         except (DockerException, RequestException) as refusal:
             return refused(refusal)
         try:
-            made = self.client.api.create_container(name, ["x"], network_disabled=True)["Id"]
+            made = self.client.api.create_container(identity, ["x"], network_disabled=True)["Id"]
         except (DockerException, RequestException) as refusal:
             return refused(refusal)
         try:
@@ -127,7 +227,7 @@ class Store:
 
     def _of_container(self, identity: str) -> Tree | str | None:
         if self.stand.native:
-            return self._of_volume()
+            return tree_below(self.stand.backing.path("volume", PLACE), f"{PLACE}/")
         try:
             self.client.containers.get(identity)
         except NotFound:
@@ -145,36 +245,33 @@ class Store:
         except tarfile.TarError as broken:
             return f"the export is damaged: {broken}"
 
-    def _of_volume(self) -> Tree:
-        packed = io.BytesIO()
-        where = self.stand.backing.path("volume", PLACE)
-        with tarfile.open(fileobj=packed, mode="w:", format=tarfile.PAX_FORMAT) as tar:
-            for found in sorted(where.rglob("*"), key=str):
-                member = tarfile.TarInfo(f"{PLACE}/{str(found).removeprefix(f'{where}/')}")
-                status = found.lstat()
-                member.mode, member.uid, member.gid = status.st_mode & 0o7777, status.st_uid, status.st_gid
-                if found.is_file():
-                    data = found.read_bytes()
-                    member.size = len(data)
-                    tar.addfile(member, io.BytesIO(data))
-                else:
-                    member.type = tarfile.DIRTYPE
-                    tar.addfile(member)
-        packed.seek(0)
-        return tree_of(packed)
+
+def tree_below(where: PlacePath, prefix: str) -> Tree:
+    """The files and directories below a directory of a place, each under `prefix`."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:", format=tarfile.PAX_FORMAT) as tar:
+        for found in sorted(where.rglob("*"), key=str):
+            member = tarfile.TarInfo(prefix + str(found).removeprefix(f"{where}/"))
+            status = found.lstat()
+            member.mode, member.uid, member.gid = status.st_mode & 0o7777, status.st_uid, status.st_gid
+            data = found.read_bytes() if found.is_file() else b""
+            member.type, member.size = tarfile.REGTYPE if found.is_file() else tarfile.DIRTYPE, len(data)
+            tar.addfile(member, io.BytesIO(data))
+    packed.seek(0)
+    return tree_of(packed)
 
 
-def only(tree: Tree, path: str) -> Tree | None:
-    """A tree's file of this path below the operations' directory, or None if it has none."""
-    whole = f"{PLACE}/{path}"
-    return {path: tree[whole]} if whole in tree else None
+def only(tree: Tree, path: str, name: str = "") -> Tree | None:
+    """A tree's file of this path, under `name`, or None if it has none."""
+    return {name or path: tree[path]} if path in tree else None
 
 
-def a_file(path: str, content: bytes | None) -> Tree | None:
-    """The tree of one file with this content, mode 0644 and owner root; None if it is absent."""
+def a_file(path: str, content: bytes | None, mode: int = 0o644) -> Tree | None:
+    """The tree of one file with this content and mode, and owner root; None if it is absent."""
     if content is None:
         return None
     member = tarfile.TarInfo(path)
+    member.mode = mode
     member.size = len(content)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:") as tar:

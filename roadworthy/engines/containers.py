@@ -7,7 +7,7 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -30,6 +30,7 @@ from roadworthy.machines.place import PlacePath
 from roadworthy.trees.layers import (
     Tree,
     beneath,
+    build_context,
     entry,
     layer_tar,
     write_archive,
@@ -306,6 +307,15 @@ class Containers:
         archive = io.BytesIO()
         write_archive(archive, name, [layer_tar({**SKELETON, **layers[0]}), *map(layer_tar, layers[1:])])
         return archive.getvalue(), name
+
+    def build(self, dockerfile: Sequence[str], files: Tree) -> str:
+        """`docker build` by the classic builder; `files` are in `context`. Returns the image's id."""
+        made, _ = self._engine.client.images.build(
+            fileobj=io.BytesIO(build_context(dockerfile, files)), custom_context=True, nocache=True, rm=True,
+            forcerm=True, network_mode="none", use_config_proxy=False,
+        )  # fmt: skip
+        self._images.append(str(made.id))
+        return self.last_image
 
     @property
     def last_image(self) -> str:

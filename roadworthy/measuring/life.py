@@ -24,8 +24,7 @@ from roadworthy.measuring.counters import Meter
 from roadworthy.measuring.design import Measured
 from roadworthy.measuring.statistics import SEED
 from roadworthy.measuring.system_calls import SystemCalls
-from roadworthy.trees.layers import Tree, beneath, layer_tar
-from roadworthy.trees.layers import entry as as_entry
+from roadworthy.trees.layers import Tree, build_context
 
 Answer = TypeVar("Answer")
 #: How many round trips the floor is the median of.
@@ -219,9 +218,3 @@ class ByTar:
     def _shell(self, words: str) -> Measured:
         where = self._place.inside(self._directory)
         return self._clocked(lambda: self._place.run(["sh", "-ec", words, "sh", where], 120))[1]
-
-
-def build_context(dockerfile: list[str], files: Tree) -> bytes:
-    """The build context: a tar with the Dockerfile and the files that it copies."""
-    tree = {name: as_entry(value) for name, value in files.items()}
-    return layer_tar({**beneath("context", tree), "Dockerfile": as_entry("\n".join(dockerfile).encode())})

@@ -129,6 +129,11 @@ def file_capability(permitted: int) -> bytes:
     return struct.pack("<IIIII", 0x02000001, permitted & 0xFFFFFFFF, 0, permitted >> 32, 0)
 
 
+def build_context(dockerfile: Sequence[str], files: Tree) -> bytes:
+    """The context of `docker build`: a tar with the Dockerfile, and the files that it copies in `context`."""
+    return layer_tar({**beneath("context", files), "Dockerfile": entry("\n".join(dockerfile).encode())})
+
+
 def beneath(prefix: str, tree: Tree) -> dict[str, Entry]:
     """`tree` moved into the directory `prefix`, with all parent directories of its entries."""
     moved: dict[str, Entry] = {}

@@ -14,8 +14,8 @@ from roadworthy.engines.containers import Containers
 from roadworthy.measuring import guards
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.design import Measured
-from roadworthy.measuring.life import ByTar, Life, ServiceFailed, Stopwatch, build_context
-from roadworthy.trees.layers import File, layer_tar, write_archive
+from roadworthy.measuring.life import ByTar, Life, ServiceFailed, Stopwatch
+from roadworthy.trees.layers import File, build_context, layer_tar, write_archive
 
 
 class FakeMeter:
