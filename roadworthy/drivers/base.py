@@ -64,6 +64,8 @@ class Driver:
     prior: ClassVar[str] = "aufs"
     #: Layers that the engine adds between those of an image and the one that a container writes to.
     layers_added: ClassVar[int] = 1
+    #: The options of a lane that are containerd's, not the daemon's.
+    containerd_options: ClassVar[tuple[str, ...]] = ()
     #: Directories that it makes under the data root, for a reader who looks for a layer.
     layout: ClassVar[tuple[str, ...]] = ()
     #: Directories below the data root in which a commit makes names before it is over; empty for those of `layout`.
@@ -151,8 +153,13 @@ class Driver:
         """The directory below the data root where the daemon mounts root file systems."""
         return self.daemon_name
 
-    def containerd_plugins(self, place: Place, data_root: Path) -> Mapping[str, Mapping[str, Any]]:
-        """Prepare and return plugin settings for a containerd of ours; empty if the one that dockerd starts will do."""
+    def containerd_plugins(
+        self, place: Place, data_root: Path, options: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Any]]:  # fmt: skip
+        """Prepare and return plugin settings for a containerd of ours; empty if the one that dockerd starts will do.
+
+        `options` are the lane's, KEY=VALUE.
+        """
         return {}
 
     @property

@@ -55,13 +55,14 @@ class Dockerd(Engine):
         # 20.10 refuses /dev/null as its configuration file.
         configuration = runtime / "daemon.json"
         self.place.path(configuration).write_text(json.dumps(dict(driver.configuration)) + "\n")
-        self._plugins = driver.containerd_plugins(self.place, self.data_root)
+        self._plugins = driver.containerd_plugins(self.place, self.data_root, storage_options)
+        options = [option for option in storage_options if option.partition("=")[0] not in driver.containerd_options]
         return [
             *self._temporary(), "dockerd", "--config-file", str(configuration), "--data-root", str(self.data_root),
             "--exec-root", str(runtime / "x"), "--pidfile", str(runtime / "pid"), "--host", f"unix://{runtime / 's'}",
             "--group", "root", "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false",
             "--storage-driver", driver.daemon_name,
-            *[word for option in storage_options for word in ("--storage-opt", option)],
+            *[word for option in options for word in ("--storage-opt", option)],
             *(["--containerd", self.containerd] if self._plugins else []),
             *(["--cgroup-parent", f"/{cgroup}"] if cgroup else []), *extra,
         ]  # fmt: skip
