@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from os import O_APPEND, O_RDONLY, O_RDWR, O_SYNC, O_WRONLY
 
 from roadworthy.calls.process import Process
@@ -284,11 +286,90 @@ def sqlite(store: Store) -> Steps:
     yield store.output(made, "rows", asked, "ok\n3\n", "ok\n1\n")
 
 
+@operation("postgres")
+def postgres(store: Store) -> Steps:
+    """A transaction of PostgreSQL on a cluster that the container has."""
+    made = store.laid_out({"old": b"image"})
+    root, fs = (store.process(made) for _ in "12")
+    root.mkdir("cluster", 0o700)
+    root.chown("cluster", 1000, 1000)
+    fs.become(1000)
+    words = ("--auth=trust", "--data-checksums", "--username=user", "--no-locale", "--encoding=UTF8")
+    assert fs.run(*store.program("initdb", "--pgdata=cluster", *words))[0] == 0
+    begin = f"pg_ctl -D cluster -w -s -l cluster/log -o '-k {store.place}/cluster -c listen_addresses=' start"
+    ask = f"psql -h {store.place}/cluster -XAtq postgres -c"
+    shell = store.program("sh", "-c")
+    assert fs.run(*shell, f"{begin} && {ask} 'CREATE TABLE t AS SELECT 1 AS n'") == (0, "")
+    yield None
+    assert fs.run(*shell, f"{ask} 'INSERT INTO t VALUES (2)'") == (0, "")
+    # The lock file names a process of namespaces that have ended; another one may have its number now.
+    asked = [*shell, f"rm -f cluster/postmaster.pid; {begin} && {ask} 'SELECT sum(n) FROM t'"]
+    yield store.output(made, "rows", asked, "3\n", "1\n", user=1000)
+
+
+# --- bounded sequences, as CrashMonkey's ACE makes them: "Finding Crash-Consistency Bugs with Bounded Black-Box Crash
+# Testing", OSDI 2018
+
+
+def attempted(fs: Process, call: str, *arguments: object) -> None:
+    """Make a call that may be refused, as the rename of a directory of the image is on some drivers."""
+    getattr(fs.attempt, call)(*arguments)
+
+
+CHANGES: dict[str, Callable[[Process], object]] = {
+    "create": lambda fs: fs.store("new", b"written"),
+    "write": lambda fs: attempted(fs, "store", "f", b"written over"),
+    "truncate": lambda fs: attempted(fs, "truncate", "f", 3),
+    "rename": lambda fs: attempted(fs, "rename", "f", "moved"),
+    "link": lambda fs: attempted(fs, "link", "f", "linked"),
+    "unlink": lambda fs: attempted(fs, "unlink", "f"),
+    "rename-dir": lambda fs: attempted(fs, "rename", "dir", "moved-dir"),
+    "unlink-below": lambda fs: attempted(fs, "unlink", "dir/g"),
+}
+
+
+def sequences(length: int, store: Store) -> Steps:
+    """Make every sequence of so many changes in a directory of its own, and sync all that is in it."""
+    every = {",".join(names): names for names in itertools.product(CHANGES, repeat=length)}
+    made = store.laid_out({f"{place}/{name}": b"image" * 100 for place in every for name in ("f", "dir/g")})
+    yield None
+    for place, names in every.items():
+        fs = store.process(made)
+        fs.chdir(f"{store.place}/{place}")
+        for name in names:
+            CHANGES[name](fs)
+        there = fs.listdir()
+        below = [f"{name}/g" for name in there if name.endswith("dir") and "g" in fs.listdir(name)]
+        synced(fs, *there, *below, ".")
+        fs.leave()
+        yield store.directory(made, place)
+
+
+@operation("sequences-1")
+def one_change(store: Store) -> Steps:
+    """Each of eight changes in a directory of the image, and its fsync."""
+    yield from sequences(1, store)
+
+
+@operation("sequences-2")
+def two_changes(store: Store) -> Steps:
+    """All 64 sequences of two of eight changes in a directory of the image, and their fsync."""
+    yield from sequences(2, store)
+
+
+@operation("sequences-3")
+def three_changes(store: Store) -> Steps:
+    """All 512 sequences of three of eight changes in a directory of the image, and their fsync."""
+    yield from sequences(3, store)
+
+
 ON_IMAGES = (
     load, import_tree, pull, build, commit, tag, create, remove_container, remove_image, prune, stop, kill,
 )  # fmt: skip
 ON_FILES = (
     start, volume, fsync, fdatasync, o_sync, msync, copy_up, copy_up_of_mode, replace, whiteout, opaque, sqlite,
+    postgres,
 )  # fmt: skip
-ALL = (*ON_IMAGES, *ON_FILES)
+SEQUENCES = (one_change, two_changes, three_changes)
+ALL = (*ON_IMAGES, *ON_FILES, *SEQUENCES)
 REPEATED = tuple(one for one in ALL if one.repeats)

@@ -44,7 +44,7 @@ def test_what_was_acknowledged_is_there(cuts, operation, observe):
 
 
 @check("durability/synced-is-there", source="POSIX.1-2017, fsync(), fdatasync(), msync(), open() with O_SYNC")
-@of_each(*operations.ON_FILES)
+@of_each(*operations.ON_FILES, *operations.SEQUENCES)
 def test_what_was_synced_is_there(cuts, operation, observe):
     """After a power cut what a container has synced is there with its content."""
     broken = cuts(operation).lost()

@@ -78,8 +78,9 @@ def chosen(
         return every
     most = int(most)
     near = [cut for cut in every if any(cut.position <= at <= cut.until for at in moments)]
-    first = list(dict.fromkeys([every[-1], *near]))[:most]
     dice = random.Random(seed)
+    dice.shuffle(near)
+    first = list(dict.fromkeys([every[-1], *near]))[:most]
     others = [cut for cut in every if cut not in first]
     dice.shuffle(others)
     split = [cut for cut in every if any(entry.writes for entry in entries[cut.position : cut.until])]

@@ -98,8 +98,10 @@ def captured(
     stand.backing.settle()
     end, records = log.position(), records_of(stand)
 
+    at_rest = Store(stand, Evidence(), beside, still=True)
+
     def seen(thing: Thing) -> Tree | str | None:
-        return thing.see(store) if thing.expected == "as made" else thing.expected
+        return thing.see(at_rest) if thing.expected == "as made" else thing.expected
 
     moments = [Moment(thing, 0, seen(thing), bystander=True) for thing in others]
     moments += [Moment(thing, at, seen(thing)) for thing, at in things]
@@ -148,7 +150,7 @@ def look(
         stand.home.close()
         return found
     try:
-        store = Store(stand, Evidence(), beside)
+        store = Store(stand, Evidence(), beside, still=True)
         for moment in moments:
             found.states[moment.thing.label] = state(moment.thing, moment.thing.see(store), moment.expected)
         if operation.repeats:

@@ -50,10 +50,13 @@ class Thing:
 class Store:
     """A lane's engine and what it holds. Operations make objects through it; a look after a cut reads them."""
 
-    def __init__(self, stand: Stand, evidence: Evidence, beside: Beside) -> None:
+    def __init__(self, stand: Stand, evidence: Evidence, beside: Beside, still: bool = False) -> None:
+        """With `still`, nothing changes any more: what a container shows is asked for once."""
         self.stand = stand
         self._beside = beside
         self._evidence = evidence
+        self._still = still
+        self._shown: dict[str, Tree | str] = {}
         self.containers = Containers(
             stand.engine, stand.toolbox, stand.volume, stand.image, evidence, self.place
         )  # fmt: skip
@@ -177,14 +180,28 @@ class Store:
 
         return Thing(path, "file", see, a_file(path, content), tuple(a_file(path, one) for one in before))
 
-    def output(self, made: Container, label: str, argv: Sequence[str], expected: str, *before: str) -> Thing:
-        """What a program prints in a container that is started for it."""
+    def directory(self, made: Container, path: str) -> Thing:
+        """A directory of a container: everything in it."""
+        identity, head = made.id, f"{PLACE}/{path}/"
+
+        def see(store: Store) -> Tree | str | None:
+            found = store._of_container(identity)
+            if found is None or isinstance(found, str):
+                return found
+            return {name.removeprefix(head): kept for name, kept in found.items() if name.startswith(head)}
+
+        return Thing(path, "directory", see)
+
+    def output(
+        self, made: Container, label: str, argv: Sequence[str], expected: str, *before: str, user: int = 0
+    ) -> Thing:  # fmt: skip
+        """What a program prints in a container that is started for it; `before` are what it may print until then."""
         identity, place = made.id, self.place
 
         def see(store: Store) -> Tree | str | None:
             try:
                 store.client.api.start(identity)
-                asked = store.client.api.exec_create(identity, list(argv), workdir=place)["Id"]
+                asked = store.client.api.exec_create(identity, list(argv), workdir=place, user=str(user))["Id"]
                 said = store.client.api.exec_start(asked)
             except (DockerException, RequestException) as refusal:
                 return refused(refusal)
@@ -234,7 +251,9 @@ class Store:
             return None
         except (DockerException, RequestException) as refusal:
             return refused(refusal)
-        return self._exported(identity)
+        if not self._still or identity not in self._shown:
+            self._shown[identity] = self._exported(identity)
+        return self._shown[identity]
 
     def _exported(self, identity: str) -> Tree | str:
         try:
@@ -297,6 +316,7 @@ def refused(reason: Exception) -> str:
 def anonymous(words: str) -> str:
     """Words in which paths of the run and identifiers are `…`."""
     words = re.sub(r"/(run|var/lib)/roadworthy/[^/\s]+/\d+/m\b", "…", words)
+    words = re.sub(r"/\d+\b", "/…", words)
     return re.sub(r"\b(?=[a-zA-Z]*[0-9])[0-9a-zA-Z]{12,}\b", "…", words)
 
 

@@ -8,11 +8,14 @@ them has reached the export by then: FUSE caches no writes there.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from roadworthy.deadline import wait_until
 from roadworthy.machines.capsule import Capsule
-from roadworthy.programs import ProgramFailed
+from roadworthy.machines.loop_device import LoopDevice
+from roadworthy.programs import ENVIRONMENT, ProgramFailed
+from roadworthy.reasons import Precondition
 from roadworthy.upkeep.site import Site
 
 SERVER = "qemu-storage-daemon"
@@ -23,7 +26,9 @@ class LoggedDisk:
     """A running disk. `device` is its loop device on this host, `log` the file of its log."""
 
     def __init__(self, site: Site, size: int) -> None:
-        """Make a disk of `size` bytes without contents. Raises ProgramFailed, TimeoutError."""
+        """Make a disk of `size` bytes without contents. Raises Precondition, ProgramFailed, TimeoutError."""
+        if shutil.which(SERVER, path=ENVIRONMENT["PATH"]) is None:
+            raise Precondition(f"needs {SERVER}: apt-get install {PACKAGE}")
         image, runtime = site.next()
         self.log = image.with_suffix(".log")
         self.size = size
@@ -33,13 +38,15 @@ class LoggedDisk:
         self.log.touch()
         #: The disk has namespaces of its own, because it outlives the daemon's and sees this host's programs.
         self._capsule = Capsule(site.ledger, site.keep, runtime=runtime)
+        self._kept = site.keep
         try:
-            self.device = self._exported(image, runtime)
+            self._loop = self._exported(image, runtime)
         except BaseException:
             self._capsule.close()
             raise
+        self.device = self._loop.path
 
-    def _exported(self, image: Path, runtime: Path) -> str:
+    def _exported(self, image: Path, runtime: Path) -> LoopDevice:
         export, said = runtime / "disk", runtime / "log"
         export.touch()
         served = self._capsule.start(
@@ -59,8 +66,10 @@ class LoggedDisk:
             return self._capsule.path(export).stat().st_size == self.size
 
         wait_until(shown, 20, f"{SERVER} to export the disk")
-        return self._capsule.run(["losetup", "--find", "--show", str(export)]).strip()
+        return LoopDevice(Path(str(self._capsule.path(export))))
 
     def close(self) -> None:
         """End the disk; its log stays. Whoever mounted it has ended before."""
+        if not self._kept:
+            self._loop.close()
         self._capsule.close()

@@ -1,0 +1,54 @@
+"""A loop device that ends with its last user, whatever ends this program; see loop(4).
+
+The kernel detaches a device with LO_FLAGS_AUTOCLEAR when nobody has it open any more, and it has the flag from its
+first moment: so nothing has to remember the device in order to remove it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+from pathlib import Path
+
+#: The kernel's include/uapi/linux/loop.h. LOOP_CONFIGURE is there since Linux 5.8.
+LOOP_CTL_GET_FREE, LOOP_CONFIGURE = 0x4C82, 0x4C0A
+LO_FLAGS_AUTOCLEAR = 4
+#: struct loop_config: the backing file's descriptor, the block size, struct loop_info64 with the flags at its byte 52,
+#: and what is reserved.
+CONFIGURATION = struct.Struct("=II 52xI 176x 64x")
+TRIES = 20
+
+
+class LoopDevice:
+    """A buffered loop device over a file, held open by this program. `path` is its name in /dev."""
+
+    def __init__(self, file: Path) -> None:
+        """Attach a free device to the file. Raises OSError."""
+        backing = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self.path, self._descriptor = attached(backing)
+        finally:
+            os.close(backing)
+
+    def close(self) -> None:
+        """Let it go; the kernel detaches it when nothing that is mounted uses it any more."""
+        os.close(self._descriptor)
+
+
+def attached(backing: int) -> tuple[str, int]:
+    """Attach a free device to an open file: its name, and its descriptor, whose end detaches it. Raises OSError."""
+    for tries in range(TRIES):
+        with Path("/dev/loop-control").open("rb") as control:
+            path = f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"
+        device = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(device, LOOP_CONFIGURE, CONFIGURATION.pack(backing, 0, LO_FLAGS_AUTOCLEAR))
+        except OSError as reason:
+            os.close(device)
+            if reason.errno != errno.EBUSY or tries == TRIES - 1:  # another program may take the device first
+                raise
+        else:
+            return path, device
+    raise AssertionError("unreachable")
