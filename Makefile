@@ -11,9 +11,9 @@ WEEKLY ?=
 
 # What the suite calls. The Docker package's own service is not started, see `packages`.
 PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs util-linux libc-bin \
-	coreutils gzip sed tar findutils grep sqlite3 strace git python3 python3-venv
+	coreutils gzip sed tar findutils grep sqlite3 strace git python3 python3-venv qemu-system-common
 # What its own tests call besides.
-TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod
+TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
 .PHONY: help conformance test check bench sensitivity weekly site house coverage clean lock packages test-packages

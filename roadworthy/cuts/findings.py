@@ -46,17 +46,24 @@ class Positioned(Evidence):
         super().__init__()
         self._position = position
         self.positions: list[int] = []
+        self._over = False
 
     def record(self, process: str, call: str, answer: str, failed: bool, seconds: float) -> None:
+        if self._over:
+            return
         known = len(self.transcript)
         super().record(process, call, answer, failed, seconds)
         if len(self.transcript) > known:
             self.positions.append(self._position())
 
-    def clear(self) -> None:
+    def begin(self) -> None:
         """Forget what was recorded until now."""
         self.transcript.clear()
         self.positions.clear()
+
+    def end(self) -> None:
+        """Record nothing any more."""
+        self._over = True
 
     def before(self, position: int) -> str:
         """The last call that was answered at this position or before it, and the first one that was not."""

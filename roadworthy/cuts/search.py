@@ -89,12 +89,13 @@ def captured(
     steps = operation.steps(store)
     next(steps)
     stand.backing.settle()
-    evidence.clear()
+    evidence.begin()
     store.note_requests()
     begin, things = log.position(), []
     for thing in steps:
         assert thing is not None, f"{operation.name} is ready twice"
         things.append((thing, log.position()))
+    evidence.end()
     stand.backing.settle()
     end, records = log.position(), records_of(stand)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import RequestException
 
 from roadworthy.calls.evidence import Evidence
@@ -226,10 +226,12 @@ class Store:
 
     def _of_image(self, name: str) -> Tree | str | None:
         try:
-            # Podman prefixes the names of images: `localhost/` or that of a registry.
-            found = [one for one in self.client.images.list() for tag in one.tags if f"/{tag}".endswith(f"/{name}")]
-            identity = str(found[0].id) if found else str(self.client.images.get(name).id)
-        except ImageNotFound:
+            # Podman prefixes the names of images: `localhost/` or that of a registry. A list of the SDK's objects would
+            # inspect every image, and fail for one that is damaged.
+            listed = {tag: str(one["Id"]) for one in self.client.api.images() for tag in one["RepoTags"] or ()}
+            named = [identity for tag, identity in listed.items() if f"/{tag}".endswith(f"/{name}")]
+            identity = named[0] if named else str(self.client.api.inspect_image(name)["Id"])
+        except NotFound:
             return None
         except (DockerException, RequestException) as refusal:
             return refused(refusal)

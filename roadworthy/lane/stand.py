@@ -260,7 +260,7 @@ class Stand:
             engine_version=version(str(self.running.engine_said["Version"])),
             kernel_version=version(self.machine.upstream),
             provenance=provenance,
-            parameters=self.running.overlay_parameters,
+            parameters={**self.running.overlay_parameters, **dict(self.lane.options)},
         )
 
     def facts(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from roadworthy.verdict.matching import Wanted, holds_text, wanted
 from roadworthy.verdict.signatures import Template, Told, fits, restates, restates_tree, told
 from roadworthy.versions import in_range, version
 
-KEYS = ("when", "signature", "observed", "why", "source", "culprit", "seen", "gone", "tree", "race")
+KEYS = ("cases", "when", "signature", "observed", "why", "source", "culprit", "seen", "gone", "tree", "race")
 #: Conditions whose values are names, with the known names. Each is a field of Facts.
 NAMED = {
     "driver": tuple(DRIVERS),
@@ -35,6 +35,8 @@ NAMED = {
     "provenance": PROVENANCES,
 }
 ENGINES = ("docker", "podman")
+#: Options of lanes that are conditions, with their value or `absent`.
+OPTIONS = ("sync_fs",)
 #: What `seen` and `gone` name releases of.
 RELEASED = ("linux", *ENGINES)
 
@@ -49,7 +51,8 @@ class DeviationError(ValueError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What conditions are compared with. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs.
+    """What conditions are compared with. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs, and
+    the lane's options.
 
     `built_on` is the driver's, see drivers.base.Driver.
     """
@@ -202,11 +205,22 @@ def read(path: Path, known: set[str], sources: Mapping[str, Told]) -> list[Devia
         lines = [number for number, line in enumerate(text.splitlines(), 1) if begins.match(line)] or [1]
         for at, row in enumerate(rows):
             line = lines[min(at, len(lines) - 1)]
+            source = sources.get(check.partition("[")[0], Told())
             try:
-                entries.append(deviation(check, row, file, line, known, sources.get(check.partition("[")[0], Told())))
+                entries += [deviation(one, row, file, line, known, source) for one in cases_of(check, row)]
             except ValueError as reason:
                 raise DeviationError(f"{shown}:{line}: {check}: {reason}") from None
     return entries
+
+
+def cases_of(check: str, row: Any) -> list[str]:
+    """The ids that an entry is about: the check's, or those of its `cases`. Raises ValueError."""
+    if not isinstance(row, dict) or "cases" not in row:
+        return [check]
+    cases = row["cases"]
+    if "[" in check or not isinstance(cases, list) or not cases or not all(isinstance(word, str) for word in cases):
+        raise ValueError(f"cases is a list of a check's cases, beside an id without one, not {cases!r}")
+    return [f"{check}[{case}]" for case in cases]
 
 
 def deviation(check: str, row: Any, file: str, line: int, known: set[str], source: Told) -> Deviation:
@@ -299,7 +313,7 @@ def releases(key: str, value: Any, conditions: Mapping[str, tuple[str, ...]]) ->
 
 def check_condition(key: str, values: tuple[str, ...]) -> None:
     """Raise ValueError for a condition that can never hold as written."""
-    keys = (*NAMED, "kernel", "engine", *SWITCHES)
+    keys = (*NAMED, "kernel", "engine", *SWITCHES, *OPTIONS)
     if key not in keys:
         raise ValueError(f"unknown condition {key!r}{meant(key, keys)}")
     for value in values:
@@ -307,6 +321,8 @@ def check_condition(key: str, values: tuple[str, ...]) -> None:
             raise ValueError(f"unknown {key} {value!r}{meant(value, NAMED[key])}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
             raise ValueError(f"unknown engine {value!r}{meant(value, ENGINES)}")
+        if key in OPTIONS and value not in ("true", "absent"):
+            raise ValueError(f"condition {key!r} takes true or absent, not {value!r}")
         if key in SWITCHES and value not in ("on", "off", "absent"):
             raise ValueError(f"{key} is on, off or absent, not {value!r}")
         if key == "kernel":
