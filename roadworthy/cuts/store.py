@@ -230,7 +230,7 @@ class Store:
             # inspect every image, and fail for one that is damaged.
             listed = {tag: str(one["Id"]) for one in self.client.api.images() for tag in one["RepoTags"] or ()}
             named = [identity for tag, identity in listed.items() if f"/{tag}".endswith(f"/{name}")]
-            identity = named[0] if named else str(self.client.api.inspect_image(name)["Id"])
+            identity = named[0] if named else str(self.client.images.get(name).id)
         except NotFound:
             return None
         except (DockerException, RequestException) as refusal:
