@@ -192,3 +192,12 @@ def test_roots_of_containers_are_mounted_by_dockerd(name):
     """With the containerd image store, every snapshotter's mount is made in one directory of the data root."""
     assert DRIVERS[name].mounts_root
     assert DRIVERS[name].mount_directory == f"rootfs/{name.partition(':')[2]}"
+
+
+def test_sync_fs_is_a_setting_of_containerd():
+    """The option makes containerd sync a layer's file system before it commits; without it nothing is set."""
+    driver = DRIVERS["containerd:overlayfs"]
+    asked = {"io.containerd.service.v1.diff-service": {"sync_fs": True}}
+    assert driver.containerd_plugins(None, ROOT, ["sync_fs=true"]) == asked
+    assert driver.containerd_plugins(None, ROOT, []) == {}
+    assert "sync_fs" in driver.containerd_options

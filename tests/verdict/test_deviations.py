@@ -12,7 +12,7 @@ from roadworthy.reports.records import Observation
 from roadworthy.verdict.deviations import DeviationError, Facts, load, parameters
 from roadworthy.versions import in_range, version
 
-KNOWN = ("rename/merged-directory", "rename/target[file]", "link/count")
+KNOWN = ("rename/merged-directory", "rename/target[file]", "rename/target[symlink]", "link/count")
 GOOD = """
     ["rename/merged-directory"]
     when = { driver = ["overlay", "overlay2"], redirect_dir = "off" }
@@ -72,6 +72,31 @@ def test_an_entry_without_a_case_speaks_of_every_case(recorded):
     assert one.find("rename/target[directory]", facts()) is None
 
 
+def test_an_entry_may_name_several_cases(recorded):
+    """`cases` makes one entry speak of these cases of its check, and of no other."""
+    listed = GOOD.replace("rename/merged-directory", "rename/target") + '    cases = ["file", "symlink"]\n'
+    found = recorded(listed)
+    assert all(found.find(f"rename/target[{case}]", facts()) for case in ("file", "symlink"))
+    assert found.find("rename/target[directory]", facts()) is None
+
+
+@pytest.mark.parametrize("cases", ['"file"', "[]", "[1]"])
+def test_cases_are_a_list_of_names(recorded, cases):
+    """Anything else is refused, with the line."""
+    with pytest.raises(DeviationError, match=r"sample\.toml:2: rename/target: cases is a list"):
+        recorded(GOOD.replace("rename/merged-directory", "rename/target") + f"    cases = {cases}\n")
+
+
+def test_an_option_of_a_lane_is_a_condition(recorded):
+    """containerd's sync_fs decides what a power cut takes, so that an entry may ask for it."""
+    when = 'driver = ["overlay", "overlay2"], redirect_dir = "off"'
+    found = recorded(GOOD.replace(when, 'driver = "overlay2", sync_fs = "absent"'))
+    assert found.find("rename/merged-directory", facts()) is not None
+    assert found.find("rename/merged-directory", facts(parameters={"sync_fs": "true"})) is None
+    with pytest.raises(DeviationError, match="'sync_fs' takes true or absent, not 'yes'"):
+        recorded(GOOD.replace(when, 'driver = "overlay2", sync_fs = "yes"'))
+
+
 @pytest.mark.parametrize(
     ("condition", "holds"),
     [
@@ -111,7 +136,7 @@ class OtherOverlay(Driver):
 def said_of(driver):
     """What the suite has recorded of files of the image on a lane with this driver, because of the driver."""
     stand = SimpleNamespace(
-        lane=SimpleNamespace(driver=driver, backing="ext4"), engine=SimpleNamespace(name="docker"),
+        lane=SimpleNamespace(driver=driver, backing="ext4", options=()), engine=SimpleNamespace(name="docker"),
         machine=SimpleNamespace(upstream="6.1"),
         running=SimpleNamespace(
             engine_said={"Version": "20.10.24"},
