@@ -41,7 +41,7 @@ def test_a_device_lies_on_its_file_until_it_is_closed(image):
     """What is written to the device is in the file, and closing detaches it."""
     loop = LoopDevice(image)
     assert attached_to(loop.path) == str(image)
-    with Path(loop.path).open("r+b") as device:
+    with Path(loop.path).open("r+b", buffering=0) as device:
         device.write(b"written")
         os.fsync(device.fileno())
     assert image.read_bytes()[:7] == b"written"
