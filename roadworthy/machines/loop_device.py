@@ -28,13 +28,16 @@ class LoopDevice:
         """Attach a free device to the file. Raises OSError."""
         backing = os.open(file, os.O_RDWR | os.O_CLOEXEC)
         try:
+            self._descriptor: int | None
             self.path, self._descriptor = attached(backing)
         finally:
             os.close(backing)
 
     def close(self) -> None:
-        """Let it go; the kernel detaches it when nothing that is mounted uses it any more."""
-        os.close(self._descriptor)
+        """Let it go, once; the kernel detaches it when nothing that is mounted uses it any more."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def attached(backing: int) -> tuple[str, int]:

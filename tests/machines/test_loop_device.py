@@ -46,6 +46,7 @@ def test_a_device_lies_on_its_file_until_it_is_closed(image):
         os.fsync(device.fileno())
     assert image.read_bytes()[:7] == b"written"
     loop.close()
+    loop.close()  # whoever has its number by now keeps it
     wait_until(lambda: attached_to(loop.path) != str(image), 20, "the device to be detached")
 
 
