@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # it imports numpy and scipy, which a run of checks does not 
     from roadworthy.measuring.bench import Bench
 
 Seen = TypeVar("Seen")
+#: What was found of operations by their names and rounds, or why it was not.
+Searched = dict[tuple[str, int], Findings | Exception]
 #: Bytes of the backing that a check may fill.
 CRAMPED = 400 << 20
 
@@ -193,15 +195,14 @@ def power_cut(lane_daemon: Stand, roadworthy_run: Session) -> Iterator[Callable[
 
 
 @pytest.fixture(scope="session")
-def searched(stand: Stand) -> dict[tuple[str, int], Findings]:
+def searched(stand: Stand) -> Searched:
     """What was found of each operation of the lane in each round: all promises are asked of the same cuts."""
     return {}
 
 
 @pytest.fixture
 def cuts(
-    stand: Stand, searched: dict[tuple[str, int], Findings], declaration_of: Declared, evidence: Evidence,
-    roadworthy_run: Session,
+    stand: Stand, searched: Searched, declaration_of: Declared, evidence: Evidence, roadworthy_run: Session
 ) -> Callable[[Operation], Findings]:  # fmt: skip
     """Looks at what power cuts in an operation leave: `cuts(load)` captures it once and cuts the power at its flushes.
 
@@ -219,10 +220,16 @@ def cuts(
             def software(on: Stand) -> Software:
                 return on.software(accept, said)
 
-            searched[key] = search(operation, logged, faults, roadworthy_run.site(), software, most, said)
-        evidence.transcript[:] = searched[key].evidence.transcript
-        evidence.observe("cuts", searched[key])
-        return searched[key]
+            try:
+                searched[key] = search(operation, logged, faults, roadworthy_run.site(), software, most, said)
+            except Exception as reason:  # a search is long, and would end alike for each promise
+                searched[key] = reason
+        outcome = searched[key]
+        if isinstance(outcome, Exception):
+            raise outcome
+        evidence.transcript[:] = outcome.evidence.transcript
+        evidence.observe("cuts", outcome)
+        return outcome
 
     return found
 
