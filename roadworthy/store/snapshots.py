@@ -1,0 +1,204 @@
+"""The store of containerd, in which Docker keeps images when its containerd image store is on.
+
+A layer lies in a snapshot and, as it came, in a blob of the content store. The blob's tar says what the snapshot has to
+hold. Which snapshot is whose stands in two databases, of containerd and of the snapshotter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roadworthy.store.blob import BlobDamaged, unpacked
+from roadworthy.store.bolt import Bucket, NotReadable, database
+from roadworthy.store.chains import chain_of, read
+from roadworthy.store.comparison import Comparison, Form, said
+from roadworthy.store.findings import Damage, ImageFound, LayerFound, StoreRefused, Unverifiable
+from roadworthy.store.wanted import Inode, laid_over
+
+#: containerd sets no trusted attributes when it unpacks (its archive/tar_unix.go, setxattr).
+LAYERED, WHOLE = Form(whole=False, unset=("trusted.",)), Form(whole=True, unset=("trusted.",))
+#: How snapshotters keep a layer, and where below their own directory, by the snapshot's number.
+FORMS = {
+    "overlayfs": (LAYERED, "snapshots/{}/fs"),
+    "native": (WHOLE, "snapshots/{}"),
+    "btrfs": (WHOLE, "snapshots/{}"),
+}
+#: Why the layers of the others are not compared.
+NO_DIRECTORY = {
+    "erofs": "its layers are EROFS images, which would have to be mounted",
+    "blockfile": "its layers are file systems in files, which would have to be mounted",
+    "devmapper": "its layers are block devices, which would have to be activated and mounted",
+    "zfs": "its layers are datasets, which would have to be mounted",
+}
+CONTENT, METADATA = "io.containerd.content.v1.content", "io.containerd.metadata.v1.bolt"
+SNAPSHOTTER = "io.containerd.snapshotter.v1."
+COMMITTED = 3
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One committed snapshot of a layer, and its directory below the snapshotter's."""
+
+    chain_id: str
+    directory: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a layer was unpacked from, and the chain id of the layer below, which the snapshot's parent need not be."""
+
+    diff_id: str
+    blob: str
+    parent: str
+
+
+class SnapshotStore:
+    """The images of one namespace and the layers of one snapshotter. The directories are sealed ones of containerd."""
+
+    def __init__(self, snapshotter: str, namespace: str, content: Path, metadata: Path, snapshots: Path) -> None:
+        self.snapshotter, self._namespace = snapshotter, namespace
+        self._content, self._metadata, self._snapshots = content, metadata, snapshots
+        self.form, self._place = FORMS.get(snapshotter, (Form(whole=False), ""))
+        self.sources: dict[str, Source] = {}
+        self._trees: dict[str, tuple[dict[str, Inode], frozenset[str]]] = {}
+
+    def image(self, identity: str, names: tuple[str, ...]) -> ImageFound:
+        """An image by the digest of its manifest or index; notes what its layers were unpacked from."""
+        chain_ids: list[str] = []
+        damages: list[Damage] = []
+        waiting = [identity]
+        while waiting:
+            digest = waiting.pop(0)
+            try:
+                about = self._document(digest)
+                waiting += [one["digest"] for one in about.get("manifests", ()) if self._blob(one["digest"]).exists()]
+                if "config" in about and "layers" in about:
+                    chain_ids += self._layers(about)
+            except (BlobDamaged, OSError) as reason:
+                what = said(reason) if isinstance(reason, OSError) else str(reason)
+                damages.append(Damage(f"{CONTENT}/blobs/{digest.replace(':', '/')}", "blob", what))
+        return ImageFound(identity, names, tuple(dict.fromkeys(chain_ids)), tuple(damages))
+
+    def _layers(self, manifest: dict[str, Any]) -> list[str]:
+        if not self._blob(manifest["config"]["digest"]).exists():
+            return []  # of another platform, and not pulled
+        diff_ids = self._document(manifest["config"]["digest"]).get("rootfs", {}).get("diff_ids") or []
+        chain_ids, chain = [], ""
+        for diff_id, layer in zip(diff_ids, manifest["layers"], strict=False):
+            parent, chain = chain, chain_of(chain, diff_id)
+            self.sources[chain] = Source(diff_id, layer["digest"], parent)
+            chain_ids.append(chain)
+        return chain_ids
+
+    def _blob(self, digest: str) -> Path:
+        return self._content / "blobs" / digest.replace(":", "/")
+
+    def _document(self, digest: str) -> dict[str, Any]:
+        """A JSON blob. Raises BlobDamaged, OSError."""
+        data = read(self._blob(digest))
+        if digest != (found := f"sha256:{hashlib.sha256(data).hexdigest()}"):
+            raise BlobDamaged("it is empty" if not data else f"the digest of its {len(data)} bytes is {found}")
+        return dict(json.loads(data))
+
+    def records(self) -> list[Snapshot]:
+        """The snapshots of all layers, each after its parent. Raises StoreRefused."""
+        try:
+            known = database(lambda: read(self._metadata / "meta.db"))
+            own = database(lambda: read(self._snapshots / "metadata.db"))
+            found = self._records(known, own)
+        except (NotReadable, OSError) as reason:
+            what = said(reason) if isinstance(reason, OSError) else str(reason)
+            raise StoreRefused(f"containerd's database cannot be read: {what}") from None
+        ordered: dict[str, Snapshot] = {}
+        for snapshot in found.values():
+            line = [snapshot]
+            while (source := self.sources.get(line[-1].chain_id)) and (parent := found.get(source.parent)):
+                line.append(parent)
+            ordered.update((one.chain_id, one) for one in reversed(line))
+        return list(ordered.values())
+
+    def _records(self, known: Bucket, own: Bucket) -> dict[str, Snapshot]:
+        listed = known.bucket("v1", self._namespace, "snapshots", self.snapshotter)
+        numbered = own.bucket("v1", "snapshots")
+        numbers = {}
+        for name, about in numbered.items() if numbered else ():
+            if isinstance(about, Bucket) and about.value("kind")[:1] == bytes([COMMITTED]):
+                numbers[name] = uvarint(about.value("id"))
+        found = {}
+        for key, about in listed.items() if listed else ():
+            if not key.startswith(b"sha256:") or not isinstance(about, Bucket):
+                continue  # a container's, or a build's
+            number = numbers.get(about.value("name"))
+            directory = self._place.format(number) if number is not None else ""
+            found[key.decode()] = Snapshot(key.decode(), directory)
+        return found
+
+    def diff_id(self, snapshot: Snapshot) -> str:
+        """The diff id of a layer; empty if no image names it."""
+        return self.sources[snapshot.chain_id].diff_id if snapshot.chain_id in self.sources else ""
+
+    def still_there(self, snapshot: Snapshot) -> bool:
+        """Whether containerd still has this layer."""
+        return any(one == snapshot for one in self.records())
+
+    def verified(self, snapshot: Snapshot, say: Callable[[int], None]) -> LayerFound:
+        """Compare one layer; those below it come first. `say` is told of bytes that were read."""
+        source = self.sources.get(snapshot.chain_id)
+        named = f"{SNAPSHOTTER}{self.snapshotter}/{snapshot.directory}"
+        found = LayerFound(snapshot.chain_id, self.diff_id(snapshot), named)
+        if not snapshot.directory:
+            name = f"{SNAPSHOTTER}{self.snapshotter}/metadata.db"
+            found.damages.append(Damage(name, "record", "the snapshotter does not know the snapshot"))
+            found.directory, found.reason = "", "its directory is not known"
+            return found
+        if source is None:
+            found.reason = "no image that the daemon lists says what it was unpacked from"
+            return found
+        blob = f"{CONTENT}/blobs/{source.blob.replace(':', '/')}"
+        try:
+            wanted = unpacked(self._blob(source.blob), source.blob, say)
+        except FileNotFoundError:
+            found.reason = f"its blob is not in the content store: {source.blob}"
+            return found
+        except Unverifiable as reason:
+            found.reason = str(reason)
+            return found
+        except (BlobDamaged, OSError) as reason:
+            what = said(reason) if isinstance(reason, OSError) else str(reason)
+            found.damages.append(Damage(blob, "blob", what))
+            found.reason = "what it has to hold is not known"
+            return found
+        if wanted.diff_id != source.diff_id:
+            found.damages.append(Damage(blob, "blob", f"its tar has the diff id {wanted.diff_id}"))
+            found.reason = "what it has to hold is not known"
+            return found
+        layer = wanted.layer
+        found.files = len(layer.entries)
+        if not self.form.whole:
+            comparison = Comparison(self.form, layer.entries, layer.entries, layer.opaque, progress=say)
+        elif source.parent and source.parent not in self._trees:
+            found.reason = "what the layer below it has to hold is not known"
+            return found
+        else:
+            below, ever = self._trees.get(source.parent, ({}, frozenset()))
+            tree = laid_over(below, layer)
+            ever |= tree.keys()
+            self._trees[snapshot.chain_id] = tree, ever
+            comparison = Comparison(self.form, tree, layer.entries, layer.opaque, ever - tree.keys(), progress=say)
+        found.damages += comparison.run(self._snapshots / snapshot.directory)
+        return found
+
+
+def uvarint(data: bytes) -> int | None:
+    """A number as Go's encoding/binary writes it; None if there is none."""
+    found = 0
+    for place, byte in enumerate(data):
+        found |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return found
+    return None
