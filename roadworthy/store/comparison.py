@@ -30,13 +30,15 @@ class Form:
     """How a driver keeps a layer: as its own entries with marks for removals, or as a whole tree.
 
     `marked_by_names`: a removal may also be a file `.wh.NAME`. `copied`: the engine itself has copied what came from
-    below, and dropped attributes. `unset` begins the names of attributes that unpacking never sets.
+    below, and dropped attributes. `unset` begins the names of attributes that unpacking never sets. `more`: there may
+    be entries that no layer has.
     """
 
     whole: bool
     marked_by_names: bool = False
     copied: bool = False
     unset: tuple[str, ...] = ()
+    more: bool = False
 
 
 class Comparison:
@@ -154,7 +156,7 @@ class Comparison:
             self._found(path, "missing whiteout", f"{NAMES[kind]} of a layer below is there, and was removed")
         elif not self._form.whole and is_whiteout(status):
             self._found(path, "unexpected", "a whiteout that the layer does not have hides what layers below have")
-        else:
+        elif not self._form.more:
             self._found(path, "unexpected", f"{NAMES[kind]} that the layer does not have")
         return False
 

@@ -162,7 +162,7 @@ class GraphStore:
             self.form, tree, layer.entries, layer.opaque, removed - tree.keys(), judge_own=not true, progress=say
         )
         found.damages += comparison.run(top)
-        if not true and not any(damage.kind in OF_CONTENT for damage in found.damages):
+        if not true and not record.broken and not any(damage.kind in OF_CONTENT for damage in found.damages):
             name = self._named(record.chain_id, "tar-split.json.gz")
             what = "every file has the content that it records, and the digest of the whole is not the diff id"
             found.damages.append(Damage(name, "record", what))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,11 @@ COMMITTED = 3
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One committed snapshot of a layer, and its directory below the snapshotter's."""
+    """One committed snapshot of a layer, its directory below the snapshotter's, and the key of its parent."""
 
     chain_id: str
     directory: str
+    parent: str
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class SnapshotStore:
         self.form, self._place = FORMS.get(snapshotter, (Form(whole=False), ""))
         self.sources: dict[str, Source] = {}
         self._trees: dict[str, tuple[dict[str, Inode], frozenset[str]]] = {}
+        #: Layers that a commit has unpacked over its container's own snapshot, whose few files they have therefore.
+        self._over_containers: set[str] = set()
 
     def image(self, identity: str, names: tuple[str, ...]) -> ImageFound:
         """An image by the digest of its manifest or index; notes what its layers were unpacked from."""
@@ -135,7 +138,7 @@ class SnapshotStore:
                 continue  # a container's, or a build's
             number = numbers.get(about.value("name"))
             directory = self._place.format(number) if number is not None else ""
-            found[key.decode()] = Snapshot(key.decode(), directory)
+            found[key.decode()] = Snapshot(key.decode(), directory, about.value("parent").decode())
         return found
 
     def diff_id(self, snapshot: Snapshot) -> str:
@@ -189,7 +192,10 @@ class SnapshotStore:
             tree = laid_over(below, layer)
             ever |= tree.keys()
             self._trees[snapshot.chain_id] = tree, ever
-            comparison = Comparison(self.form, tree, layer.entries, layer.opaque, ever - tree.keys(), progress=say)
+            if snapshot.parent != source.parent or source.parent in self._over_containers:
+                self._over_containers.add(snapshot.chain_id)
+            form = replace(self.form, more=snapshot.chain_id in self._over_containers)
+            comparison = Comparison(form, tree, layer.entries, layer.opaque, ever - tree.keys(), progress=say)
         found.damages += comparison.run(self._snapshots / snapshot.directory)
         return found
 
