@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import click
+from docker.errors import DockerException
 
 from roadworthy.reports.text import counted, visible
 from roadworthy.store.daemon import EXAMPLE, daemon_at
@@ -16,6 +17,8 @@ from roadworthy.store.findings import Damage, LayerFound, StoreRefused
 from roadworthy.store.verify import StoreFound, label, verified
 
 EXIT = {"whole": 0, "damaged": 1, "unverified": 3}
+#: As a shell says of a program that SIGINT has ended.
+INTERRUPTED = 130
 
 
 @click.command(name="verify-store")
@@ -28,12 +31,13 @@ EXIT = {"whole": 0, "damaged": 1, "unverified": 3}
 def verify_store(host: str, as_json: bool) -> None:
     """Compare every unpacked layer of a running Docker daemon with what it was made from.
 
-    After a power cut, images can be listed and start, and yet have files that are empty, cut short or not there. This
-    command finds them: contents, modes, owners, extended attributes, links, whiteouts, and the daemon's own records.
+    After a power cut an image may be listed and start, and its files be empty, cut short or not there. This command
+    finds that. It compares contents, modes, owners, extended attributes, links, whiteouts, and the daemon's own records
+    of images and layers.
 
     \b
       roadworthy verify-store
-      roadworthy verify-store --host unix:///run/user/docker.sock --json
+      roadworthy verify-store --host unix:///var/run/docker.sock --json
 
     It needs root on the daemon's machine, and changes nothing: it reads through a mount on which the kernel refuses
     every change, pulls nothing and restarts nothing. The daemon may go on working. Every layer is read as a whole, so
@@ -42,8 +46,8 @@ def verify_store(host: str, as_json: bool) -> None:
     Drivers: overlay2, overlay, fuse-overlayfs, vfs, btrfs; of containerd's image store: overlayfs, native, btrfs. A
     layer that cannot be compared is named with the reason.
 
-    Exit status: 0 if everything is whole, 1 if there is damage, 3 if there is none but something could not be
-    compared, 4 for a mistake on the command line or a socket that is not a dockerd's. docs/verify-store.md says what
+    Exit status: 0 if everything is whole; 1 if there is damage; 3 if there is none, and something could not be
+    compared; 4 for a mistake on the command line, or a socket that is not a dockerd's. docs/verify-store.md says what
     to do about damage.
     """
     if os.geteuid() != 0:
@@ -53,6 +57,11 @@ def verify_store(host: str, as_json: bool) -> None:
         found = verified(daemon_at(host), progress)
     except StoreRefused as reason:
         raise click.UsageError(f"--host: {reason}") from None
+    except (DockerException, OSError) as reason:  # 1 would say that there is damage
+        click.echo(f"Error: the comparison did not come to its end: {reason}", err=True)
+        raise SystemExit(EXIT["unverified"]) from None
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
     finally:
         progress.end()
     if as_json:

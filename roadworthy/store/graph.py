@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ NO_DIRECTORY = {
     "aufs": "no kernel that has it was at hand to try the comparison on",
 }
 
+#: The name of a layer's record.
+DIGEST = re.compile(r"[0-9a-f]{64}")
 #: Damages by which the tar of a layer can no longer be put together.
 OF_CONTENT = ("missing", "zeroed", "cut short", "too long", "changed", "unreadable", "wrong type")
 
@@ -89,9 +92,9 @@ class GraphStore:
 
     def records(self) -> list[Record]:
         """All layers, each after its parent."""
-        found = (
-            {name: self._record(name) for name in sorted(os.listdir(self._layerdb))} if self._layerdb.is_dir() else {}
-        )
+        names = sorted(os.listdir(self._layerdb)) if self._layerdb.is_dir() else []
+        # A layer that is being removed has another name first, which ends with `-removing`.
+        found = {name: self._record(name) for name in names if DIGEST.fullmatch(name)}
         ordered: dict[str, Record] = {}
         for record in found.values():
             line = [record]

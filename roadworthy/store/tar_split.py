@@ -45,7 +45,10 @@ def pieces_of(record: Path) -> list[Piece]:
     """The pieces of a tar, in order. Raises RecordDamaged."""
     try:
         with gzip.open(record) as lines:
-            return [piece(line) for line in lines]
+            pieces = [piece(line) for line in lines]
+        if not record.stat().st_size:  # which gzip takes for a file of nothing
+            raise EOFError
+        return pieces
     except FileNotFoundError:
         raise RecordDamaged("it is not there") from None
     except (EOFError, zlib.error, gzip.BadGzipFile, ValueError, KeyError, TypeError) as reason:

@@ -99,7 +99,8 @@ def running(driver, root=""):
                 archive = io.BytesIO()
                 write_archive(archive, "sample:1", [layer_tar(tree) for tree in trees])
                 engine.client.images.load(archive.getvalue())
-                yield SimpleNamespace(engine=engine, trees=trees, host=f"unix://{engine.socket}")
+                host = f"unix://{engine.socket}"
+                yield SimpleNamespace(engine=engine, trees=trees, host=host, archive=archive.getvalue())
     except (Unsupported, Precondition) as reason:
         pytest.skip(str(reason))
     finally:
@@ -215,7 +216,7 @@ def told(engine):
     ],
 )  # fmt: skip
 def test_every_planted_damage_is_found_and_nothing_else(driver, root):
-    """A sound store raises nothing and stays as it is; then each of 100 damages is named with path and kind."""
+    """A sound store raises nothing and stays as it is; each of 100 damages is named; a new image is sound again."""
     with running(driver, root) as lane:
         code, found, said = found_by(lane.host)
         assert (code, said["verdict"], len(found)) == (0, "whole", 3)
@@ -242,6 +243,12 @@ def test_every_planted_damage_is_found_and_nothing_else(driver, root):
         assert {(layer, *damage) for layer, damages in found.items() for damage in damages} == set(wrong)
         text = verify(lane.host).stdout
         assert all(f"/{path}: {kind}: " in text for _, path, kind in wrong)
+
+        lane.engine.client.images.load(lane.archive)
+        assert found_by(lane.host)[:2] == (1, found)  # the engine takes the layers that it has
+        lane.engine.client.images.remove("sample:1")
+        lane.engine.client.images.load(lane.archive)
+        assert found_by(lane.host)[0] == 0
 
 
 def test_the_daemons_own_records_are_compared_too():
