@@ -107,7 +107,9 @@ def lines(found: StoreFound) -> list[str]:
         verdict = found.of_image(image)
         names = ", ".join(image.names) or "no name"
         head = f"{verdict:<10}  {names}  {image.identity.removeprefix('sha256:')[:12]}"
-        told.append(visible(f"{head}  {counted(len(image.chain_ids), 'layer')}"))
+        left = len(image.chain_ids) - len(layers)
+        packed = f", {left} not unpacked" if left and not image.damages else ""
+        told.append(visible(f"{head}  {counted(len(image.chain_ids), 'layer')}{packed}"))
         told += [damage_line(damage, "") for damage in image.damages]
         for number, layer in enumerate(layers, 1):
             told += layer_lines(layer, f"layer {number} of {len(layers)}", layer.chain_id in seen)

@@ -31,7 +31,7 @@ class Form:
 
     `marked_by_names`: a removal may also be a file `.wh.NAME`. `copied`: the engine itself has copied what came from
     below, and dropped attributes. `unset` begins the names of attributes that unpacking never sets. `more`: there may
-    be entries that no layer has.
+    be entries that no layer has. `top`: unpacking gives the layer's top the mode and the owner that the tar has for it.
     """
 
     whole: bool
@@ -39,6 +39,7 @@ class Form:
     copied: bool = False
     unset: tuple[str, ...] = ()
     more: bool = False
+    top: bool = False
 
 
 class Comparison:
@@ -81,7 +82,7 @@ class Comparison:
     def _top(self, directory: int) -> None:
         wanted = self._tree.get("")
         self._seen.add("")
-        if isinstance(wanted, Inode):
+        if isinstance(wanted, Inode) and self._form.top:
             self._inode("", wanted, directory, "", os.fstat(directory))
         self._opacity("", directory, "")
 

@@ -25,7 +25,8 @@ from roadworthy.store.wanted import Inode, Layer, Whiteout, laid_over
 
 FORMS = {
     "overlay2": Form(whole=False), "fuse-overlayfs": Form(whole=False, marked_by_names=True),
-    "overlay": Form(whole=True, copied=True), "vfs": Form(whole=True, copied=True), "btrfs": Form(whole=True),
+    "overlay": Form(whole=True, copied=True, top=True), "vfs": Form(whole=True, copied=True, top=True),
+    "btrfs": Form(whole=True, top=True),
 }  # fmt: skip
 #: Why the layers of the others are not compared.
 NO_DIRECTORY = {

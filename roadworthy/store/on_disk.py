@@ -30,24 +30,21 @@ def opened(name: str, directory: int | None = None, flags: int = 0) -> Iterator[
 
 @contextmanager
 def file_below(top: Path, path: str) -> Iterator[int]:
-    """Yield a descriptor of a file by its path below a directory, however long that is. Raises OSError."""
-    try:
-        with opened(f"{top}/{path}") as found:
-            yield found
-            return
-    except OSError as reason:
-        if reason.errno != errno.ENAMETOOLONG:
-            raise
-    directories = [os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+    """Yield a descriptor of a file by its path below a directory, however long that is. Raises OSError.
+
+    No symbolic link is followed: an image may have one where its tar has a directory too, and it may lead anywhere.
+    """
+    held = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         *names, last = path.split("/")
         for name in names:
-            directories.append(os.open(name, READ | os.O_DIRECTORY, dir_fd=directories[-1]))
-        with opened(last, directories[-1]) as found:
+            below = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=held)
+            os.close(held)
+            held = below
+        with opened(last, held) as found:
             yield found
     finally:
-        for descriptor in directories:
-            os.close(descriptor)
+        os.close(held)
 
 
 def content(descriptor: int) -> Iterator[bytes]:

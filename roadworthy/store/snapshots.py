@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ NO_DIRECTORY = {
 CONTENT, METADATA = "io.containerd.content.v1.content", "io.containerd.metadata.v1.bolt"
 SNAPSHOTTER = "io.containerd.snapshotter.v1."
 COMMITTED = 3
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,12 @@ class Source:
 
 
 class SnapshotStore:
-    """The images of one namespace and the layers of one snapshotter. The directories are sealed ones of containerd."""
+    """The images of one namespace and the layers of one snapshotter. The directories are sealed ones of containerd.
 
-    def __init__(self, snapshotter: str, namespace: str, content: Path, metadata: Path, snapshots: Path) -> None:
+    `snapshots` is None if the layers are only listed.
+    """
+
+    def __init__(self, snapshotter: str, namespace: str, content: Path, metadata: Path, snapshots: Path | None) -> None:
         self.snapshotter, self._namespace = snapshotter, namespace
         self._content, self._metadata, self._snapshots = content, metadata, snapshots
         self.form, self._place = FORMS.get(snapshotter, (Form(whole=False), ""))
@@ -79,7 +85,8 @@ class SnapshotStore:
             digest = waiting.pop(0)
             try:
                 about = self._document(digest)
-                waiting += [one["digest"] for one in about.get("manifests", ()) if self._blob(one["digest"]).exists()]
+                listed = [one for one in about.get("manifests", ()) if not is_attestation(one)]
+                waiting += [one["digest"] for one in listed if self._blob(one["digest"]).exists()]
                 if "config" in about and "layers" in about:
                     chain_ids += self._layers(about)
             except (BlobDamaged, OSError) as reason:
@@ -99,7 +106,8 @@ class SnapshotStore:
         return chain_ids
 
     def _blob(self, digest: str) -> Path:
-        return self._content / "blobs" / digest.replace(":", "/")
+        valid = DIGEST.fullmatch(digest)  # it comes from an image
+        return self._content / "blobs" / (digest.replace(":", "/") if valid else "invalid")
 
     def _document(self, digest: str) -> dict[str, Any]:
         """A JSON blob. Raises BlobDamaged, OSError."""
@@ -108,15 +116,18 @@ class SnapshotStore:
             raise BlobDamaged("it is empty" if not data else f"the digest of its {len(data)} bytes is {found}")
         return dict(json.loads(data))
 
-    def records(self) -> list[Snapshot]:
-        """The snapshots of all layers, each after its parent. Raises StoreRefused."""
+    def records(self) -> dict[str, Snapshot]:
+        """The snapshots of all layers by chain id. Raises StoreRefused."""
         try:
-            known = database(lambda: read(self._metadata / "meta.db"))
-            own = database(lambda: read(self._snapshots / "metadata.db"))
-            found = self._records(known, own)
+            known = database(partial(read, self._metadata / "meta.db"))
+            own = database(partial(read, self._snapshots / "metadata.db")) if self._snapshots else None
+            return self._records(known, own)
         except (NotReadable, OSError) as reason:
             what = said(reason) if isinstance(reason, OSError) else str(reason)
             raise StoreRefused(f"containerd's database cannot be read: {what}") from None
+
+    def ordered(self, found: Mapping[str, Snapshot]) -> list[Snapshot]:
+        """Snapshots, each after that of the layer below, as far as images are known."""
         ordered: dict[str, Snapshot] = {}
         for snapshot in found.values():
             line = [snapshot]
@@ -125,9 +136,9 @@ class SnapshotStore:
             ordered.update((one.chain_id, one) for one in reversed(line))
         return list(ordered.values())
 
-    def _records(self, known: Bucket, own: Bucket) -> dict[str, Snapshot]:
+    def _records(self, known: Bucket, own: Bucket | None) -> dict[str, Snapshot]:
         listed = known.bucket("v1", self._namespace, "snapshots", self.snapshotter)
-        numbered = own.bucket("v1", "snapshots")
+        numbered = own.bucket("v1", "snapshots") if own else None
         numbers = {}
         for name, about in numbered.items() if numbered else ():
             if isinstance(about, Bucket) and about.value("kind")[:1] == bytes([COMMITTED]):
@@ -147,7 +158,7 @@ class SnapshotStore:
 
     def still_there(self, snapshot: Snapshot) -> bool:
         """Whether containerd still has this layer."""
-        return any(one == snapshot for one in self.records())
+        return self.records().get(snapshot.chain_id) == snapshot
 
     def verified(self, snapshot: Snapshot, say: Callable[[int], None]) -> LayerFound:
         """Compare one layer; those below it come first. `say` is told of bytes that were read."""
@@ -196,8 +207,15 @@ class SnapshotStore:
                 self._over_containers.add(snapshot.chain_id)
             form = replace(self.form, more=snapshot.chain_id in self._over_containers)
             comparison = Comparison(form, tree, layer.entries, layer.opaque, ever - tree.keys(), progress=say)
+        assert self._snapshots is not None
         found.damages += comparison.run(self._snapshots / snapshot.directory)
         return found
+
+
+def is_attestation(descriptor: Mapping[str, Any]) -> bool:
+    """Whether an entry of an index is what a build says about an image, and no image."""
+    kind = (descriptor.get("annotations") or {}).get("vnd.docker.reference.type")
+    return kind == "attestation-manifest"
 
 
 def uvarint(data: bytes) -> int | None:

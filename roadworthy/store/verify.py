@@ -64,8 +64,8 @@ def of_graph_driver(daemon: Daemon, progress: Progress) -> StoreFound:
     reason = REMAPPED if daemon.remapped else NO_DIRECTORY.get(driver, "")
     if not reason and driver not in FORMS:
         raise StoreRefused(f"{driver} is no storage driver that this command knows: {', '.join(FORMS)}")
-    names = ["image"] if reason else ["image", top_directory(driver)]
-    with opened(daemon.pid, daemon.data_root, names) as places:
+    parts = ["image"] if reason else ["image", top_directory(driver)]
+    with opened(daemon.pid, daemon.data_root, parts) as places:
         store = GraphStore(driver, places[0], places[-1])
         listed = daemon.images()
         records = store.records()
@@ -82,7 +82,7 @@ def of_graph_driver(daemon: Daemon, progress: Progress) -> StoreFound:
                 layers.append(LayerFound(record.chain_id, record.diff_id, "", damages=[*record.broken], reason=reason))
                 continue
             found = store.verified(record, progress.read)
-            if not found.damages or store.still_there(record):
+            if found.verdict == "whole" or store.still_there(record):
                 layers.append(found)
         images += [
             ImageFound(identity, (), (), (Damage(store.image_record(identity), "record", UNLISTED),))
@@ -96,11 +96,12 @@ def of_snapshotter(daemon: Daemon, progress: Progress) -> StoreFound:
     reason = REMAPPED if daemon.remapped else snapshots.NO_DIRECTORY.get(driver, "")
     if not reason and driver not in snapshots.FORMS:
         raise StoreRefused(f"{driver} is no snapshotter that this command knows: {', '.join(snapshots.FORMS)}")
-    names = [snapshots.CONTENT, snapshots.METADATA, f"{snapshots.SNAPSHOTTER}{driver}"]
-    with opened(containerd.pid, containerd.root, names) as places:
-        store = SnapshotStore(driver, containerd.namespace, *places)
-        images = [store.image(identity, named) for identity, named in daemon.images().items()]
-        records = store.records()
+    parts = [snapshots.CONTENT, snapshots.METADATA, *([] if reason else [f"{snapshots.SNAPSHOTTER}{driver}"])]
+    with opened(containerd.pid, containerd.root, parts) as places:
+        store = SnapshotStore(driver, containerd.namespace, places[0], places[1], None if reason else places[2])
+        unpacked = store.records()  # before the images, so that all images are known that they belong to
+        images = [store.image(identity, names) for identity, names in daemon.images().items()]
+        records = store.ordered(unpacked)
         layers = []
         for number, record in enumerate(records, 1):
             progress.layer(number, len(records))
@@ -108,7 +109,7 @@ def of_snapshotter(daemon: Daemon, progress: Progress) -> StoreFound:
                 layers.append(LayerFound(record.chain_id, store.diff_id(record), "", reason=reason))
                 continue
             found = store.verified(record, progress.read)
-            if not found.damages or store.still_there(record):
+            if found.verdict == "whole" or store.still_there(record):
                 layers.append(found)
     return StoreFound(driver, containerd.root, tuple(images), named_layers(layers, images))
 
@@ -117,11 +118,11 @@ UNLISTED = "the daemon does not list this image, so it has lost one of its layer
 
 
 @contextmanager
-def opened(pid: int, root: str, names: Sequence[str]) -> Iterator[list[Path]]:
+def opened(pid: int, root: str, parts: Sequence[str]) -> Iterator[list[Path]]:
     """Yield directories of a store, through mounts that refuse every change. Raises StoreRefused."""
     with ExitStack() as held:
         try:
-            places = held.enter_context(sealed(pid, [f"{root}/{name}" for name in names]))
+            places = held.enter_context(sealed(pid, [f"{root}/{part}" for part in parts]))
         except StoreRefused as reason:
             raise StoreRefused(f"the daemon's store in {root} cannot be opened on this machine: {reason}") from None
         yield places

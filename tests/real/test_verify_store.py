@@ -31,6 +31,7 @@ from roadworthy.trees.layers import (
     Opaque,
     Symlink,
     Whiteout,
+    acl,
     entry,
     file_capability,
     layer_tar,
@@ -42,6 +43,8 @@ from roadworthy.upkeep.site import Site
 
 pytestmark = pytest.mark.real
 
+#: An ACL that agrees with the mode 0664: owner, user 1000, group, mask, others.
+RULES = acl((1, 6, None), (2, 6, 1000), (4, 4, None), (16, 6, None), (32, 4, None))
 KINDS = ("zeroed", "cut short", "missing", "wrong mode", "missing whiteout")
 EACH = 20
 SEED = 15
@@ -51,7 +54,12 @@ SPARED = ("large", "\udcff\udcfe", "new\nline", "tree", "gone/000")
 
 def sample(draw):
     """Three layers: files of all sizes in the first, and removals of them, one by one and by opaque directories."""
-    first = {"files": Directory(), "gone": Directory(mode=0o1777), "kept": Directory(mode=0o2750)}
+    first = {
+        ".": Directory(mode=0o711, uid=5, gid=6),
+        "files": Directory(),
+        "gone": Directory(mode=0o1777),
+        "kept": Directory(mode=0o2750),
+    }
     for number in range(120):
         content = draw.randbytes(draw.choice([1, 100, 4096, 5000, 70_000]))
         mode = draw.choice([0o644, 0o600, 0o4755, 0o2711])
@@ -64,7 +72,8 @@ def sample(draw):
         "large": draw.randbytes(3 << 20), "zeroes": bytes(10_000), "empty": b"", "link": Hardlink(target="large"),
         "points": Symlink(target="/etc/nothing"), "fifo": Fifo(), "device": Device(major=1, minor=3, mode=0o666),
         "capable": File(content=b"c", xattrs={"security.capability": file_capability(1 << 10)}),
-        "attributed": File(content=b"a", xattrs={"user.some": b"\0\xff=\n"}), "made/by/nobody": b"implied parents",
+        "attributed": File(content=b"a", xattrs={"user.some": b"\0\xff=\n", "trusted.some": b"1"}),
+        "ruled": File(content=b"a", mode=0o664, xattrs={"system.posix_acl_access": RULES}), "made/by/nobody": b"implied parents",
         "\udcff\udcfe": b"a name that is not UTF-8", "new\nline": b"a name of two lines", "tree": Directory(),
         "tree/a": b"1", "tree/b": Directory(), "tree/b/c": b"1", "turns": b"a file", "becomes": Directory(),
         "becomes/x": b"1", "n" * 200: b"a long name",
@@ -73,7 +82,14 @@ def sample(draw):
     second |= {f"hidden-{number}": Opaque() for number in range(6)}
     second |= {f"hidden-{number}/above": draw.randbytes(9000) for number in range(12)}
     second |= {f"second-{number}": draw.randbytes(3000) for number in range(30)}
-    second |= {"tree": Whiteout(), "turns": Directory(), "turns/y": b"1", "becomes": b"a file", "kept": Directory()}
+    second |= {
+        ".": Directory(mode=0o750, uid=7, gid=6),
+        "tree": Whiteout(),
+        "turns": Directory(),
+        "turns/y": b"1",
+        "becomes": b"a file",
+        "kept": Directory(),
+    }
     third = {f"gone/{number:03d}": Whiteout() for number in range(60, 110)}
     third |= {f"hidden-{number}": Opaque() for number in range(6, 12)}
     third |= {f"third-{number}": draw.randbytes(3000) for number in range(30)}
@@ -212,6 +228,7 @@ def told(engine):
     [
         ("overlay2", ""), ("vfs", ""), ("btrfs", ""), ("fuse-overlayfs", ""),
         pytest.param("containerd:overlayfs", "docker-28.5", marks=pytest.mark.builds),
+        pytest.param("containerd:native", "docker-28.5", marks=pytest.mark.builds),
         pytest.param("overlay2", "docker-28.5", marks=pytest.mark.builds),
     ],
 )  # fmt: skip
@@ -234,7 +251,7 @@ def test_every_planted_damage_is_found_and_nothing_else(driver, root):
 
         chain = said["images"][0]["layers"]
         place = {layer["chain_id"]: layer["directory"] for layer in said["layers"]}
-        whole = driver in ("vfs", "btrfs")
+        whole = driver in ("vfs", "btrfs", "containerd:native")
         layers = [place[one] for one in chain]
         wrong = planted(top, layers, lane.trees, whole, random.Random(SEED))
         code, found, said = found_by(lane.host)
@@ -272,6 +289,10 @@ def test_the_daemons_own_records_are_compared_too():
         names = [f"{short[0]}/tar-split.json.gz", f"{short[1]}/cache-id", f"{short[2]}/diff"]
         assert {one["path"] for one in damages} == {f"image/overlay2/layerdb/sha256/{name}" for name in names}
         assert "it is empty" in {one["what"] for one in damages}
+        lane.engine.restart()
+        done = verify(lane.host)
+        assert done.returncode == 1, done.stdout
+        assert "the daemon does not list this image" in done.stdout
 
 
 @pytest.mark.builds
