@@ -13,6 +13,7 @@ from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
 from roadworthy.command.explore import explore
 from roadworthy.command.mistakes import Amount, Commands, bundles_in
+from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
 from roadworthy.drivers import DRIVERS
 from roadworthy.engines.dockerd import installed_engine
@@ -42,6 +43,7 @@ def main() -> None:
 
 main.add_command(bench)
 main.add_command(explore)
+main.add_command(verify_store)
 main.add_command(weekly)
 
 

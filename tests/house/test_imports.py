@@ -52,7 +52,7 @@ FLOORS = (
     ("measuring",),
     ("run", "explorer", "cuts"),
     ("lane",),
-    ("engines", "verdict"),
+    ("engines", "verdict", "store"),
     ("drivers", "guests"),
     ("machines",),
     ("calls",),
