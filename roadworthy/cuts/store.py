@@ -27,6 +27,8 @@ from roadworthy.machines.place import PlacePath
 from roadworthy.reasons import Unsupported
 from roadworthy.trees.layers import Entry, beneath, entry
 
+#: Characters of a refusal that tell one from another.
+TOLD = 160
 #: The directory in which operations work.
 PLACE = f"{CHECKS}/cut"
 
@@ -310,9 +312,9 @@ def made_by_engine(path: str) -> bool:
 
 
 def refused(reason: Exception) -> str:
-    """The words of a refusal, without what differs from run to run: identifiers, and paths with them."""
+    """The first words of a refusal, without what differs from run to run: identifiers, and paths with them."""
     said = str(reason.explanation or reason) if isinstance(reason, APIError) else str(reason)
-    return anonymous(" ".join(said.split()))
+    return anonymous(" ".join(said.split()))[:TOLD]
 
 
 def anonymous(words: str) -> str:
