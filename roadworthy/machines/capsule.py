@@ -18,7 +18,7 @@ from roadworthy.calls.toolbox import Toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.machines.host_path import HostPath
 from roadworthy.machines.place import PlacePath
-from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
+from roadworthy.programs import ENVIRONMENT, ProgramFailed, run, tied
 from roadworthy.supplies.cache import cache_directory
 from roadworthy.upkeep.ledger import RUNTIME, STATE, Ledger
 from roadworthy.upkeep.reaper import start_time
@@ -61,13 +61,13 @@ class Capsule:
         self._image = image
         #: nsenter(1)'s processes on this host, each of which ends with the program that it has started inside.
         self._started: list[subprocess.Popen[bytes]] = []
-        tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
         kill = [] if keep else ["--kill-child=KILL"]
         namespaces = ["unshare", "--pid", "--mount", "--fork", *kill, "--mount-proc", "--propagation", "private",
                       *(["--net"] if network else []), "--"]  # fmt: skip
+        first = [*namespaces, sys.executable, "-I", "-S", str(INIT)]
         self._entered = ["--mount", "--pid", *(["--net"] if network else [])]
         self._outer = subprocess.Popen(
-            [*tie, *namespaces, sys.executable, "-I", "-S", str(INIT)],
+            first if keep else tied(first),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -24,6 +24,7 @@ from roadworthy.lane.faults import NO_FAULTS, Faults
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.stand import Stand
 from roadworthy.machines.host import Host
+from roadworthy.programs import tied
 from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.reports.claims import Claim, asking
@@ -433,7 +434,7 @@ def suite_version(root: Path) -> dict[str, Any]:
     for name, argv in {"commit": ["rev-parse", "HEAD"], "changes": ["status", "--porcelain"]}.items():
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             said = subprocess.run(
-                ["git", "-C", str(root), *argv], capture_output=True, text=True, timeout=10, check=True
+                tied(["git", "-C", str(root), *argv]), capture_output=True, text=True, timeout=10, check=True
             )
             found[name] = said.stdout.strip() if name == "commit" else bool(said.stdout.strip())
     return found
