@@ -18,6 +18,7 @@ from roadworthy.calls.toolbox import Toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.machines.host_path import HostPath
 from roadworthy.machines.place import PlacePath
+from roadworthy.machines.private_paths import private_paths
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run, tied
 from roadworthy.supplies.cache import cache_directory
 from roadworthy.upkeep.ledger import RUNTIME, STATE, Ledger
@@ -43,16 +44,17 @@ INIT = Path(__file__).with_name("capsule_init.py")
 class Capsule:
     """Running namespaces. `pid` is the first process, as this host's process namespace numbers it.
 
-    With `root`, everything inside sees that tree instead of this host's. With `network`, there is a network namespace
-    too, in which nothing is up, so that nothing outside can reach what listens there. `image` is the file for a disk,
-    `runtime` the directory for sockets and logs. Raises ProgramFailed.
+    With `root`, everything inside sees that tree instead of this host's; without, it sees this host's, but for the
+    directories in which daemons make files. With `network`, there is a network namespace too, in which nothing is up,
+    so that nothing outside can reach what listens there. `image` is the file for a disk, `runtime` the directory for
+    sockets and logs. Raises ProgramFailed.
     """
 
     scale = 1.0
 
     def __init__(
         self, ledger: Ledger, keep: bool = False, network: bool = False, image: Path | None = None,
-        runtime: Path = Path("/run"), root: Path | None = None,
+        *, runtime: Path, root: Path | None = None,
     ) -> None:  # fmt: skip
         self.runtime = runtime
         self._root = root
@@ -84,13 +86,15 @@ class Capsule:
         ledger.intend("capsule", pid=self.pid, started=start_time(self.pid))
         self._outer.stdin.write(b"k" if keep else b"g")
         self._outer.stdin.flush()
-        if root is not None:
-            try:
+        try:
+            if root is not None:
                 shared = [*{STATE, RUNTIME, cache_directory()}]
                 self.run(["sh", "-ec", CHANGE_ROOT, "sh", str(root), str(runtime / "root"), *map(str, shared)])
-            except BaseException:
-                self.close()
-                raise
+            else:
+                self.run(private_paths(runtime))
+        except BaseException:
+            self.close()
+            raise
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs `argv` inside."""
