@@ -21,8 +21,8 @@ from roadworthy.machines.place import PlacePath
 from roadworthy.machines.private_paths import private_paths
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run, tied
 from roadworthy.supplies.cache import cache_directory
-from roadworthy.upkeep.ledger import RUNTIME, STATE, Ledger
-from roadworthy.upkeep.reaper import start_time
+from roadworthy.upkeep.ledger import RUNTIME, STATE, Item, Ledger
+from roadworthy.upkeep.reaper import start_time, undo_loop
 
 #: Changes the root from this host's to another tree ($1), with writes in memory at $2; the rest are directories that
 #: both share. It runs under nsenter; pivot_root(2) moves every process whose root was the old one.
@@ -61,6 +61,7 @@ class Capsule:
         self._ledger = ledger
         self._keep = keep
         self._image = image
+        self._loops: list[Item] = []
         #: nsenter(1)'s processes on this host, each of which ends with the program that it has started inside.
         self._started: list[subprocess.Popen[bytes]] = []
         kill = [] if keep else ["--kill-child=KILL"]
@@ -135,7 +136,11 @@ class Capsule:
         return self._attached()
 
     def _attached(self) -> str:
-        """Make a loop device over the image file."""
+        """Make a loop device over the image file, which is found by its inode if the file loses its name."""
+        assert self._image is not None
+        found = self._image.stat()
+        identity = {"path": str(self._image), "device": found.st_dev, "inode": found.st_ino}
+        self._loops.append(self._ledger.intend("loop", **identity))
         # Direct I/O on the loop device, because otherwise benchmarks would measure the host's page cache.
         return self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
 
@@ -185,7 +190,10 @@ class Capsule:
         return str(tools.directory)
 
     def close(self) -> None:
-        """End everything inside, and remove the image file. Raises TimeoutError if a process does not end."""
+        """End everything inside, and remove its loop devices and the image file.
+
+        Raises TimeoutError if a process does not end, or a device is not released; the file stays then.
+        """
         if self._keep:
             return
         if self._outer.stdin:
@@ -198,15 +206,7 @@ class Capsule:
         for stream in (self._outer.stdout, self._outer.stderr):
             if stream:
                 stream.close()
-        if self._image is not None and self._image.exists():
-            self._detach(self._image)
+        for loop in reversed(self._loops):
+            undo_loop(loop)
+        if self._image is not None:
             self._image.unlink(missing_ok=True)
-
-    def _detach(self, image: Path) -> None:
-        """Detach devices over an image file that no file system has taken, for instance because mkfs failed.
-
-        Without its file, nothing could tell any more that such a device is ours.
-        """
-        for device in run(["losetup", "--noheadings", "--output", "NAME", "--associated", str(image)]).split():
-            with suppress(ProgramFailed):  # its last user may have ended just now
-                run(["losetup", "--detach", device])
