@@ -25,6 +25,7 @@ from roadworthy.mutants.catalogue import Mutant, UnknownMutant, catalogue, excus
 from roadworthy.mutants.kill_matrix import KillMatrix, Ran, disagreements, row
 from roadworthy.mutants.selection import Wanted
 from roadworthy.mutants.series import Series, Turn
+from roadworthy.programs import tied
 from roadworthy.reports.bundle import BundleRefused
 from roadworthy.reports.kills import KILLS_PAGE, write_kills
 from roadworthy.reports.page import replace_file
@@ -62,8 +63,8 @@ class Suite:
     def _pytest(self, name: str, words: Sequence[str]) -> None:
         with (self.directory / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", "-q", "--tb=no", *self.words, *words,
-                 ROOT / "conformance"],
+                tied([sys.executable, "-m", "pytest", "-q", "--tb=no", *self.words, *words,
+                      ROOT / "conformance"], "TERM"),
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
             try:

@@ -39,7 +39,7 @@ from roadworthy.lane.stand import Stand
 from roadworthy.machines.host import Host
 from roadworthy.mutants.catalogue import Mutant, find
 from roadworthy.mutants.run import PACKAGES, MutantRun, check_of, last_line
-from roadworthy.programs import ENVIRONMENT
+from roadworthy.programs import ENVIRONMENT, tied
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.run.session import SESSION, Session
 from roadworthy.verdict.deviations import Facts, parameters
@@ -117,7 +117,8 @@ class TwinStand(Stand):
         modules = os.pathsep.join([str(PACKAGES), *filter(None, sys.path)])
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*words, "--", sys.executable, "-P", "-B", "-m", "roadworthy.mutants.twin_init", str(self.directory)],
+                tied([*words, "--", sys.executable, "-P", "-B", "-m", "roadworthy.mutants.twin_init",
+                      str(self.directory)]),
                 stdin=subprocess.PIPE, stdout=log, stderr=log, env={**ENVIRONMENT, "PYTHONPATH": modules},
                 start_new_session=True,
             )  # fmt: skip

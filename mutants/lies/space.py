@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from roadworthy.declaring.places import CHECKS
 from roadworthy.mutants.lie import Asked, Lie, lie
 from roadworthy.mutants.lies.images import Load
+from roadworthy.programs import run
 
 #: Where copies go, below the data root.
 COPIES = "copies"
@@ -19,7 +19,7 @@ def copied(layers: list[Path], target: Path) -> None:
     for depth, layer in enumerate(layers):
         if (layer / CHECKS).is_dir():
             target.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["cp", "-a", layer / CHECKS, target / str(depth)], timeout=120, check=True)
+            run(["cp", "-a", layer / CHECKS, target / str(depth)], 120)
 
 
 @lie("layers-copy-what-is-below")

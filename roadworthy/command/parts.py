@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from roadworthy.lane.lanes import Lane
+from roadworthy.programs import tied
 from roadworthy.reports.bundle import BundleRefused, read_bundle
 from roadworthy.reports.records import Verdict
 from roadworthy.run.recorder import INTERRUPTED
@@ -112,11 +113,11 @@ def run_pytest(words: Sequence[str]) -> Ended:
     """Run pytest with these words, with the terminal for its output, and wait for its end.
 
     It has a process group of its own, so that an interrupt from the keyboard reaches this process alone, which passes
-    it on once and waits until the part has cleaned up.
+    it on once and waits until the part has cleaned up. If this process is killed, the part ends in order, too.
     """
     # A shell's background jobs ignore the interrupt, and so would all below them.
     command = ["env", "--default-signal=INT", sys.executable, "-m", "pytest", *words]
-    running = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
+    running = subprocess.Popen(tied(command, "TERM"), stdin=subprocess.DEVNULL, process_group=0)
     try:
         return Ended(running.wait(DEADLINE))
     except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -34,7 +35,11 @@ def said(name: str) -> Iterator[None]:
 
 
 def make(one: Callable[[str, bool], None], names: Sequence[str], accept_expired: bool) -> None:
-    """Make each entry; the first error ends the command with its text. Raises UsageError, ClickException."""
+    """Make each entry; the first error ends the command with its text. Raises UsageError, ClickException.
+
+    Nobody but their owner may write the entries, whatever the umask was: programs in them are run.
+    """
+    os.umask(os.umask(0o022) | 0o022)
     for name in names:
         try:
             one(name, accept_expired)

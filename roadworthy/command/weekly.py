@@ -28,6 +28,7 @@ from roadworthy.reports.text import visible
 from roadworthy.reports.weekly import SCHEMA, Part, Weekly, WeeklyRefused, read_weekly, weekly_text
 from roadworthy.run.results import now
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
+from roadworthy.upkeep.ending import at_ending
 
 
 @click.command()
@@ -70,9 +71,7 @@ def weekly(matrix: Path, output: Path, work: Path, only: tuple[str, ...], rest: 
     checkout = Checkout.here(output)
     if rest:
         wanted = [part for part in wanted if not result.stands(part.name, checkout)]
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as below nohup(1)
-            signal.signal(number, interrupted)
+    at_ending(interrupted)
     work.mkdir(parents=True, exist_ok=True)
     result.plan([part.name for part in planned])
     ran: list[Part] = []

@@ -32,6 +32,7 @@ from roadworthy.machines.kernel_log import bug
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ending import at_ending
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.site import Site
@@ -80,18 +81,19 @@ def brought_up(lane: Lane, accept_expired: bool, held: contextlib.ExitStack) -> 
 
 @contextlib.contextmanager
 def ledger() -> Iterator[Ledger]:
-    """Yield a run's ledger, and undo what it names at the end. SIGTERM ends the block as an interrupt does."""
+    """Yield a run's ledger, and undo what it names at the end. A signal that asks for the end ends the block, too."""
 
     def terminated(number: int, _: Any) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, terminated)
+    before = at_ending(terminated)
     kept = Ledger()
     reaper.reap()
     try:
         yield kept
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         path = kept.path
         kept.close()
         with reaper.owned(path) as ours:

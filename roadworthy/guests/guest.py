@@ -109,7 +109,7 @@ class Guest:
             with disk.path.open("xb") as file:
                 file.truncate(disk.size)
         self._files.initramfs.write_bytes(self._initramfs())
-        self._capsule = Capsule(ledger, keep, network=True)
+        self._capsule = Capsule(ledger, keep, network=True, runtime=runtime)
         try:
             self._power_on()
         except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from roadworthy.guests.ticks import kilohertz
-from roadworthy.programs import ENVIRONMENT
+from roadworthy.programs import ENVIRONMENT, tied
 from roadworthy.supplies.kernels import Kernel
 
 PROGRAM = "qemu-system-x86_64"
@@ -58,12 +59,18 @@ def probe(kernel: Path, accel: Accelerator, seconds: float = 15.0) -> str:
         PROGRAM, "-nodefaults", "-no-user-config", "-machine", "pc", *accel.words, "-m", "512", "-display", "none",
         "-no-reboot", "-serial", "stdio", "-kernel", str(kernel), "-append", "console=ttyS0 panic=-1",
     ]  # fmt: skip
-    try:
-        done = subprocess.run(
-            argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=seconds, env=ENVIRONMENT, check=False
-        )
-    except FileNotFoundError:
+    if not shutil.which(PROGRAM, path=ENVIRONMENT["PATH"]):
         return f"needs {PROGRAM}: apt-get install {PACKAGE}"
+    try:
+        # A run that is killed ends timeout(1), and that ends QEMU; before either is tied, it ends in time by itself.
+        done = subprocess.run(
+            tied(["timeout", "--signal=KILL", f"{seconds + 5:g}", *tied(argv)]),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=seconds,
+            env=ENVIRONMENT,
+            check=False,
+        )
     except subprocess.TimeoutExpired as stalled:
         last = (stalled.stdout or b"").decode(errors="replace").strip().splitlines()[-1:]
         return f"it stalled for {seconds:g} s" + "".join(f" after {line.strip()!r}" for line in last)

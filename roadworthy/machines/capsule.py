@@ -19,10 +19,11 @@ from roadworthy.calls.toolbox import Toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.machines.host_path import HostPath
 from roadworthy.machines.place import PlacePath
-from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
+from roadworthy.machines.private_paths import private_paths
+from roadworthy.programs import ENVIRONMENT, ProgramFailed, run, tied
 from roadworthy.supplies.cache import cache_directory
-from roadworthy.upkeep.ledger import RUNTIME, STATE, Ledger
-from roadworthy.upkeep.reaper import start_time
+from roadworthy.upkeep.ledger import RUNTIME, STATE, Item, Ledger
+from roadworthy.upkeep.reaper import start_time, undo_loop
 
 #: Changes the root from this host's to another tree ($1), with writes in memory at $2; the rest are directories that
 #: both share. It runs under nsenter; pivot_root(2) moves every process whose root was the old one.
@@ -55,17 +56,17 @@ class LogsWrites(Protocol):
 class Capsule:
     """Running namespaces. `pid` is the first process, as this host's process namespace numbers it.
 
-    With `root`, everything inside sees that tree instead of this host's. With `network`, there is a network namespace
-    too, in which nothing is up, so that nothing outside can reach what listens there. `image` is the file for a disk,
-    `runtime` the directory for sockets and logs. With `logged`, which makes a disk of so many bytes, that is its disk.
-    Raises ProgramFailed.
+    With `root`, everything inside sees that tree instead of this host's; without, it sees this host's, but for the
+    directories in which daemons make files. With `network`, there is a network namespace too, in which nothing is up,
+    so that nothing outside can reach what listens there. `image` is the file for a disk, `runtime` the directory for
+    sockets and logs. With `logged`, which makes a disk of so many bytes, that is its disk. Raises ProgramFailed.
     """
 
     scale = 1.0
 
     def __init__(
         self, ledger: Ledger, keep: bool = False, network: bool = False, image: Path | None = None,
-        runtime: Path = Path("/run"), root: Path | None = None, logged: Callable[[int], LogsWrites] | None = None,
+        *, runtime: Path, root: Path | None = None, logged: Callable[[int], LogsWrites] | None = None,
     ) -> None:  # fmt: skip
         self.runtime = runtime
         self._root = root
@@ -74,15 +75,16 @@ class Capsule:
         self._image = image
         self._logged = logged
         self._disk: LogsWrites | None = None
+        self._loops: list[Item] = []
         #: nsenter(1)'s processes on this host, each of which ends with the program that it has started inside.
         self._started: list[subprocess.Popen[bytes]] = []
-        tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
         kill = [] if keep else ["--kill-child=KILL"]
         namespaces = ["unshare", "--pid", "--mount", "--fork", *kill, "--mount-proc", "--propagation", "private",
                       *(["--net"] if network else []), "--"]  # fmt: skip
+        first = [*namespaces, sys.executable, "-I", "-S", str(INIT)]
         self._entered = ["--mount", "--pid", *(["--net"] if network else [])]
         self._outer = subprocess.Popen(
-            [*tie, *namespaces, sys.executable, "-I", "-S", str(INIT)],
+            first if keep else tied(first),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -99,13 +101,15 @@ class Capsule:
         ledger.intend("capsule", pid=self.pid, started=start_time(self.pid))
         self._outer.stdin.write(b"k" if keep else b"g")
         self._outer.stdin.flush()
-        if root is not None:
-            try:
+        try:
+            if root is not None:
                 shared = [*{STATE, RUNTIME, cache_directory()}]
                 self.run(["sh", "-ec", CHANGE_ROOT, "sh", str(root), str(runtime / "root"), *map(str, shared)])
-            except BaseException:
-                self.close()
-                raise
+            else:
+                self.run(private_paths(runtime))
+        except BaseException:
+            self.close()
+            raise
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs `argv` inside."""
@@ -149,7 +153,11 @@ class Capsule:
         return self._attached()
 
     def _attached(self) -> str:
-        """Make a loop device over the image file."""
+        """Make a loop device over the image file, which is found by its inode if the file loses its name."""
+        assert self._image is not None
+        found = self._image.stat()
+        identity = {"path": str(self._image), "device": found.st_dev, "inode": found.st_ino}
+        self._loops.append(self._ledger.intend("loop", **identity))
         # Direct I/O on the loop device, because otherwise benchmarks would measure the host's page cache.
         return self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
 
@@ -208,7 +216,10 @@ class Capsule:
         return str(tools.directory)
 
     def close(self) -> None:
-        """End everything inside, and remove the image file. Raises TimeoutError if a process does not end."""
+        """End everything inside, and remove its loop devices and the image file.
+
+        Raises TimeoutError if a process does not end, or a device is not released; the file stays then.
+        """
         if self._keep:
             return
         if self._outer.stdin:
@@ -223,15 +234,7 @@ class Capsule:
                 stream.close()
         if self._disk is not None:
             self._disk.close()
-        if self._image is not None and self._image.exists():
-            self._detach(self._image)
+        for loop in reversed(self._loops):
+            undo_loop(loop)
+        if self._image is not None:
             self._image.unlink(missing_ok=True)
-
-    def _detach(self, image: Path) -> None:
-        """Detach devices over an image file that no file system has taken, for instance because mkfs failed.
-
-        Without its file, nothing could tell any more that such a device is ours.
-        """
-        for device in run(["losetup", "--noheadings", "--output", "NAME", "--associated", str(image)]).split():
-            with suppress(ProgramFailed):  # its last user may have ended just now
-                run(["losetup", "--detach", device])

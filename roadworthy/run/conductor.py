@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from roadworthy.run.results import BundleWriter, open_bundle
 from roadworthy.run.session import SESSION, check_deviations, terminated, write_message
 from roadworthy.run.summary import summary
 from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ending import at_ending
 
 
 def conducts(config: pytest.Config) -> bool:
@@ -57,7 +57,7 @@ class Conductor:
         check_deviations()
         if not self.config.option.collectonly:
             self.bundle = open_bundle(self.config, self.run)
-            signal.signal(signal.SIGTERM, terminated)
+            at_ending(terminated)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

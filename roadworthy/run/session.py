@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from roadworthy.lane.faults import NO_FAULTS, Faults
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.stand import Stand
 from roadworthy.machines.host import Host
+from roadworthy.programs import tied
 from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.reports.claims import Claim, asking
@@ -41,6 +41,7 @@ from roadworthy.run.stands import Stands
 from roadworthy.run.summary import header, summary
 from roadworthy.stage import timed
 from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ending import at_ending
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.site import Site
@@ -150,17 +151,15 @@ class Session:
     def _begin(self) -> None:
         """Open the bundle, write the plan, and reap what dead runs left."""
         run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        if threading.current_thread() is threading.main_thread():
+            at_ending(terminated)
         if os.geteuid() == 0:
             self._ledger = Ledger()
             run = self._ledger.run
-            if self.config.getoption("keep"):
-                self._ledger.keep()
         if self.worker:
             self.bundle = BundleWriter(Path(self.worker[BUNDLE]))
         else:
             self.bundle = open_bundle(self.config, run)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, terminated)
         if self._ledger is not None:
             for reaped in reaper.reap():
                 self.say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
@@ -216,7 +215,10 @@ class Session:
         if self._site is None:
             if self._ledger is None:
                 raise Precondition("needs root to mount and to start a daemon: run it as root, or with sudo")
-            self._site = Site(self._ledger, self.config.getoption("keep"))
+            keep = self.config.getoption("keep")
+            if keep:
+                self._ledger.keep()
+            self._site = Site(self._ledger, keep)
         return self._site
 
     def bring_up(self, lane: Lane, held: contextlib.ExitStack) -> Stand:
@@ -326,7 +328,7 @@ class Session:
     def pytest_unconfigure(self) -> None:
         if self._ledger is None:
             return
-        path, kept = self._ledger.path, self.config.getoption("keep")
+        path, kept = self._ledger.path, self._site is not None and self._site.keep
         self._ledger.close()
         if kept:
             return
@@ -437,7 +439,7 @@ def suite_version(root: Path) -> dict[str, Any]:
     for name, argv in {"commit": ["rev-parse", "HEAD"], "changes": ["status", "--porcelain"]}.items():
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             said = subprocess.run(
-                ["git", "-C", str(root), *argv], capture_output=True, text=True, timeout=10, check=True
+                tied(["git", "-C", str(root), *argv]), capture_output=True, text=True, timeout=10, check=True
             )
             found[name] = said.stdout.strip() if name == "commit" else bool(said.stdout.strip())
     return found

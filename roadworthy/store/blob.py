@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from roadworthy.programs import ENVIRONMENT
+from roadworthy.programs import ENVIRONMENT, tied
 from roadworthy.store.findings import Unverifiable
 from roadworthy.store.on_disk import opened
 from roadworthy.store.wanted import Layer
@@ -104,7 +104,7 @@ def plain(packed: Hashed, file: IO[bytes], start: bytes) -> Iterator[IO[bytes]]:
         raise Unverifiable("its blob is compressed with zstd: apt-get install zstd")
     else:
         words = ["zstd", "--decompress", "--stdout", "--quiet"]
-        with subprocess.Popen(words, stdin=file, stdout=subprocess.PIPE, env=ENVIRONMENT) as program:
+        with subprocess.Popen(tied(words), stdin=file, stdout=subprocess.PIPE, env=ENVIRONMENT) as program:
             assert program.stdout is not None
             yield program.stdout
         file.seek(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from pathlib import Path
 from roadworthy.store.findings import StoreRefused
 
 CLONE_FS, CLONE_NEWNS = 0x200, 0x20000
+PR_SET_PDEATHSIG = 1
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 0x1, 0x2, 0x4, 0x8, 0x20
 MS_NOATIME, MS_BIND, MS_REC, MS_PRIVATE = 0x400, 0x1000, 0x4000, 0x40000
 SEALED = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOATIME | MS_NOSUID | MS_NODEV | MS_NOEXEC
@@ -33,6 +35,7 @@ def sealed(pid: int, directories: Sequence[str]) -> Iterator[list[Path]]:
         child = os.fork()
         if not child:
             try:
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 opened = mounted(pid, directories)
                 socket.send_fds(theirs, [b"done"], opened)
             except OSError as reason:

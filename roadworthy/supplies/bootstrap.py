@@ -44,8 +44,8 @@ def bootstrap(
 ) -> dict[str, str]:
     """Make the tree of a suite with these packages in `target`, and return the exact version of each package in it.
 
-    What apt writes lies beside `target` meanwhile, so that it is removed with it if the build is killed. Without
-    `devices` its /dev is empty, because its users mount one there. Raises AptFailed or BootstrapFailed.
+    What apt and mmdebstrap write lies beside `target` meanwhile, so that it is removed with it if the build is killed.
+    Without `devices` its /dev is empty, because its users mount one there. Raises AptFailed or BootstrapFailed.
     """
     if os.geteuid() != 0:
         raise BootstrapFailed("making a root file system needs root: run it as root, or with sudo")
@@ -58,6 +58,7 @@ def bootstrap(
         settings = Path(scratch) / "settings.conf"
         settings.write_text(client.acquire_settings())
         argv: list[str | os.PathLike[str]] = [
+            "env", f"TMPDIR={scratch}",
             "mmdebstrap", "--mode=root", "--variant=essential", "--format=directory", f"--aptopt={settings}",
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
             "--dpkgopt=force-unsafe-io",  # the cache syncs the whole once; dpkg would sync every file

@@ -7,6 +7,7 @@ other by the same lock. Lines are synced before the act that they announce.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -21,15 +22,16 @@ STATE = Path("/var/lib/roadworthy")
 RUNTIME = Path("/run/roadworthy")
 LEDGERS = STATE / "ledgers"
 
-Kind = Literal["directory", "image", "capsule", "cgroup"]
+Kind = Literal["directory", "image", "loop", "capsule", "cgroup"]
 
 
 @dataclass(frozen=True)
 class Item:
     """One thing that has to be removed after the run. `identity` identifies it; its keys depend on the kind.
 
-    directory: path · image: path (also the loop devices that it backs) · capsule: pid, started (clock ticks since boot,
-    field 22 of /proc/PID/stat) · cgroup: name, the same under every hierarchy.
+    directory: path · image: path (also the loop devices that it backs) · loop: path, device, inode (the file that backs
+    loop devices, which may have lost its name) · capsule: pid, started (clock ticks since boot, field 22 of
+    /proc/PID/stat) · cgroup: name, the same under every hierarchy.
     """
 
     kind: Kind
@@ -37,9 +39,13 @@ class Item:
 
 
 class Ledger:
-    """The ledger of this run. `run` is its id, and part of every name that the run makes."""
+    """The ledger of this run. `run` is its id, and part of every name that the run makes.
+
+    From here on nobody but their owner may write what this process makes, whatever the umask was.
+    """
 
     def __init__(self, ledgers: Path = LEDGERS) -> None:
+        os.umask(os.umask(0o022) | 0o022)
         ledgers.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
             self.run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
@@ -65,7 +71,10 @@ class Ledger:
         os.close(self._descriptor)
 
     def _append(self, line: dict[str, Any]) -> None:
-        os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+        data, before = json.dumps(line).encode() + b"\n", os.fstat(self._descriptor).st_size
+        if os.write(self._descriptor, data) < len(data):
+            os.ftruncate(self._descriptor, before)  # half a line would spoil the next one
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         os.fsync(self._descriptor)
 
 

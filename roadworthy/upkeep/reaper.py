@@ -11,7 +11,7 @@ import shutil
 import signal
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,8 @@ from roadworthy.upkeep.ledger import LEDGERS, RUNTIME, STATE, DeadRun, Item, rea
 
 LOOP_CLR_FD = 0x4C01
 LOOP_GET_STATUS64 = 0x4C05
+#: Seconds in which the kernel releases a loop device whose last user has ended.
+RELEASE = 20.0
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,14 @@ def reap(kept: bool = False, ledgers: Path = LEDGERS) -> list[Reaped]:
 
 
 def undo(run: DeadRun) -> Reaped:
-    """Undo one run's items, the last made first. Its ledger is removed if nothing is left."""
+    """Undo one run's items: capsules first, which hold others in use, and the last made first.
+
+    Its ledger is removed if nothing is left.
+    """
     removed: list[str] = []
     left: list[str] = []
-    for item in reversed(run.items):
+    newest_first = list(reversed(run.items))
+    for item in sorted(newest_first, key=lambda item: item.kind != "capsule"):
         try:
             removed += UNDO[item.kind](item)
         except (OSError, TimeoutError) as reason:
@@ -121,24 +127,51 @@ def undo_image(item: Item) -> list[str]:
     path = Path(item.identity["path"])
     if not of_a_run(path.parent):
         raise OSError(f"{path} is not an image that a run makes")
-    removed = []
     try:
         found = path.lstat()
     except FileNotFoundError:
         return []
-    for device in loops_backed_by(found.st_dev, found.st_ino):
-        with device.open("rb") as loop:
-            fcntl.ioctl(loop, LOOP_CLR_FD)
-        removed.append(f"loop device {device}")
+    removed = detach(path, found.st_dev, found.st_ino)
     path.unlink()
     return [*removed, f"image {path}"]
 
 
-def loops_backed_by(device: int, inode: int) -> list[Path]:
-    """The loop devices whose backing file is this one, by its identity, not by its name. See loop(4)."""
+def undo_loop(item: Item) -> list[str]:
+    """Detach the loop devices over a file that a run made, even if the file has lost its name."""
+    return detach(Path(item.identity["path"]), item.identity["device"], item.identity["inode"])
+
+
+def detach(path: Path, device: int, inode: int) -> list[str]:
+    """Detach the loop devices over a run's file and wait until they are gone: one in use goes with its last user.
+
+    An inode number is given again once its file is gone, so that the name has to be the run's, too.
+    """
+    seen: dict[Path, None] = {}
+
+    def gone() -> bool:
+        found = loops_backed_by(device, inode, f"/{path.parent.name}/{path.name}")
+        seen.update(dict.fromkeys(found))
+        for one in found:
+            with suppress(OSError), one.open("rb") as loop:  # it may go by itself meanwhile
+                fcntl.ioctl(loop, LOOP_CLR_FD)
+        return not found
+
+    wait_until(gone, RELEASE, f"loop devices over {path} to be released")
+    return [f"loop device {one}" for one in seen]
+
+
+def loops_backed_by(device: int, inode: int, name: str) -> list[Path]:
+    """The loop devices whose backing file is this one and has, or had, a path that ends with `name`. See loop(4).
+
+    Where mounts that the path led through are gone, the kernel shows only its end.
+    """
     found = []
     for block in sorted(Path("/sys/block").glob("loop*")):
-        if not (block / "loop/backing_file").exists():
+        try:
+            backing = (block / "loop/backing_file").read_text().rstrip("\n").removesuffix(" (deleted)")
+        except OSError:
+            continue  # nothing is attached to it
+        if not backing.endswith(name):
             continue
         path = Path("/dev") / block.name
         status = bytearray(ctypes.sizeof(ctypes.c_char) * 232)
@@ -146,6 +179,8 @@ def loops_backed_by(device: int, inode: int) -> list[Path]:
             with path.open("rb") as loop:
                 fcntl.ioctl(loop, LOOP_GET_STATUS64, status)
         except OSError:
+            if (block / "loop/backing_file").exists():
+                raise
             continue  # it was detached while we looked
         if struct.unpack_from("=QQ", status) == (kernel_device(device), inode):
             found.append(path)
@@ -195,7 +230,7 @@ def undo_directory(item: Item) -> list[str]:
     path = Path(item.identity["path"])
     if not of_a_run(path):
         raise OSError(f"{path} is not a directory that a run makes")
-    if not path.is_dir():
+    if not os.path.lexists(path):
         return []
     for mounted in mount_points():  # not by device numbers: a bind mount of the same file system has the same one
         if mounted.is_relative_to(path):
@@ -215,4 +250,6 @@ def mount_points(table: str = "") -> list[Path]:
     return [Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4])) for line in lines]
 
 
-UNDO = {"capsule": undo_capsule, "image": undo_image, "cgroup": undo_cgroup, "directory": undo_directory}
+UNDO = {
+    "capsule": undo_capsule, "loop": undo_loop, "image": undo_image, "cgroup": undo_cgroup, "directory": undo_directory,
+}  # fmt: skip

@@ -20,6 +20,8 @@ class Site:
         for path in (self.state, self.runtime):
             ledger.intend("directory", path=str(path))
             path.mkdir(mode=0o700, parents=True)
+        for path in (STATE, STATE / "runs", RUNTIME):
+            path.chmod(path.stat().st_mode & 0o7755)  # an older release left them to the umask
         ledger.intend("cgroup", name=self.cgroup)
 
     def next(self) -> tuple[Path, Path]:

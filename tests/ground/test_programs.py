@@ -1,9 +1,13 @@
 """Running other programs: argument lists, deadlines, last words."""
 
+import os
+import select
+import subprocess
 import sys
 
 import pytest
 
+from roadworthy.deadline import wait_until
 from roadworthy.programs import ProgramFailed, run
 
 
@@ -44,6 +48,28 @@ def test_a_program_that_does_not_end_is_ended():
 def test_a_program_whose_output_is_no_text_does_not_raise():
     """Bytes that are not UTF-8 come back as text all the same."""
     assert run(python(r"import sys; sys.stdout.buffer.write(b'\xff')"))
+
+
+STARTER = """
+import sys
+from roadworthy.programs import run
+
+run([sys.executable, "-c", "import os, signal; print(os.getpid(), file=open('started', 'w')); signal.pause()"])
+"""
+
+
+def test_a_program_ends_with_the_process_that_runs_it(tmp_path):
+    """However that process ends: nobody is left who would end the program at its deadline."""
+    starter = subprocess.Popen([sys.executable, "-c", STARTER], cwd=tmp_path)
+    started = tmp_path / "started"
+    wait_until(lambda: started.exists() and started.read_text().endswith("\n"), 20, "the program to start")
+    program = os.pidfd_open(int(started.read_text()))
+    try:
+        starter.kill()
+        starter.wait(10)
+        assert select.select([program], [], [], 10)[0], "it has not ended"
+    finally:
+        os.close(program)
 
 
 def test_programs_do_not_see_the_users_environment(monkeypatch):

@@ -1,6 +1,7 @@
 """The house rules that a tool can hold: who may import what, and what nobody may call."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -173,6 +174,32 @@ def test_nothing_goes_through_a_shell(module):
         shell = keywords.get("shell")
         assert shell is None or ast.unparse(shell) == "False", f"{module}:{call.lineno}"
         assert name not in ("os.system", "os.popen", "subprocess.getoutput"), f"{module}:{call.lineno}"
+
+
+#: What runs inside a capsule, a container or a guest, and ends with it; and `sealed`, whose child ends at once.
+INSIDE = ("roadworthy/calls/agent.py", "roadworthy/guests/init.py", "roadworthy/guests/agent.py",
+          "mutants/runtime.py", "mutants/twin_init.py", "roadworthy/store/sealed.py")  # fmt: skip
+OF_SUBPROCESS = ("run", "Popen", "call", "check_call", "check_output")
+#: Whatever else starts a process, by the names that the standard library gives it.
+STARTING = re.compile(
+    r"os\.(fork|forkpty|posix_spawnp?|spawn\w+|system|popen)|pty\.(fork|spawn)|subprocess\.get\w*output"
+    r"|multiprocessing\..+|asyncio\.create_subprocess_\w+|.*ProcessPoolExecutor"
+)
+
+
+@pytest.mark.parametrize("module", [name for name in modules("roadworthy", "reports", "mutants") if name not in INSIDE])
+def test_every_process_ends_with_the_one_that_starts_it(module):
+    """A process is started by programs.run or with the words of `tied`, or inside a capsule, which ends it."""
+    taken = {
+        name.name for node in ast.walk(tree(module)) if isinstance(node, ast.ImportFrom)
+        and node.module in ("subprocess", "os", "pty", "multiprocessing", "asyncio") for name in node.names
+    }  # fmt: skip
+    assert not taken & {*OF_SUBPROCESS, "fork", "Process", "Pool"}, "name it with its module"
+    for call, name, _ in called(module):
+        if name in [f"subprocess.{one}" for one in OF_SUBPROCESS]:
+            command = ast.unparse(call.args[0])
+            assert "tied(" in command or command.startswith("self.enter("), f"{module}:{call.lineno}: {command}"
+        assert not STARTING.fullmatch(name), f"{module}:{call.lineno}: {name}"
 
 
 # The agent paces a workload inside a container; it waits for nothing.

@@ -7,6 +7,7 @@ import pytest
 
 from roadworthy.machines import capsule as capsules
 from roadworthy.machines.capsule import Capsule
+from roadworthy.upkeep import reaper
 from roadworthy.upkeep.ledger import Ledger
 
 
@@ -18,7 +19,7 @@ def test_a_capsule_may_end_by_itself_while_it_is_closed(monkeypatch):
 
     monkeypatch.setattr(capsules.os, "kill", gone)
     made = Capsule.__new__(Capsule)
-    made._keep, made._image, made._started = False, None, []
+    made._keep, made._image, made._loops, made._started, made._disk = False, None, [], [], None
     made._outer = subprocess.Popen(
         ["sh", "-c", "read nothing; exec sleep 0.2"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -55,6 +56,37 @@ def test_a_device_that_was_never_mounted_is_detached(tmp_path):
     capsule.close()
     ledger.close()
     assert attached(tmp_path) == []
+
+
+@pytest.mark.real
+def test_a_device_is_detached_although_its_file_has_lost_its_name(tmp_path):
+    """A device is known by the inode of its file; somebody may have removed the name of it."""
+    ledger = Ledger(tmp_path)
+    capsule = Capsule(ledger, image=tmp_path / "disk.img", runtime=tmp_path)
+    capsule.disk(64 << 20)
+    (tmp_path / "disk.img").unlink()
+    assert len(attached(tmp_path)) == 1
+    capsule.close()
+    ledger.close()
+    assert attached(tmp_path) == []
+
+
+@pytest.mark.real
+def test_a_device_that_is_not_released_keeps_its_file(tmp_path, monkeypatch):
+    """Where a device stays in use, closing says so and leaves the file, by which a reaper finds the device."""
+    monkeypatch.setattr(reaper, "RELEASE", 0.5)
+    ledger = Ledger(tmp_path)
+    capsule = Capsule(ledger, image=tmp_path / "disk.img", runtime=tmp_path)
+    try:
+        with open(capsule.disk(64 << 20), "rb"):
+            with pytest.raises(TimeoutError, match=r"loop devices over .*disk.img to be released"):
+                capsule.close()
+            assert (tmp_path / "disk.img").exists()
+    finally:
+        capsule.close()
+        ledger.close()
+    assert attached(tmp_path) == []
+    assert not (tmp_path / "disk.img").exists()
 
 
 @pytest.mark.real

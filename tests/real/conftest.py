@@ -10,12 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
+from private_host import PrivateHost
 
 from roadworthy.deadline import wait_until
-from roadworthy.programs import ENVIRONMENT
+from roadworthy.programs import ENVIRONMENT, tied
+from roadworthy.supplies.cache import cache_directory
 from roadworthy.upkeep.ledger import LEDGERS, RUNTIME, STATE
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.reaper import cgroup_mounts, start_time
+
+ROOT = Path(__file__).parents[2]
 
 
 def pytest_runtest_setup(item):
@@ -29,7 +33,11 @@ def pytest_runtest_setup(item):
 class Run:
     """One run of pytest with the plugin, as a child of this process."""
 
-    def __init__(self, directory, command, environment):
+    def __init__(self, directory, command, environment, host=None):
+        """With `host`, a view of this host, the run is in it."""
+        self.state = host.path(STATE) if host else STATE
+        self.runtime = host.path(RUNTIME) if host else RUNTIME
+        self.ledgers = self.state / LEDGERS.relative_to(STATE)
         self.bundle = directory / "bundle"
         self.output = directory / "output"
         self.run = ""
@@ -59,7 +67,7 @@ class Run:
 
     def ledger(self):
         """What the run has in its ledger so far; remembered, because a reaper may take it."""
-        for path in [LEDGERS / f"{self.run}.jsonl"] if self.run else sorted(LEDGERS.glob("*.jsonl")):
+        for path in [self.ledgers / f"{self.run}.jsonl"] if self.run else sorted(self.ledgers.glob("*.jsonl")):
             try:
                 first = path.read_text().partition("\n")[0]
                 found = read_ledger(path).items
@@ -73,7 +81,7 @@ class Run:
 
     def log(self):
         """What the run's first daemon has logged so far."""
-        path = RUNTIME / self.run / "1/log"
+        path = self.runtime / self.run / "1/log"
         return path.read_text(errors="replace") if self.run and path.exists() else ""
 
     def until(self, moment, seconds=60):
@@ -101,7 +109,8 @@ class Run:
         """What is still on this host of this run, by identity: nothing of other runs is looked at."""
         if not self.run:
             return []
-        found = [str(path) for path in (LEDGERS / f"{self.run}.jsonl", STATE / "runs" / self.run, RUNTIME / self.run)]
+        ours = (self.ledgers / f"{self.run}.jsonl", self.state / "runs" / self.run, self.runtime / self.run)
+        found = [str(path) for path in ours]
         found += [str(mount / f"roadworthy-{self.run}") for mount in cgroup_mounts()]
         return [path for path in found if os.path.exists(path)] + self.alive()
 
@@ -129,16 +138,18 @@ def start(tmp_path):
     """Start a run on one test file; a run that is still there at the end of the test is killed."""
     runs = []
 
-    def start(text, *options, conftest="", before=(), driver="overlay2", environment=None):
+    def start(text, *options, conftest="", before=(), driver="overlay2", environment=None, host=None):
         (tmp_path / "test_sample.py").write_text(f"import os\nimport pytest\nfrom roadworthy import *\n{text}")
         (tmp_path / "conftest.py").write_text(conftest)
         (tmp_path / "pytest.ini").write_text("[pytest]\n")
         command = [
-            "env", "--default-signal=INT",  # a shell's background jobs ignore it, and so would all below them
-            *before, sys.executable, "-B", "-m", "pytest", f"--driver={driver}", f"--bundle={tmp_path / 'bundle'}",
+            # A shell's background jobs ignore some signals, and so would all below them.
+            "env", *(f"--default-signal={name}" for name in ("INT", "QUIT", "HUP")),
+            *(host.entered(tmp_path) if host else ()), *before,
+            sys.executable, "-B", "-m", "pytest", f"--driver={driver}", f"--bundle={tmp_path / 'bundle'}",
             "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *options,
         ]  # fmt: skip
-        runs.append(Run(tmp_path, command, {**os.environ, **(environment or {})}))
+        runs.append(Run(tmp_path, tied(command), {**os.environ, **(environment or {})}, host))
         return runs[-1]
 
     yield start
@@ -146,6 +157,21 @@ def start(tmp_path):
         if run.process.poll() is None:
             run.process.kill()
             run.process.wait(10)
+
+
+@pytest.fixture
+def private_host(tmp_path):
+    """A view of this host in which every file that is made or removed can be seen.
+
+    What the suite keeps in its state directory lies in `state` of the test's own.
+    """
+    (tmp_path / "state").mkdir()
+    shared = {STATE: tmp_path / "state", tmp_path: tmp_path, ROOT: ROOT}
+    if cache_directory().is_dir():
+        shared[cache_directory()] = cache_directory()
+    host = PrivateHost(tmp_path / "layers", shared)
+    yield host
+    host.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Hosts that lack something, are full, or have a daemon already: what the run says, and what it leaves alone."""
 
+import json
 import shutil
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ from roadworthy.engines.dockerd import Dockerd
 from roadworthy.machines.capsule import Capsule
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.upkeep import reaper
-from roadworthy.upkeep.ledger import LEDGERS, Ledger
+from roadworthy.upkeep.ledger import LEDGERS, RUNTIME, Ledger
 
 pytestmark = pytest.mark.real
 
@@ -24,6 +25,18 @@ CHECKS = """
 def test_some(fs, turn):
     '''It holds.'''
     assert fs.load("f") == b"data"
+"""
+#: Writes down which directories of the suite others may write.
+OPEN = """
+import os
+from roadworthy.supplies.cache import cache_directory
+from roadworthy.upkeep.ledger import RUNTIME, STATE
+
+def pytest_runtest_teardown(item):
+    found = [directory for top in (STATE, RUNTIME, cache_directory()) for directory, _, _ in os.walk(top)
+             if os.stat(directory).st_mode & 0o022]
+    with open("open", "w") as file:
+        file.write("\\n".join(found))
 """
 ALL = [f"sample/some[{turn}]" for turn in range(3)]
 
@@ -182,6 +195,31 @@ def test_a_stubborn_user_environment_has_no_effect(start, tmp_path):
     assert run.end() == 0, run.text()
     assert run.verdicts() == dict.fromkeys(ALL, "pass")
     assert run.left() == []
+
+
+def test_nobody_else_may_write_what_a_run_makes(start, private_host, tmp_path):
+    """With the widest umask, the directories of the suite are their owner's, also one that was open before."""
+    (tmp_path / "state/runs").mkdir()
+    (tmp_path / "state/runs").chmod(0o777)
+    subprocess.run([*private_host.entered(tmp_path), "rm", "-rf", str(RUNTIME)], timeout=20, check=True)
+    run = start(
+        CHECKS, before=["sh", "-c", 'umask 0; exec "$@"', "sh"], conftest=OPEN, host=private_host,
+        environment={"XDG_CACHE_HOME": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert run.end() == 0, run.text()
+    assert (tmp_path / "open").read_text() == ""
+    assert (tmp_path / "cache/roadworthy").is_dir()
+
+
+def test_a_refused_bundle_keeps_nothing(start, tmp_path):
+    """A run with --keep that does not begin leaves no ledger that only an explicit reap would remove."""
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle/bundle.jsonl").touch()
+    before = set(LEDGERS.glob("*.jsonl"))
+    run = start(CHECKS, "--keep")
+    assert run.process.wait(60) == 4, run.text()
+    pids = [json.loads(path.read_text().partition("\n")[0])["pid"] for path in {*LEDGERS.glob("*.jsonl")} - before]
+    assert run.process.pid not in pids
 
 
 def test_a_kept_run_works_on_and_goes_when_asked(start, tmp_path):

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import docker
@@ -22,7 +23,7 @@ from roadworthy.engines.containers import Container
 from roadworthy.guests.guest import Guest, GuestFailed
 from roadworthy.guests.initramfs import busybox
 from roadworthy.guests.machine import GuestMachine
-from roadworthy.guests.qemu import EMULATION, Disk, Hardware, probe
+from roadworthy.guests.qemu import EMULATION, PROGRAM, Disk, Hardware, probe
 from roadworthy.guests.toolbox_disk import toolbox_image
 from roadworthy.programs import ProgramFailed
 from roadworthy.supplies.engine_roots import engine_image, engine_root
@@ -400,6 +401,58 @@ def test_a_controller_that_is_killed_leaves_nothing(tmp_path):
         (reaped,) = reaper.reap(ledgers=tmp_path)
     assert reaped.left == ()
     assert not any(map(os.path.exists, [told["image"], *directories]))
+
+
+#: A probe that stalls as nested KVM does, on a host that need not have KVM: its processor does not start.
+PROBED = """
+from roadworthy.guests import guest
+from roadworthy.guests.qemu import Accelerator, probe
+
+class Stalled(Accelerator):
+    words = ["-accel", "tcg", "-S"]
+
+guest.accelerator = lambda kernel: probe(kernel, Stalled("tcg"), 120)
+"""
+CHECK = """
+@check("sample/some")
+def test_some(fs):
+    '''It holds.'''
+"""
+
+
+def test_a_run_that_is_killed_while_it_probes_a_kernel_takes_qemu_along(start):
+    """QEMU runs in no capsule while it is only tried, and ends with the run all the same."""
+    run = start(CHECK, "--kernel=6.1", conftest=PROBED)
+    tried = {}
+
+    def trying():
+        tried.update({pid: start_time(pid) for pid in descendants(run.process.pid) if name_of(pid) == PROGRAM[:15]})
+        return bool(tried)
+
+    run.until(trying, 300)
+    run.ledger()
+    run.process.kill()
+    run.process.wait(10)
+    wait_until(lambda: not any(start_time(pid) == began for pid, began in tried.items()), 10, "QEMU to end")
+    reaper.reap()
+    wait_until(lambda: run.left() == [], 20, "the reaper")
+
+
+def descendants(pid):
+    """The processes that a process has started, and those that they have."""
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [*children, *(one for child in children for one in descendants(child))]
+
+
+def name_of(pid):
+    """The kernel's name of a process, of at most 15 characters; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def members(first):

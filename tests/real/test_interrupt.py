@@ -27,7 +27,11 @@ def test_last(fs):
 """
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 2), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 2), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)],
+    ids=["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"],
+)
 def test_an_interrupted_run_is_closed_and_clean(start, tmp_path, number, status):
     """The blocked check is an error, the first one keeps its verdict, the bundle is closed, and nothing is left."""
     run = start(BLOCKING)
@@ -42,6 +46,16 @@ def test_an_interrupted_run_is_closed_and_clean(start, tmp_path, number, status)
     assert found.end.exit_status == status
     assert (run.bundle / "index.html").exists()
     assert "Traceback" not in run.text()
+    assert run.left() == []
+
+
+def test_a_run_that_is_to_outlive_its_terminal_does(start, tmp_path):
+    """Below nohup(1), SIGHUP ends nothing."""
+    run = start(BLOCKING, before=["env", "--ignore-signal=HUP"])
+    run.until(lambda: (tmp_path / "blocked").exists())
+    run.process.send_signal(signal.SIGHUP)
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(30) == 128 + signal.SIGTERM
     assert run.left() == []
 
 

@@ -3,13 +3,14 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from roadworthy.deadline import wait_until
 from roadworthy.programs import run
 from roadworthy.upkeep import reaper
-from roadworthy.upkeep.ledger import Item
+from roadworthy.upkeep.ledger import DeadRun, Item
 
 pytestmark = pytest.mark.real
 
@@ -28,7 +29,9 @@ def attached(path):
 
 
 def backing(device):
-    return run(["losetup", "--list", "--noheadings", "--output", "BACK-FILE", device]).strip() if device else ""
+    """The name of the file under a device; empty if there is none."""
+    block = Path("/sys/block", Path(device).name, "loop/backing_file")
+    return block.read_text().strip() if block.exists() else ""
 
 
 def test_a_loop_device_is_detached_by_the_identity_of_its_file(runs, tmp_path):
@@ -44,6 +47,46 @@ def test_a_loop_device_is_detached_by_the_identity_of_its_file(runs, tmp_path):
         wait_until(lambda: str(image) not in run(["losetup", "--list"]), 10, "the device to be free")
     finally:
         run(["losetup", "--detach", theirs])
+
+
+def test_a_loop_device_is_detached_although_its_file_has_lost_its_name(runs, tmp_path):
+    """The ledger's device and inode lead to it; a device over another file of that inode's number is not the run's."""
+    image, other = runs / "1.img", tmp_path / "1.img"
+    ours, theirs = attached(image), attached(other)
+    found = image.stat()
+    entries = [
+        Item("image", {"path": str(image)}),
+        Item("loop", {"path": str(image), "device": found.st_dev, "inode": found.st_ino}),
+        Item("loop", {"path": str(image), "device": other.stat().st_dev, "inode": other.stat().st_ino}),
+    ]
+    image.unlink()
+    ledger = tmp_path / "run.jsonl"
+    ledger.write_text("")
+    try:
+        assert backing(ours).endswith("(deleted)")
+        done = reaper.undo(DeadRun("run", ledger, tuple(entries), kept=False))
+        assert done == reaper.Reaped("run", (f"loop device {ours}",), ())
+        assert not backing(ours)
+        assert backing(theirs) == str(other)
+    finally:
+        run(["losetup", "--detach", theirs])
+
+
+def test_a_ledger_stays_until_its_device_is_released(runs, tmp_path, monkeypatch):
+    """A device that somebody holds is told of; the next reap, which finds it free, removes the ledger."""
+    monkeypatch.setattr(reaper, "RELEASE", 0.5)
+    image, ledger = runs / "1.img", tmp_path / "run.jsonl"
+    device = attached(image)
+    ledger.write_text("")
+    dead = DeadRun("run", ledger, (Item("image", {"path": str(image)}),), kept=False)
+    with open(device, "rb"):
+        (sentence,) = reaper.undo(dead).left
+        assert "to be released" in sentence
+        assert image.exists()
+        assert ledger.exists()
+    assert reaper.undo(dead).left == ()
+    assert not image.exists()
+    assert not ledger.exists()
 
 
 def test_a_bind_mount_below_a_runs_directory_is_not_emptied(tmp_path):

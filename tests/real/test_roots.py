@@ -100,6 +100,7 @@ engine_root("docker-20.10", Cache(Path(sys.argv[1])))
 
 def test_a_killed_build_takes_its_programs_along_and_leaves_only_files(tmp_path):
     cache = Cache(tmp_path / "cache")
+    before = set(Path("/tmp").glob("mmdebstrap.*"))
     builder = subprocess.Popen([sys.executable, "-c", BUILD, cache.directory])
 
     def unpacking():
@@ -113,10 +114,11 @@ def test_a_killed_build_takes_its_programs_along_and_leaves_only_files(tmp_path)
         builder.wait(30)
     wait_until(lambda: not users(cache.directory), 10, "the build's programs to be gone")
     assert str(cache.directory) not in Path("/proc/self/mountinfo").read_text()
+    assert set(Path("/tmp").glob("mmdebstrap.*")) <= before, "what mmdebstrap writes lies in the cache"
     (left,) = cache.leftovers()
-    before = time.monotonic()
+    began = time.monotonic()
     assert [(one.path, one.kept) for one in cache.prune()] == [(left, "")]
-    assert time.monotonic() - before < 60
+    assert time.monotonic() - began < 60
     assert cache.entries() == cache.leftovers() == []
 
 

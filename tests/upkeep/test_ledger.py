@@ -146,6 +146,18 @@ def test_a_torn_line_is_dropped(tmp_path, torn):
     assert read(path).items == (Item("directory", {"path": "/a"}),)
 
 
+def test_a_line_for_which_there_is_no_space_spoils_none_after_it(tmp_path, monkeypatch):
+    """A write that the file system cuts short is an error, and the next line is whole."""
+    ledger, write = Ledger(tmp_path), os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:10]))
+    with pytest.raises(OSError, match="No space left"):
+        ledger.intend("image", path="/a.img")
+    monkeypatch.undo()
+    ledger.intend("image", path="/b.img")
+    assert [item.identity["path"] for item in read(ledger.path).items] == ["/b.img"]
+    ledger.close()
+
+
 def test_a_kept_run_says_so(ledger):
     """A run whose user wants its things to stay is marked."""
     assert not read(ledger.path).kept

@@ -167,6 +167,21 @@ def test_a_capsule_is_killed_by_pid_and_start_time(roots, tmp_path):
     assert child.wait(10) == -9
 
 
+def test_a_capsule_ends_before_what_it_uses_is_removed(roots, tmp_path):
+    """A disk is made after the capsule in which it is mounted, and is free once that has ended."""
+    state, _ = roots
+    (state / "runs/run").mkdir()
+    (state / "runs/run/1.img").touch()
+    child = sleeper()
+    run = dead(
+        tmp_path,
+        ("capsule", {"pid": child.pid, "started": start_time(child.pid)}),
+        ("image", {"path": str(state / "runs/run/1.img")}),
+    )
+    assert undo(run).removed == (f"capsule {child.pid}", f"image {state / 'runs/run/1.img'}")
+    child.wait(10)
+
+
 def test_a_process_with_another_start_time_is_not_killed(roots, tmp_path):
     """A process id that now belongs to another program is left alone."""
     child = sleeper()
