@@ -11,6 +11,7 @@ from typing import Any
 
 #: The words of checks and benchmarks, by the module that defines them.
 WORDS = {
+    "roadworthy.cuts.operation": ("operation",),
     "roadworthy.declaring.benchmarks": ("NIGHTLY", "SMOKE", "WEEKLY", "measured"),
     "roadworthy.declaring.checks": ("capabilities", "check", "layers", "lower", "needs"),
     "roadworthy.declaring.features": (

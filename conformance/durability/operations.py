@@ -1,16 +1,10 @@
 """The operations that the power is cut in. Each is ready at its first yield, and acknowledged at each later one."""
 
-from __future__ import annotations
-
 import itertools
-from collections.abc import Callable
 from os import O_APPEND, O_RDONLY, O_RDWR, O_SYNC, O_WRONLY
 
-from roadworthy.calls.process import Process
-from roadworthy.cuts.operation import Steps, operation
-from roadworthy.cuts.store import Store
+from roadworthy import File, operation
 from roadworthy.linux import MAP_SHARED, PROT_READ, PROT_WRITE
-from roadworthy.trees.layers import File
 
 #: What an image brings: 200 files as a package has them, with owners and modes.
 FILES = {
@@ -19,7 +13,7 @@ FILES = {
 LARGE = b"image" * 50_000
 
 
-def synced(fs: Process, *paths: str) -> None:
+def synced(fs, *paths):
     """fsync(2) of files and directories."""
     for path in paths:
         descriptor = fs.open(path, O_RDONLY)
@@ -31,7 +25,7 @@ def synced(fs: Process, *paths: str) -> None:
 
 
 @operation("load", repeats=True, usual=4)
-def load(store: Store) -> Steps:
+def load(store):
     """docker load of an image with 200 files."""
     archive, name = store.containers.archive(FILES, name="roadworthy:cut")
     yield None
@@ -40,7 +34,7 @@ def load(store: Store) -> Steps:
 
 
 @operation("import", repeats=True)
-def import_tree(store: Store) -> Steps:
+def import_tree(store):
     """docker import of a file system with 200 files."""
     archive = store.exported({"old": b"image", **FILES})
     yield None
@@ -48,7 +42,7 @@ def import_tree(store: Store) -> Steps:
 
 
 @operation("pull", repeats=True)
-def pull(store: Store) -> Steps:
+def pull(store):
     """docker pull of an image with 200 files from a registry on loopback."""
     name = store.pushed(FILES)
     yield None
@@ -57,7 +51,7 @@ def pull(store: Store) -> Steps:
 
 
 @operation("build")
-def build(store: Store) -> Steps:
+def build(store):
     """docker build of an image whose second layer has 200 files."""
     base = store.containers.image({"old": b"image"})
     yield None
@@ -65,7 +59,7 @@ def build(store: Store) -> Steps:
 
 
 @operation("commit", usual=3)
-def commit(store: Store) -> Steps:
+def commit(store):
     """docker commit of a container in which 200 files were written."""
     made = store.laid_out({"old": b"image"})
     made.copy_in(store.place, FILES)
@@ -74,7 +68,7 @@ def commit(store: Store) -> Steps:
 
 
 @operation("tag")
-def tag(store: Store) -> Steps:
+def tag(store):
     """docker tag of an image that lies on the disk."""
     name = store.containers.image(FILES)
     yield None
@@ -85,7 +79,7 @@ def tag(store: Store) -> Steps:
 
 
 @operation("create")
-def create(store: Store) -> Steps:
+def create(store):
     """docker create of a container."""
     name = store.containers.image(FILES)
     yield None
@@ -93,7 +87,7 @@ def create(store: Store) -> Steps:
 
 
 @operation("start")
-def start(store: Store) -> Steps:
+def start(store):
     """docker start of a container, in which a file is written and synced then."""
     made = store.created({"old": b"image"})
     yield None
@@ -104,7 +98,7 @@ def start(store: Store) -> Steps:
 
 
 @operation("rm")
-def remove_container(store: Store) -> Steps:
+def remove_container(store):
     """docker rm of a container."""
     made = store.containers.create(store.containers.image(FILES))
     gone = store.removal(store.container(made))
@@ -114,7 +108,7 @@ def remove_container(store: Store) -> Steps:
 
 
 @operation("rmi")
-def remove_image(store: Store) -> Steps:
+def remove_image(store):
     """docker rmi of an image."""
     gone = store.removal(store.image(name := store.containers.image(FILES)))
     yield None
@@ -123,7 +117,7 @@ def remove_image(store: Store) -> Steps:
 
 
 @operation("prune")
-def prune(store: Store) -> Steps:
+def prune(store):
     """docker container prune and docker image prune of what no container uses."""
     image = store.removal(store.image(name := store.containers.image(FILES)))
     container = store.removal(store.container(store.containers.create(name)))
@@ -135,7 +129,7 @@ def prune(store: Store) -> Steps:
 
 
 @operation("volume")
-def volume(store: Store) -> Steps:
+def volume(store):
     """docker volume create, and a file that a container writes to the volume and syncs."""
     yield None
     name = store.containers.volume()
@@ -149,7 +143,7 @@ def volume(store: Store) -> Steps:
 
 
 @operation("stop")
-def stop(store: Store) -> Steps:
+def stop(store):
     """A gentle stop of the daemon and its start, with an image that was loaded just before."""
     archive, name = store.containers.archive(FILES, name="roadworthy:cut")
     yield None
@@ -159,7 +153,7 @@ def stop(store: Store) -> Steps:
 
 
 @operation("kill")
-def kill(store: Store) -> Steps:
+def kill(store):
     """SIGKILL of the daemon and its start, with an image that was loaded just before."""
     archive, name = store.containers.archive(FILES, name="roadworthy:cut")
     yield None
@@ -172,7 +166,7 @@ def kill(store: Store) -> Steps:
 
 
 @operation("fsync")
-def fsync(store: Store) -> Steps:
+def fsync(store):
     """A new file, its fsync and that of its directory."""
     fs = store.process(made := store.laid_out({"old": b"image"}))
     yield None
@@ -182,7 +176,7 @@ def fsync(store: Store) -> Steps:
 
 
 @operation("fdatasync")
-def fdatasync(store: Store) -> Steps:
+def fdatasync(store):
     """A write into a file that the container had made, and its fdatasync."""
     fs = store.process(made := store.laid_out({"old": b"image"}))
     fs.store("f", b"before")
@@ -194,7 +188,7 @@ def fdatasync(store: Store) -> Steps:
 
 
 @operation("o-sync")
-def o_sync(store: Store) -> Steps:
+def o_sync(store):
     """A write through a descriptor that was opened with O_SYNC."""
     fs = store.process(made := store.laid_out({"old": b"image"}))
     fs.store("f", b"before")
@@ -205,7 +199,7 @@ def o_sync(store: Store) -> Steps:
 
 
 @operation("msync")
-def msync(store: Store) -> Steps:
+def msync(store):
     """A store into a shared mapping of a file, and its msync."""
     fs = store.process(made := store.laid_out({"old": b"image"}))
     fs.store("f", b"before")
@@ -218,7 +212,7 @@ def msync(store: Store) -> Steps:
 
 
 @operation("copy-up", usual=3)
-def copy_up(store: Store) -> Steps:
+def copy_up(store):
     """The first write to a file of the image, and its fsync."""
     fs = store.process(made := store.laid_out({"f": LARGE}))
     yield None
@@ -228,7 +222,7 @@ def copy_up(store: Store) -> Steps:
 
 
 @operation("chmod")
-def copy_up_of_mode(store: Store) -> Steps:
+def copy_up_of_mode(store):
     """The first chmod of a file of the image, and its fsync."""
     fs = store.process(made := store.laid_out({"f": LARGE}))
     yield None
@@ -238,7 +232,7 @@ def copy_up_of_mode(store: Store) -> Steps:
 
 
 @operation("replace")
-def replace(store: Store) -> Steps:
+def replace(store):
     """A file of the image that a synced one replaces by rename, and the fsync of its directory."""
     fs = store.process(made := store.laid_out({"f": LARGE}))
     yield None
@@ -250,7 +244,7 @@ def replace(store: Store) -> Steps:
 
 
 @operation("whiteout")
-def whiteout(store: Store) -> Steps:
+def whiteout(store):
     """The removal of a file of the image, and the fsync of its directory."""
     fs = store.process(made := store.laid_out({"d/f": b"image", "d/kept": b"image"}))
     yield None
@@ -260,7 +254,7 @@ def whiteout(store: Store) -> Steps:
 
 
 @operation("opaque")
-def opaque(store: Store) -> Steps:
+def opaque(store):
     """A directory of the image that is removed and made again, and the fsync of both directories."""
     fs = store.process(made := store.laid_out({"d/f": b"image"}))
     yield None
@@ -274,7 +268,7 @@ def opaque(store: Store) -> Steps:
 
 
 @operation("sqlite")
-def sqlite(store: Store) -> Steps:
+def sqlite(store):
     """A transaction of SQLite in a database of the image."""
     made = store.laid_out({"f": b"image"})
     fs, command = store.process(made), store.program("sqlite3", "database")
@@ -288,7 +282,7 @@ def sqlite(store: Store) -> Steps:
 
 
 @operation("postgres")
-def postgres(store: Store) -> Steps:
+def postgres(store):
     """A transaction of PostgreSQL on a cluster that the container has."""
     made = store.laid_out({"old": b"image"})
     root, fs = (store.process(made) for _ in "12")
@@ -312,12 +306,12 @@ def postgres(store: Store) -> Steps:
 # Testing", OSDI 2018
 
 
-def attempted(fs: Process, call: str, *arguments: object) -> None:
+def attempted(fs, call, *arguments):
     """Make a call that may be refused, as the rename of a directory of the image is on some drivers."""
     getattr(fs.attempt, call)(*arguments)
 
 
-CHANGES: dict[str, Callable[[Process], object]] = {
+CHANGES = {
     "create": lambda fs: fs.store("new", b"written"),
     "write": lambda fs: attempted(fs, "store", "f", b"written over"),
     "truncate": lambda fs: attempted(fs, "truncate", "f", 3),
@@ -329,7 +323,7 @@ CHANGES: dict[str, Callable[[Process], object]] = {
 }
 
 
-def sequences(length: int, store: Store) -> Steps:
+def sequences(length, store):
     """Make every sequence of so many changes in a directory of its own, and sync all that is in it."""
     every = {",".join(names): names for names in itertools.product(CHANGES, repeat=length)}
     made = store.laid_out({f"{place}/{name}": b"image" * 100 for place in every for name in ("f", "dir/g")})
@@ -347,19 +341,19 @@ def sequences(length: int, store: Store) -> Steps:
 
 
 @operation("sequences-1")
-def one_change(store: Store) -> Steps:
+def one_change(store):
     """Each of eight changes in a directory of the image, and its fsync."""
     yield from sequences(1, store)
 
 
 @operation("sequences-2")
-def two_changes(store: Store) -> Steps:
+def two_changes(store):
     """All 64 sequences of two of eight changes in a directory of the image, and their fsync."""
     yield from sequences(2, store)
 
 
 @operation("sequences-3")
-def three_changes(store: Store) -> Steps:
+def three_changes(store):
     """All 512 sequences of three of eight changes in a directory of the image, and their fsync."""
     yield from sequences(3, store)
 

@@ -130,9 +130,13 @@ def test_the_hall_is_small():
 
 @pytest.mark.parametrize("module", modules("conformance", "bench"))
 def test_a_check_uses_fixtures_and_words_only(module):
-    """Checks import the standard library, pytest, `roadworthy` and its constants; all else they get as fixtures."""
+    """Checks import the standard library, pytest, `roadworthy` and its constants; all else they get as fixtures.
+
+    What several of them ask of lies beside them, as the operations that the power is cut in.
+    """
     others = [name for name in imported(module) if not of_the_standard_library(name)]
-    assert set(others) <= {"pytest", "roadworthy", "roadworthy.linux"}
+    beside = str(Path(module).parent).replace("/", ".")
+    assert {name for name in others if name != f"roadworthy.{beside}"} <= {"pytest", "roadworthy", "roadworthy.linux"}
 
 
 @pytest.mark.parametrize("module", modules("reports"))
