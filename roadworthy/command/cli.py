@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -23,6 +24,7 @@ from roadworthy.reports.agreement import agreement
 from roadworthy.reports.claims import Answered, answers
 from roadworthy.reports.claims import load as load_claims
 from roadworthy.reports.kills import KILLS_PAGE, KillsRefused, read_kills, write_kills
+from roadworthy.reports.made import NotOurs, is_page, refuse_foreign
 from roadworthy.reports.matrix import build
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.page import write_page
@@ -68,6 +70,8 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Pa
         matrix = read_kills(kills) if kills else None
         result = read_weekly(weekly) if weekly else None
         output.parent.mkdir(parents=True, exist_ok=True)
+        for page in (output, output.with_name(KILLS_PAGE)) if matrix else (output,):
+            refuse_foreign(page, is_page)
         if matrix:
             write_kills(matrix, output.with_name(KILLS_PAGE))
         write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "", result)
@@ -75,6 +79,8 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Pa
         raise click.UsageError(str(reason)) from None
     except ValueError as reason:
         raise click.UsageError(f"these bundles do not go together: {reason}") from None
+    except NotOurs as reason:
+        raise click.UsageError(f"{reason.filename}: {reason.strerror}; name another --output") from None
     except OSError as reason:
         raise click.UsageError(f"--output: {output} cannot be written: {reason.strerror}") from None
     click.echo(f"{output}: {counted(len(read), 'bundle')}")
@@ -197,7 +203,7 @@ def lanes(matrix: str | None, as_json: bool, **named: tuple[str, ...]) -> None:
     except LaneError as reason:
         raise click.UsageError(str(reason)) from None
     if as_json:
-        jobs = [{"lane": lane.id, "arguments": " ".join(lane.words())} for lane in found]
+        jobs = [{"lane": lane.id, "arguments": shlex.join(lane.words())} for lane in found]
         click.echo(json.dumps({"include": jobs}, indent=2))
         return
     for lane in found:

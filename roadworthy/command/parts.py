@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ class OnLane:
 
     def __init__(self, lane: Lane, work: Path, accept_expired: bool) -> None:
         self.name = lane.id
-        self.place = work / lane.id.replace(":", "-")
+        self.place = work / re.sub("[:/]", "-", lane.id)
         self.words = [*lane.words(), *[ACCEPT_EXPIRED] * accept_expired, f"--bundle={self.place}"]
 
     def outcome(self, ended: Ended) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import time
@@ -17,11 +16,11 @@ import pytest
 
 from roadworthy.lane.lanes import Lane
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
-from roadworthy.reports.page import write_page
+from roadworthy.reports.made import make_directory, remove_directory
 from roadworthy.reports.records import Record
 from roadworthy.run.keys import BUNDLE, NEEDED, SAID, SEED
-from roadworthy.run.results import BundleWriter, open_bundle
-from roadworthy.run.session import SESSION, check_deviations, terminated, write_message
+from roadworthy.run.results import WORKERS, BundleWriter, open_bundle
+from roadworthy.run.session import SESSION, check_deviations, page_beside, terminated, write_message
 from roadworthy.run.summary import summary
 from roadworthy.upkeep import reaper
 
@@ -57,6 +56,7 @@ class Conductor:
         check_deviations()
         if not self.config.option.collectonly:
             self.bundle = open_bundle(self.config, self.run)
+            make_directory(self._workers)
             signal.signal(signal.SIGTERM, terminated)
 
     @pytest.hookimpl(optionalhook=True)
@@ -84,7 +84,7 @@ class Conductor:
     @property
     def _workers(self) -> Path:
         assert self.bundle
-        return self.bundle.directory / "workers"
+        return self.bundle.directory / WORKERS
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -100,11 +100,12 @@ class Conductor:
         if self.bundle is None:
             return
         if exitstatus == pytest.ExitCode.USAGE_ERROR:
+            remove_directory(self._workers)
             self.bundle.discard()  # a run that is refused leaves none
             self.bundle = None
             return
         found: list[Bundle] = []
-        for directory in sorted(self._workers.glob("*")):
+        for directory in sorted(path for path in self._workers.iterdir() if path.is_dir()):
             try:
                 found.append(read_bundle(directory))
             except BundleRefused as reason:
@@ -115,9 +116,8 @@ class Conductor:
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self.bundle.end(int(exitstatus))
         if found:
-            shutil.rmtree(self._workers)
-            self.page = self.bundle.directory / "index.html"
-            write_page([read_bundle(self.bundle.directory)], self.page)
+            remove_directory(self._workers)
+            self.page = page_beside(self.bundle, self._say)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.bundle is not None and self.page is not None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from roadworthy.run.options import lanes_of
 from roadworthy.run.order import Group, OrderError, order
 from roadworthy.run.recorder import Recorder
 from roadworthy.run.repeats import RepeatError, repeats
-from roadworthy.run.results import BundleWriter, now, open_bundle
+from roadworthy.run.results import PAGE, BundleWriter, now, open_bundle
 from roadworthy.run.stands import Stands
 from roadworthy.run.summary import header, summary
 from roadworthy.stage import timed
@@ -310,13 +310,7 @@ class Session:
         if self.bundle is not None:
             self.bundle.end(int(exitstatus))
         if self.bundle is not None and not self.worker:
-            page = self.bundle.directory / "index.html"
-            try:
-                write_page([read_bundle(self.bundle.directory)], page)
-                self.page = page
-            except OSError as reason:
-                said = f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes it from the bundle"
-                self.say(said, needed=True)
+            self.page = page_beside(self.bundle, self.say)
 
     def pytest_unconfigure(self) -> None:
         if self._ledger is None:
@@ -371,6 +365,18 @@ class Session:
             yield
         finally:
             timer.cancel()
+
+
+def page_beside(bundle: BundleWriter, say: Callable[..., None]) -> Path | None:
+    """Write the page of a closed bundle beside it, and return its path; None after `say` has told why there is none."""
+    page = bundle.directory / PAGE
+    try:
+        write_page([read_bundle(bundle.directory)], page)
+    except OSError as reason:
+        said = f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes one from the bundle"
+        say(said, needed=True)
+        return None
+    return page
 
 
 def write_message(reporter: Any, text: str) -> None:

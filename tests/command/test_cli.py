@@ -1,5 +1,7 @@
 """The companion command: a mistake on its line ends with status 4 and a sentence, and never with a traceback."""
 
+import json
+
 import pytest
 import sample
 from click.testing import CliRunner
@@ -15,6 +17,10 @@ from roadworthy.reports.records import Benchmark, Count, Trend
 MET = Requirement(True, "")
 
 USAGE = 4
+KILLS = {
+    "schema": "1.0", "driver": "overlay2", "seconds": 60, "partial": False, "unstable": {}, "excused": {},
+    "checks": {"rename/a": "pass"}, "mutants": [],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -68,6 +74,29 @@ def test_a_page_that_cannot_be_written_is_a_mistake(bundle, tmp_path):
     done = run("site", bundle, f"--output={tmp_path / 'file/page.html'}")
     assert done.exit_code == USAGE
     assert "page.html cannot be written: " in done.output
+
+
+@pytest.mark.parametrize("name", ["bundle.jsonl", "notes.html", "kills.html"])
+def test_a_page_replaces_nothing_but_a_page(bundle, tmp_path, name):
+    """A bundle, or a page that somebody else made, is left as it was, and the command says so."""
+    path = bundle / name
+    if name != "bundle.jsonl":
+        path.write_text("<title>A user's</title>")
+    before = path.read_bytes()
+    matrix = tmp_path / "kills.json"
+    matrix.write_text(json.dumps(KILLS))
+    output = bundle / "index.html" if name == "kills.html" else path
+    done = run("site", bundle, f"--output={output}", f"--kills={matrix}")
+    assert done.exit_code == USAGE
+    assert f"{path}: it is there already, and Roadworthy did not make it; name another --output" in done.output
+    assert path.read_bytes() == before
+    assert sorted(found.name for found in bundle.iterdir()) == sorted({"bundle.jsonl", name})
+
+
+def test_a_page_is_made_anew(bundle, tmp_path):
+    """The page of the suite itself gives way to a newer one."""
+    for _ in range(2):
+        assert run("site", bundle, f"--output={tmp_path / 'page.html'}").exit_code == 0
 
 
 def test_a_directory_of_bundles_stands_for_each_of_them_once(bundle, tmp_path):

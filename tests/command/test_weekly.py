@@ -250,6 +250,19 @@ def test_a_mistake_is_told_before_anything_runs(checkout, prepare, words, said):
     assert not (checkout.directory / "build").exists()
 
 
+@pytest.mark.parametrize("words", [["--work=notes"], ["--output=notes/text"]], ids=["work", "output"])
+def test_a_users_files_are_left_alone(checkout, words):
+    """A directory with other things in it is no place for bundles, and a file that is no result is not replaced."""
+    notes = checkout.directory / "notes"
+    (notes / "tests.xml").mkdir(parents=True)
+    (notes / "text").write_text("a user's")
+    status, text = checkout.run(*words)
+    assert status == 4, text
+    assert "did not make it; name " in text or "not a weekly result" in text
+    assert (notes / "text").read_text() == "a user's"
+    assert (notes / "tests.xml").is_dir()
+
+
 @pytest.mark.parametrize("kernel", ["", "image"])
 def test_the_weekly_matrix_has_every_driver_engine_and_kernel(monkeypatch, tmp_path, kernel):
     """A driver that no matrix names is run by nobody; aufs is on a kernel of one's own where there is one."""

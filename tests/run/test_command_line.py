@@ -1,5 +1,6 @@
 """The command line: what is refused before anything starts, with which words and which exit status."""
 
+import errno
 import json
 import os
 import subprocess
@@ -97,6 +98,34 @@ def test_a_bundle_that_is_there_already_is_a_usage_error(run, unrooted, tmp_path
     assert done.code == USAGE
     assert f"--bundle: {tmp_path}/bundle holds a bundle already; name a new directory" in done.text
     assert (tmp_path / "bundle/bundle.jsonl").read_text() == "{}\n"
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "workers"])
+@pytest.mark.parametrize("name", ["index.html", "workers/notes", "raw/notes"])
+def test_what_a_bundle_would_replace_is_a_usage_error(run, unrooted, tmp_path, name, workers):
+    """A file of the user's in the bundle's directory, by a name that a run writes, is left as it is."""
+    theirs = tmp_path / "bundle" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("a user's")
+    done = run(CHECK, *workers)
+    assert done.code == USAGE
+    assert f"--bundle: {tmp_path}/bundle holds {name.partition('/')[0]} already; name a new directory" in done.text
+    assert theirs.read_text() == "a user's"
+    assert [path for path in (tmp_path / "bundle").rglob("*") if path.is_file()] == [theirs]
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["as always", "quiet"])
+def test_a_page_that_cannot_be_written_is_told(run, fake_stand, monkeypatch, tmp_path, quiet):
+    """The run says why, also with -q, and names no page; its records are there."""
+
+    def full(bundles, path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(session, "write_page", full)
+    done = run(CHECK, *quiet)
+    assert f"{tmp_path}/bundle/index.html cannot be written: No space left on device" in done.text
+    assert "page:" not in done.text
+    assert done.verdicts == {"sample/pass": "pass"}
 
 
 @pytest.mark.parametrize("place", ["file/bundle", "file", "/proc/nowhere"])
