@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -14,15 +15,22 @@ from typing import Any
 import msgspec
 import pytest
 
+from roadworthy.deadline import wait_until
 from roadworthy.lane.lanes import Lane
-from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
+from roadworthy.reports.bundle import FILE_NAME, Bundle, BundleRefused, read_bundle
 from roadworthy.reports.made import make_directory, remove_directory
 from roadworthy.reports.records import Record
+from roadworthy.run.interrupts import Interrupts, why_stopped
 from roadworthy.run.keys import BUNDLE, NEEDED, SAID, SEED
 from roadworthy.run.results import WORKERS, BundleWriter, open_bundle
-from roadworthy.run.session import SESSION, check_deviations, page_beside, terminated, write_message
+from roadworthy.run.session import SESSION, check_deviations, page_beside, write_message
 from roadworthy.run.summary import summary
 from roadworthy.upkeep import reaper
+
+#: Seconds that workers have to take their lanes down after an interrupt; what is left then is killed, and reaped.
+CLEAN_UP = 120.0
+#: More bytes than a closing record has.
+LAST_LINE = 1 << 16
 
 
 def conducts(config: pytest.Config) -> bool:
@@ -49,6 +57,10 @@ class Conductor:
         self.lanes = lanes
         self.bundle: BundleWriter | None = None
         self.page: Path | None = None
+        self.interrupts = Interrupts()
+        self._stopped = ""
+        #: The process of each worker, by the name of its bundle.
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
     @pytest.hookimpl(tryfirst=True)
@@ -57,7 +69,7 @@ class Conductor:
         if not self.config.option.collectonly:
             self.bundle = open_bundle(self.config, self.run)
             make_directory(self._workers)
-            signal.signal(signal.SIGTERM, terminated)
+            self.interrupts.watch()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -80,6 +92,30 @@ class Conductor:
         seed = self.config.stash[SESSION].order.seed
         if seed is not None:
             node.workerinput[SEED] = str(seed)
+        self._processes[node.gateway.id] = node.gateway._io.popen
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """End the workers as this process was ended, and wait until each has cleaned up and closed its bundle.
+
+        A terminal interrupts them, too; who interrupts this process alone would leave them at work.
+        """
+        self._stopped = str(excinfo.value) or "interrupted"
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.send_signal(self.interrupts.first or signal.SIGINT)
+        with contextlib.suppress(TimeoutError):  # whoever is late is killed, and reaped
+            wait_until(lambda: all(map(self._has_ended, self._processes)), CLEAN_UP, "the workers to clean up")
+
+    def _has_ended(self, worker: str) -> bool:
+        """Whether a worker is gone, or has closed its bundle, which is the last that it does."""
+        if self._processes[worker].poll() is not None:
+            return True
+        path = self._workers / worker / FILE_NAME
+        if not path.exists():
+            return False
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LAST_LINE))
+            return b'\n{"type":"end",' in file.read()
 
     @property
     def _workers(self) -> Path:
@@ -89,6 +125,7 @@ class Conductor:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Print the messages of a worker, which has no terminal."""
+        self.interrupts.again()
         told = [(name, value) for name, value in report.user_properties if name in (SAID, NEEDED)]
         report.user_properties = [one for one in report.user_properties if one not in told]
         for name, text in told:
@@ -100,9 +137,7 @@ class Conductor:
         if self.bundle is None:
             return
         if exitstatus == pytest.ExitCode.USAGE_ERROR:
-            remove_directory(self._workers)
-            self.bundle.discard()  # a run that is refused leaves none
-            self.bundle = None
+            self._discard()  # a run that is refused leaves none
             return
         found: list[Bundle] = []
         for directory in sorted(path for path in self._workers.iterdir() if path.is_dir()):
@@ -110,14 +145,30 @@ class Conductor:
                 found.append(read_bundle(directory))
             except BundleRefused as reason:
                 self._say(f"a worker left no bundle: {reason}")
+        if not found:
+            self._discard()  # the run was ended before a worker had a plan
+            return
         for record in joined(found, self.run):
             self.bundle.write(record)
         if exitstatus == pytest.ExitCode.OK and self.bundle.spoilt():
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        self.bundle.end(int(exitstatus))
-        if found:
+        if self.interrupts.first is not None:
+            exitstatus = session.exitstatus = self.interrupts.status
+        lost = [Path(bundle.file).parent.name for bundle in found if bundle.end is None]
+        said = self._stopped or str(session.shouldfail or session.shouldstop or "")
+        said = said or ("worker " + ", ".join(lost) + " ended without closing its bundle") * bool(lost)
+        stopped = why_stopped(self.interrupts.first, said, int(exitstatus))
+        self.bundle.end(int(exitstatus), stopped, sum(bundle.end.benchmarks for bundle in found if bundle.end))
+        remove_directory(self._workers)
+        self.page = page_beside(self.bundle, self._say)
+
+    def _discard(self) -> None:
+        """Remove this run's bundle, unless a worker left something in its own that cannot be read."""
+        assert self.bundle
+        if not any(path.is_dir() for path in self._workers.iterdir()):
             remove_directory(self._workers)
-            self.page = page_beside(self.bundle, self._say)
+        self.bundle.discard()
+        self.bundle = None
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.bundle is not None and self.page is not None:
@@ -129,6 +180,7 @@ class Conductor:
         if os.geteuid() == 0:
             for reaped in reaper.reap():
                 self._say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
+        self.interrupts.release()
 
     def _say(self, text: str, needed: bool = False) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")

@@ -69,6 +69,7 @@ class BundleWriter:
         self.trends: list[Trend] = []
         self.counts: list[Count] = []
         self.lanes: list[LaneRecord] = []
+        self.planned = False
         self.controls: set[str] = set()
         self._encoder = msgspec.json.Encoder()
         self.torn: OSError | None = None
@@ -87,6 +88,7 @@ class BundleWriter:
         if isinstance(record, LaneRecord):
             self.lanes.append(record)
         if isinstance(record, Plan):
+            self.planned = True
             self.controls |= {check.id for check in record.checks if check.control}
         line = self._encoded(record) + b"\n"
         if self.torn is not None:
@@ -125,8 +127,11 @@ class BundleWriter:
         with contextlib.suppress(OSError):
             self.directory.rmdir()
 
-    def end(self, exit_status: int) -> None:
-        """Write the closing record, with the number of results of each verdict, and close the file."""
+    def end(self, exit_status: int, stopped: str = "", benchmarks: int = 0) -> None:
+        """Write the closing record, with the number of results of each verdict, and close the file.
+
+        `stopped` says why the run ended early; `benchmarks` is how many were asked.
+        """
         counts = Counter(result.verdict for result in self.results)
         if self.torn is None:
             self.write(
@@ -134,6 +139,8 @@ class BundleWriter:
                     finished=now(),
                     exit_status=exit_status,
                     counts={str(verdict): count for verdict, count in counts.items()},
+                    stopped=stopped,
+                    benchmarks=benchmarks,
                 )
             )
         os.close(self._descriptor)

@@ -59,6 +59,7 @@ if pathlib.Path("slow-checks").exists():
 @check("sample/one")
 def test_one(fs):
     '''It holds.'''
+    assert fs
 """
 #: A lane that no mainline kernel can bring up, so that nothing is started.
 MATRIX = '[axes]\ndriver = "aufs"\n'

@@ -15,6 +15,7 @@ CHECK = """
 @check("sample/pass")
 def test_pass(declaration_of):
     '''It holds.'''
+    assert declaration_of
 """
 USAGE = 4
 
@@ -114,6 +115,16 @@ def test_what_a_bundle_would_replace_is_a_usage_error(run, unrooted, tmp_path, n
     assert [path for path in (tmp_path / "bundle").rglob("*") if path.is_file()] == [theirs]
 
 
+def test_a_working_directory_that_is_deleted_costs_no_clean_up(run, fake_stand, pytester):
+    """Where the directory goes in the middle of a run, the bundle is closed, its page is written, and it is told."""
+    done = run("import os\nimport shutil\n" + CHECK.replace("assert declaration_of", "shutil.rmtree(os.getcwd())"))
+    assert done.code == 0
+    assert done.verdicts == {"sample/pass": "pass"}
+    assert (done.records[-1]["type"], (done.bundle / "index.html").exists()) == ("end", True)
+    assert f"{pytester.path} was deleted while the run used it as its working directory" in done.text
+    assert "Traceback" not in done.text
+
+
 @pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["as always", "quiet"])
 def test_a_page_that_cannot_be_written_is_told(run, fake_stand, monkeypatch, tmp_path, quiet):
     """The run says why, also with -q, and names no page; its records are there."""
@@ -175,6 +186,7 @@ def test_collecting_starts_nothing_and_prints_stable_ids(run, nothing_starts):
 @pytest.mark.parametrize("kind", ["file", "fifo"])
 def test_several(fs, kind):
     '''It holds.'''
+    assert fs
 """,
         "--collect-only",
         "-q",
@@ -221,12 +233,22 @@ def test_a_second_check_with_an_id_is_refused(run, nothing_starts):
     assert "a second check with the id sample/pass" in done.text
 
 
+@pytest.mark.parametrize("body", ["", "pass", "...", "return", "held = 1", "if False:\n        fs.stat('f')"])
+def test_a_check_that_does_nothing_is_refused(run, nothing_starts, body):
+    """A promise that nobody asks for would hold on every driver."""
+    done = run(f"@check('sample/empty')\ndef test_empty(fs):\n    '''It holds.'''\n    {body}\n")
+    assert done.code == USAGE
+    assert "test_empty[" in done.text
+    assert "a check that makes no call and no assertion proves nothing; give it a body" in done.text
+    assert not done.bundle.exists()
+
+
 @pytest.mark.parametrize("options", [[], ["-k", "sample/pass"]], ids=["all", "deselected"])
 def test_a_check_that_a_later_function_replaces_is_refused(run, nothing_starts, options):
     """Python keeps the last function of a name, so the first check would silently not be asked; -k hides none of it."""
     done = run(CHECK + CHECK.replace("sample/pass", "sample/other"), *options)
     assert done.code == USAGE
-    said = "test_sample.py:9: test_pass replaces the function of that name on line 5, which is not asked any more"
+    said = "test_sample.py:10: test_pass replaces the function of that name on line 5, which is not asked any more"
     assert f"{said}: give one of the two another name" in done.text
     assert "Traceback" not in done.text
     assert not done.bundle.exists()

@@ -12,6 +12,7 @@ def sample(number):
     @check(f"sample/c{number:02d}")
     def test(declaration_of):
         '''It holds.'''
+        assert declaration_of
     return test
 
 for number in range(12):
