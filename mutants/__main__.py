@@ -139,7 +139,10 @@ def main(
         except NotOurs as reason:
             raise click.UsageError(f"{option}: {path}: {reason.strerror}; name another file") from None
     directory = out or Path(tempfile.mkdtemp(prefix="roadworthy-sensitivity-"))
-    make_directory(directory)
+    try:
+        make_directory(directory)
+    except OSError as reason:
+        raise click.UsageError(f"--out: {directory} cannot be written: {reason.strerror}") from None
     words = [f"--driver={driver}", *([f"--backing={backing}"] if backing else [])]
     words += ["-p", "roadworthy.mutants.twin"] if twin else []
     begun = time.monotonic()

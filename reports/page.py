@@ -44,19 +44,20 @@ _RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)
 
 
 def write_page(
-    bundles: Sequence[Bundle], path: Path, kills: str = "", kills_date: str = "", weekly: Weekly | None = None
-) -> None:
+    bundles: Sequence[Bundle], path: Path, kills: str = "", kills_date: str = "", weekly: Weekly | None = None,
+    refused: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Write bundles to `path` as a page, which appears whole or not at all, and replaces nothing but a page.
 
     `kills` is the address of a kill matrix that it links to, with the date of its runs, `weekly` the last weekly
-    result. Raises what `matrix.build` raises, and OSError.
+    result; `refused` says why other bundles are left out. Raises what `matrix.build` raises, and OSError.
     """
-    replace_file(path, page_text(bundles, path.parent, kills, kills_date, weekly), is_page)
+    replace_file(path, page_text(bundles, path.parent, kills, kills_date, weekly, refused), is_page)
 
 
 def page_text(
     bundles: Sequence[Bundle], directory: Path | None = None, kills: str = "", kills_date: str = "",
-    weekly: Weekly | None = None,
+    weekly: Weekly | None = None, refused: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """Return the page of one or more bundles. It links to the raw files of a bundle that lies in its `directory`."""
     matrix = build(bundles)
@@ -80,6 +81,7 @@ def page_text(
         claims=answers(load(), matrix),
         kills=kills,
         kills_date=kills_date,
+        refused=refused,
         weekly=reading(weekly, bundles) if weekly else None,
         states=STATES,
         beside=beside,
