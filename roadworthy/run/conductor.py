@@ -144,7 +144,7 @@ class Conductor:
             try:
                 found.append(read_bundle(directory))
             except BundleRefused as reason:
-                self._say(f"a worker left no bundle: {reason}")
+                self._say(f"a worker left no bundle: {reason}", needed=True)
         if not found:
             self._discard()  # the run was ended before a worker had a plan
             return
