@@ -17,7 +17,7 @@ import pytest
 
 from roadworthy.deadline import wait_until
 from roadworthy.lane.lanes import Lane
-from roadworthy.reports.bundle import FILE_NAME, Bundle, BundleRefused, read_bundle
+from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
 from roadworthy.reports.made import make_directory, remove_directory
 from roadworthy.reports.records import Record
 from roadworthy.run.interrupts import Interrupts, why_stopped
@@ -29,8 +29,6 @@ from roadworthy.upkeep import reaper
 
 #: Seconds that workers have to take their lanes down after an interrupt; what is left then is killed, and reaped.
 CLEAN_UP = 120.0
-#: More bytes than a closing record has.
-LAST_LINE = 1 << 16
 
 
 def conducts(config: pytest.Config) -> bool:
@@ -59,8 +57,8 @@ class Conductor:
         self.page: Path | None = None
         self.interrupts = Interrupts()
         self._stopped = ""
-        #: The process of each worker, by the name of its bundle.
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        #: xdist's ends of the workers.
+        self._nodes: list[Any] = []
         self.run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
     @pytest.hookimpl(tryfirst=True)
@@ -92,30 +90,19 @@ class Conductor:
         seed = self.config.stash[SESSION].order.seed
         if seed is not None:
             node.workerinput[SEED] = str(seed)
-        self._processes[node.gateway.id] = node.gateway._io.popen
+        self._nodes.append(node)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """End the workers as this process was ended, and wait until each has cleaned up and closed its bundle.
+        """End the workers as this process was ended, and wait until each has cleaned up.
 
         A terminal interrupts them, too; who interrupts this process alone would leave them at work.
         """
         self._stopped = str(excinfo.value) or "interrupted"
-        for process in self._processes.values():
-            if process.poll() is None:
-                process.send_signal(self.interrupts.first or signal.SIGINT)
+        for node in self._nodes:
+            if not has_ended(node):
+                process_of(node).send_signal(self.interrupts.first or signal.SIGINT)
         with contextlib.suppress(TimeoutError):  # whoever is late is killed, and reaped
-            wait_until(lambda: all(map(self._has_ended, self._processes)), CLEAN_UP, "the workers to clean up")
-
-    def _has_ended(self, worker: str) -> bool:
-        """Whether a worker is gone, or has closed its bundle, which is the last that it does."""
-        if self._processes[worker].poll() is not None:
-            return True
-        path = self._workers / worker / FILE_NAME
-        if not path.exists():
-            return False
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - LAST_LINE))
-            return b'\n{"type":"end",' in file.read()
+            wait_until(lambda: all(map(has_ended, self._nodes)), CLEAN_UP, "the workers to clean up")
 
     @property
     def _workers(self) -> Path:
@@ -171,7 +158,7 @@ class Conductor:
         self.bundle = None
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self.bundle is not None and self.page is not None:
+        if self.bundle is not None:
             seen = {result.lane for result in self.bundle.results} | {record.lane for record in self.bundle.lanes}
             summary(terminalreporter, [lane for lane in self.lanes if lane.id in seen], self.bundle, self.page)
 
@@ -187,6 +174,17 @@ class Conductor:
         if reporter is not None and (needed or self.config.option.verbose >= 0):
             with contextlib.suppress(OSError):
                 write_message(reporter, text)
+
+
+def process_of(node: Any) -> subprocess.Popen[bytes]:
+    """The process of a worker."""
+    found: subprocess.Popen[bytes] = node.gateway._io.popen
+    return found
+
+
+def has_ended(node: Any) -> bool:
+    """Whether a worker's session is over, or its process."""
+    return node._down or process_of(node).poll() is not None
 
 
 def lane_of(nodeid: str, lanes: Sequence[Lane]) -> str:
