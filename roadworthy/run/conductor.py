@@ -67,6 +67,7 @@ class Conductor:
         if not self.config.option.collectonly:
             self.bundle = open_bundle(self.config, self.run)
             make_directory(self._workers)
+            self.config.pluginmanager.register(self.interrupts)
             self.interrupts.watch()
 
     @pytest.hookimpl(optionalhook=True)

@@ -24,6 +24,7 @@ class Interrupts:
         #: The first signal, or None.
         self.first: signal.Signals | None = None
         self._told = told
+        self._closing = False
         self._before: dict[signal.Signals, Any] = {}
 
     def watch(self) -> None:
@@ -33,6 +34,11 @@ class Interrupts:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._take)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Let no signal cut short what closes the run; it is in the closing record all the same."""
+        self._closing = True
 
     def release(self) -> None:
         """Give the signals back, once nothing is left to clean up."""
@@ -53,7 +59,8 @@ class Interrupts:
     def _take(self, number: int, _: Any) -> None:
         if self.first is None:
             self.first = signal.Signals(number)
-            self._end(self.first)
+            if not self._closing:
+                self._end(self.first)
         elif self._told:
             os.write(2, PATIENCE)
 

@@ -175,6 +175,7 @@ class Session:
             self.bundle = BundleWriter(Path(self.worker[BUNDLE]))
         else:
             self.bundle = open_bundle(self.config, run)
+        self.config.pluginmanager.register(self.interrupts)
         self.interrupts.watch()
         if self._ledger is not None:
             for reaped in reaper.reap():

@@ -38,7 +38,30 @@ def pytest_keyboard_interrupt():
 def pytest_sessionfinish():
     os.kill(os.getpid(), signal.SIGTERM)
 """
+LATE = """
+import os, pytest, signal
+
+def pytest_sessionfinish():
+    os.kill(os.getpid(), signal.SIGINT)
+"""
 WHOLE = CHECKS.replace("os.kill(os.getpid(), signal.SIGNAL)", "assert declaration_of")
+
+
+@pytest.fixture(autouse=True)
+def default_signals():
+    """A job in a shell's background ignores SIGINT, and so would these runs."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_while_a_run_is_closed_is_recorded(run, fake_stand, pytester):
+    """It comes too late to end anything: the bundle is closed, and has its page."""
+    pytester.makeconftest(LATE)
+    done = run(WHOLE)
+    assert (done.code, set(done.verdicts.values())) == (2, {"pass"})
+    assert read_bundle(done.bundle).troubles == ("the run was ended early (SIGINT)",)
+    assert (done.bundle / "index.html").exists()
 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "again and again"])
