@@ -27,8 +27,8 @@ from roadworthy.mutants.selection import Wanted
 from roadworthy.mutants.series import Series, Turn
 from roadworthy.programs import tied
 from roadworthy.reports.bundle import BundleRefused
-from roadworthy.reports.kills import KILLS_PAGE, write_kills
-from roadworthy.reports.page import replace_file
+from roadworthy.reports.kills import FORM, KILLS_PAGE, write_kills
+from roadworthy.reports.made import NotOurs, is_page, make_directory, refuse_foreign, replace_file
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Seconds after which a process counts as hung.
@@ -98,7 +98,9 @@ def asked(mutant: Mutant, checks: Sequence[str], whole: bool, twin: bool) -> Wan
 @click.option("--only", multiple=True, metavar="NAME", help="Only this mutant; repeatable.")
 @click.option("--checks", default="", metavar="ID[,ID]", help="Only these checks; * matches anything.")
 @click.option("--whole", is_flag=True, help="Run all quick checks on each mutant, instead of a sample.")
-@click.option("--out", type=click.Path(path_type=Path), help="A new directory for the bundles and logs.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="A new directory for the bundles and logs."
+)
 @click.option(
     "--kills",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -130,8 +132,18 @@ def main(
         lane_named({"driver": (driver,), "backing": (backing,) if backing else ()})
     if out is not None and out.exists() and any(out.iterdir()):
         raise click.UsageError(f"--out: {out} is not empty; name a new directory")
+    page = page or (kills.with_name(KILLS_PAGE) if kills else None)
+    for option, path, ours in (("--kills", kills, FORM.holds), ("--page", page, is_page)):
+        try:
+            if path is not None:
+                refuse_foreign(path, ours)  # now, and not after the hours that the runs take
+        except NotOurs as reason:
+            raise click.UsageError(f"{option}: {path}: {reason.strerror}; name another file") from None
     directory = out or Path(tempfile.mkdtemp(prefix="roadworthy-sensitivity-"))
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        make_directory(directory)
+    except OSError as reason:
+        raise click.UsageError(f"--out: {directory} cannot be written: {reason.strerror}") from None
     words = [f"--driver={driver}", *([f"--backing={backing}"] if backing else [])]
     words += ["-p", "roadworthy.mutants.twin"] if twin else []
     begun = time.monotonic()
@@ -145,7 +157,7 @@ def main(
     for path in (written, page):
         path.parent.mkdir(parents=True, exist_ok=True)
     found = matrix.kills
-    replace_file(written, found.text())
+    replace_file(written, found.text(), FORM.holds)
     write_kills(found, page)
     click.echo(f"\n{matrix.text()}\n{matrix.seconds:.0f} s; {written}, {page}; bundles in {directory}")
     sys.exit(0 if matrix.sound else 1)

@@ -35,6 +35,8 @@ class Ran:
     def read(cls, bundle: Path) -> Ran:
         """Read the results from a run's bundle. Raises BundleRefused."""
         read = read_bundle(bundle)
+        if read.end is None or read.end.stopped:
+            return cls({}, trouble=f"the run is incomplete: {read.troubles[0]}")
         if not read.lanes:
             return cls({}, trouble="the lane reported nothing")
         lane = read.lanes[0]

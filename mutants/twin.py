@@ -89,7 +89,7 @@ class FakeContainer:
         """Start a process in the chroot, with the working directory `directory`."""
         if self._exchange is None:
             talk = Exchange(pipe=None)  # type: ignore[arg-type]
-            talk.pipe = SocketPipe(self._stand.asked({"agent": self._stand.toolbox.agent(talk.nonce)}))
+            talk.pipe = SocketPipe(self._stand.asked({"agent": self._stand.toolbox.agent()}))
             self._exchange = talk
         return Process(self._exchange, directory, evidence, name)
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from roadworthy.reports.completeness import cut_short, expected, missing
 from roadworthy.reports.records import SCHEMA, Benchmark, Count, End, LaneRecord, Plan, Record, Result, Trend
 from roadworthy.reports.text import visible
 
@@ -64,6 +65,11 @@ class Bundle:
     troubles: tuple[str, ...]
     trends: tuple[Trend, ...] = ()
     counts: tuple[Count, ...] = ()
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """All that the run was to report and did not, in sentences: its troubles, and lanes with missing cells."""
+        return (*self.troubles, *missing(self.plan, self.lanes, self.results))
 
 
 def read_bundle(path: Path, limits: Limits | None = None) -> Bundle:
@@ -153,7 +159,11 @@ class _Reading:
         if self.plan is None:
             raise BundleRefused(self.file, 1, "the first record must be the plan, and there is no whole record")
         if self.end is None:
-            self.troubles.append("it has no closing record: the run was interrupted, or is still going")
+            left, planned = expected(self.plan) - len(self.results), expected(self.plan)
+            lacks = f", and {left:,} of {planned:,} cells have no result" if left else ""
+            self.troubles.append(f"it has no closing record: the run was interrupted, or is still going{lacks}")
+        elif sentence := cut_short(self.plan, [*self.results.values()], self.end):
+            self.troubles.append(sentence)
         return Bundle(
             file=self.file,
             plan=self.plan,

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from roadworthy.reports.bounded import read_bounded
 from roadworthy.reports.text import visible
 
 
@@ -39,9 +40,7 @@ class Form(Generic[Value]):
         """Read the file; `confirm` raises ValueError for what the types do not say. Raises `refused`."""
         name = visible(str(path), 400)
         try:
-            if path.stat().st_size > self.limit:
-                raise self.refused(f"{name}: larger than {self.limit >> 20} MiB")
-            found = msgspec.json.decode(path.read_bytes(), type=self.kind)
+            found = msgspec.json.decode(read_bounded(path, self.limit), type=self.kind)
             confirm(found)
         except OSError as reason:
             raise self.refused(f"{name}: {reason.strerror}") from None
@@ -50,3 +49,11 @@ class Form(Generic[Value]):
         if found.schema.partition(".")[0] != self.schema.partition(".")[0]:
             raise self.refused(f"{name}: schema {visible(found.schema, 40)}, this reader knows {self.schema}")
         return found
+
+    def holds(self, path: Path) -> bool:
+        """Whether the file at `path` is of this form."""
+        try:
+            self.read(path)
+        except self.refused:
+            return False
+        return True

@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from roadworthy.reports.documents import Form
 from roadworthy.reports.families import title
-from roadworthy.reports.page import asset, digest, environment, replace_file
+from roadworthy.reports.made import is_page, replace_file
+from roadworthy.reports.page import asset, digest, environment
 
 SCHEMA = "1.1"
 #: The page's file name, beside the page of a site.
@@ -171,7 +172,7 @@ def read_kills(path: Path) -> Kills:
 
 def write_kills(kills: Kills, path: Path) -> None:
     """Write the matrix as a page; the file appears whole or not at all."""
-    replace_file(path, kills_text(kills))
+    replace_file(path, kills_text(kills), is_page)
 
 
 def kills_text(kills: Kills) -> str:

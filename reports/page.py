@@ -9,7 +9,6 @@ import base64
 import hashlib
 import re
 import shlex
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from roadworthy.reports.bundle import Bundle
 from roadworthy.reports.claims import answers, load
 from roadworthy.reports.comparisons import Comparison, Source
 from roadworthy.reports.drawer import evidence
+from roadworthy.reports.made import is_page, replace_file
 from roadworthy.reports.matrix import Matrix, build, differs
 from roadworthy.reports.null import nulls
 from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Benchmark, Count, Trend
@@ -44,35 +44,20 @@ _RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)
 
 
 def write_page(
-    bundles: Sequence[Bundle], path: Path, kills: str = "", kills_date: str = "", weekly: Weekly | None = None
-) -> None:
-    """Write one or more bundles to `path` as a page; the file appears whole or not at all.
+    bundles: Sequence[Bundle], path: Path, kills: str = "", kills_date: str = "", weekly: Weekly | None = None,
+    refused: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Write bundles to `path` as a page, which appears whole or not at all, and replaces nothing but a page.
 
     `kills` is the address of a kill matrix that it links to, with the date of its runs, `weekly` the last weekly
-    result. Raises what `matrix.build` raises, and OSError.
+    result; `refused` says why other bundles are left out. Raises what `matrix.build` raises, and OSError.
     """
-    replace_file(path, page_text(bundles, path.parent, kills, kills_date, weekly))
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8", newline="\n"
-    ) as stream:
-        temporary = Path(stream.name)
-        try:
-            stream.write(text)
-            stream.flush()
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink()
-            raise
+    replace_file(path, page_text(bundles, path.parent, kills, kills_date, weekly, refused), is_page)
 
 
 def page_text(
     bundles: Sequence[Bundle], directory: Path | None = None, kills: str = "", kills_date: str = "",
-    weekly: Weekly | None = None,
+    weekly: Weekly | None = None, refused: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """Return the page of one or more bundles. It links to the raw files of a bundle that lies in its `directory`."""
     matrix = build(bundles)
@@ -96,6 +81,7 @@ def page_text(
         claims=answers(load(), matrix),
         kills=kills,
         kills_date=kills_date,
+        refused=refused,
         weekly=reading(weekly, bundles) if weekly else None,
         states=STATES,
         beside=beside,

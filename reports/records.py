@@ -73,7 +73,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan", tag_field="type"):
     """The first line: everything that this run intends to report. `cells` pairs lane ids with check ids.
 
-    The check of each cell runs `rounds` times.
+    The check of each cell runs `rounds` times. `benchmarks` is how many benchmarks are to be asked, on all lanes.
     """
 
     schema: str
@@ -85,6 +85,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, tag="plan", tag_field="typ
     checks: list[Check]
     cells: list[tuple[str, str]]
     rounds: int = 1
+    benchmarks: int = 0
 
 
 class LaneRecord(msgspec.Struct, frozen=True, kw_only=True, tag="lane", tag_field="type"):
@@ -320,11 +321,17 @@ class Count(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, tag="end", tag_field="type"):
-    """The last line. A bundle without it is incomplete, and is never shown as green."""
+    """The last line. A bundle without it is incomplete, and is never shown as green.
+
+    `stopped` says why the run ended before its plan: a signal, or pytest's own words. `benchmarks` is how many were
+    asked, with those that had to be skipped.
+    """
 
     finished: str
     exit_status: int
     counts: dict[str, int]
+    stopped: str = ""
+    benchmarks: int = 0
 
 
 Record = Plan | LaneRecord | Result | Benchmark | Trend | Count | End

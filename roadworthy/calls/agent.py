@@ -7,8 +7,8 @@ the workers' answers to standard output. A worker is a fork of the relay, so a c
 working directory, umask, identity) for the price of a fork, and several processes of one container are driven in the
 exact order in which the controller sends.
 
-A frame is four bytes of length, big-endian, and a JSON object. Every frame carries the nonce from the command line, so
-that foreign output cannot be taken for an answer. Bytes travel as {"b": "<base64>"}.
+A frame is four bytes of length, big-endian, and a JSON object. Every frame carries the nonce of the first request, so
+that foreign output cannot be taken for an answer; it stands on no command line. Bytes travel as {"b": "<base64>"}.
 
     request   {"n": nonce, "i": number, "p": process, "c": call, "a": [arguments]}
     answer    {"n": nonce, "i": number, "p": process, "r": value}          it returned
@@ -727,8 +727,8 @@ def work(descriptor, directory):
 class Relay:
     """Passes frames between the controller and the workers, and reports when a worker dies."""
 
-    def __init__(self, nonce):
-        self.nonce = nonce
+    def __init__(self):
+        self.nonce = None  # that of the first frame: only the controller writes to this standard input
         self.workers = {}  # process number: (pid, our end of its socket pair)
         self.buried = set()  # numbers of dead processes whose notices have been sent
         self.poll = select.poll()
@@ -791,7 +791,9 @@ class Relay:
 
     def forward(self, frame):
         request = unpack(frame)
-        if request.get("n") != self.nonce:
+        if self.nonce is None:
+            self.nonce = request.get("n")
+        if self.nonce is None or request.get("n") != self.nonce:
             return
         number = request["p"]
         if request["c"] == "spawn":
@@ -842,7 +844,7 @@ def main(argv):
                 if path and os.path.isabs(path):
                     print(path)
         return
-    Relay(argv[1]).serve()
+    Relay().serve()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from roadworthy.command.mistakes import Commands, bundles_in
+from roadworthy.command.mistakes import Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.measuring.reanalysis import differences
 from roadworthy.measuring.recording import record as recorded
 from roadworthy.programs import ProgramFailed
@@ -78,14 +78,18 @@ def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
     fourteen; a single last night is reported if its whole interval is beyond 1.25, and needs a second run to confirm
     it. A change of the environment splits a series, and a change at the split is called "environment".
 
-    The exit status is 1 if a regression, a changed count or an alarm is younger than --news nights.
+    The exit status is 1 if a regression, a changed count or an alarm is younger than --news nights, or if a bundle
+    cannot be read, which is left out and named.
     """
-    found, read = _series(bundles)
+    read, refused = good_bundles_in(bundles)
+    tell_refused(refused)
+    found = series(read)
+    read.sort(key=lambda bundle: bundle.started)
     broken = breaks.breaks(found)
     alerts = [one for one in broken if one.what in breaks.ALERTS and one.age < news]
     if as_json:
         click.echo(json.dumps([_break(one) for one in broken], indent=2))
-        raise SystemExit(1 if alerts else 0)
+        raise SystemExit(1 if alerts or refused else 0)
     short = sum(breaks.too_short(one) for one in found)
     click.echo(f"{len(found)} series of {counted(len(read), 'run')}, {read[0].plan.started} to {read[-1].plan.started}")
     if short:
@@ -99,7 +103,7 @@ def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
     _table(("what", "since", "benchmark", "metric", "lane", "before", "after", "change", "chance"), rows)
     _explain([(one.series.name, one.environment) for one in broken])
     click.echo(f"{len(alerts)} alerts of the last {news} nights" if alerts else f"no alert in the last {news} nights")
-    raise SystemExit(1 if alerts else 0)
+    raise SystemExit(1 if alerts or refused else 0)
 
 
 @bench.command()

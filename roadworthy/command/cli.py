@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from roadworthy.command import shelf
 from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
 from roadworthy.command.explore import explore
-from roadworthy.command.mistakes import Amount, Commands, bundles_in
+from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
 from roadworthy.drivers import DRIVERS
@@ -24,6 +25,7 @@ from roadworthy.reports.agreement import agreement
 from roadworthy.reports.claims import Answered, answers
 from roadworthy.reports.claims import load as load_claims
 from roadworthy.reports.kills import KILLS_PAGE, KillsRefused, read_kills, write_kills
+from roadworthy.reports.made import NotOurs, is_page, refuse_foreign
 from roadworthy.reports.matrix import build
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.page import write_page
@@ -39,6 +41,10 @@ from roadworthy.upkeep.ledger import LEDGERS
 @click.version_option(package_name="roadworthy")
 def main() -> None:
     """Roadworthy's companion command. pytest makes the runs: pytest --driver=overlay2"""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise click.UsageError("the working directory was deleted; change to one that is there") from None
 
 
 main.add_command(bench)
@@ -64,22 +70,31 @@ main.add_command(weekly)
     "--weekly", type=click.Path(dir_okay=False, path_type=Path), help="A result of `make weekly`: show it on the page."
 )
 def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Path | None) -> None:
-    """Write one page from run BUNDLES: directories with a bundle.jsonl, or directories that hold such directories."""
-    read = bundles_in(bundles)
+    """Write one page from run BUNDLES: directories with a bundle.jsonl, or directories that hold such directories.
+
+    A bundle that cannot be read is left out, and both this command and the page say so. Exit status: 0, 1 if a bundle
+    was left out, 4 for a mistake on the command line.
+    """
+    read, refused = good_bundles_in(bundles)
+    tell_refused(refused)
     try:
         matrix = read_kills(kills) if kills else None
         result = read_weekly(weekly) if weekly else None
         output.parent.mkdir(parents=True, exist_ok=True)
+        for page in (output, output.with_name(KILLS_PAGE)) if matrix else (output,):
+            refuse_foreign(page, is_page)
         if matrix:
             write_kills(matrix, output.with_name(KILLS_PAGE))
-        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "", result)
+        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "", result, refused)
     except (KillsRefused, WeeklyRefused) as reason:
         raise click.UsageError(str(reason)) from None
-    except ValueError as reason:
-        raise click.UsageError(f"these bundles do not go together: {reason}") from None
+    except NotOurs as reason:
+        raise click.UsageError(f"{reason.filename}: {reason.strerror}; name another --output") from None
     except OSError as reason:
         raise click.UsageError(f"--output: {output} cannot be written: {reason.strerror}") from None
-    click.echo(f"{output}: {counted(len(read), 'bundle')}")
+    click.echo(f"{output}: {counted(len(read), 'bundle')}" + f", {len(refused)} left out" * bool(refused))
+    if refused:
+        raise click.exceptions.Exit(1)
 
 
 @main.command()
@@ -88,13 +103,13 @@ def claims(bundles: tuple[Path, ...]) -> None:
     """Print the claims of 2016 about the drivers; with run BUNDLES, also what verdicts and numbers say of each.
 
     A claim holds, holds with conditions, or never held on the lanes that could decide it; or it is undecided, because
-    intervals are too wide; or these runs did not measure it.
+    intervals are too wide; or these runs did not measure it. What a run lacks of its plan is named, and so is a bundle
+    that cannot be read, which makes the exit status 1.
     """
     said = load_claims()
-    try:
-        matrix = build(bundles_in(bundles)) if bundles else None
-    except ValueError as reason:
-        raise click.UsageError(f"these bundles do not go together: {reason}") from None
+    read, refused = good_bundles_in(bundles) if bundles else ([], [])
+    tell_refused(refused)
+    matrix = build(read) if read else None
     for found in answers(said, matrix) if matrix else [Answered(claim, ()) for claim in said]:
         click.echo(f"{found.claim.name}  {found.claim.says}")
         if found.claim.note:
@@ -111,6 +126,8 @@ def claims(bundles: tuple[Path, ...]) -> None:
                 click.echo(f"     {word}: {visible(lane)}")
                 for number in why.get(lane, ()):
                     click.echo(f"       {visible(number)}")
+    if refused:
+        raise click.exceptions.Exit(1)
 
 
 @main.command()
@@ -120,7 +137,7 @@ def agree(first: Path, second: Path) -> None:
     """Check that two runs have the same verdicts: FIRST and SECOND, directories with a bundle.jsonl.
 
     For runs that must not differ, such as one with --isolate and one without, or two random orders. The exit status is
-    1 if a check that both made on one lane has two verdicts, or if a run is incomplete.
+    1 if a check that both made on one lane has two verdicts, or if a run is incomplete; then it says what is missing.
     """
     read = [one for place in (first, second) for one in bundles_in([place])]
     if len(read) != 2:
@@ -132,7 +149,7 @@ def agree(first: Path, second: Path) -> None:
         click.echo(f"{lane}  {check}: {before} and {after}" + (f" ({why.splitlines()[0]})" if why else ""))
     alone = found.first_alone + found.second_alone
     click.echo(f"{found.common} common cells, {len(found.apart)} differ" + (f"; {alone} in one run only" * bool(alone)))
-    if found.apart or any(bundle.troubles for bundle in read):
+    if found.apart or any(bundle.lacking for bundle in read):
         raise click.exceptions.Exit(1)
 
 
@@ -199,7 +216,7 @@ def lanes(matrix: str | None, as_json: bool, **named: tuple[str, ...]) -> None:
     except LaneError as reason:
         raise click.UsageError(str(reason)) from None
     if as_json:
-        jobs = [{"lane": lane.id, "arguments": " ".join(lane.words())} for lane in found]
+        jobs = [{"lane": lane.id, "arguments": shlex.join(lane.words())} for lane in found]
         click.echo(json.dumps({"include": jobs}, indent=2))
         return
     for lane in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from pathlib import Path
@@ -12,7 +13,11 @@ import click
 from roadworthy.command.axes import axes, lane_named
 from roadworthy.command.mistakes import Amount
 from roadworthy.explorer.operations import PROCESSES, Sequence, sequence_from_json
+from roadworthy.reports.bounded import read_bounded
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
+
+#: The most bytes of an explorer.jsonl that is read.
+REPLAYED = 256 << 20
 
 
 @click.command()
@@ -60,7 +65,7 @@ def explore(
         raise click.UsageError(f"--bundle: {bundle} is not empty; name a new directory")
     from roadworthy.explorer.search import searched
 
-    directory = bundle or Path("bundles") / f"explore-{time.strftime('%Y%m%d-%H%M%S')}"
+    directory = bundle or Path("bundles") / f"explore-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     seed = secrets.randbelow(10**6) if seed is None else seed
     code = searched(lane, accept_expired, directory, seed, processes, minutes * 60, replayed)
     if code:
@@ -70,12 +75,16 @@ def explore(
 def sequences_of(path: Path) -> list[Sequence]:
     """The sequences of the findings in an explorer.jsonl. Raises UsageError."""
     found = []
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+    try:
+        text = read_bounded(path, REPLAYED).decode(errors="replace")
+    except OSError as reason:
+        raise click.UsageError(f"--replay: {path}: {reason.strerror}") from None
+    for number, line in enumerate(text.splitlines(), 1):
         try:
             record = json.loads(line)
             if isinstance(record, dict) and "sequence" in record:
                 found.append(sequence_from_json(record["sequence"]))
-        except ValueError as reason:
+        except (ValueError, RecursionError) as reason:
             raise click.UsageError(f"--replay: {path}:{number}: {reason}") from None
     if not found:
         raise click.UsageError(f"--replay: {path} holds no sequence; name the explorer.jsonl of a search with findings")

@@ -44,15 +44,47 @@ class Amount(click.FloatRange):
 
 
 def bundles_in(places: Iterable[Path]) -> list[Bundle]:
-    """Read the run bundles at these places or directly below them, each once, and print what is wrong with any.
+    """Read the run bundles at these places or directly below them, each once, and print what any of them lacks.
 
     Raises UsageError for a place without a bundle, and for a bundle that cannot be read.
     """
-    try:
-        read = [read_bundle(path) for path in bundle_paths(places)]
-    except BundleRefused as reason:
-        raise click.UsageError(str(reason)) from None
-    for bundle in read:
-        for trouble in bundle.troubles:
-            click.echo(f"{visible(bundle.file)}: {visible(trouble)}", err=True)
+    read, refused = good_bundles_in(places)
+    if refused:
+        raise click.UsageError(refused[0])
     return read
+
+
+def good_bundles_in(places: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
+    """Read the run bundles at these places as `bundles_in` does, and return a sentence for each that is refused.
+
+    Bundles of one schema go together, the newest run's. Raises UsageError if none can be read.
+    """
+    refused: list[str] = []
+    paths: dict[Path, Path] = {}
+    for place in places:
+        try:
+            paths.update({path.resolve(): path for path in bundle_paths([place])})
+        except BundleRefused as reason:
+            refused.append(str(reason))
+    read: list[Bundle] = []
+    for path in paths.values():
+        try:
+            read.append(read_bundle(path))
+        except BundleRefused as reason:
+            refused.append(str(reason))
+    if not read:
+        raise click.UsageError("; ".join(refused))
+    schema = max(read, key=lambda bundle: bundle.started).plan.schema
+    strangers = [bundle for bundle in read if bundle.plan.schema != schema]
+    refused += [f"{visible(one.file)}: expected schema {schema}, found {one.plan.schema}" for one in strangers]
+    read = [bundle for bundle in read if bundle not in strangers]
+    for bundle in read:
+        for sentence in bundle.lacking:
+            click.echo(f"{visible(bundle.file)}: incomplete: {visible(sentence)}", err=True)
+    return read, refused
+
+
+def tell_refused(refused: Iterable[str]) -> None:
+    """Print why bundles are left out."""
+    for sentence in refused:
+        click.echo(f"left out: {visible(sentence)}", err=True)

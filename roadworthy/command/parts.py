@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ BROKEN: frozenset[Verdict] = frozenset({"error", "crash", "hang", "fail", "fixed
 DEADLINE = 8 * 3600.0
 #: Seconds that a part has to clean up after it was told to end.
 CLEAN_UP = 300.0
+#: Signals that end this process.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: The most names of failed tests or checks that the result keeps of one part.
 NAMED = 20
 
@@ -78,7 +81,7 @@ class OnLane:
 
     def __init__(self, lane: Lane, work: Path, accept_expired: bool) -> None:
         self.name = lane.id
-        self.place = work / lane.id.replace(":", "-")
+        self.place = work / re.sub("[:/]", "-", lane.id)
         self.words = [*lane.words(), *[ACCEPT_EXPIRED] * accept_expired, f"--bundle={self.place}"]
 
     def outcome(self, ended: Ended) -> dict[str, Any]:
@@ -128,6 +131,8 @@ def run_pytest(words: Sequence[str]) -> Ended:
 
 def end(running: subprocess.Popen[bytes]) -> int | None:
     """Interrupt a pytest, wait until it has cleaned up, and kill it if it does not; its exit status."""
+    # Another signal to this process would leave the pytest at work, and the part without a result.
+    patient = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
     running.send_signal(signal.SIGINT)
     try:
         return running.wait(CLEAN_UP)
@@ -135,3 +140,6 @@ def end(running: subprocess.Popen[bytes]) -> int | None:
         running.kill()
         running.wait(CLEAN_UP)
         return None
+    finally:
+        for number, handler in patient.items():
+            signal.signal(number, handler)

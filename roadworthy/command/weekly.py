@@ -22,10 +22,11 @@ from roadworthy.lane.matrix_file import matrix_lanes
 from roadworthy.machines.host import Host
 from roadworthy.programs import ProgramFailed, run
 from roadworthy.reports.bundle import BundleRefused, read_bundle
-from roadworthy.reports.page import replace_file, write_page
+from roadworthy.reports.made import NotOurs, make_directory, refuse_foreign, replace_file
+from roadworthy.reports.page import write_page
 from roadworthy.reports.series import bundle_paths
 from roadworthy.reports.text import visible
-from roadworthy.reports.weekly import SCHEMA, Part, Weekly, WeeklyRefused, read_weekly, weekly_text
+from roadworthy.reports.weekly import FORM, SCHEMA, Part, Weekly, WeeklyRefused, read_weekly, weekly_text
 from roadworthy.run.results import now
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
 from roadworthy.upkeep.ending import at_ending
@@ -62,8 +63,11 @@ def weekly(matrix: Path, output: Path, work: Path, only: tuple[str, ...], rest: 
     try:
         lanes = matrix_lanes(matrix, installed_engine(), Host().kernel)
         result = Result(output, work, str(matrix))
+        refuse_foreign(output, FORM.holds)
     except (LaneError, WeeklyRefused) as reason:
         raise click.UsageError(str(reason)) from None
+    except NotOurs as reason:
+        raise click.UsageError(f"--output: {output}: {reason.strerror}; name another file") from None
     planned: list[OwnTests | OnLane] = [OwnTests(work), *(OnLane(lane, work, accept_expired) for lane in lanes)]
     wanted = [part for part in planned if not only or any(text in part.name for text in only)]
     if not wanted:
@@ -72,7 +76,12 @@ def weekly(matrix: Path, output: Path, work: Path, only: tuple[str, ...], rest: 
     if rest:
         wanted = [part for part in wanted if not result.stands(part.name, checkout)]
     at_ending(interrupted)
-    work.mkdir(parents=True, exist_ok=True)
+    try:
+        make_directory(work)
+    except NotOurs as reason:
+        raise click.UsageError(f"--work: {work}: {reason.strerror}; name a new directory") from None
+    except OSError as reason:
+        raise click.UsageError(f"--work: {work} cannot be written: {reason.strerror}") from None
     result.plan([part.name for part in planned])
     ran: list[Part] = []
     try:
@@ -101,7 +110,7 @@ def interrupted(number: int, _: Any) -> None:
 
 
 def done(part: OwnTests | OnLane, checkout: Checkout) -> Part:
-    """Run a part and say how it ended. What an earlier run left in its place is removed first."""
+    """Run a part and say how it ended. What an earlier run left in its place, which is ours, is removed first."""
     if part.place.is_dir():
         shutil.rmtree(part.place)
     part.place.unlink(missing_ok=True)
@@ -210,4 +219,5 @@ class Result:
     def _write(self, path: Path) -> None:
         parts = [self._parts[name] for name in self._planned if name in self._parts]
         missing = [name for name in self._planned if name not in self._parts]
-        replace_file(path, weekly_text(Weekly(schema=SCHEMA, matrix=self.matrix, parts=parts, not_run=missing)))
+        text = weekly_text(Weekly(schema=SCHEMA, matrix=self.matrix, parts=parts, not_run=missing))
+        replace_file(path, text, FORM.holds)

@@ -97,7 +97,7 @@ class Container:
         """Start an agent by `docker exec`."""
         client = self._engine.client.api
         talk = Exchange(pipe=None, scale=self._engine.place.scale)  # type: ignore[arg-type]
-        made = client.exec_create(self.id, self._toolbox.agent(talk.nonce), stdin=True, workdir="/")
+        made = client.exec_create(self.id, self._toolbox.agent(), stdin=True, workdir="/")
         talk.pipe = ExecPipe(client.exec_start(made["Id"], socket=True))
         return talk
 

@@ -197,8 +197,10 @@ class Search:
         number = len(list(self.directory.glob("finding-*.py"))) + 1
         script = reproducer(found)
         ending = "c" if script.startswith("//") else "sh"
-        (self.directory / f"finding-{number}.py").write_text(check(found, f"explorer/finding-{number}"))
-        (self.directory / f"finding-{number}.{ending}").write_text(script)
+        for name, text in ((f"finding-{number}.py", check(found, f"explorer/finding-{number}")),
+                           (f"finding-{number}.{ending}", script)):  # fmt: skip
+            with (self.directory / name).open("x") as file:
+                file.write(text)
         self.write(kind="new", **record(found))
         click.echo(f"\nnew {number}: {told(found)}\n\n{check(found, f'explorer/finding-{number}')}\n{script}")
 

@@ -16,6 +16,15 @@ from roadworthy.reasons import Unsupported
 #: Where the toolbox's disk is mounted in a guest.
 TOOLBOX = "/opt/toolbox"
 
+#: The first process of a capsule. It says its number in the guest, as the old /proc shows it: not every kernel has the
+#: list of a process' children. Then it waits, and reaps nothing: what its children leave ends with it.
+FIRST = """
+read -r pid rest </proc/self/stat || exit
+mount -t proc -o nosuid,nodev,noexec proc /proc || exit
+echo "$pid" >"$1"
+while :; do sleep 3600 & wait $!; done
+"""
+
 
 class GuestCapsule:
     """Process and mount namespaces in a guest. Its disks are fresh ones of the guest, taken until `close`."""
@@ -28,14 +37,15 @@ class GuestCapsule:
         self._afterwards: list[Sequence[str]] = []
         guest.path(self.runtime).mkdir(parents=True)
         mark = self.runtime / "first"
-        # The first process waits, and reaps nothing: what its children leave ends with it.
-        words = ["unshare", "--pid", "--mount", "--fork", "--kill-child=KILL", "--mount-proc", "--propagation",
-                 "private", "sh", "-c", ': >"$1"; while :; do sleep 3600 & wait $!; done', "sh",
-                 str(mark)]  # fmt: skip
+        words = ["unshare", "--pid", "--mount", "--fork", "--kill-child=KILL", "--propagation", "private",
+                 "sh", "-c", FIRST, "sh", str(mark)]  # fmt: skip
         self._outer: GuestProgram = guest.start(words, guest.path(self.runtime / "capsule.log"))
-        wait_until(guest.path(mark).exists, 20 * guest.scale, "a capsule in the guest to begin")
-        children = guest.path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()
-        self.pid = int(children[0])
+        begun = guest.path(mark)
+        wait_until(
+            lambda: begun.exists() and begun.read_text().endswith("\n"), 20 * guest.scale,
+            "a capsule in the guest to begin",
+        )  # fmt: skip
+        self.pid = int(begun.read_text())
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs `argv` inside."""

@@ -117,7 +117,7 @@ class Guest:
             raise
 
     def _initramfs(self) -> bytes:
-        settings = {"nonce": self._exchange.nonce, "hostname": "guest", "cgroups": self.hardware.cgroups,
+        settings = {"hostname": "guest", "cgroups": self.hardware.cgroups,
                     "sysctl": SYSCTL, "address": ADDRESS, "port": str(PORT)}  # fmt: skip
         modules = "modules" if any(disk.serial == "modules" for disk in self.hardware.disks) else ""
         plan = Plan(INIT, modules=modules, writable=self.hardware.writable, wait=DISK_WAIT, files=parcel(settings))

@@ -138,9 +138,9 @@ def start_udev() -> None:
     subprocess.run(["udevadm", "trigger", "--action=add", *matches], env=ENVIRONMENT, check=False)
 
 
-def start_agent(nonce: str) -> None:
+def start_agent() -> None:
     talk = open_port("roadworthy.calls.agent", SETTLE_DEADLINE)
-    words = python(f"{HOME}/guest_agent.py", nonce)
+    words = python(f"{HOME}/guest_agent.py")
     subprocess.Popen(words, stdin=talk, stdout=talk, env=ENVIRONMENT, start_new_session=True)
     os.close(talk)
 
@@ -163,7 +163,7 @@ def main() -> None:
     with open(f"{HOME}/settings.json") as file:
         settings = json.load(file)
     prepare(settings)
-    start_agent(settings["nonce"])
+    start_agent()
     start_udev()
     start_network(settings)
     beat(open_port("roadworthy.pulse", SETTLE_DEADLINE))

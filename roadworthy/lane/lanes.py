@@ -91,6 +91,8 @@ def options_named(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
         key, equals, value = word.partition("=")
         if not (key.strip() and equals and value.strip()):
             raise LaneError(f"a driver option is KEY=VALUE, as in overlay2.size=1G; got {word!r}")
+        if not word.strip().isprintable():  # it would split the lane's id, or hide in it
+            raise LaneError(f"a driver option is printable text on one line; got {word!r}")
         found[key.strip()] = value.strip()
     return tuple(sorted(found.items()))
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 import re
+import reprlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,10 +29,13 @@ from typing import Any
 
 from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane, LaneError, combinations_named, expand
+from roadworthy.reports.bounded import read_bounded
 from roadworthy.reports.nearest import hint
 
 AXES = ("driver", "backing", "engine", "kernel", "driver-opt", "kernel-opt")
 SECTIONS = ("axes", "include", "exclude")
+#: The most bytes of a file that is read.
+SIZE_LIMIT = 1 << 20
 
 
 def lanes_named(
@@ -77,8 +81,10 @@ class MatrixFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._text = path.read_text()
+            self._text = read_bounded(path, SIZE_LIMIT).decode()
             self._tables = tomllib.loads(self._text)
+        except RecursionError:
+            raise LaneError(f"--matrix: {path}: expected lists of text, and these are nested too deep") from None
         except OSError as reason:
             raise LaneError(f"--matrix: {path}: {reason.strerror}") from None
         except UnicodeDecodeError:
@@ -150,7 +156,7 @@ class MatrixFile:
         for word in values:
             if not isinstance(word, str):
                 line = self._line(section, number, axis)
-                raise LaneError(f"{self.path}:{line}: {axis}: expected text in quotes, got {word!r}")
+                raise LaneError(f"{self.path}:{line}: {axis}: expected text in quotes, got {reprlib.repr(word)}")
         found = (os.environ.get(word[1:], "") if word.startswith("$") else word for word in values)
         return [word for word in found if word]
 

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from roadworthy.calls.toolbox import Toolbox
 from roadworthy.deadline import wait_until
+from roadworthy.machines.children import children
 from roadworthy.machines.host_path import HostPath
 from roadworthy.machines.place import PlacePath
 from roadworthy.machines.private_paths import private_paths
@@ -97,7 +98,7 @@ class Capsule:
         if self._outer.stdout.readline() != b"ready\n":
             said = self._outer.stderr.read().decode(errors="replace").strip()
             raise ProgramFailed(f"namespaces cannot be made on this host: {said or self._outer.wait(10)}")
-        self.pid = int(Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()[0])
+        (self.pid,) = children(self._outer.pid)
         ledger.intend("capsule", pid=self.pid, started=start_time(self.pid))
         self._outer.stdin.write(b"k" if keep else b"g")
         self._outer.stdin.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
@@ -20,6 +21,11 @@ from roadworthy.programs import ENVIRONMENT
 from roadworthy.trees.layers import Entry
 from roadworthy.trees.on_disk import lay_out
 from roadworthy.upkeep.site import Site
+
+#: The bit of the capability in a mask, see capabilities(7).
+CAP_SYS_ADMIN = 21
+#: The map of user ids of a process that is in no user namespace but the first.
+WHOLE_HOST = ["0", "0", "4294967295"]
 
 
 class RunningKernel(Machine):
@@ -57,9 +63,28 @@ class RunningKernel(Machine):
         return Requirement(found is not None and mark in found.read_bytes(), lacking)
 
     def privilege(self) -> Requirement:
-        if os.geteuid() == 0:
-            return Requirement(True, "")
-        return Requirement(False, "needs root to mount and to start a daemon: run it as root, or with sudo", host=True)
+        if os.geteuid() != 0:
+            said = "needs root to mount and to start a daemon: run it as root, or with sudo"
+            return Requirement(False, said, host=True)
+        if not effective() >> CAP_SYS_ADMIN & 1:
+            said = "needs CAP_SYS_ADMIN to mount and to make namespaces: give it to this container, or run it outside"
+            return Requirement(False, said, host=True)
+        if user_ids() != WHOLE_HOST:
+            said = "needs root of this host, and this is root of a user namespace only: run it outside"
+            return Requirement(False, said, host=True)
+        return Requirement(True, "")
+
+    def device(self, path: str, major: int, minor: int) -> Requirement:
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+            made = Path(path).stat()
+            if stat.S_ISCHR(made.st_mode) and made.st_rdev == os.makedev(major, minor):
+                return Requirement(True, "")
+            lacks = "it is another file"
+        except OSError as reason:
+            lacks = str(reason.strerror)
+        said = f"needs {path}, and cannot use it ({lacks}): mknod {path} c {major} {minor}, and allow the device here"
+        return Requirement(False, said, host=True)
 
     def facts(self) -> dict[str, Any]:
         return {**super().facts(), "machine": os.uname().machine}
@@ -96,6 +121,17 @@ class RunningKernel(Machine):
         """Whether one of kmod's lists names a module; see modules.dep(5)."""
         files = (line.partition(":")[0] for line in self._read(listed).splitlines())
         return any(Path(file).name.partition(".")[0].replace("-", "_") == module for file in files)
+
+
+def effective() -> int:
+    """The effective capabilities of this process, as a mask."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+
+
+def user_ids() -> list[str]:
+    """The map of this process' user ids, see user_namespaces(7)."""
+    return Path("/proc/self/uid_map").read_text().split()
 
 
 class Host(RunningKernel):

@@ -29,7 +29,7 @@ from roadworthy.measuring.statistics import (
 )
 from roadworthy.measuring.system_calls import ENGINE, metric_of, total
 from roadworthy.reports.records import Added, Benchmark, Count, Sample, Trend
-from roadworthy.run.results import BundleWriter, now
+from roadworthy.run.results import RAW, BundleWriter, now
 
 #: Units of time in seconds.
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -164,7 +164,7 @@ class Reporter:
             return ""
         self._raws += 1
         lane = self._lane.id.replace("/", "_").replace(":", "_")
-        path = f"raw/{lane}/{self.declaration.slug}-{self._raws:04}.json.gz"
+        path = f"{RAW}/{lane}/{self.declaration.slug}-{self._raws:04}.json.gz"
         target = self._bundle.directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(gzip.compress(answer, 6, mtime=0))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -14,16 +15,20 @@ from typing import Any
 import msgspec
 import pytest
 
+from roadworthy.deadline import wait_until
 from roadworthy.lane.lanes import Lane
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
-from roadworthy.reports.page import write_page
+from roadworthy.reports.made import make_directory, remove_directory
 from roadworthy.reports.records import Record
+from roadworthy.run.interrupts import Interrupts, why_stopped
 from roadworthy.run.keys import BUNDLE, NEEDED, SAID, SEED
-from roadworthy.run.results import BundleWriter, open_bundle
-from roadworthy.run.session import SESSION, check_deviations, terminated, write_message
+from roadworthy.run.results import WORKERS, BundleWriter, open_bundle
+from roadworthy.run.session import SESSION, check_deviations, page_beside, write_message
 from roadworthy.run.summary import summary
 from roadworthy.upkeep import reaper
-from roadworthy.upkeep.ending import at_ending
+
+#: Seconds that workers have to take their lanes down after an interrupt; what is left then is killed, and reaped.
+CLEAN_UP = 120.0
 
 
 def conducts(config: pytest.Config) -> bool:
@@ -50,6 +55,10 @@ class Conductor:
         self.lanes = lanes
         self.bundle: BundleWriter | None = None
         self.page: Path | None = None
+        self.interrupts = Interrupts()
+        self._stopped = ""
+        #: xdist's ends of the workers.
+        self._nodes: list[Any] = []
         self.run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
     @pytest.hookimpl(tryfirst=True)
@@ -57,7 +66,9 @@ class Conductor:
         check_deviations()
         if not self.config.option.collectonly:
             self.bundle = open_bundle(self.config, self.run)
-            at_ending(terminated)
+            make_directory(self._workers)
+            self.config.pluginmanager.register(self.interrupts)
+            self.interrupts.watch()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -80,15 +91,29 @@ class Conductor:
         seed = self.config.stash[SESSION].order.seed
         if seed is not None:
             node.workerinput[SEED] = str(seed)
+        self._nodes.append(node)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """End the workers as this process was ended, and wait until each has cleaned up.
+
+        A terminal interrupts them, too; who interrupts this process alone would leave them at work.
+        """
+        self._stopped = str(excinfo.value) or "interrupted"
+        for node in self._nodes:
+            if not has_ended(node):
+                process_of(node).send_signal(self.interrupts.first or signal.SIGINT)
+        with contextlib.suppress(TimeoutError):  # whoever is late is killed, and reaped
+            wait_until(lambda: all(map(has_ended, self._nodes)), CLEAN_UP, "the workers to clean up")
 
     @property
     def _workers(self) -> Path:
         assert self.bundle
-        return self.bundle.directory / "workers"
+        return self.bundle.directory / WORKERS
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Print the messages of a worker, which has no terminal."""
+        self.interrupts.again()
         told = [(name, value) for name, value in report.user_properties if name in (SAID, NEEDED)]
         report.user_properties = [one for one in report.user_properties if one not in told]
         for name, text in told:
@@ -100,27 +125,41 @@ class Conductor:
         if self.bundle is None:
             return
         if exitstatus == pytest.ExitCode.USAGE_ERROR:
-            self.bundle.discard()  # a run that is refused leaves none
-            self.bundle = None
+            self._discard()  # a run that is refused leaves none
             return
         found: list[Bundle] = []
-        for directory in sorted(self._workers.glob("*")):
+        for directory in sorted(path for path in self._workers.iterdir() if path.is_dir()):
             try:
                 found.append(read_bundle(directory))
             except BundleRefused as reason:
-                self._say(f"a worker left no bundle: {reason}")
+                self._say(f"a worker left no bundle: {reason}", needed=True)
+        if not found:
+            self._discard()  # the run was ended before a worker had a plan
+            return
         for record in joined(found, self.run):
             self.bundle.write(record)
         if exitstatus == pytest.ExitCode.OK and self.bundle.spoilt():
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        self.bundle.end(int(exitstatus))
-        if found:
-            shutil.rmtree(self._workers)
-            self.page = self.bundle.directory / "index.html"
-            write_page([read_bundle(self.bundle.directory)], self.page)
+        if self.interrupts.first is not None:
+            exitstatus = session.exitstatus = self.interrupts.status
+        lost = [Path(bundle.file).parent.name for bundle in found if bundle.end is None]
+        said = self._stopped or str(session.shouldfail or session.shouldstop or "")
+        said = said or ("worker " + ", ".join(lost) + " ended without closing its bundle") * bool(lost)
+        stopped = why_stopped(self.interrupts.first, said, int(exitstatus))
+        self.bundle.end(int(exitstatus), stopped, sum(bundle.end.benchmarks for bundle in found if bundle.end))
+        remove_directory(self._workers)
+        self.page = page_beside(self.bundle, self._say)
+
+    def _discard(self) -> None:
+        """Remove this run's bundle, unless a worker left something in its own that cannot be read."""
+        assert self.bundle
+        if not any(path.is_dir() for path in self._workers.iterdir()):
+            remove_directory(self._workers)
+        self.bundle.discard()
+        self.bundle = None
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self.bundle is not None and self.page is not None:
+        if self.bundle is not None:
             seen = {result.lane for result in self.bundle.results} | {record.lane for record in self.bundle.lanes}
             summary(terminalreporter, [lane for lane in self.lanes if lane.id in seen], self.bundle, self.page)
 
@@ -129,12 +168,24 @@ class Conductor:
         if os.geteuid() == 0:
             for reaped in reaper.reap():
                 self._say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
+        self.interrupts.release()
 
     def _say(self, text: str, needed: bool = False) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and (needed or self.config.option.verbose >= 0):
             with contextlib.suppress(OSError):
                 write_message(reporter, text)
+
+
+def process_of(node: Any) -> subprocess.Popen[bytes]:
+    """The process of a worker."""
+    found: subprocess.Popen[bytes] = node.gateway._io.popen
+    return found
+
+
+def has_ended(node: Any) -> bool:
+    """Whether a worker's session is over, or its process."""
+    return node._down or process_of(node).poll() is not None
 
 
 def lane_of(nodeid: str, lanes: Sequence[Lane]) -> str:

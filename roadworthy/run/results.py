@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections import Counter
@@ -12,9 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from roadworthy.reports.bundle import FILE_NAME
 from roadworthy.reports.null import nulls
 from roadworthy.reports.records import Benchmark, Count, End, LaneRecord, Plan, Record, Result, Trend
 from roadworthy.reports.repeats import flaky
+
+#: What a run writes into its bundle's directory: records, their page, the raw files of benchmarks, workers' bundles.
+PAGE, RAW, WORKERS = "index.html", "raw", "workers"
+OWN = (FILE_NAME, PAGE, RAW, WORKERS)
 
 
 def now() -> str:
@@ -40,23 +46,30 @@ def open_bundle(config: pytest.Config, run: str) -> BundleWriter:
     try:
         return BundleWriter(directory)
     except OSError as reason:
-        held = isinstance(reason, FileExistsError) and directory.is_dir()
-        said = "holds a bundle already; name a new directory" if held else f"cannot be written: {reason.strerror}"
+        held = Path(reason.filename or "").name if isinstance(reason, FileExistsError) else ""
+        said = f"cannot be written: {reason.strerror}"
+        if held in OWN and directory.is_dir():
+            said = f"holds {'a bundle' if held == FILE_NAME else held} already; name a new directory"
         raise pytest.UsageError(f"roadworthy: --bundle: {directory} {said}") from None
 
 
 class BundleWriter:
-    """An open bundle. `directory` is new, or empty: two runs never share one."""
+    """An open bundle. `directory` is new, or has nothing of the names that a run writes: two runs never share one."""
 
     def __init__(self, directory: Path) -> None:
+        """Raises OSError: FileExistsError with the path of what is there already."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.path = directory / "bundle.jsonl"
+        self.path = directory / FILE_NAME
+        for name in OWN:
+            if os.path.lexists(directory / name):
+                raise FileExistsError(errno.EEXIST, "it is there already", str(directory / name))
         self.results: list[Result] = []
         self.benchmarks: list[Benchmark] = []
         self.trends: list[Trend] = []
         self.counts: list[Count] = []
         self.lanes: list[LaneRecord] = []
+        self.planned = False
         self.controls: set[str] = set()
         self._encoder = msgspec.json.Encoder()
         self.torn: OSError | None = None
@@ -75,6 +88,7 @@ class BundleWriter:
         if isinstance(record, LaneRecord):
             self.lanes.append(record)
         if isinstance(record, Plan):
+            self.planned = True
             self.controls |= {check.id for check in record.checks if check.control}
         line = self._encoded(record) + b"\n"
         if self.torn is not None:
@@ -113,8 +127,11 @@ class BundleWriter:
         with contextlib.suppress(OSError):
             self.directory.rmdir()
 
-    def end(self, exit_status: int) -> None:
-        """Write the closing record, with the number of results of each verdict, and close the file."""
+    def end(self, exit_status: int, stopped: str = "", benchmarks: int = 0) -> None:
+        """Write the closing record, with the number of results of each verdict, and close the file.
+
+        `stopped` says why the run ended early; `benchmarks` is how many were asked.
+        """
         counts = Counter(result.verdict for result in self.results)
         if self.torn is None:
             self.write(
@@ -122,6 +139,8 @@ class BundleWriter:
                     finished=now(),
                     exit_status=exit_status,
                     counts={str(verdict): count for verdict, count in counts.items()},
+                    stopped=stopped,
+                    benchmarks=benchmarks,
                 )
             )
         os.close(self._descriptor)

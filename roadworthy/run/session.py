@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from roadworthy.calls.toolbox import fio_version
 from roadworthy.declaring.checks import Declared, declared, round_of
 from roadworthy.declaring.redefined import redefined
+from roadworthy.declaring.vacuous import asks_nothing
 from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.bring_up import lane_up
 from roadworthy.lane.faults import NO_FAULTS, Faults
@@ -31,17 +32,17 @@ from roadworthy.reports.claims import Claim, asking
 from roadworthy.reports.claims import load as load_claims
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
+from roadworthy.run.interrupts import Interrupts, why_stopped
 from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
 from roadworthy.run.options import lanes_of
 from roadworthy.run.order import Group, OrderError, order
 from roadworthy.run.recorder import Recorder
 from roadworthy.run.repeats import RepeatError, repeats
-from roadworthy.run.results import BundleWriter, now, open_bundle
+from roadworthy.run.results import PAGE, BundleWriter, now, open_bundle
 from roadworthy.run.stands import Stands
 from roadworthy.run.summary import header, summary
 from roadworthy.stage import timed
 from roadworthy.upkeep import reaper
-from roadworthy.upkeep.ending import at_ending
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.site import Site
@@ -73,6 +74,12 @@ class Session:
         self._items: list[tuple[Lane, Declared, pytest.Item]] = []
         #: The modules that have checks or benchmarks, also such as were deselected, and how a person calls them.
         self._modules: dict[Path, str] = {}
+        #: The ids of the planned benchmarks, and how many of them were asked.
+        self._benchmarks: set[str] = set()
+        self._measured = 0
+        #: The signals that end the run, and what ended it otherwise.
+        self.interrupts = Interrupts(told=not self.worker)
+        self._stopped = ""
         self._site: Site | None = None
         self._ledger: Ledger | None = None
         #: Faults on purpose; a plugin that brings some sets them here.
@@ -129,6 +136,7 @@ class Session:
                 said = "a check runs on a lane; use the fixture fs, containers, storage or engine"
                 raise pytest.UsageError(f"roadworthy: {item.nodeid}: {said}")
             self._items.append((lane_of(item), found, item))
+        refuse_vacuous(item for _, _, item in self._items)
         seen: set[tuple[str, str, int]] = set()
         for lane, check, item in self._items:
             key = lane.id, check.identity, round_of(item)
@@ -137,6 +145,7 @@ class Session:
             seen.add(key)
         if self._items:
             self.recorder.deviations = check_deviations()
+        self._benchmarks = {item.nodeid for item in items if item.get_closest_marker("measured") and on_lane(item)}
         if measured:
             asked = {lane_of(item).id for item in items if on_lane(item)}
             self.lanes = [lane for lane in self.lanes if lane.id in asked]
@@ -146,13 +155,25 @@ class Session:
         """Begin after the collection, so that a run that pytest refuses leaves no bundle."""
         if any(on_lane(item) for item in session.items) and not self.config.option.collectonly:
             self._begin()
-        return (yield)
+        try:
+            return (yield)
+        finally:
+            self._stand_somewhere()
+
+    def _stand_somewhere(self) -> None:
+        """Where the working directory was deleted meanwhile, let pytest return to another before it cleans up."""
+        given = self.config.invocation_params
+        if not given.dir.is_dir():
+            self.config.invocation_params = pytest.Config.InvocationParams(
+                args=given.args, plugins=given.plugins, dir=Path("/")
+            )
+            self.say(f"{given.dir} was deleted while the run used it as its working directory", needed=True)
 
     def _begin(self) -> None:
         """Open the bundle, write the plan, and reap what dead runs left."""
         run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-        if threading.current_thread() is threading.main_thread():
-            at_ending(terminated)
+        self.config.pluginmanager.register(self.interrupts)
+        self.interrupts.watch()
         if os.geteuid() == 0:
             self._ledger = Ledger()
             run = self._ledger.run
@@ -171,7 +192,7 @@ class Session:
             schema=SCHEMA, run=run, started=now(), suite=suite_version(self.config.rootpath), argv=sys.argv[1:],
             lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
             cells=list(dict.fromkeys((lane.id, check.identity) for lane, check, _ in items)),
-            rounds=self.repeats.rounds,
+            rounds=self.repeats.rounds, benchmarks=len(self._benchmarks),
         )  # fmt: skip
 
     @functools.cached_property
@@ -248,12 +269,14 @@ class Session:
         self.stands.forget_tries()
         whole, self.bundle = self.bundle, BundleWriter(directory)
         self._write(self._plan(name, [found for found in self._items if found[2] in asked]))
+        stopped = "interrupted"
         try:
             yield
+            stopped = ""
         finally:
             for lane in self.lanes:
                 self.record_lane(lane, self.stands.down.get(lane.id), self.faults.facts(), {})
-            self.bundle.end(0)
+            self.bundle.end(self.interrupts.status if stopped else 0, stopped)
             self.bundle = whole
 
     # --- verdicts
@@ -262,6 +285,7 @@ class Session:
         self.stands.skip_logged()
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.interrupts.again()
         self.recorder.current = item
         if (check := declared(item)) is not None:
             self.faults.begin(check.slug)
@@ -303,7 +327,11 @@ class Session:
             said = f"roadworthy: {self.bundle.path} cannot be written: {reason.strerror}; the bundle is incomplete"
             pytest.exit(said, returncode=os.EX_IOERR)
 
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self._measured += nodeid in self._benchmarks
+
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._stopped = str(excinfo.value) or "interrupted"
         self.recorder.interrupted()
 
     # --- the end
@@ -314,18 +342,26 @@ class Session:
             exitstatus = session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         if self.bundle is not None and exitstatus == pytest.ExitCode.OK and self.bundle.spoilt():
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self.bundle is not None and not self.bundle.planned and self.bundle.torn is None:
+            self.bundle.discard()  # the run was ended before it had a plan
+            self.bundle = None
         if self.bundle is not None:
-            self.bundle.end(int(exitstatus))
+            if self.interrupts.first is not None:
+                exitstatus = session.exitstatus = self.interrupts.status
+            said = self._stopped or str(session.shouldfail or session.shouldstop or "")
+            stopped = why_stopped(self.interrupts.first, said, int(exitstatus))
+            self.bundle.end(int(exitstatus), stopped, self._measured)
         if self.bundle is not None and not self.worker:
-            page = self.bundle.directory / "index.html"
-            try:
-                write_page([read_bundle(self.bundle.directory)], page)
-                self.page = page
-            except OSError as reason:
-                said = f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes it from the bundle"
-                self.say(said, needed=True)
+            self.page = page_beside(self.bundle, self.say)
 
     def pytest_unconfigure(self) -> None:
+        try:
+            self._leave()
+        finally:
+            self.interrupts.release()
+
+    def _leave(self) -> None:
+        """Undo what is still in the ledger, unless it is to be kept."""
         if self._ledger is None:
             return
         path, kept = self._ledger.path, self._site is not None and self._site.keep
@@ -380,6 +416,18 @@ class Session:
             timer.cancel()
 
 
+def page_beside(bundle: BundleWriter, say: Callable[..., None]) -> Path | None:
+    """Write the page of a closed bundle beside it, and return its path; None after `say` has told why there is none."""
+    page = bundle.directory / PAGE
+    try:
+        write_page([read_bundle(bundle.directory)], page)
+    except OSError as reason:
+        said = f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes one from the bundle"
+        say(said, needed=True)
+        return None
+    return page
+
+
 def write_message(reporter: Any, text: str) -> None:
     """Write a message on a line of its own."""
     reporter.ensure_newline()
@@ -396,6 +444,14 @@ def refuse_redefined(modules: Mapping[Path, str]) -> None:
                 f"roadworthy: {shown}:{found.second}: {found.name} replaces the function of that name on line "
                 f"{found.first}, which is not asked any more: give one of the two another name"
             )
+
+
+def refuse_vacuous(items: Iterable[pytest.Item]) -> None:
+    """Raise UsageError for a check that does nothing: it would pass on any driver."""
+    for function, item in {item.function: item for item in items}.items():  # type: ignore[attr-defined]
+        if asks_nothing(function):
+            said = "a check that makes no call and no assertion proves nothing; give it a body"
+            raise pytest.UsageError(f"roadworthy: {item.nodeid}: {said}")
 
 
 def check_deviations() -> Deviations:
@@ -423,11 +479,6 @@ def lane_of(item: pytest.Item) -> Lane:
     """The lane on which the item runs."""
     found: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
     return found
-
-
-def terminated(number: int, _: Any) -> None:
-    """End the run as an interrupt does, with the exit status that a shell gives to this signal."""
-    pytest.exit("terminated", returncode=128 + number)
 
 
 @functools.cache

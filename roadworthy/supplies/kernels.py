@@ -215,6 +215,8 @@ def from_path(path: Path, cache: Cache, stage: Stage) -> Kernel:
     if not path.exists():
         near = nearest(path.name, sorted(os.listdir(path.parent)) if path.parent.is_dir() else [])
         raise KernelUnknown(f"{path} does not exist" + (f"; the nearest is {path.parent / near}" if near else ""))
+    if not path.is_file():
+        raise KernelUnknown(f"{path} is neither a regular file nor a directory")
     if path.suffix == ".deb":
         return from_packages(path, [path], cache, stage)
     release = image_release(path)

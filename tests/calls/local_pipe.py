@@ -11,8 +11,8 @@ from roadworthy.calls.toolbox import AGENT
 class LocalPipe:
     """The agent's streams without an engine between."""
 
-    def __init__(self, nonce):
-        command = [sys.executable, "-I", "-S", "-B", str(AGENT), nonce]
+    def __init__(self):
+        command = [sys.executable, "-I", "-S", "-B", str(AGENT)]
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.agent = subprocess.Popen(command, bufsize=0, **streams)
 

@@ -1,6 +1,7 @@
 """The real agent as a plain process of this host: calls, processes beside each other, and deaths."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import struct
 import subprocess
 import sys
 from os import O_CREAT, O_RDONLY, O_RDWR, O_WRONLY
+from pathlib import Path
 
 import pytest
 from local_pipe import LocalPipe
@@ -30,7 +32,7 @@ OPENING = ("2", "257", "56")
 def talk():
     """An exchange with a fresh agent."""
     exchange = Exchange(pipe=None)
-    exchange.pipe = LocalPipe(exchange.nonce)
+    exchange.pipe = LocalPipe()
     yield exchange
     exchange.close()
 
@@ -247,6 +249,25 @@ def test_a_directory_that_is_missing_is_a_fault_with_its_reason(talk, tmp_path, 
         lost.getpid()
     wait_until(lambda: "nowhere" in talk.pipe.complaints(), 10, "the reason on standard error")
     assert Process(talk, str(tmp_path), evidence).getpid()
+
+
+def test_the_nonce_stands_nowhere_in_proc(talk, fs):
+    """Who sees the agent's process cannot forge its frames: its words and its environment do not tell the nonce."""
+    assert fs.getpid()
+    for pid in (talk.pipe.agent.pid, fs.getpid()):
+        for name in ("cmdline", "environ"):
+            assert talk.nonce.encode() not in Path(f"/proc/{pid}/{name}").read_bytes()
+
+
+def test_a_request_without_a_nonce_is_ignored(tmp_path):
+    """The first request gives the nonce; one that has none gives none, and is not served."""
+    talk = Exchange(pipe=LocalPipe())
+    body = json.dumps({"i": 77, "p": 1, "c": "spawn", "a": [str(tmp_path)]}).encode()
+    talk.pipe.send(struct.pack(">I", len(body)) + body)
+    try:
+        assert Process(talk, str(tmp_path), Evidence()).getpid()
+    finally:
+        talk.close()
 
 
 def test_a_request_with_another_nonce_is_ignored(talk, fs):

@@ -41,7 +41,7 @@ def test_a_program_is_run_by_the_toolboxs_own_loader(tmp_path):
     loader, *rest = tools.command("mv", "a", "b")
     assert loader == "/toolbox/lib/ld-linux-x86-64.so.2"
     assert rest[-3:] == ["/toolbox/bin/mv", "a", "b"]
-    assert tools.agent("nonce")[-2:] == ["/toolbox/agent.py", "nonce"]
+    assert tools.agent("--idle")[-2:] == ["/toolbox/agent.py", "--idle"]
 
 
 @pytest.mark.parametrize(

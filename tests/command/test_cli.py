@@ -1,5 +1,7 @@
 """The companion command: a mistake on its line ends with status 4 and a sentence, and never with a traceback."""
 
+import json
+
 import pytest
 import sample
 from click.testing import CliRunner
@@ -15,6 +17,10 @@ from roadworthy.reports.records import Benchmark, Count, Trend
 MET = Requirement(True, "")
 
 USAGE = 4
+KILLS = {
+    "schema": "1.0", "driver": "overlay2", "seconds": 60, "partial": False, "unstable": {}, "excused": {},
+    "checks": {"rename/a": "pass"}, "mutants": [],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -70,6 +76,43 @@ def test_a_page_that_cannot_be_written_is_a_mistake(bundle, tmp_path):
     assert "page.html cannot be written: " in done.output
 
 
+@pytest.mark.parametrize("name", ["bundle.jsonl", "notes.html", "kills.html"])
+def test_a_page_replaces_nothing_but_a_page(bundle, tmp_path, name):
+    """A bundle, or a page that somebody else made, is left as it was, and the command says so."""
+    path = bundle / name
+    if name != "bundle.jsonl":
+        path.write_text("<title>A user's</title>")
+    before = path.read_bytes()
+    matrix = tmp_path / "kills.json"
+    matrix.write_text(json.dumps(KILLS))
+    output = bundle / "index.html" if name == "kills.html" else path
+    done = run("site", bundle, f"--output={output}", f"--kills={matrix}")
+    assert done.exit_code == USAGE
+    assert f"{path}: it is there already, and Roadworthy did not make it; name another --output" in done.output
+    assert path.read_bytes() == before
+    assert sorted(found.name for found in bundle.iterdir()) == sorted({"bundle.jsonl", name})
+
+
+@pytest.mark.parametrize(
+    "words", [["lanes", "--driver=vfs"], ["explore", "--driver=vfs"], ["bench", "record", ".", "ls"]]
+)
+def test_a_deleted_working_directory_is_a_mistake(tmp_path, monkeypatch, words):
+    """Every command says so, instead of a traceback from wherever the directory was first needed."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    done = run(*words)
+    assert done.exit_code == USAGE
+    assert "the working directory was deleted" in done.output
+
+
+def test_a_page_is_made_anew(bundle, tmp_path):
+    """The page of the suite itself gives way to a newer one."""
+    for _ in range(2):
+        assert run("site", bundle, f"--output={tmp_path / 'page.html'}").exit_code == 0
+
+
 def test_a_directory_of_bundles_stands_for_each_of_them_once(bundle, tmp_path):
     """A bundle that is named twice is one."""
     done = run("site", bundle, bundle.parent, f"--output={tmp_path / 'page.html'}")
@@ -81,6 +124,37 @@ def test_an_incomplete_bundle_is_told(tmp_path):
     torn = sample.write(tmp_path / "torn", sample.records()[:-1])
     for words in (["site", torn, f"--output={tmp_path / 'page.html'}"], ["claims", torn]):
         assert "no closing record" in run(*words).output
+
+
+@pytest.mark.parametrize(
+    "bad", ["no JSON\n", "", None, '{"type": "plan", "schema": "2.0"}\n'], ids=["no JSON", "empty", "none", "schema"]
+)
+def test_a_bad_bundle_does_not_cost_the_good_ones(bundle, tmp_path, bad):
+    """It is left out, and the terminal and the page say which and why; the status tells a script."""
+    place = bundle.parent / "bad"
+    place.mkdir()
+    if bad is not None:
+        (place / "bundle.jsonl").write_text(bad)
+    page = tmp_path / "page.html"
+    done = run("site", bundle, place, f"--output={page}")
+    assert (done.exit_code, f"{page}: 1 bundle, 1 left out" in done.output) == (1, True), done.output
+    assert f"left out: {place}" in done.output
+    assert "A bundle is left out." in page.read_text()
+    assert str(place) in page.read_text()
+    for words in (["claims"], ["bench", "series"]):
+        done = run(*words, bundle, place)
+        assert (done.exit_code, f"left out: {place}" in done.output) == (1, True), done.output
+    assert run("site", place, f"--output={page}").exit_code == USAGE
+
+
+def test_bundles_of_another_schema_are_left_out(bundle, tmp_path):
+    """One page is of one schema, that of the newest run; the others are named."""
+    text = (bundle / "bundle.jsonl").read_text()
+    other = tmp_path / "bundles/other"
+    other.mkdir()
+    (other / "bundle.jsonl").write_text(text.replace('"schema":"1.0"', '"schema":"1.9"').replace("2026-", "2025-", 1))
+    done = run("site", bundle.parent, f"--output={tmp_path / 'page.html'}")
+    assert (done.exit_code, "other/bundle.jsonl: expected schema 1.0, found 1.9" in done.output) == (1, True)
 
 
 def test_nothing_to_compare_is_a_mistake(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 import sample
 
 from roadworthy.command.parts import Ended, OnLane
-from roadworthy.deadline import wait_until
+from roadworthy.deadline import let_pass, wait_until
 from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
 from roadworthy.engines.dockerd import installed_engine
@@ -59,6 +59,7 @@ if pathlib.Path("slow-checks").exists():
 @check("sample/one")
 def test_one(fs):
     '''It holds.'''
+    assert fs
 """
 #: A lane that no mainline kernel can bring up, so that nothing is started.
 MATRIX = '[axes]\ndriver = "aufs"\n'
@@ -178,7 +179,9 @@ def test_an_interrupt_keeps_what_was_finished(checkout, number):
     (checkout.directory / "slow-tests").touch()
     started = checkout.start()
     wait_until((checkout.directory / "waits").exists, 60, "the slow test")
-    started.send_signal(number)
+    for _ in range(3):  # an impatient hand; what follows the first changes nothing
+        started.send_signal(number)
+        let_pass(0.1)
     text, _ = started.communicate(timeout=60)
     assert started.returncode == STOPPED, text
     tests, lane = checkout.parts().values()
@@ -248,6 +251,19 @@ def test_a_mistake_is_told_before_anything_runs(checkout, prepare, words, said):
     status, text = checkout.run(*words)
     assert (status, said in text) == (4, True), text
     assert not (checkout.directory / "build").exists()
+
+
+@pytest.mark.parametrize("words", [["--work=notes"], ["--output=notes/text"]], ids=["work", "output"])
+def test_a_users_files_are_left_alone(checkout, words):
+    """A directory with other things in it is no place for bundles, and a file that is no result is not replaced."""
+    notes = checkout.directory / "notes"
+    (notes / "tests.xml").mkdir(parents=True)
+    (notes / "text").write_text("a user's")
+    status, text = checkout.run(*words)
+    assert status == 4, text
+    assert "did not make it; name " in text or "not a weekly result" in text
+    assert (notes / "text").read_text() == "a user's"
+    assert (notes / "tests.xml").is_dir()
 
 
 @pytest.mark.parametrize("kernel", ["", "image"])

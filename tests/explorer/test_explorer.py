@@ -93,7 +93,7 @@ def lying(tmp_path):
     def lying(**lies):
         exchange = Lying(pipe=None)
         exchange.lie(lies)
-        exchange.pipe = LocalPipe(exchange.nonce)
+        exchange.pipe = LocalPipe()
         exchanges.append(exchange)
         return Runner(LocalGround(exchange, tmp_path))
 

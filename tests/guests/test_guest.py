@@ -222,12 +222,12 @@ class Joined:
     """The guest's agent as a plain process of this host, over a socket as QEMU's is."""
 
     def __init__(self, directory, listener, path):
-        for name, content in parcel({"nonce": "unused"}).items():
+        for name, content in parcel({}).items():
             (directory / Path(name).name).write_bytes(content)
         self.exchange = Exchange(pipe=PortPipe(path, 30))
         connection, _ = listener.accept()
         self.program = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", str(directory / "guest_agent.py"), self.exchange.nonce],
+            [sys.executable, "-I", "-S", "-B", str(directory / "guest_agent.py")],
             stdin=connection.fileno(),
             stdout=connection.fileno(),
         )
@@ -400,7 +400,7 @@ def test_a_program_is_started_and_looked_after(joined, tmp_path):
 
 def test_the_parcel_is_what_the_init_finds():
     """The init, the agent and its extension, the relay and the settings lie in one directory."""
-    packed = parcel({"nonce": "n", "sysctl": {"a/b": "1"}})
+    packed = parcel({"sysctl": {"a/b": "1"}})
     assert sorted(Path(name).name for name in packed) == [
         "agent.py", "guest_agent.py", "guest_init.py", "relay.py", "settings.json",
     ]  # fmt: skip

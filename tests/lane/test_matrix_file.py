@@ -1,5 +1,8 @@
 """The matrix file: which lanes it means, and where it says that a mistake is."""
 
+import json
+import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -118,6 +121,44 @@ def test_lanes_as_a_matrix_of_a_ci_system():
     assert '"lane": "overlay2-ext4-docker26.1-linux6.1+overlay.metacopy=on"' in done.output
     arguments = "--driver=overlay2 --backing=ext4 --engine=docker-26.1 --kernel=6.1 --kernel-opt=overlay.metacopy=on"
     assert f'"arguments": "{arguments}"' in done.output
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.write_text("a = " + "[" * 5000 + "]" * 5000), "nested too deep"),
+        (lambda path: path.write_text("[axes]\ndriver = " + "[" * 90 + '"vfs"' + "]" * 90), "expected text in quotes"),
+        (lambda path: path.write_text("#" * (2 << 20)), "expected at most 1 MiB"),
+        (lambda path: path.symlink_to("/dev/zero"), "expected a regular file"),
+        (os.mkfifo, "expected a regular file"),
+        (lambda path: path.mkdir(), "expected a regular file"),
+        (lambda path: path.write_bytes(b"\xff"), "UTF-8"),
+    ],
+    ids=["deep", "lists of lists", "large", "endless", "pipe", "directory", "no text"],
+)
+def test_what_is_no_matrix_file_is_refused_at_once(tmp_path, make, said):
+    """Neither a traceback, nor all of the memory, nor a wait for ever: a sentence, and the status of a mistake."""
+    path = tmp_path / "m.toml"
+    make(path)
+    done = CliRunner().invoke(main, ["lanes", f"--matrix={path}"])
+    assert done.exit_code == 4
+    assert (said in done.output, "Traceback" in done.output, len(done.output) < 1000) == (True, False, True)
+
+
+@pytest.mark.parametrize("word", ["overlay2.size=1G\nx", "a\tb=1", "a=\x1b[31m", "a=\u202e1"])
+def test_a_driver_option_stays_on_one_line(word):
+    """A lane's id is a line in lists, logs and pages; a character that breaks or hides it is refused."""
+    done = CliRunner().invoke(main, ["lanes", "--driver=overlay2", f"--driver-opt={word}"])
+    assert done.exit_code == 4
+    assert "a driver option is printable text on one line" in done.output
+
+
+def test_the_arguments_of_a_job_survive_a_shell():
+    """What a CI system puts into a command is split into the words that were meant."""
+    words = ["--driver=overlay2", "--driver-opt=a=b c"]
+    done = CliRunner().invoke(main, ["lanes", "--json", *words])
+    (job,) = json.loads(done.output)["include"]
+    assert "--driver-opt=a=b c" in shlex.split(job["arguments"])
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """The end of a capsule."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from roadworthy.deadline import wait_until
+from roadworthy.guests.capsule import FIRST
 from roadworthy.machines import capsule as capsules
 from roadworthy.machines.capsule import Capsule
+from roadworthy.machines.children import children
 from roadworthy.upkeep import reaper
 from roadworthy.upkeep.ledger import Ledger
 
@@ -38,6 +42,41 @@ def test_nothing_that_was_started_inside_is_left_unwaited(tmp_path):
     capsule.close()
     ledger.close()
     assert started.returncode is not None
+
+
+@pytest.mark.real
+def test_a_kernel_without_lists_of_children_has_capsules(tmp_path, monkeypatch):
+    """/proc/PID/task/TID/children needs CONFIG_PROC_CHILDREN, which a kernel of one's own may lack."""
+    read = Path.read_text
+
+    def without(path, *words, **named):
+        if path.name == "children":
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return read(path, *words, **named)
+
+    monkeypatch.setattr(Path, "read_text", without)
+    ledger = Ledger(tmp_path)
+    capsule = Capsule(ledger, runtime=tmp_path)
+    try:
+        assert capsule.run(["sh", "-c", "echo $$ is not 1; cat /proc/1/cmdline"]).endswith("capsule_init.py\0")
+    finally:
+        capsule.close()
+        ledger.close()
+
+
+def test_the_first_process_of_a_guests_capsule_says_its_number(tmp_path):
+    """The number is the one by which processes outside know it, and inside it is the first of a /proc of its own."""
+    namespaces = ["unshare", "--user", "--map-root-user", "--pid", "--mount", "--fork", "--kill-child=KILL"]
+    with subprocess.Popen([*namespaces, "sh", "-c", FIRST, "sh", str(tmp_path / "first")]) as outer:
+        try:
+            said = tmp_path / "first"
+            wait_until(lambda: said.exists() and said.read_text().endswith("\n"), 10, "the first process to speak")
+            pid = int(said.read_text())
+            assert [pid] == children(outer.pid)
+            assert os.readlink(f"/proc/{pid}/ns/pid") == os.readlink(f"/proc/{outer.pid}/ns/pid_for_children")
+            assert Path(f"/proc/{pid}/root/proc/1/cmdline").read_text().startswith("sh\0-c\0")
+        finally:
+            outer.kill()
 
 
 def attached(directory):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from roadworthy.machines import host as machines
 from roadworthy.machines.host import Host
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.versions import series
@@ -94,14 +95,30 @@ def test_a_program_is_looked_for_on_our_own_path(host, tmp_path, monkeypatch):
     assert host().command("dockerd", "docker.io").met
 
 
-def test_root_is_a_precondition(host, monkeypatch):
-    """Without root the user is told what it is needed for."""
+def test_root_of_the_host_is_a_precondition(host, monkeypatch):
+    """Without root, or with less than its rights, the user is told what they are needed for."""
+    monkeypatch.setattr(machines, "effective", lambda: 0)
+    monkeypatch.setattr(machines, "user_ids", lambda: ["0", "1000", "1"])
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     need = host().privilege()
     assert (need.met, need.host) == (False, True)
     assert "run it as root, or with sudo" in need.reason
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for reason in ("needs CAP_SYS_ADMIN", "root of a user namespace only"):
+        need = host().privilege()
+        assert (need.met, need.host, reason in need.reason) == (False, True, True)
+        monkeypatch.setattr(machines, "effective", lambda: 1 << machines.CAP_SYS_ADMIN)
+    monkeypatch.setattr(machines, "user_ids", lambda: machines.WHOLE_HOST)
     assert host().privilege().met
+
+
+def test_a_device_is_one_that_can_be_opened(host, tmp_path):
+    """A file of another kind, or none, is a precondition, with the command that makes the device."""
+    assert host().device("/dev/null", 1, 3).met
+    for path in (tmp_path / "none", tmp_path, "/dev/zero"):
+        need = host().device(str(path), 1, 3)
+        assert (need.met, need.host) == (False, True)
+        assert f"mknod {path} c 1 3" in need.reason
 
 
 def test_parameters_of_a_module_are_read(host, tmp_path):

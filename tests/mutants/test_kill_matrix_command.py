@@ -7,6 +7,7 @@ import sample
 from click.testing import CliRunner
 
 from roadworthy.command.cli import main
+from roadworthy.mutants.__main__ import main as sensitivity
 
 MATRIX = {
     "schema": "1.0", "driver": "overlay2", "seconds": 60, "partial": False, "unstable": {}, "excused": {},
@@ -50,3 +51,14 @@ def test_what_is_no_kill_matrix_is_refused_in_a_line(site, tmp_path):
     assert done.exit_code == 4
     assert "not a kill matrix, as `make sensitivity` writes it" in done.output
     assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("option", ["--kills", "--page"])
+def test_a_users_file_is_refused_before_the_runs(tmp_path, option):
+    """Hours of runs do not end in a file that may not be replaced."""
+    theirs = tmp_path / "theirs"
+    theirs.write_text("{}")
+    done = CliRunner().invoke(sensitivity, ["--twin", f"{option}={theirs}", f"--out={tmp_path / 'out'}"])
+    assert (done.exit_code, theirs.read_text()) == (4, "{}")
+    assert f"{option}: {theirs}: it is there already, and Roadworthy did not make it" in done.output
+    assert not (tmp_path / "out").exists()

@@ -61,6 +61,32 @@ def test_without_root_the_run_is_skipped_with_a_sentence(start, without_root):
     assert (run.bundle / "index.html").stat().st_uid == 65534
 
 
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--"], "needs CAP_SYS_ADMIN to mount"),
+        (["unshare", "--user", "--map-root-user", "--"], "this is root of a user namespace only"),
+    ],
+    ids=["no CAP_SYS_ADMIN", "user namespace"],
+)
+def test_root_that_may_not_mount_is_skipped_with_a_sentence(start, before, said):
+    """Root of a container, or of a user namespace, is told what it lacks; that is no error of a lane."""
+    run = start(CHECKS, "-rs", before=before)
+    assert run.process.wait(60) == 0, run.text()
+    assert run.verdicts() == dict.fromkeys(ALL, "skipped")
+    assert said in run.text()
+
+
+@pytest.mark.skipif(not shutil.which("fuse-overlayfs"), reason="needs fuse-overlayfs: apt-get install fuse-overlayfs")
+def test_without_the_device_of_fuse_the_run_is_skipped_with_a_sentence(start, private_mounts):
+    """Where /dev/fuse cannot be used, as in most containers, that is said, and no daemon is started."""
+    run = start(CHECKS, "-rs", before=private_mounts("mount --bind /dev/null /dev/fuse"), driver="fuse-overlayfs")
+    assert run.end() == 0, run.text()
+    assert run.verdicts() == dict.fromkeys(ALL, "skipped")
+    assert "needs /dev/fuse, and cannot use it" in run.text()
+    assert run.left() == []
+
+
 def test_what_the_kernel_lacks_is_told_before_root_is_asked_for(start, without_root):
     """A driver without its kernel part is unsupported for an unprivileged user as for root."""
     if Path("/sys/module/dm_mod").is_dir():

@@ -59,6 +59,7 @@ def test_killed(fs, other):
 @check("sample/after")
 def test_after(fs):
     '''It holds.'''
+    assert fs
 """)
     assert run.end() == 1
     assert run.verdicts() == {"sample/killed": "error", "sample/after": "pass"}
@@ -71,6 +72,7 @@ def test_a_daemon_that_dies_is_an_error_and_the_next_check_is_asked(start):
 @check("sample/before")
 def test_before(fs):
     '''It holds.'''
+    assert fs
 
 @check("sample/dies")
 def test_dies(fs, engine):

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
+from roadworthy.deadline import let_pass
 from roadworthy.reports.bundle import read_bundle
 
 pytestmark = pytest.mark.real
@@ -13,6 +16,7 @@ BLOCKING = """
 @check("sample/first")
 def test_first(fs):
     '''It holds.'''
+    assert fs
 
 @check("sample/blocks")
 def test_blocks(fs):
@@ -24,6 +28,7 @@ def test_blocks(fs):
 @check("sample/last")
 def test_last(fs):
     '''It is not asked.'''
+    assert fs
 """
 
 
@@ -42,7 +47,7 @@ def test_an_interrupted_run_is_closed_and_clean(start, tmp_path, number, status)
     assert run.verdicts() == {"sample/first": "pass", "sample/blocks": "error"}
     assert run.reasons()["sample/blocks"] == "interrupted"
     found = read_bundle(run.bundle)
-    assert found.troubles == ()
+    assert found.troubles == (f"the run was ended early ({number.name}): 1 of 3 cells have no result",)
     assert found.end.exit_status == status
     assert (run.bundle / "index.html").exists()
     assert "Traceback" not in run.text()
@@ -66,5 +71,49 @@ def test_an_interrupt_while_the_daemon_starts_is_clean(start):
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(30) == 2
     assert run.verdicts() == {"sample/first": "error"}
-    assert read_bundle(run.bundle).troubles == ()
+    assert "ended early (SIGINT): 2 of 3 cells" in read_bundle(run.bundle).troubles[0]
     assert run.left() == []
+
+
+def test_an_impatient_interrupt_is_clean_all_the_same(start, tmp_path):
+    """Ctrl-C four times within half a second: the run is closed as interrupted, and nothing is left."""
+    run = start(BLOCKING)
+    run.until(lambda: (tmp_path / "blocked").exists())
+    run.ledger()
+    for _ in range(4):
+        run.process.send_signal(signal.SIGINT)
+        let_pass(0.12)
+    assert run.process.wait(30) == 2
+    found = read_bundle(run.bundle)
+    assert (found.end.exit_status, found.end.stopped) == (2, "SIGINT")
+    assert run.verdicts() == {"sample/first": "pass", "sample/blocks": "error"}
+    assert "Traceback" not in run.text()
+    assert run.left() == []
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 2), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
+def test_workers_end_with_their_conductor(start, tmp_path, number, status):
+    """A signal to the process that distributes lanes ends its workers at once, cleanly, and their results are kept."""
+    run = start(BLOCKING, "-n", "2", "--driver=overlay2,vfs")
+    run.until(lambda: (tmp_path / "blocked").exists(), 120)
+    workers = [int(path.name) for path in Path("/proc").glob("[0-9]*") if parent(path) == run.process.pid]
+    assert len(workers) >= 2
+    begun = time.monotonic()
+    run.process.send_signal(number)
+    assert run.process.wait(60) == status, run.text()
+    assert time.monotonic() - begun < 20
+    assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
+    found = read_bundle(run.bundle)
+    assert (found.end.exit_status, found.end.stopped) == (status, number.name)
+    assert "interrupted" in {result.reason for result in found.results}
+    assert f"the run was ended early ({number.name})" in found.troubles[0]
+    assert sorted(path.name for path in run.bundle.iterdir()) == ["bundle.jsonl", "index.html"]
+    assert "Traceback" not in run.text()
+
+
+def parent(process):
+    """The parent of a process, or None if it has ended."""
+    try:
+        return int((process / "stat").read_bytes().rpartition(b")")[2].split()[1])
+    except OSError:
+        return None

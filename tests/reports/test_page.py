@@ -70,7 +70,8 @@ def test_a_failed_write_leaves_the_old_page(tmp_path, bundle, monkeypatch):
     """A page is replaced whole; when that fails, the old one stays and nothing else lies around."""
     (tmp_path / "out").mkdir()
     page = tmp_path / "out/page.html"
-    page.write_text("old")
+    write_page([bundle], page)
+    old = page.read_text()
 
     def full(*_: object) -> None:
         raise OSError("full")
@@ -78,7 +79,7 @@ def test_a_failed_write_leaves_the_old_page(tmp_path, bundle, monkeypatch):
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="full"):
         write_page([bundle], page)
-    assert [(path.name, path.read_text()) for path in page.parent.iterdir()] == [("page.html", "old")]
+    assert [(path.name, path.read_text()) for path in page.parent.iterdir()] == [("page.html", old)]
 
 
 @pytest.mark.parametrize("which", ["page", "attacked"])

@@ -1,5 +1,6 @@
 """The command line: what is refused before anything starts, with which words and which exit status."""
 
+import errno
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ CHECK = """
 @check("sample/pass")
 def test_pass(declaration_of):
     '''It holds.'''
+    assert declaration_of
 """
 USAGE = 4
 
@@ -99,6 +101,44 @@ def test_a_bundle_that_is_there_already_is_a_usage_error(run, unrooted, tmp_path
     assert (tmp_path / "bundle/bundle.jsonl").read_text() == "{}\n"
 
 
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["one process", "workers"])
+@pytest.mark.parametrize("name", ["index.html", "workers/notes", "raw/notes"])
+def test_what_a_bundle_would_replace_is_a_usage_error(run, unrooted, tmp_path, name, workers):
+    """A file of the user's in the bundle's directory, by a name that a run writes, is left as it is."""
+    theirs = tmp_path / "bundle" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("a user's")
+    done = run(CHECK, *workers)
+    assert done.code == USAGE
+    assert f"--bundle: {tmp_path}/bundle holds {name.partition('/')[0]} already; name a new directory" in done.text
+    assert theirs.read_text() == "a user's"
+    assert [path for path in (tmp_path / "bundle").rglob("*") if path.is_file()] == [theirs]
+
+
+def test_a_working_directory_that_is_deleted_costs_no_clean_up(run, fake_stand, pytester):
+    """Where the directory goes in the middle of a run, the bundle is closed, its page is written, and it is told."""
+    done = run("import os\nimport shutil\n" + CHECK.replace("assert declaration_of", "shutil.rmtree(os.getcwd())"))
+    assert done.code == 0
+    assert done.verdicts == {"sample/pass": "pass"}
+    assert (done.records[-1]["type"], (done.bundle / "index.html").exists()) == ("end", True)
+    assert f"{pytester.path} was deleted while the run used it as its working directory" in done.text
+    assert "Traceback" not in done.text
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["as always", "quiet"])
+def test_a_page_that_cannot_be_written_is_told(run, fake_stand, monkeypatch, tmp_path, quiet):
+    """The run says why, also with -q, and names no page; its records are there."""
+
+    def full(bundles, path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(session, "write_page", full)
+    done = run(CHECK, *quiet)
+    assert f"{tmp_path}/bundle/index.html cannot be written: No space left on device" in done.text
+    assert "page:" not in done.text
+    assert done.verdicts == {"sample/pass": "pass"}
+
+
 @pytest.mark.parametrize("place", ["file/bundle", "file", "/proc/nowhere"])
 def test_a_bundle_that_cannot_be_written_is_a_usage_error(run, unrooted, monkeypatch, tmp_path, place):
     """A place that cannot be written is refused with the reason, before anything is reaped or started."""
@@ -146,6 +186,7 @@ def test_collecting_starts_nothing_and_prints_stable_ids(run, nothing_starts):
 @pytest.mark.parametrize("kind", ["file", "fifo"])
 def test_several(fs, kind):
     '''It holds.'''
+    assert fs
 """,
         "--collect-only",
         "-q",
@@ -192,12 +233,22 @@ def test_a_second_check_with_an_id_is_refused(run, nothing_starts):
     assert "a second check with the id sample/pass" in done.text
 
 
+@pytest.mark.parametrize("body", ["", "pass", "...", "return", "held = 1", "if False:\n        fs.stat('f')"])
+def test_a_check_that_does_nothing_is_refused(run, nothing_starts, body):
+    """A promise that nobody asks for would hold on every driver."""
+    done = run(f"@check('sample/empty')\ndef test_empty(fs):\n    '''It holds.'''\n    {body}\n")
+    assert done.code == USAGE
+    assert "test_empty[" in done.text
+    assert "a check that makes no call and no assertion proves nothing; give it a body" in done.text
+    assert not done.bundle.exists()
+
+
 @pytest.mark.parametrize("options", [[], ["-k", "sample/pass"]], ids=["all", "deselected"])
 def test_a_check_that_a_later_function_replaces_is_refused(run, nothing_starts, options):
     """Python keeps the last function of a name, so the first check would silently not be asked; -k hides none of it."""
     done = run(CHECK + CHECK.replace("sample/pass", "sample/other"), *options)
     assert done.code == USAGE
-    said = "test_sample.py:9: test_pass replaces the function of that name on line 5, which is not asked any more"
+    said = "test_sample.py:10: test_pass replaces the function of that name on line 5, which is not asked any more"
     assert f"{said}: give one of the two another name" in done.text
     assert "Traceback" not in done.text
     assert not done.bundle.exists()

@@ -53,3 +53,42 @@ def test_a_refusal_of_a_worker_is_that_of_the_run(pytester, driver, said):
     assert (done.ret, "INTERNALERROR" in text) == (pytest.ExitCode.USAGE_ERROR, False), text
     assert f"ERROR: roadworthy: {said}" in text
     assert not (pytester.path / "b").exists()
+
+
+def test_an_interrupt_before_the_workers_have_a_plan_is_quick(pytester):
+    """Workers that still collect end with their conductor, and no bundle is left of a run without a plan."""
+    pytester.makeconftest(
+        "import os, signal, threading\n\n"
+        "def pytest_testnodeready():\n    os.kill(os.getpid(), signal.SIGINT)\n\n"
+        "def pytest_collection_finish(session):\n"
+        "    if hasattr(session.config, 'workerinput'):\n        threading.Event().wait(100)\n"
+    )
+    pytester.makepyfile(
+        test_sample="from roadworthy import *\n\n"
+        "@check('sample/one')\ndef test_one(fs):\n    '''It holds.'''\n    assert fs.stat('.')\n"
+    )
+    words = ["-pno:cacheprovider", "-pno:allure_pytest", "-n2", "--bundle=b", "--driver=aufs"]
+    done = pytester.runpytest_subprocess(*words, timeout=90)
+    assert done.ret == 2, done.stdout.str() + done.stderr.str()
+    assert not (pytester.path / "b").exists()
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["as always", "quiet"])
+def test_a_page_that_cannot_be_written_is_told(pytester, quiet):
+    """A run over workers says why it has no page, also with -q, and names none; its bundle is whole."""
+    pytester.makeconftest(
+        "import errno, os\nfrom roadworthy.run import conductor, session\n\n"
+        "def full(*_):\n    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n\n"
+        "conductor.write_page = session.write_page = full\n"
+    )
+    pytester.makepyfile(
+        test_sample="from roadworthy import *\n\n"
+        "@check('sample/one')\ndef test_one(fs):\n    '''It holds.'''\n    assert fs.stat('.')\n"
+    )
+    words = ["-pno:cacheprovider", "-pno:allure_pytest", "-n1", "--bundle=b", "--driver=aufs", *quiet]
+    done = pytester.runpytest_subprocess(*words, timeout=120)
+    text = done.stdout.str() + done.stderr.str()
+    assert "b/index.html cannot be written: No space left on device" in text
+    assert ("page:" in text, "Traceback" in text, done.ret) == (False, False, 0)
+    assert read_bundle(pytester.path / "b").troubles == ()
+    assert [path.name for path in (pytester.path / "b").iterdir()] == ["bundle.jsonl"]

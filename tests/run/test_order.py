@@ -1,6 +1,7 @@
 """Random order: from a seed that is printed, and lane by lane."""
 
 import re
+import shutil
 
 import pytest
 
@@ -11,6 +12,7 @@ def sample(number):
     @check(f"sample/c{number:02d}")
     def test(declaration_of):
         '''It holds.'''
+        assert declaration_of
     return test
 
 for number in range(12):
@@ -69,9 +71,9 @@ def test_the_seed_of_a_run_is_printed_and_is_a_fact_of_its_lane(run, fake_stand,
     assert [line["facts"]["random order"] for line in done.records if line["type"] == "lane"] == [{"seed": int(seed)}]
     asked = list(done.verdicts)
     assert len(asked) == 12
-    (done.bundle / "bundle.jsonl").unlink()
+    shutil.rmtree(done.bundle)
     assert list(run(MANY, f"--random-order={seed}").verdicts) == asked
-    (done.bundle / "bundle.jsonl").unlink()
+    shutil.rmtree(done.bundle)
     assert list(run(MANY, f"--random-order={int(seed) + 1}").verdicts) != asked
 
 

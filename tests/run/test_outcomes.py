@@ -63,6 +63,7 @@ SEVERAL = """
 @check("sample/several", provenance=("lower", "upper"))
 def test_several(declaration_of):
     '''It holds.'''
+    assert declaration_of
 """
 
 
@@ -295,6 +296,7 @@ def cleaning():
 @check("sample/clean")
 def test_clean(declaration_of, cleaning):
     '''It holds.'''
+    assert declaration_of
     OUTCOME
 """
 
@@ -342,7 +344,7 @@ def test_an_interrupted_check_is_an_error_in_the_bundle(run, fake_stand):
     assert done.verdicts == {"sample/x": "error"}
     assert done.reasons == {"sample/x": "interrupted"}
     assert done.records[-1]["type"] == "end"
-    assert read_bundle(done.bundle).troubles == ()
+    assert read_bundle(done.bundle).troubles == ("the run was ended early (interrupted)",)
 
 
 def test_a_check_that_had_its_verdict_keeps_it_when_interrupted(run, fake_stand):
@@ -350,7 +352,7 @@ def test_a_check_that_had_its_verdict_keeps_it_when_interrupted(run, fake_stand)
     done = run(CLEANING.replace('RuntimeError("it will not go")', "KeyboardInterrupt").replace("OUTCOME", "pass"))
     assert done.code == 2
     assert done.verdicts == {"sample/clean": "pass"}
-    assert read_bundle(done.bundle).troubles == ()
+    assert read_bundle(done.bundle).troubles == ("the run was ended early (interrupted)",)
 
 
 def test_a_bundle_that_can_no_longer_be_written_ends_the_run(run, fake_stand, monkeypatch):
@@ -402,6 +404,7 @@ def test_panics(declaration_of):
 @check("sample/after")
 def test_after(declaration_of):
     '''It holds.'''
+    assert declaration_of
 """
 
 
@@ -440,7 +443,9 @@ def test_a_machine_that_does_not_come_back_says_why_in_the_bundle(run, boots):
 
 def test_a_check_skipped_or_expected_to_fail_by_marks_is_no_pass(run, fake_stand):
     """pytest's own marks do not make a verdict: a check that was skipped by one is an error."""
-    done = run("@pytest.mark.skip(reason='later')\n@check('sample/x')\ndef test_x(fs):\n    '''It holds.'''\n")
+    done = run(
+        "@pytest.mark.skip(reason='later')\n@check('sample/x')\ndef test_x(fs):\n    '''It holds.'''\n    assert fs\n"
+    )
     assert done.verdicts == {"sample/x": "error"}
     assert done.code == 1
 
@@ -450,6 +455,8 @@ def test_where_a_kept_daemon_answers_is_told_always(run, fake_stand, monkeypatch
     """-q leaves out what a user can do without, as the engine's version, and not the socket of what goes on running."""
     monkeypatch.setattr(fake_stand, "keep", True)
     monkeypatch.setattr(fake_stand, "engine", SimpleNamespace(socket="/run/s"), raising=False)
-    found = run("@check('sample/one')\ndef test_one(declaration_of):\n    '''It holds.'''\n", *quiet)
+    found = run(
+        "@check('sample/one')\ndef test_one(declaration_of):\n    '''It holds.'''\n    assert declaration_of\n", *quiet
+    )
     assert "  kept: docker --host unix:///run/s ps -a; roadworthy reap --kept removes it" in found.lines
     assert any("API 1.41" in line for line in found.lines) is not bool(quiet)

@@ -10,6 +10,7 @@ STEADY = """
 @check("sample/steady", provenance=("lower", "upper"))
 def test_steady(declaration_of, provenance):
     '''It holds.'''
+    assert declaration_of
 """
 
 UNSTEADY = """

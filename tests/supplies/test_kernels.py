@@ -1,5 +1,6 @@
 """Kernels: what is named, what a path may be, and which modules load in which order."""
 
+import os
 import struct
 import subprocess
 
@@ -132,6 +133,14 @@ def test_a_file_that_is_no_kernel(tmp_path):
     (tmp_path / "vmlinux").write_bytes(b"\x7fELF" + bytes(1000))
     with pytest.raises(KernelUnknown, match="is not a bzImage: no boot header"):
         kernel(str(tmp_path / "vmlinux"))
+
+
+@pytest.mark.parametrize("name", ["kernel", "kernel.deb"])
+def test_a_pipe_is_no_kernel(tmp_path, name):
+    """It is refused, and not waited for."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(KernelUnknown, match="neither a regular file nor a directory"):
+        kernel(str(tmp_path / name))
 
 
 def test_a_path_that_does_not_exist_names_the_nearest(tmp_path):
