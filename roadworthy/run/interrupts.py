@@ -1,4 +1,4 @@
-"""The signals that ask a run to end: the first one does, and no further one disturbs how it is closed and cleaned up."""
+"""The signals that ask a run to end: the first one does, and none disturbs how it is closed and cleaned up then."""
 
 from __future__ import annotations
 
