@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from roadworthy.deadline import wait_until
 from roadworthy.declaring.features import CLASSIC_BUILDER, DRIVER_SWITCH
@@ -14,6 +14,7 @@ from roadworthy.drivers.base import Driver
 from roadworthy.engine_name import EngineName
 from roadworthy.engines.engine import START_DEADLINE, Engine, EngineFailed
 from roadworthy.machines.place import Program
+from roadworthy.machines.watchdog import Ends
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.reasons import Precondition
 
@@ -42,6 +43,8 @@ class Dockerd(Engine):
     program = "dockerd"
     programs = (("dockerd", "docker.io"), ("runc", "runc"))
     features = DRIVER_SWITCH | CLASSIC_BUILDER
+    lasting: ClassVar[Mapping[str, Ends]] = {"dockerd": "any", "containerd": "any", "containerd-shim": "signal"}
+    ends_with = ("dockerd", "containerd")
     directory = "docker"
 
     #: The plugin settings of a containerd of ours; empty if dockerd starts its own.
@@ -83,7 +86,7 @@ class Dockerd(Engine):
         return ["env", f"TMPDIR={self._runtime}"]
 
     def _start(self) -> None:
-        if self._plugins and self._containerd is None:
+        if self._plugins and (self._containerd is None or self._containerd.poll() is not None):
             self._start_containerd()
         for left in reversed(range(STARTS)):
             try:

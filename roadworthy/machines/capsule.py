@@ -61,13 +61,14 @@ class Capsule:
         self._image = image
         #: nsenter(1)'s processes on this host, each of which ends with the program that it has started inside.
         self._started: list[subprocess.Popen[bytes]] = []
-        tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
+        #: Words before a command with which it dies with this process, even if it is stopped.
+        self._tie = [] if keep else ["setpriv", "--pdeathsig", "KILL", "--"]
         kill = [] if keep else ["--kill-child=KILL"]
         namespaces = ["unshare", "--pid", "--mount", "--fork", *kill, "--mount-proc", "--propagation", "private",
                       *(["--net"] if network else []), "--"]  # fmt: skip
         self._entered = ["--mount", "--pid", *(["--net"] if network else [])]
         self._outer = subprocess.Popen(
-            [*tie, *namespaces, sys.executable, "-I", "-S", str(INIT)],
+            [*self._tie, *namespaces, sys.executable, "-I", "-S", str(INIT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -104,8 +105,8 @@ class Capsule:
         """Start a program inside and leave it running, its output appended to `log`, a path of the capsule's."""
         with self.path(log).open("ab") as output:
             started = subprocess.Popen(
-                self.enter(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT,
-                start_new_session=True,
+                [*self._tie, *self.enter(argv)], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env=ENVIRONMENT, start_new_session=True,
             )  # fmt: skip
         self._started.append(started)
         return started
@@ -189,6 +190,8 @@ class Capsule:
         if start_time(self.pid) is not None and self._outer.poll() is None:
             with suppress(ProcessLookupError):  # it ends by itself when its input does, and may have done so by now
                 os.kill(self.pid, signal.SIGKILL)
+        for program in (self._outer, *self._started):
+            program.send_signal(signal.SIGCONT)  # one that is stopped would not reap what it has started inside
         wait_until(lambda: self._outer.poll() is not None, 20, f"capsule {self.pid} to end")
         wait_until(lambda: all(program.poll() is not None for program in self._started), 20, "its programs to end")
         for stream in (self._outer.stdout, self._outer.stderr):

@@ -18,8 +18,9 @@ from roadworthy.lane.daemon import BACKING_SIZE
 from roadworthy.lane.daemons import Daemons, Outcome
 from roadworthy.lane.faults import Faults
 from roadworthy.lane.lanes import Lane
-from roadworthy.lane.stand import Stand
+from roadworthy.lane.stand import Stand, is_silent
 from roadworthy.machines.kernel_log import Log
+from roadworthy.machines.watchdog import Watchdog
 from roadworthy.reasons import MachineLost, first_line
 from roadworthy.run.repeats import Repeats
 from roadworthy.upkeep.site import Site
@@ -31,6 +32,7 @@ class Run(Protocol):
 
     faults: Faults
     repeats: Repeats
+    watchdog: Watchdog
 
     def site(self) -> Site:
         """The run's directories."""
@@ -83,6 +85,8 @@ class Aftermath:
     lost: str = ""
     #: Why verdicts cannot be trusted, or an empty string.
     unbelievable: str = ""
+    #: Why the check, if it broke, says nothing about the driver; or an empty string.
+    host: str = ""
 
 
 class Stands:
@@ -121,6 +125,7 @@ class Stands:
                 yield stand
             finally:
                 self._up.pop(lane.id, None)
+                self._run.watchdog.forget(lane.id)
                 # The lane goes down in its last check's clean-up, before that phase is reported.
                 log = self._kernel_logs.pop(lane.id)
                 self._last_logged[lane.id] = log.lines()
@@ -139,29 +144,51 @@ class Stands:
         """Bring the lane up, and follow the log of the kernel below it."""
         stand = self._run.bring_up(lane, held)
         self._kernel_logs[lane.id] = stand.machine.kernel_log()
+        self._watch(stand)
         if self._run.option("reference") and self._run.faults.trees and not stand.machine.far:
             stand.compare_trees()
         return stand
+
+    def _watch(self, stand: Stand) -> None:
+        if watched := stand.watched():
+            self._run.watchdog.watch(stand.lane.id, watched)
+
+    def before(self, stand: Stand) -> None:
+        """Make a lane usable that something happened to since the last check: no check has to break for it."""
+        if trouble := self._run.watchdog.look(stand.lane.id).engine:
+            self._run.say(f"{stand.lane.id}: {trouble}")
+            self._recover(stand, None, frozenset(), trouble)
+
+    def _recover(
+        self, stand: Stand, broken: BaseException | None, capabilities: frozenset[str], trouble: str
+    ) -> BaseException | None:
+        """Make a lane usable or mark it as down, and return what really broke the check."""
+        broken = stand.recovered(broken, capabilities, trouble)
+        if isinstance(broken, MachineLost):
+            self.revive(stand)
+        elif isinstance(broken, EngineFailed) and stand.lost is None:
+            self._watch(stand)
+        if stand.lost is not None:
+            self.down[stand.lane.id] = stand.lost
+        return broken
 
     def after(self, lane: Lane, check: Declared, when: str, broken: BaseException | None) -> Aftermath:
         """Make the lane usable after a phase of a check, or mark it as down, and return what the phase left.
 
         `when` is pytest's name of the phase.
         """
-        if when == "teardown":
-            return Aftermath(broken, self.logged(lane))
-        never_up = broken is not None and broken is self.down.get(lane.id)
         log, stand = self.logged(lane), self.of(lane)
+        if when == "teardown" and (broken is None or stand is None):
+            return Aftermath(broken, log)
+        never_up = broken is not None and broken is self.down.get(lane.id)
         if stand is None:
             return Aftermath(broken, log, None, never_up, unbelievable=self._run.faults.trouble())
-        broken = stand.recovered(broken, check.capabilities)
-        if isinstance(broken, MachineLost):
-            self.revive(stand)
-        if stand.lost is not None:
-            self.down[lane.id] = stand.lost
+        seen = self._run.watchdog.look(lane.id)
+        host = seen.explains(is_silent(broken), isinstance(broken, CallHung))
+        broken = self._recover(stand, broken, check.capabilities, seen.engine)
         facts = stand.deviation_facts(check.provenance)
         lost = "" if stand.lost is None else str(stand.lost)
-        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble())
+        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble(), host)
 
     def revive(self, stand: Stand) -> None:
         """Boot a lost machine again and bring its lane up, so that the loss costs one verdict only.
@@ -190,6 +217,7 @@ class Stands:
         lane, turn = stand.lane, stand.round
         old, compared = self._stacks[lane.id], stand.reference
         self._stacks[lane.id] = contextlib.ExitStack()
+        self._run.watchdog.forget(lane.id)
         with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):
             old.close()
         meanwhile()

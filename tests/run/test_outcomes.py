@@ -378,7 +378,7 @@ def test_a_lane_that_is_lost_after_a_check_leaves_the_rest_missing(run, fake_sta
     """Where a lane cannot be brought back, the check that broke it has the verdict and the others are missing."""
     from roadworthy.engines.engine import EngineFailed
 
-    def recovered(self, broken, capabilities):
+    def recovered(self, broken, capabilities, trouble=""):
         if broken is not None:
             self.lost = EngineFailed("the lane could not be brought back")
         return broken
