@@ -23,6 +23,8 @@ from roadworthy.programs import ENVIRONMENT
 PROCESS = Path(__file__).with_name("watchdog_process.py")
 #: Seconds that it may take to answer; it looks at the whole process table first.
 ANSWER = 10.0
+#: Seconds without a processor that explain why a call of a check hung.
+STARVED = 5.0
 
 #: Which ends of a process are trouble: any, one by a signal, or one by a signal that others send.
 Ends = Literal["any", "signal", "outside"]
@@ -68,7 +70,7 @@ class Sight:
             said.append(f"this run itself was stopped for {self.stopped:.0f} s")
         if silent:
             said += self.inside
-        if hung and self.late:
+        if hung and self.late > STARVED:
             said.append(f"this host gave the run's watchdog no processor for {self.late:.0f} s")
         return "; ".join(said)
 

@@ -31,6 +31,8 @@ TICK = 0.5
 GRACE = 2.0
 #: Seconds by which this process may come late, and for which the run may be stopped, without a word.
 SLIGHT = 1.0
+#: Seconds after which a process has its own name: until it executes a program, a fork has that of its parent.
+NAMED = 0.5
 NS_GET_PARENT = 0xB702  # ioctl_ns(2)
 #: ioctl(2) on a descriptor of pidfd_open(2): how a process ended, from Linux 6.15 on; see <linux/pidfd.h>.
 PIDFD_GET_INFO, PIDFD_INFO_EXIT, PIDFD_INFO_SIZE, EXIT_CODE_AT = 0xC040FF0B, 8, 64, 60
@@ -66,6 +68,10 @@ class Process:
     @property
     def lasting(self) -> bool:
         return self.comm in self.watched.lasting and not self.inside
+
+    @property
+    def age(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.started / os.sysconf("SC_CLK_TCK")
 
 
 def space_of(pid: int | str) -> int | None:
@@ -236,11 +242,13 @@ class Watchdog:
         if fields[0] == "Z":
             self.ended(process, int(fields[49]))
             return
-        if process.lasting and process.descriptor < 0:
+        if process.lasting and process.descriptor < 0 and process.age > NAMED:
             process.descriptor = os.pidfd_open(process.pid)
             self.poll.register(process.descriptor, select.POLLIN)
         if fields[0] != "T":
             process.stopped_since = None
+            if process.lasting:
+                self.go_on(process.parent)
         elif process.stopped_since is None:
             process.stopped_since = now
         elif process.lasting and now - process.stopped_since > GRACE:
@@ -285,11 +293,15 @@ class Watchdog:
             return
         try:
             os.kill(process.pid, signal.SIGKILL)
-            above = status(process.parent)
-            if above and above[0] == "nsenter":  # it stops itself with the program below it, and then reaps nothing
-                os.kill(process.parent, signal.SIGCONT)
         except ProcessLookupError:
             return
+        self.go_on(process.parent)
+
+    def go_on(self, pid: int) -> None:
+        """Continue an nsenter(1) that is stopped: it stops itself with the program below it, and then reaps nothing."""
+        found = status(pid)
+        if found and found[0] == "nsenter" and found[1][0] == "T":
+            os.kill(pid, signal.SIGCONT)
 
 
 if __name__ == "__main__":

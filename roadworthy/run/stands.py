@@ -125,7 +125,6 @@ class Stands:
                 yield stand
             finally:
                 self._up.pop(lane.id, None)
-                self._run.watchdog.forget(lane.id)
                 # The lane goes down in its last check's clean-up, before that phase is reported.
                 log = self._kernel_logs.pop(lane.id)
                 self._last_logged[lane.id] = log.lines()
@@ -138,6 +137,7 @@ class Stands:
                     command = f"docker --host unix://{stand.engine.socket} ps -a"
                     self._run.say(f"kept: {command}; roadworthy reap --kept removes it", needed=True)
         finally:
+            self._run.watchdog.forget(lane.id)
             self._stacks.pop(lane.id).close()
 
     def brought_up(self, lane: Lane, held: contextlib.ExitStack) -> Stand:
