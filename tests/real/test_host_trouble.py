@@ -126,12 +126,13 @@ def test_no_deadline_runs_while_the_run_is_stopped(start, tmp_path):
     """An answer that came while pytest was stopped, for longer than the call's deadline, is taken."""
 
     def act(run):
+        let_pass(1)  # it waits for the answer then
         stop(run.process.pid)
-        let_pass(5)
+        let_pass(6)
         (tmp_path / "over").touch()
         os.kill(run.process.pid, signal.SIGCONT)
 
-    text = CHECKS.replace("fs.getpid()", 'fs.begin("look_often", "none", 1.0).answer(2.0)')
+    text = CHECKS.replace("fs.getpid()", 'fs.begin("look_often", "none", 2.0).answer(4.0)')
     run = struck(start, tmp_path, act, text)
     assert run.verdicts() == {**OTHERS, "sample/struck": "pass"}
 
