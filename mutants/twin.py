@@ -186,7 +186,7 @@ class TwinStand(Stand):
     def compare_trees(self, compared: bool = True) -> None:
         """Do nothing."""
 
-    def watched(self) -> None:
+    def watched(self, restarts: bool = False) -> None:
         """Nothing: the twin has no engine."""
 
     def recovered(

@@ -53,7 +53,7 @@ class FakeStand:
     def recovered(self, broken, capabilities, trouble=""):
         return broken
 
-    def watched(self):
+    def watched(self, restarts=False):
         """A stand without processes has nothing to watch."""
 
     def place(self, check):

@@ -28,7 +28,7 @@ from roadworthy.lane.storage import Storage
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.machine import Machine
 from roadworthy.machines.place import Place
-from roadworthy.machines.watchdog import OUTSIDE, Watched
+from roadworthy.machines.watchdog import NONE, OUTSIDE, Watched
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported, first_line
 from roadworthy.stage import Stage, timed
@@ -213,10 +213,12 @@ class Stand:
 
     # --- after a check
 
-    def watched(self) -> Watched | None:
-        """What the watchdog has to know of the lane."""
+    def watched(self, restarts: bool = False) -> Watched | None:
+        """What the watchdog has to know of the lane. With `restarts`, a check may stop or kill its daemon."""
         server = self.lane.driver.server[:15]  # as /proc/PID/comm has it; that it crashes is the driver's own fault
         lasting = {**self.engine.lasting, **({server: OUTSIDE} if server else {})}
+        if restarts:
+            lasting |= dict.fromkeys(self.engine.ends_with, NONE)
         return self.machine.watched(self.home, lasting, self.engine.ends_with)
 
     def recovered(

@@ -26,9 +26,10 @@ ANSWER = 10.0
 #: Seconds without a processor that explain why a call of a check hung.
 STARVED = 5.0
 
-#: Which ends of a process are trouble: any, one by a signal, or one by a signal that others send.
-Ends = Literal["any", "signal", "outside"]
+#: Which ends of a process are trouble: any, one by a signal, one by a signal that others send, or none.
+Ends = Literal["any", "signal", "outside", "none"]
 OUTSIDE: Ends = "outside"
+NONE: Ends = "none"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ Requests and answers are lines of JSON.
     {"look": name}                                                      what happened since the last look, see `look`
 
 `lasting` names the processes that outlive a request, and which of their ends are trouble: `any`; `signal`, one by a
-signal; `outside`, one by a signal that others send. `end` names those with which the engine ends.
+signal; `outside`, one by a signal that others send; `none`. `end` names those with which the engine ends.
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ class Watchdog:
         self.release(process)
         number = 0 if code is None else code & 0x7F
         ends = process.watched.lasting[process.comm]
-        if ends == "any" or (number and ends == "signal") or number in OUTSIDE:
+        if ends == "any" or (ends == "signal" and number) or (ends == "outside" and number in OUTSIDE):
             how = f"was killed by signal {number}" if number else "ended" + (f" with {code >> 8}" if code else "")
             self.trouble(process, how)
 

@@ -69,6 +69,10 @@ class Run(Protocol):
         ...
 
 
+#: The watchdog's name for the second stand that a check has.
+SECOND = "second"
+
+
 @dataclass(frozen=True)
 class Aftermath:
     """What one phase of a check leaves for its judge, once the lane is usable again or given up."""
@@ -153,6 +157,11 @@ class Stands:
         if watched := stand.watched():
             self._run.watchdog.watch(stand.lane.id, watched)
 
+    def _watch_second(self, own: Stand) -> None:
+        """Watch a second stand, unless its machine is watched already."""
+        if not own.machine.far and (watched := own.watched(restarts=True)):
+            self._run.watchdog.watch(SECOND, watched)
+
     def before(self, stand: Stand) -> None:
         """Make a lane usable that something happened to since the last check: no check has to break for it."""
         if trouble := self._run.watchdog.look(stand.lane.id).engine:
@@ -184,11 +193,12 @@ class Stands:
         if stand is None:
             return Aftermath(broken, log, None, never_up, unbelievable=self._run.faults.trouble())
         seen = self._run.watchdog.look(lane.id)
-        host = seen.explains(is_silent(broken), isinstance(broken, CallHung))
+        hung = isinstance(broken, CallHung)
+        told = [sight.explains(is_silent(broken), hung) for sight in (seen, self._run.watchdog.look(SECOND))]
         broken = self._recover(stand, broken, check.capabilities, seen.engine)
         facts = stand.deviation_facts(check.provenance)
         lost = "" if stand.lost is None else str(stand.lost)
-        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble(), host)
+        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble(), "; ".join(filter(None, told)))
 
     def revive(self, stand: Stand) -> None:
         """Boot a lost machine again and bring its lane up, so that the loss costs one verdict only.
@@ -244,7 +254,17 @@ class Stands:
         """Yield a second stand of the lane for one check; `size` is its backing's, in bytes."""
         site, stage, faults = self._run.site(), self._run.stage, self._run.faults
         with bring_up(stand.lane, [check], stand.machine, site, stage, size, faults) as own:
-            yield own
+            self._watch_second(own)
+            try:
+                yield own
+            finally:
+                self._run.watchdog.forget(SECOND)
+
+    def cut_power(self, own: Stand) -> None:
+        """Cut the power of a second stand, whose processes all end by it."""
+        self._run.watchdog.forget(SECOND)
+        own.cut_power(self._run.faults.arm)
+        self._watch_second(own)
 
     def daemons(self, stand: Stand) -> Daemons:
         """Daemons with any driver on any backing, on the lane's machine."""

@@ -68,6 +68,10 @@ def processes(run, program):
     return found
 
 
+def command_line(pid):
+    return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+
+
 def stop(pid):
     """Stop a process, and see that it is stopped."""
     os.kill(pid, signal.SIGSTOP)
@@ -120,6 +124,26 @@ def test_a_stopped_daemon_is_replaced_and_costs_one_check(start, tmp_path, progr
     run = struck(start, tmp_path, act)
     assert run.verdicts() == {**OTHERS, "sample/struck": "error"}
     assert f"{program} {pids[0]} of the lane was stopped (state T)" in run.reasons()["sample/struck"]
+
+
+def test_a_killed_shim_of_a_second_daemon_is_an_error(start, tmp_path):
+    """A check may stop and kill a daemon of its own; what others do to its containers is no fault of the driver."""
+    text = CHECKS.replace("(fs, container)", "(lane_daemon, own_containers)").replace(
+        'open("running"',
+        """lane_daemon.engine.restart(kill=True)
+    fs = own_containers.process(container := own_containers.run())
+    open("running\"""",
+    )
+    pids = []
+
+    def act(run):
+        let_pass(1)
+        pids.extend(pid for pid in processes(run, "containerd-shim") if f"/{run.run}/2/" in command_line(pid))
+        os.kill(pids[0], signal.SIGKILL)
+
+    run = struck(start, tmp_path, act, text)
+    assert run.verdicts() == {**OTHERS, "sample/struck": "error"}
+    assert f"containerd-shim {pids[0]} of the lane was killed by signal 9" in run.reasons()["sample/struck"]
 
 
 def test_no_deadline_runs_while_the_run_is_stopped(start, tmp_path):
