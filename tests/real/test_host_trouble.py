@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from roadworthy.deadline import let_pass, wait_until
+from roadworthy.machines.watchdog import PROCESS as WATCHDOG
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.upkeep import reaper
 
@@ -61,15 +62,24 @@ def processes(run, program):
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            words = (process / "cmdline").read_text(errors="replace").split("\0")
             named = (process / "comm").read_text().strip() == program
-            if named and any(run.run in word for word in words):
+            if named and any(run.run in word for word in command_line(process.name)):
                 found.append(int(process.name))
     return found
 
 
 def command_line(pid):
-    return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    """The words of a process's command line; none if there is no such process."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+    return []
+
+
+def watchdog(run):
+    """The watchdog of a run, which is the last word of its command line."""
+    every = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    (found,) = [pid for pid in every if command_line(pid)[-3:-1] == [str(WATCHDOG), str(run.process.pid)]]
+    return found
 
 
 def stop(pid):
@@ -79,19 +89,19 @@ def stop(pid):
     wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == "T", 10, f"process {pid} to stop")
 
 
-def struck(start, directory, act, text=CHECKS, conftest="", seconds=15):
+def struck(start, directory, act, text=CHECKS, conftest="", seconds=15, options=()):
     """A whole run during whose second check `act` is called; it has ended, and left nothing.
 
     The struck check is told that it is over once it has ended, or after so many seconds.
     """
-    run = start(text, conftest=conftest, driver=DRIVER)
+    run = start(text, *options, conftest=conftest, driver=DRIVER)
     run.until(lambda: (directory / "running").exists(), 600)
     run.ledger()
     act(run)
     with suppress(TimeoutError):
         wait_until(lambda: len(run.results()) > 1, seconds, "the check to end by itself")
     (directory / "over").touch()
-    run.process.wait(400)
+    run.process.wait(400 + seconds)
     assert "INTERNALERROR" not in run.text()
     assert read_bundle(run.bundle).troubles == ()
     assert run.left() == []
@@ -138,7 +148,7 @@ def test_a_killed_shim_of_a_second_daemon_is_an_error(start, tmp_path):
 
     def act(run):
         let_pass(1)
-        pids.extend(pid for pid in processes(run, "containerd-shim") if f"/{run.run}/2/" in command_line(pid))
+        pids.extend(pid for pid in processes(run, "containerd-shim") if f"/{run.run}/2/" in " ".join(command_line(pid)))
         os.kill(pids[0], signal.SIGKILL)
 
     run = struck(start, tmp_path, act, text)
@@ -205,6 +215,20 @@ def test_a_stopped_agent_is_an_error(start, tmp_path):
     assert "in a container of the lane is stopped (state T)" in run.reasons()["sample/struck"]
 
 
+@pytest.mark.guest
+def test_a_stopped_virtual_machine_costs_one_check(start, tmp_path):
+    """QEMU is killed, and the machine is booted again: a guest that was stopped for long has wrong clocks."""
+    pids = []
+
+    def act(run):
+        pids.extend(processes(run, "qemu-system-x86"))
+        stop(pids[0])
+
+    run = struck(start, tmp_path, act, seconds=1200, options=("--kernel=6.1",))
+    assert run.verdicts() == {**OTHERS, "sample/struck": "error"}
+    assert f"qemu-system-x86 {pids[0]} of the lane was stopped (state T)" in run.reasons()["sample/struck"]
+
+
 def test_a_killed_run_with_a_stopped_daemon_leaves_nothing(start, tmp_path):
     """A stopped daemon stops the nsenter(1) above it, which then reaps nobody; the capsule ends all the same."""
     run = start(CHECKS, "-q")
@@ -214,9 +238,12 @@ def test_a_killed_run_with_a_stopped_daemon_leaves_nothing(start, tmp_path):
         os.kill(pid, signal.SIGSTOP)
     for pid in processes(run, "nsenter"):
         os.kill(pid, signal.SIGSTOP)
+    seen = watchdog(run)
+    os.kill(seen, signal.SIGSTOP)
     run.process.kill()
     run.process.wait(10)
     found = [one for one in run.alive() if not one.startswith("loop")]
     wait_until(lambda: not set(found) & set(run.alive()), 20, f"{found} to go with the run")
+    wait_until(lambda: not command_line(seen), 5, "the watchdog to go with the run")
     reaper.reap()
     wait_until(lambda: run.left() == [], 20, "the reaper")
