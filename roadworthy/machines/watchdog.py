@@ -23,7 +23,7 @@ from roadworthy.programs import ENVIRONMENT
 PROCESS = Path(__file__).with_name("watchdog_process.py")
 #: Seconds that it may take to answer; it looks at the whole process table first.
 ANSWER = 10.0
-#: Seconds without a processor that explain why a call of a check hung.
+#: Seconds without a processor, as on a host that was suspended, that explain why a check broke.
 STARVED = 5.0
 
 #: Which ends of a process are trouble: any, one by a signal, one by a signal that others send, or none.
@@ -52,7 +52,7 @@ class Sight:
     troubles: tuple[str, ...] = ()
     #: Processes of containers that are stopped.
     inside: tuple[str, ...] = ()
-    #: Seconds for which the run was stopped, and by which the watchdog itself came late.
+    #: Seconds for which the run was stopped, and by which the watchdog itself came latest.
     stopped: float = 0.0
     late: float = 0.0
 
@@ -61,17 +61,14 @@ class Sight:
         """What happened to the engine, or an empty string."""
         return "; ".join(self.troubles)
 
-    def explains(self, silent: bool, hung: bool) -> str:
-        """Why a check that broke says nothing about the driver, or an empty string.
-
-        `silent`: an answer was missing. `hung`: of a call, until its deadline.
-        """
+    def explains(self, silent: bool) -> str:
+        """Why a check that broke says nothing about the driver, or an empty string. `silent`: an answer was missing."""
         said = list(self.troubles)
         if self.stopped:
             said.append(f"this run itself was stopped for {self.stopped:.0f} s")
         if silent:
             said += self.inside
-        if hung and self.late > STARVED:
+        if self.late > STARVED:
             said.append(f"this host gave the run's watchdog no processor for {self.late:.0f} s")
         return "; ".join(said)
 

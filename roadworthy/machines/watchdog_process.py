@@ -133,7 +133,7 @@ class Watchdog:
         self.poll = select.poll()
         self.poll.register(0, select.POLLIN)
         self.ticked = time.monotonic()
-        #: Seconds by which this process came late, and for which the run was stopped, since the last look.
+        #: Seconds by which this process came latest, and for which the run was stopped, since the last look.
         self.late = self.stopped = 0.0
         self.stopped_since: float | None = None
 
@@ -177,7 +177,7 @@ class Watchdog:
 
     def look(self, name: str) -> dict[str, Any]:
         """What happened since the last look: troubles of the engine, processes of containers that are stopped, and the
-        seconds for which the run was stopped and by which this process came late.
+        seconds for which the run was stopped and by which this process came latest.
         """
         self.tick()
         if self.stopped_since is not None:  # the run asks, so it has been continued
@@ -200,7 +200,7 @@ class Watchdog:
     def tick(self) -> None:
         now = time.monotonic()
         if now - self.ticked > TICK + SLIGHT:
-            self.late += now - self.ticked
+            self.late = max(self.late, now - self.ticked)
         self.ticked = now
         found = status(self.run)
         if found and found[1][0] == "T":

@@ -193,8 +193,7 @@ class Stands:
         if stand is None:
             return Aftermath(broken, log, None, never_up, unbelievable=self._run.faults.trouble())
         seen = self._run.watchdog.look(lane.id)
-        hung = isinstance(broken, CallHung)
-        told = [sight.explains(is_silent(broken), hung) for sight in (seen, self._run.watchdog.look(SECOND))]
+        told = [sight.explains(is_silent(broken)) for sight in (seen, self._run.watchdog.look(SECOND))]
         broken = self._recover(stand, broken, check.capabilities, seen.engine)
         facts = stand.deviation_facts(check.provenance)
         lost = "" if stand.lost is None else str(stand.lost)

@@ -1,6 +1,7 @@
 """What the watchdog sees of processes in a capsule, and what it does about it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -175,8 +176,8 @@ def test_a_stopped_process_of_a_container_is_told(capsule, watchdog):
     wait_until(lambda: bool(watchdog.look("lane").inside), 5, "it to be told")
     (said,) = watchdog.look("lane").inside
     assert said == f"sleep {below[0]} in a container of the lane is stopped (state T)"
-    assert watchdog.look("lane").explains(silent=True, hung=False) == said
-    assert watchdog.look("lane").explains(silent=False, hung=False) == ""
+    assert watchdog.look("lane").explains(silent=True) == said
+    assert watchdog.look("lane").explains(silent=False) == ""
 
 
 @real
@@ -213,7 +214,7 @@ watchdog = Watchdog()
 watchdog.watch("lane", Watched(os.getpid(), {}, ()))
 print(watchdog._process.pid, flush=True)
 for line in sys.stdin:
-    print(watchdog.look("lane").explains(silent=False, hung=True), flush=True)
+    print(watchdog.look("lane").explains(silent=False), flush=True)
 """
 
 
@@ -235,6 +236,17 @@ def test_a_run_that_was_stopped_is_told(a_run):
     os.kill(run.pid, signal.SIGCONT)
     run.stdin.write("\n\n")
     assert run.stdout.readline() == "this run itself was stopped for 2 s\n"
+    assert run.stdout.readline() == "\n"
+
+
+def test_a_watchdog_that_came_late_tells_it(a_run):
+    """Whatever gave it no processor, as a suspended host does, gave the others none."""
+    run, watchdog = a_run
+    os.kill(watchdog, signal.SIGSTOP)
+    let_pass(6.2)
+    os.kill(watchdog, signal.SIGCONT)
+    run.stdin.write("\n\n")
+    assert re.fullmatch(r"this host gave the run's watchdog no processor for [67] s\n", run.stdout.readline())
     assert run.stdout.readline() == "\n"
 
 

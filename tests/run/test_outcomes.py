@@ -504,7 +504,7 @@ def test_a_stopped_process_of_a_container_explains_a_missing_answer_only(run, fa
 
 
 @pytest.mark.parametrize(("late", "verdict"), [(2.0, "hang"), (12.0, "error")])
-def test_a_call_that_hangs_on_a_host_without_processors_is_an_error(run, fake_stand, watchdog, late, verdict):
+def test_what_breaks_on_a_host_without_processors_is_an_error(run, fake_stand, watchdog, late, verdict):
     """Where the watchdog had no processor for long, the container had none either."""
     watchdog += [Sight(late=late)]
     assert run(EVERY, "-k", "sample/hang").verdicts == {"sample/hang": verdict}
