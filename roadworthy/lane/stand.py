@@ -247,7 +247,7 @@ class Stand:
     def _engine_failed(self, silent: bool, trouble: str) -> str:
         """Why the engine cannot be used any more, or an empty string. It is asked itself if an answer was missing."""
         if trouble:
-            return f"{trouble}; the engine was started anew"
+            return f"{trouble}; the engine's last words: {self.engine.last_words()}"
         if not self.engine.alive():
             return f"{self.engine.program} died: {self.engine.last_words()}"
         if silent and not self.engine.answers():
