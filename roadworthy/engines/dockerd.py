@@ -86,6 +86,7 @@ class Dockerd(Engine):
         return ["env", f"TMPDIR={self._runtime}"]
 
     def _start(self) -> None:
+        wait_until(self._containerd_is_gone, 20 * self.place.scale, "the containerd of the last daemon to end")
         if self._plugins and (self._containerd is None or self._containerd.poll() is not None):
             self._start_containerd()
         for left in reversed(range(STARTS)):
@@ -94,6 +95,17 @@ class Dockerd(Engine):
             except EngineFailed as reason:
                 if CONTAINERD_LATE not in str(reason) or not left:
                     raise
+
+    def _containerd_is_gone(self) -> bool:
+        """Whether the containerd of a daemon that has ended has ended, too.
+
+        A daemon that finds it alive, or not yet reaped, uses it, and gives up after fifteen seconds.
+        """
+        try:
+            pid = int(self.place.path(self._runtime / "x/containerd/containerd.pid").read_text())
+            return (self.proc(pid) / "comm").read_text() != "containerd\n"
+        except (OSError, ValueError):
+            return True
 
     def _start_containerd(self) -> None:
         """Start a containerd with its root where dockerd's own has it, for snapshotters that need a configuration.

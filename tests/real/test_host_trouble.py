@@ -100,6 +100,7 @@ def struck(start, directory, act, text=CHECKS, conftest="", seconds=15, options=
     act(run)
     with suppress(TimeoutError):
         wait_until(lambda: len(run.results()) > 1, seconds, "the check to end by itself")
+    assert "containerd is still running" not in run.log()  # a daemon that finds a dying one waits for it in vain
     (directory / "over").touch()
     run.process.wait(400 + seconds)
     assert "INTERNALERROR" not in run.text()
