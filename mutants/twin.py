@@ -187,7 +187,12 @@ class TwinStand(Stand):
     def compare_trees(self, compared: bool = True) -> None:
         """Do nothing."""
 
-    def recovered(self, broken: BaseException | None, capabilities: frozenset[str]) -> BaseException | None:
+    def watched(self, restarts: bool = False) -> None:
+        """Nothing: the twin has no engine."""
+
+    def recovered(
+        self, broken: BaseException | None, capabilities: frozenset[str], trouble: str = ""
+    ) -> BaseException | None:
         if isinstance(broken, AgentFault | CallHung):
             self.replace_container(capabilities)
         return broken

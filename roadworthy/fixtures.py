@@ -189,7 +189,7 @@ def lane_daemon(stand: Stand, declaration_of: Declared, roadworthy_run: Session)
 def power_cut(lane_daemon: Stand, roadworthy_run: Session) -> Iterator[Callable[[], None]]:
     """Cuts the power of `lane_daemon`'s machine, as far as its disk can tell, and starts the daemon on that disk."""
     before = lane_daemon.home
-    yield lambda: lane_daemon.cut_power(roadworthy_run.faults.arm)
+    yield lambda: roadworthy_run.stands.cut_power(lane_daemon)
     if lane_daemon.home is not before:
         lane_daemon.home.close()
 

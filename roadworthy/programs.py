@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
+from roadworthy.clock import LATE, running
+
 #: The environment of our daemons and tools, without the user's DOCKER_HOST, proxies, locale or TMPDIR.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
 
@@ -25,19 +27,41 @@ def tied(argv: Sequence[str | os.PathLike[str]], signal: str = "KILL") -> list[s
 
 
 def run(argv: Sequence[str | os.PathLike[str]], seconds: float = 60) -> str:
-    """Run a program for at most `seconds` and return its standard output. Raises ProgramFailed."""
+    """Run a program for at most `seconds` and return its standard output. Raises ProgramFailed.
+
+    Seconds in which this process was stopped do not count.
+    """
     words = [os.fspath(word) for word in argv]
     if shutil.which(words[0], path=ENVIRONMENT["PATH"]) is None:
         raise ProgramFailed(f"{words[0]} is not installed")
     try:
-        done = subprocess.run(
-            tied(words), capture_output=True, text=True, errors="replace", timeout=seconds, env=ENVIRONMENT, check=False
+        started = subprocess.Popen(
+            tied(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", env=ENVIRONMENT
         )  # fmt: skip
     except FileNotFoundError:
         raise ProgramFailed("setpriv is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise ProgramFailed(f"{' '.join(words)} did not end within {seconds:g} s") from None
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-2000:]
-        raise ProgramFailed(f"{' '.join(words)} ended with {done.returncode}: {said}")
-    return done.stdout
+    with started:
+        try:
+            output, errors = ended(started, seconds)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            raise ProgramFailed(f"{' '.join(words)} did not end within {seconds:g} s") from None
+        except BaseException:
+            started.kill()
+            raise
+    if started.returncode:
+        said = (errors or output).strip()[-2000:]
+        raise ProgramFailed(f"{' '.join(words)} ended with {started.returncode}: {said}")
+    return output
+
+
+def ended(started: subprocess.Popen[str], seconds: float) -> tuple[str, str]:
+    """The outputs of a program once it has ended. Raises TimeoutExpired."""
+    end = running() + seconds
+    while True:
+        left = end - running()
+        try:
+            return started.communicate(timeout=max(0.0, min(left, LATE)))
+        except subprocess.TimeoutExpired:
+            if left <= 0:
+                raise

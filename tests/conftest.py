@@ -51,8 +51,11 @@ class FakeStand:
     def refuse_holes(self, check):
         """A stand without layers can hold any file."""
 
-    def recovered(self, broken, capabilities):
+    def recovered(self, broken, capabilities, trouble=""):
         return broken
+
+    def watched(self, restarts=False):
+        """A stand without processes has nothing to watch."""
 
     def place(self, check):
         return f"/c/{check.slug}"

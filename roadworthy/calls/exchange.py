@@ -13,10 +13,10 @@ import json
 import secrets
 import selectors
 import struct
-import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from roadworthy.clock import LATE, running
 from roadworthy.reports.text import visible
 
 LIMIT = 16 * 1024 * 1024
@@ -106,18 +106,24 @@ class Exchange:
         return self._number
 
     def wait(self, number: int, seconds: float, what: str) -> Answer:
-        """The answer to one request. Raises CallHung after scaled `seconds`, AgentFault if the agent is at fault."""
+        """The answer to one request. Raises CallHung after scaled `seconds`, AgentFault if the agent is at fault.
+
+        Seconds in which this process was stopped do not count.
+        """
         seconds *= self.scale
-        deadline = time.monotonic() + seconds
+        deadline = running() + seconds
         late = False
         while number not in self._answers:
             process = self._waiting[number]
             if process in self._dead:
                 self._waiting.pop(number)
                 return Answer(died=self._dead[process])
-            left = deadline - time.monotonic()
-            if late or not self._readable(left):
+            left = deadline - running()
+            waits = not late and self._readable(min(left, LATE))
+            if late or (left <= 0 and not waits):
                 raise CallHung(f"{what} did not return within {seconds:g} s")
+            if not waits:
+                continue
             late = left <= 0  # waiting output is still read, but other output does not move the deadline
             try:
                 self._take(self.pipe.receive())

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from roadworthy.deadline import wait_until
 from roadworthy.declaring.features import CLASSIC_BUILDER, DRIVER_SWITCH
@@ -14,6 +14,7 @@ from roadworthy.drivers.base import Driver
 from roadworthy.engine_name import EngineName
 from roadworthy.engines.engine import START_DEADLINE, Engine, EngineFailed
 from roadworthy.machines.place import Place, Program
+from roadworthy.machines.watchdog import Ends
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.reasons import Precondition
 
@@ -42,6 +43,8 @@ class Dockerd(Engine):
     program = "dockerd"
     programs = (("dockerd", "docker.io"), ("runc", "runc"))
     features = DRIVER_SWITCH | CLASSIC_BUILDER
+    lasting: ClassVar[Mapping[str, Ends]] = {"dockerd": "any", "containerd": "any", "containerd-shim": "signal"}
+    ends_with = ("dockerd", "containerd")
     directory = "docker"
 
     #: The plugin settings of a containerd of ours; empty if dockerd starts its own.
@@ -84,7 +87,8 @@ class Dockerd(Engine):
         return ["env", f"TMPDIR={self._runtime}"]
 
     def _start(self) -> None:
-        if self._plugins and self._containerd is None:
+        wait_until(self._containerd_is_gone, 20 * self.place.scale, "the containerd of the last daemon to end")
+        if self._plugins and (self._containerd is None or self._containerd.poll() is not None):
             self._start_containerd()
         for left in reversed(range(STARTS)):
             try:
@@ -96,6 +100,17 @@ class Dockerd(Engine):
     def go_on_in(self, place: Place) -> None:
         self._containerd = None  # it has ended with the place that it was started in
         super().go_on_in(place)
+
+    def _containerd_is_gone(self) -> bool:
+        """Whether the containerd of a daemon that has ended has ended, too.
+
+        A daemon that finds it alive, or not yet reaped, uses it, and gives up after fifteen seconds.
+        """
+        try:
+            pid = int(self.place.path(self._runtime / "x/containerd/containerd.pid").read_text())
+            return (self.proc(pid) / "comm").read_text() != "containerd\n"
+        except (OSError, ValueError):
+            return True
 
     def _start_containerd(self) -> None:
         """Start a containerd with its root where dockerd's own has it, for snapshotters that need a configuration.

@@ -19,6 +19,7 @@ from roadworthy.declaring.features import Feature
 from roadworthy.drivers.base import Driver
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.place import Place, PlacePath, Program
+from roadworthy.machines.watchdog import Ends
 from roadworthy.reasons import Unsupported
 
 START_DEADLINE = 60.0
@@ -27,6 +28,8 @@ START_DEADLINE = 60.0
 LOST_AT_BOOT = ("pid", "s", "x", "c", "t", "made")
 #: Seconds that the daemon may take to answer a request.
 ANSWER_DEADLINE = 60.0
+#: Seconds in which a daemon that is usable says that it is there.
+PING_DEADLINE = 5.0
 
 
 class EngineFailed(Exception):
@@ -76,6 +79,9 @@ class Engine(ABC):
     programs: ClassVar[tuple[tuple[str, str], ...]]
     #: Its features besides those of its drivers.
     features: ClassVar[Feature] = Feature.NONE
+    #: Its processes that have to go on, for the watchdog: which of their ends are trouble, and with which it ends.
+    lasting: ClassVar[Mapping[str, Ends]]
+    ends_with: ClassVar[tuple[str, ...]]
     #: The directory of the backing that is the data root.
     directory: ClassVar[str]
     #: The Docker SDK's arguments with which every container is created.
@@ -169,6 +175,20 @@ class Engine(ABC):
         """Whether the daemon's process runs."""
         return self._process is not None and self._process.poll() is None
 
+    def answers(self) -> bool:
+        """Whether the daemon answers. It is asked twice: a missing answer may be this host's fault."""
+        return self._pings() or self._pings()
+
+    def _pings(self) -> bool:
+        api = self.client.api
+        usual, api.timeout = api.timeout, int(PING_DEADLINE * self.place.scale)
+        try:
+            return bool(self.client.ping())
+        except (DockerException, OSError):
+            return False
+        finally:
+            api.timeout = usual
+
     def info(self) -> dict[str, Any]:
         """The result of `docker info`."""
         return dict(self.client.info())
@@ -228,6 +248,14 @@ class Engine(ABC):
             self.place.run(["sh", "-c", f"kill -{word} {self.daemon_pid()}"])
             wait_until(lambda: not self.alive(), 30 * self.place.scale, f"{self.program} to end")
         self.client.close()
+
+    def replace(self) -> None:
+        """Start the daemon anew, whatever has become of it; one that still runs is killed."""
+        if self.alive():
+            self.place.run(["sh", "-c", f"kill -KILL {self.daemon_pid()} || true"])
+            wait_until(lambda: not self.alive(), 30 * self.place.scale, f"{self.program} to end")
+        self.client.close()
+        self.start()
 
     def go_on_in(self, place: Place) -> None:
         """Start the daemon in another place with the directories and the data root of the one that has ended.

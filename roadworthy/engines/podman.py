@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from roadworthy.drivers.base import Driver
 from roadworthy.engines.engine import Engine
+from roadworthy.machines.watchdog import Ends
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
 
@@ -43,6 +45,9 @@ class Podman(Engine):
     name = "podman"
     program = "podman system service"
     programs = (("podman", "podman"), ("conmon", "conmon"))
+    #: conmon(8) starts further podmans, which clean up after a container and may fail if others did so.
+    lasting: ClassVar[Mapping[str, Ends]] = {"podman": "signal", "conmon": "signal"}
+    ends_with = ("podman",)
     directory = "podman"
 
     def _command_line(

@@ -26,9 +26,10 @@ from roadworthy.guests.log import GuestKernelLog
 from roadworthy.guests.parcel import INIT, RELAY, parcel
 from roadworthy.guests.path import GuestPath
 from roadworthy.guests.port import PortPipe
-from roadworthy.guests.qemu import ADDRESS, PORT, Accelerator, Files, Hardware, accelerator, arguments
+from roadworthy.guests.qemu import ADDRESS, COMM, PORT, Accelerator, Files, Hardware, accelerator, arguments
 from roadworthy.guests.qmp import Qmp, QmpFailed
 from roadworthy.machines.capsule import Capsule
+from roadworthy.machines.watchdog import Watched
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
 from roadworthy.upkeep.ledger import Ledger
 
@@ -367,6 +368,10 @@ class Guest:
             return self._control.status() if self._control else "running"
         except QmpFailed as reason:
             return str(reason)
+
+    def watched(self) -> Watched:
+        """QEMU, for the watchdog."""
+        return Watched(self._capsule.pid, {COMM: "any"}, (COMM,))
 
     def answers(self, seconds: float = 5.0) -> bool:
         """Whether the agent answers within `seconds`."""

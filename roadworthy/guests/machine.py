@@ -12,6 +12,7 @@ from roadworthy.guests.log import GuestKernelLog
 from roadworthy.guests.path import GuestPath
 from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import Place, PlacePath
+from roadworthy.machines.watchdog import Ends, Watched
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
 from roadworthy.reasons import MachineLost, Unsupported
 from roadworthy.trees.layers import Entry
@@ -93,6 +94,10 @@ class GuestMachine(Machine):
 
     def lost(self) -> MachineLost | None:
         return None if self.guest.answers() else MachineLost(*self.guest.diagnose())
+
+    def watched(self, place: Place, lasting: Mapping[str, Ends], end: tuple[str, ...]) -> Watched:
+        """The virtual machine itself: what runs in it, nobody else can kill or stop."""
+        return self.guest.watched()
 
     def _has_filesystem(self, name: str) -> bool:
         return name in {line.split()[-1] for line in self._read("proc/filesystems").splitlines()}

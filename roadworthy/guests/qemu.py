@@ -16,6 +16,8 @@ from roadworthy.supplies.kernels import Kernel
 
 PROGRAM = "qemu-system-x86_64"
 PACKAGE = "qemu-system-x86"
+#: The program's name in /proc/PID/comm, which has fifteen bytes.
+COMM = PROGRAM[:15]
 #: The guest's address in the user-mode network, and the port of the inner relay; nothing outside can reach either.
 ADDRESS = "10.0.2.15"
 PORT = 2375

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ from roadworthy.lane.storage import Storage
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.machine import Machine
 from roadworthy.machines.place import Place
+from roadworthy.machines.watchdog import NONE, OUTSIDE, Watched
+from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported, first_line
 from roadworthy.stage import Stage, timed
 from roadworthy.trees.layers import SparseFile
@@ -35,6 +38,11 @@ from roadworthy.verdict.reference import Reference
 from roadworthy.versions import version
 
 IMAGE = "roadworthy:lane"
+
+
+def is_silent(broken: BaseException | None) -> bool:
+    """Whether a check broke because an answer was missing, of the agent or of the daemon."""
+    return isinstance(broken, AgentFault | CallHung | DockerException | OSError)
 
 
 @dataclass
@@ -219,26 +227,58 @@ class Stand:
 
     # --- after a check
 
-    def recovered(self, broken: BaseException | None, capabilities: frozenset[str]) -> BaseException | None:
+    def watched(self, restarts: bool = False) -> Watched | None:
+        """What the watchdog has to know of the lane. With `restarts`, a check may stop or kill its daemon."""
+        server = self.lane.driver.server[:15]  # as /proc/PID/comm has it; that it crashes is the driver's own fault
+        lasting = {**self.engine.lasting, **({server: OUTSIDE} if server else {})}
+        if restarts:
+            lasting |= dict.fromkeys(self.engine.ends_with, NONE)
+        return self.machine.watched(self.home, lasting, self.engine.ends_with)
+
+    def recovered(
+        self, broken: BaseException | None, capabilities: frozenset[str], trouble: str = ""
+    ) -> BaseException | None:
         """Make the lane usable for the next check, and return what really broke this one.
 
-        If that fails, `lost` says why. If the machine no longer answers, return MachineLost; the run boots it again.
+        `trouble` is what the watchdog saw of the engine. If the lane cannot be made usable, `lost` says why. If the
+        machine no longer answers, return MachineLost; the run boots it again.
         """
-        silent = isinstance(broken, AgentFault | CallHung | DockerException | OSError)
-        if silent and (gone := self.machine.lost()):
+        silent = is_silent(broken)
+        if (silent or trouble) and (gone := self.machine.lost()):
             return gone
         try:
-            if not self.engine.alive():
-                broken = EngineFailed(f"{self.engine.program} died: {self.engine.last_words()}")
-                self.running.shared.clear()
-                self.engine.start()
+            if failed := self._engine_failed(silent, trouble):
+                broken = EngineFailed(failed)
+                self._replace_engine()
             elif isinstance(broken, AgentFault | CallHung):
                 self.replace_container(capabilities)
-        except (AgentFault, CallHung, EngineFailed, DockerException, OSError) as reason:
+        except (AgentFault, CallHung, EngineFailed, ProgramFailed, DockerException, OSError) as reason:
             if gone := self.machine.lost():
                 return gone
             self.lost = EngineFailed(f"the lane could not be brought back after a check: {first_line(reason)}")
         return broken
+
+    def _engine_failed(self, silent: bool, trouble: str) -> str:
+        """Why the engine cannot be used any more, or an empty string. It is asked itself if an answer was missing."""
+        if trouble:
+            return f"{trouble}; the engine's last words: {self.engine.last_words()}"
+        if not self.engine.alive():
+            return f"{self.engine.program} died: {self.engine.last_words()}"
+        if silent and not self.engine.answers():
+            return f"{self.engine.program} runs and does not answer: {self.engine.last_words()}"
+        return ""
+
+    def _replace_engine(self) -> None:
+        """Start the daemon anew, and remove the containers that checks shared; the next check gets a fresh one."""
+        left = list(self.running.shared.values())
+        self.running.shared.clear()
+        for container in left:
+            with suppress(OSError):
+                container.forget_agent()
+        self.engine.replace()
+        for container in left:
+            with suppress(DockerException, OSError):  # a container whose shim is gone may be gone, too
+                container.remove()
 
     def close(self) -> None:
         """Close the connections to containers and daemon, which end with their place."""

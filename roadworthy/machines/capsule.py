@@ -85,7 +85,7 @@ class Capsule:
         first = [*namespaces, sys.executable, "-I", "-S", str(INIT)]
         self._entered = ["--mount", "--pid", *(["--net"] if network else [])]
         self._outer = subprocess.Popen(
-            first if keep else tied(first),
+            self._tied(first),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -112,6 +112,10 @@ class Capsule:
             self.close()
             raise
 
+    def _tied(self, argv: Sequence[str]) -> list[str]:
+        """Words with which a program dies with this process, even if it is stopped, unless the capsule is kept."""
+        return list(argv) if self._keep else tied(argv)
+
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs `argv` inside."""
         return ["nsenter", f"--target={self.pid}", *self._entered, "--root", "--wd=/", "--", *argv]
@@ -124,8 +128,8 @@ class Capsule:
         """Start a program inside and leave it running, its output appended to `log`, a path of the capsule's."""
         with self.path(log).open("ab") as output:
             started = subprocess.Popen(
-                self.enter(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT,
-                start_new_session=True,
+                self._tied(self.enter(argv)), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env=ENVIRONMENT, start_new_session=True,
             )  # fmt: skip
         self._started.append(started)
         return started
@@ -228,6 +232,8 @@ class Capsule:
         if start_time(self.pid) is not None and self._outer.poll() is None:
             with suppress(ProcessLookupError):  # it ends by itself when its input does, and may have done so by now
                 os.kill(self.pid, signal.SIGKILL)
+        for program in (self._outer, *self._started):
+            program.send_signal(signal.SIGCONT)  # one that is stopped would not reap what it has started inside
         wait_until(lambda: self._outer.poll() is not None, 20, f"capsule {self.pid} to end")
         wait_until(lambda: all(program.poll() is not None for program in self._started), 20, "its programs to end")
         for stream in (self._outer.stdout, self._outer.stderr):

@@ -6,11 +6,24 @@ the kernel ends every process and every mount of the two namespaces.
 """
 
 import os
+import select
 import signal
 import sys
 
-# The kernel reaps children that other processes left behind.
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+#: Seconds for which a process that others left behind stays a zombie: time for the watchdog to see how it ended.
+SEEN = 0.2
+
+
+def reap(*_: object) -> None:
+    select.select([], [], [], SEEN)
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
+
+
+signal.signal(signal.SIGCHLD, reap)
 # The first process of a namespace ignores signals without a handler; Ctrl-C in the terminal is for pytest.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.stdout.write("ready\n")

@@ -17,6 +17,7 @@ from roadworthy.machines.kernel_log import KernelLog
 from roadworthy.machines.logged_disk import LoggedDisk
 from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import Place, PlacePath
+from roadworthy.machines.watchdog import Ends, Watched
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.trees.layers import Entry
 from roadworthy.trees.on_disk import lay_out
@@ -103,6 +104,9 @@ class RunningKernel(Machine):
 
     def lost(self) -> None:
         """Return None, because the caller runs on this machine."""
+
+    def watched(self, place: Place, lasting: Mapping[str, Ends], end: tuple[str, ...]) -> Watched | None:
+        return Watched(place.pid, lasting, end) if isinstance(place, Capsule) else None
 
     #: The root file system that a daemon sees; None for this host's.
     _tree: Path | None = None

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from roadworthy.machines.kernel_log import Log
 from roadworthy.machines.place import Place, PlacePath
+from roadworthy.machines.watchdog import Ends, Watched
 from roadworthy.reasons import MachineLost
 from roadworthy.trees.layers import Entry
 from roadworthy.upkeep.site import Site
@@ -121,6 +122,10 @@ class Machine(ABC):
     @abstractmethod
     def lost(self) -> MachineLost | None:
         """The outcome of a machine that no longer answers; None if it answers."""
+
+    @abstractmethod
+    def watched(self, place: Place, lasting: Mapping[str, Ends], end: tuple[str, ...]) -> Watched | None:
+        """What the watchdog of this host has to know of an engine in a place, see there. None if it sees nothing."""
 
     # --- how it is read
 

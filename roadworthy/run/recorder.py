@@ -25,6 +25,8 @@ from roadworthy.verdict.reference import TreeDiffers, judge_tree
 REFERENCE = "reference"
 #: How many differences between a tree and the reference's the observation lists.
 DIFFERENCES = 5
+#: Verdicts that say nothing about the driver if the run, or a process of it, was in trouble meanwhile.
+EXPLAINED = frozenset({"error", "hang", "fail"})
 #: The reason of a check during which its run was interrupted.
 INTERRUPTED = "interrupted"
 
@@ -77,6 +79,9 @@ class Recorder:
             judgement = judge_tree(judgement, broken, of_tree)
         # Show the engine's own words; our traceback is of no use.
         words = f"[error] {broken}" if isinstance(broken, EngineFailed) else ""
+        if judgement.verdict in EXPLAINED and found.host and not isinstance(broken, EngineFailed):
+            judgement = Judgement("error", f"{found.host}; {judgement.reason}")
+            words = f"[error] {judgement.reason}"
         if found.unbelievable:
             judgement, words = Judgement("error", found.unbelievable), f"[error] {found.unbelievable}"
         if found.lost:  # the cells that follow are `missing`, and this is the only place that says why
@@ -92,6 +97,8 @@ class Recorder:
         log = found.log
         judgement = judge(found.broken, None, log)
         before = self._pending
+        if judgement.verdict in EXPLAINED and found.host and not isinstance(found.broken, EngineFailed):
+            judgement = Judgement("error", f"{found.host}; {judgement.reason}")
         if judgement.verdict == "pass":
             report = pytest.TestReport.from_item_and_call(item, call)
         else:

@@ -25,6 +25,7 @@ from roadworthy.lane.faults import NO_FAULTS, Faults
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.stand import Stand
 from roadworthy.machines.host import Host
+from roadworthy.machines.watchdog import Watchdog
 from roadworthy.programs import tied
 from roadworthy.reasons import Precondition, Unsupported, first_line
 from roadworthy.reports.bundle import read_bundle
@@ -84,6 +85,7 @@ class Session:
         self._ledger: Ledger | None = None
         #: Faults on purpose; a plugin that brings some sets them here.
         self.faults: Faults = NO_FAULTS
+        self.watchdog = Watchdog()
         self.stands = Stands(self)
         self.recorder = Recorder(self.repeats.rounds, self._write)
 
@@ -290,6 +292,8 @@ class Session:
         if (check := declared(item)) is not None:
             self.faults.begin(check.slug)
         stand = self.stands.of(lane_of(item)) if on_lane(item) else None
+        if stand is not None and stand.lost is None:
+            self.stands.before(stand)
         if stand is not None and stand.lost is None and stand.round != round_of(item):
             self.stands.begin_round(stand, round_of(item))
         if stand is not None and stand.lost is not None:
@@ -355,6 +359,7 @@ class Session:
             self.page = page_beside(self.bundle, self.say)
 
     def pytest_unconfigure(self) -> None:
+        self.watchdog.close()
         try:
             self._leave()
         finally:

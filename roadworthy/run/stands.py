@@ -18,8 +18,9 @@ from roadworthy.lane.daemon import BACKING_SIZE
 from roadworthy.lane.daemons import Daemons, Outcome
 from roadworthy.lane.faults import Faults
 from roadworthy.lane.lanes import Lane
-from roadworthy.lane.stand import Stand
+from roadworthy.lane.stand import Stand, is_silent
 from roadworthy.machines.kernel_log import Log
+from roadworthy.machines.watchdog import Watchdog
 from roadworthy.reasons import MachineLost, first_line
 from roadworthy.run.repeats import Repeats
 from roadworthy.upkeep.site import Site
@@ -31,6 +32,7 @@ class Run(Protocol):
 
     faults: Faults
     repeats: Repeats
+    watchdog: Watchdog
 
     def site(self) -> Site:
         """The run's directories."""
@@ -67,6 +69,10 @@ class Run(Protocol):
         ...
 
 
+#: The watchdog's name for the second stand that a check has.
+SECOND = "second"
+
+
 @dataclass(frozen=True)
 class Aftermath:
     """What one phase of a check leaves for its judge, once the lane is usable again or given up."""
@@ -83,6 +89,8 @@ class Aftermath:
     lost: str = ""
     #: Why verdicts cannot be trusted, or an empty string.
     unbelievable: str = ""
+    #: Why the check, if it broke, says nothing about the driver; or an empty string.
+    host: str = ""
 
 
 class Stands:
@@ -133,35 +141,63 @@ class Stands:
                     command = f"docker --host unix://{stand.engine.socket} ps -a"
                     self._run.say(f"kept: {command}; roadworthy reap --kept removes it", needed=True)
         finally:
+            self._run.watchdog.forget(lane.id)
             self._stacks.pop(lane.id).close()
 
     def brought_up(self, lane: Lane, held: contextlib.ExitStack) -> Stand:
         """Bring the lane up, and follow the log of the kernel below it."""
         stand = self._run.bring_up(lane, held)
         self._kernel_logs[lane.id] = stand.machine.kernel_log()
+        self._watch(stand)
         if self._run.option("reference") and self._run.faults.trees and not stand.machine.far:
             stand.compare_trees()
         return stand
+
+    def _watch(self, stand: Stand) -> None:
+        if watched := stand.watched():
+            self._run.watchdog.watch(stand.lane.id, watched)
+
+    def _watch_second(self, own: Stand) -> None:
+        """Watch a second stand, unless its machine is watched already."""
+        if not own.machine.far and (watched := own.watched(restarts=True)):
+            self._run.watchdog.watch(SECOND, watched)
+
+    def before(self, stand: Stand) -> None:
+        """Make a lane usable that something happened to since the last check: no check has to break for it."""
+        if trouble := self._run.watchdog.look(stand.lane.id).engine:
+            self._run.say(f"{stand.lane.id}: {trouble}")
+            self._recover(stand, None, frozenset(), trouble)
+
+    def _recover(
+        self, stand: Stand, broken: BaseException | None, capabilities: frozenset[str], trouble: str
+    ) -> BaseException | None:
+        """Make a lane usable or mark it as down, and return what really broke the check."""
+        broken = stand.recovered(broken, capabilities, trouble)
+        if isinstance(broken, MachineLost):
+            self.revive(stand)
+        elif isinstance(broken, EngineFailed) and stand.lost is None:
+            self._watch(stand)
+        if stand.lost is not None:
+            self.down[stand.lane.id] = stand.lost
+        return broken
 
     def after(self, lane: Lane, check: Declared, when: str, broken: BaseException | None) -> Aftermath:
         """Make the lane usable after a phase of a check, or mark it as down, and return what the phase left.
 
         `when` is pytest's name of the phase.
         """
-        if when == "teardown":
-            return Aftermath(broken, self.logged(lane))
-        never_up = broken is not None and broken is self.down.get(lane.id)
         log, stand = self.logged(lane), self.of(lane)
+        if when == "teardown" and (broken is None or stand is None):
+            return Aftermath(broken, log)
+        never_up = broken is not None and broken is self.down.get(lane.id)
         if stand is None:
             return Aftermath(broken, log, None, never_up, unbelievable=self._run.faults.trouble())
-        broken = stand.recovered(broken, check.capabilities)
-        if isinstance(broken, MachineLost):
-            self.revive(stand)
-        if stand.lost is not None:
-            self.down[lane.id] = stand.lost
+        seen = self._run.watchdog.look(lane.id)
+        told = [sight.explains(is_silent(broken)) for sight in (seen, self._run.watchdog.look(SECOND))]
+        broken = self._recover(stand, broken, check.capabilities, seen.engine)
         facts = stand.deviation_facts(check.provenance)
         lost = "" if stand.lost is None else str(stand.lost)
-        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble())
+        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble(), "; ".join(filter(None, told)))
 
     def revive(self, stand: Stand) -> None:
         """Boot a lost machine again and bring its lane up, so that the loss costs one verdict only.
@@ -190,6 +226,7 @@ class Stands:
         lane, turn = stand.lane, stand.round
         old, compared = self._stacks[lane.id], stand.reference
         self._stacks[lane.id] = contextlib.ExitStack()
+        self._run.watchdog.forget(lane.id)
         with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):
             old.close()
         meanwhile()
@@ -212,12 +249,25 @@ class Stands:
 
     # --- besides the lane's own daemon
 
+    @contextlib.contextmanager
     def second(
         self, stand: Stand, checks: Sequence[Declared], size: int = BACKING_SIZE, logged: bool = False
-    ) -> AbstractContextManager[Stand]:  # fmt: skip
-        """A second stand of the lane for some checks; `size` is its backing's, in bytes; see bring_up for `logged`."""
+    ) -> Iterator[Stand]:  # fmt: skip
+        """Yield a second stand of the lane for some checks; see bring_up for `size` and `logged`."""
         site, stage, faults = self._run.site(), self._run.stage, self._run.faults
-        return bring_up(stand.lane, checks, stand.machine, site, stage, size, faults, logged)
+        with bring_up(stand.lane, checks, stand.machine, site, stage, size, faults, logged) as own:
+            if not logged:  # every cut of such a disk ends its daemon
+                self._watch_second(own)
+            try:
+                yield own
+            finally:
+                self._run.watchdog.forget(SECOND)
+
+    def cut_power(self, own: Stand) -> None:
+        """Cut the power of a second stand, whose processes all end by it."""
+        self._run.watchdog.forget(SECOND)
+        own.cut_power(self._run.faults.arm)
+        self._watch_second(own)
 
     def daemons(self, stand: Stand) -> Daemons:
         """Daemons with any driver on any backing, on the lane's machine."""

@@ -1,5 +1,6 @@
 """dockerd: what of its start is its own haste, and what is a failure."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ LATE = "dockerd ended with 1: failed to start containerd: timeout waiting for co
 
 
 @pytest.fixture
-def starts(monkeypatch):
+def starts(monkeypatch, tmp_path):
     """A daemon that is not there: its starts fail with these words in turn, and then succeed."""
     words, begun = [], []
 
@@ -25,7 +26,9 @@ def starts(monkeypatch):
 
     def told(*failures):
         words[:] = failures
-        Dockerd._start(object.__new__(Dockerd))
+        daemon = object.__new__(Dockerd)
+        daemon.place, daemon._runtime = SimpleNamespace(scale=1.0, path=Path), tmp_path
+        Dockerd._start(daemon)
         return len(begun)
 
     told.begun = begun
@@ -48,6 +51,22 @@ def test_a_containerd_that_is_always_late_is_a_failure(starts):
     with pytest.raises(EngineFailed, match="waiting for containerd"):
         starts(*[LATE] * STARTS)
     assert len(starts.begun) == STARTS
+
+
+@pytest.mark.parametrize(("comm", "gone"), [("containerd\n", False), ("sh\n", True), (None, True)])
+def test_the_containerd_of_the_last_daemon_has_to_be_gone(tmp_path, comm, gone):
+    """Its file names a process, which may have ended, or be another one by now."""
+    daemon = object.__new__(Dockerd)
+    daemon._runtime = tmp_path
+    # /proc lies in the directory, too.
+    daemon.place = SimpleNamespace(path=lambda path: tmp_path / str(path).replace("/proc/", "").lstrip("/")
+                                   if str(path).startswith("/proc/") else Path(path))  # fmt: skip
+    (tmp_path / "x/containerd").mkdir(parents=True)
+    (tmp_path / "x/containerd/containerd.pid").write_text("12")
+    if comm is not None:
+        (tmp_path / "12").mkdir()
+        (tmp_path / "12/comm").write_text(comm)
+    assert daemon._containerd_is_gone() is gone
 
 
 def test_any_other_failure_is_told_at_once(starts):

@@ -61,7 +61,7 @@ FLOORS = (
     ("declaring",),
     ("trees",),
     ("engine_name", "reasons", "stage", "deadline", "programs"),
-    ("versions", "linux", "reports"),
+    ("versions", "linux", "clock", "reports"),
 )
 FLOOR = {room: number for number, rooms in enumerate(reversed(FLOORS)) for room in rooms}
 
@@ -147,9 +147,10 @@ def test_reports_read_bundles_only(module):
     assert not {"pytest", "docker"}.intersection(name.partition(".")[0] for name in imported(module))
 
 
-@pytest.mark.parametrize("module", ["roadworthy/calls/agent.py", "roadworthy/machines/capsule_init.py"])
+@pytest.mark.parametrize("module", ["roadworthy/calls/agent.py", "roadworthy/machines/capsule_init.py",
+                                    "roadworthy/machines/watchdog_process.py"])  # fmt: skip
 def test_what_runs_alone_imports_the_standard_library_only(module):
-    """The agent and a capsule's first process are run by path, with nothing of ours beside them."""
+    """The agent, a capsule's first process and the watchdog are run by path, with nothing of ours beside them."""
     assert all(of_the_standard_library(name) for name in imported(module))
 
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from roadworthy.machines import host
+from roadworthy.machines.watchdog import Sight
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.run import session
@@ -380,7 +381,7 @@ def test_a_lane_that_is_lost_after_a_check_leaves_the_rest_missing(run, fake_sta
     """Where a lane cannot be brought back, the check that broke it has the verdict and the others are missing."""
     from roadworthy.engines.engine import EngineFailed
 
-    def recovered(self, broken, capabilities):
+    def recovered(self, broken, capabilities, trouble=""):
         if broken is not None:
             self.lost = EngineFailed("the lane could not be brought back")
         return broken
@@ -460,3 +461,73 @@ def test_where_a_kept_daemon_answers_is_told_always(run, fake_stand, monkeypatch
     )
     assert "  kept: docker --host unix:///run/s ps -a; roadworthy reap --kept removes it" in found.lines
     assert any("API 1.41" in line for line in found.lines) is not bool(quiet)
+
+
+class FakeWatchdog:
+    """Tells the sights of `told` one after the other, and nothing after the last."""
+
+    told = []
+
+    def look(self, name):
+        return self.told.pop(0) if self.told and name != "second" else Sight()
+
+    def watch(self, name, watched):
+        """A stand without processes has nothing to watch."""
+
+    forget = close = lambda self, *_: None
+
+
+@pytest.fixture
+def watchdog(monkeypatch):
+    """A watchdog that tells a lane's checks what this list says: before each check, and after it."""
+    told = []
+    monkeypatch.setattr(FakeWatchdog, "told", told)
+    monkeypatch.setattr(session, "Watchdog", FakeWatchdog)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("pass", "pass"), ("known", "known"), ("skipped", "skipped"), ("fail", "error"), ("hang", "error"),
+     ("error", "error")],
+)  # fmt: skip
+def test_what_breaks_while_the_run_is_stopped_says_nothing(
+    run, fake_stand, deviations, watchdog, name, verdict
+):  # fmt: skip
+    """It is an error with the cause first; a promise that was kept, or broken as recorded, is what it is."""
+    deviations(RECORDED)
+    watchdog += [Sight(stopped=70.2)]
+    done = run(EVERY, "-k", f"sample/{name}")
+    assert done.verdicts == {f"sample/{name}": verdict}
+    told = done.reasons[f"sample/{name}"].startswith("this run itself was stopped for 70 s; ")
+    assert told is (verdict == "error")
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("hang", "error"), ("fail", "fail")])
+def test_a_stopped_process_of_a_container_explains_a_missing_answer_only(run, fake_stand, watchdog, name, verdict):
+    """Checks may stop processes of theirs."""
+    watchdog += [Sight(inside=("python3 7 in a container of the lane is stopped (state T)",))]
+    assert run(EVERY, "-k", f"sample/{name}").verdicts == {f"sample/{name}": verdict}
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(2.0, "hang"), (12.0, "error")])
+def test_what_breaks_on_a_host_without_processors_is_an_error(run, fake_stand, watchdog, late, verdict):
+    """Where the watchdog had no processor for long, the container had none either."""
+    watchdog += [Sight(late=late)]
+    assert run(EVERY, "-k", "sample/hang").verdicts == {"sample/hang": verdict}
+
+
+def test_a_lane_is_made_usable_before_a_check(run, fake_stand, watchdog, monkeypatch):
+    """What happened between two checks costs none of them its verdict, and is told."""
+    troubles = []
+
+    def recovered(self, broken, capabilities, trouble=""):
+        troubles.append(trouble)
+        return broken
+
+    monkeypatch.setattr(fake_stand, "recovered", recovered)
+    watchdog += [Sight(), Sight(("dockerd 7 of the lane was killed by signal 9",))]
+    done = run(EVERY, "-k", "sample/pass or sample/skipped")
+    assert done.verdicts == {"sample/pass": "pass", "sample/skipped": "skipped"}
+    assert troubles == ["", "dockerd 7 of the lane was killed by signal 9", ""]
+    assert "dockerd 7 of the lane was killed by signal 9" in done.text
