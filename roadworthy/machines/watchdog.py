@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from roadworthy.clock import LATE, running
-from roadworthy.programs import ENVIRONMENT
+from roadworthy.programs import ENVIRONMENT, tied
 
 PROCESS = Path(__file__).with_name("watchdog_process.py")
 #: Seconds that it may take to answer; it looks at the whole process table first.
@@ -111,10 +111,10 @@ class Watchdog:
 
     def _begin(self) -> None:
         # The kernel ends it with this process, also if it is stopped and does not see the end of its input.
-        words = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-I", "-S", str(PROCESS), str(os.getpid())]
+        words = [sys.executable, "-I", "-S", str(PROCESS), str(os.getpid())]
         self._waiting = b""
         self._process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, start_new_session=True
+            tied(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, start_new_session=True
         )
         for name in self._watched:
             self._answer(self._order(name))
