@@ -196,7 +196,7 @@ def power_cut(lane_daemon: Stand, roadworthy_run: Session) -> Iterator[Callable[
 
 @pytest.fixture(scope="session")
 def searched(stand: Stand) -> Searched:
-    """What was found of each operation of the lane in each round: all promises are asked of the same cuts."""
+    """What was found of each operation of the lane, by its name and Stands.era: all promises ask of the same cuts."""
     return {}
 
 
@@ -210,7 +210,7 @@ def cuts(
     """
 
     def found(operation: Operation) -> Findings:
-        key = operation.name, stand.round
+        key = operation.name, roadworthy_run.stands.era
         if key not in searched:
             logged = partial(roadworthy_run.stands.second, stand, [], SIZE, logged=True)
             asked, faults, said = roadworthy_run.option("cuts"), roadworthy_run.faults, roadworthy_run.stage

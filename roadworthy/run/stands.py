@@ -105,6 +105,8 @@ class Stands:
         self._kernel_logs: dict[str, Log] = {}
         self._last_logged: dict[str, list[str]] = {}
         self._tried: dict[Any, Outcome] = {}
+        #: How often all that was tried was forgotten: what was found before says nothing of what follows.
+        self.era = 0
 
     def of(self, lane: Lane) -> Stand | None:
         """The lane's stand, if it is up."""
@@ -276,6 +278,7 @@ class Stands:
     def forget_tries(self) -> None:
         """Forget which daemons were tried, so that they are tried again."""
         self._tried.clear()
+        self.era += 1
 
     # --- what kernels log
 
