@@ -246,8 +246,6 @@ class Store:
             self.client.api.remove_container(made, force=True)
 
     def _of_container(self, identity: str) -> Tree | str | None:
-        if self.stand.native:
-            return tree_below(self.stand.backing.path("volume", PLACE), f"{PLACE}/")
         try:
             self.client.containers.get(identity)
         except NotFound:
@@ -255,8 +253,11 @@ class Store:
         except (DockerException, RequestException) as refusal:
             return refused(refusal)
         if not self._still or identity not in self._shown:
-            self._shown[identity] = self._exported(identity)
+            self._shown[identity] = self._on_volume() if self.stand.native else self._exported(identity)
         return self._shown[identity]
+
+    def _on_volume(self) -> Tree:
+        return tree_below(self.stand.backing.path("volume", PLACE), f"{PLACE}/")
 
     def _exported(self, identity: str) -> Tree | str:
         try:
