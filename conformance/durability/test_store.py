@@ -92,3 +92,12 @@ def test_nothing_else_is_hurt(cuts, operation, observe):
     observe("states", broken.states)
     observe("first cut", broken.first)
     assert observe("worst", broken.worst) == "whole"
+
+
+@check("durability/after-sync-all-is-whole", source="sync(2), syncfs(2)", control=True)
+@of_each(*operations.ALL)
+def test_after_a_sync_all_is_whole(cuts, operation, observe):
+    """After a power cut that follows a sync of the data root's file system everything is whole."""
+    broken = cuts(operation).after_sync()
+    observe("states", broken.states)
+    assert observe("worst", broken.worst) == "whole"

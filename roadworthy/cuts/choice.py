@@ -29,6 +29,12 @@ class Cut:
     beyond: tuple[tuple[Entry, int], ...] = ()
     of: int = 0
 
+    @property
+    def lacks_nothing(self) -> bool:
+        """Whether the disk has kept all that it was told before `until`."""
+        kept = len(self.beyond) == self.of and all(length == entry.length for entry, length in self.beyond)
+        return self.position == self.until or (bool(self.of) and kept)
+
     def __str__(self) -> str:
         more = f" and {len(self.beyond)} of {self.of} later writes" if self.of else ""
         return f"flush {self.flush}{more}"

@@ -129,6 +129,18 @@ class Findings:
         there = [one.thing.label for one in self.moments if one.bystander]
         return self._those(lambda look: ((label, look.states[label]) for label in there))
 
+    def after_sync(self) -> Broken:
+        """What is not whole, the daemon included, although everything was synced before the power was cut."""
+        end = max((look.cut.until for look in self.looks), default=0)
+        return self._those(
+            lambda look: (
+                [("the daemon", look.start), *look.states.items()]
+                if look.cut.until == end and look.cut.lacks_nothing
+                else []
+            ),
+            whole_only=False,
+        )
+
     def _own(self, look: Look, acknowledged: bool) -> Iterator[Moment]:
         """The operation's things that were acknowledged before the cut may have happened, or those that were not."""
         return (one for one in self.moments if not one.bystander and (one.at <= look.cut.until) is acknowledged)
@@ -185,7 +197,7 @@ def coarse(said: str) -> str:
 
 def rank(said: str) -> tuple[int, int]:
     """How bad a state is, the worst first: silence about the worst harm, then what is gone, then what is told."""
-    heads = ("silent", "the", "there again", "gone", "says so")
+    heads = ("silent", "the file system", "the daemon", "there again", "gone", "says so")
     kind = next((number for number, head in enumerate(heads) if said.startswith(head)), len(heads))
     harm = next((number for number, word in enumerate(WORST_FIRST) if word in said), len(WORST_FIRST))
     return kind, harm
