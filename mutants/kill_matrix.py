@@ -102,14 +102,18 @@ def disagreements(plain: Ran, other: Ran) -> dict[str, str]:
     return found
 
 
+#: The changes of a verdict with which a check has noticed a mutant: it breaks, or breaks otherwise than is recorded.
+NOTICED = ("pass -> fail", "known -> fail")
+
+
 def row(mutant: Mutant, identity: Ran, ran: Ran, unstable: Iterable[str] = ()) -> Row:
     """Compare a mutant's run with the identity run, without checks that are unstable by themselves."""
     hits = sum(ran.hits.values())
     if ran.trouble and "not reached" not in ran.trouble:
         return Row(mutant, "error", hits, trouble=ran.trouble)
     changed = {check: said for check, said in disagreements(identity, ran).items() if check not in set(unstable)}
-    kills = [check for check, said in changed.items() if said == "pass -> fail"]
-    upset = {check: said for check, said in changed.items() if said != "pass -> fail"}
+    kills = [check for check, said in changed.items() if said in NOTICED]
+    upset = {check: said for check, said in changed.items() if said not in NOTICED}
     noticed = [
         check for check in kills
         if ran.by_tree(check) and mutant.tree in ran.differing.get(check, set()) - identity.differing.get(check, set())

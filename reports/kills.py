@@ -31,7 +31,8 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "not reached": ("no check exercised the fault", "fail"),
     "equivalent": ("nothing can see it here, for the reason given", "known"),
     "killed": (
-        "a check of its families passes without the fault and fails with it, or the comparison of trees does",
+        "a check of its families passes, or breaks as recorded, without the fault and fails with it, or the comparison "
+        "of trees does",
         "pass",
     ),
 }

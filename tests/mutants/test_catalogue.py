@@ -395,6 +395,12 @@ def test_kill_elsewhere_only_is_collateral():
     assert (found.outcome, found.collateral) == ("survived", ["link/a"])
 
 
+def test_break_that_is_not_the_recorded_one_is_a_kill():
+    """The check has noticed: without the fault it breaks in another way."""
+    found = row(FAULTY, replace(CLEAN, verdicts={**CLEAN.verdicts, "rename/a": "known"}), mutated(rename_a="fail"))
+    assert (found.outcome, found.killed_by, found.upset) == ("killed", ["rename/a"], {})
+
+
 @pytest.mark.parametrize("verdict", ["error", "hang", "crash", "missing"])
 def test_other_changes_of_verdict_are_no_kills(verdict):
     found = row(FAULTY, CLEAN, mutated(rename_a=verdict))
