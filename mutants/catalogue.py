@@ -12,7 +12,7 @@ from typing import Any, Literal
 from roadworthy.reports.nearest import hint
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
-Kind = Literal["identity", "notify", "saboteur", "engine"]
+Kind = Literal["identity", "notify", "saboteur", "engine", "disk"]
 
 
 class UnknownMutant(Exception):

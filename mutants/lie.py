@@ -62,8 +62,9 @@ class Asked:
         self.liar.count()
         if data is not None:
             answer._content, answer._content_consumed = data, True
-            # The SDK needs the socket of a stream, to remove its deadline.
-            answer.raw = SimpleNamespace(_fp=SimpleNamespace(fp=SimpleNamespace(raw=SimpleNamespace())), close=int)
+            # The SDK asks whether it comes in pieces, and needs the socket of a stream, to remove its deadline.
+            whole = SimpleNamespace(fp=SimpleNamespace(raw=SimpleNamespace()), chunked=False)
+            answer.raw = SimpleNamespace(_fp=whole, close=int)
             answer.headers["Content-Length"] = str(len(data))
         return answer
 

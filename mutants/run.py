@@ -23,7 +23,9 @@ from roadworthy.lane.stand import Stand
 from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.place import Place
 from roadworthy.machines.write_log import Entry
+from roadworthy.mutants import PACKAGES
 from roadworthy.mutants.catalogue import Mutant, UnknownMutant, find
+from roadworthy.mutants.disks import DISKS
 from roadworthy.mutants.lie import LIES, LyingEngine
 from roadworthy.mutants.sabotage import SABOTEURS
 from roadworthy.mutants.supervisor import dismiss
@@ -31,7 +33,6 @@ from roadworthy.programs import ENVIRONMENT
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.upkeep.reaper import start_time
 
-PACKAGES = Path(__file__).parents[2]
 RUNTIME = Path(__file__).with_name("runtime.py")
 
 
@@ -176,7 +177,12 @@ class MutantRun:
         return found
 
     def told(self, entries: Sequence[Entry], begin: int) -> Sequence[Entry]:
-        return entries
+        """What a faulty disk makes of its log; a disk of any other mutant is sound."""
+        if self.mutant.kind != "disk":
+            return entries
+        found = DISKS[self.mutant.name](entries, begin)
+        self._counted[self.checking] += sum(told != kept for told, kept in zip(entries, found, strict=True))
+        return found
 
     def trouble(self) -> str:
         """Why verdicts of this run cannot be trusted from now on, or an empty string.
@@ -206,7 +212,7 @@ class MutantRun:
     def summary(self, reporter: Any) -> None:
         """Write after the results that they are about a faulty driver."""
         void = self.conclusion()
-        what = {"saboteur": "edited {} files", "engine": "changed {} answers"}.get(
+        what = {"saboteur": "edited {} files", "engine": "changed {} answers", "disk": "changed {} writes"}.get(
             self.mutant.kind, "changed {} calls"
         )  # fmt: skip
         said = f"MUTANT RUN: {self.mutant.name} ({self.mutant.fault}), {what.format(self.hits().total())}"

@@ -37,8 +37,9 @@ from roadworthy.lane.image import sorted_trees
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.stand import Stand
 from roadworthy.machines.host import Host
+from roadworthy.mutants import PACKAGES
 from roadworthy.mutants.catalogue import Mutant, find
-from roadworthy.mutants.run import PACKAGES, MutantRun, check_of, last_line
+from roadworthy.mutants.run import MutantRun, check_of, last_line
 from roadworthy.programs import ENVIRONMENT, tied
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.run.session import SESSION, Session

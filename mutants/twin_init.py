@@ -10,7 +10,6 @@ the connection the standard input and output of an agent. The answer is one line
 # System calls and mounts, not paths of a program's own.
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import pickle
@@ -18,7 +17,6 @@ import shutil
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,44 +24,16 @@ from pathlib import Path
 
 from roadworthy.deadline import wait_until
 from roadworthy.declaring.places import CHECKS
-from roadworthy.mutants.calls import ARCHITECTURE, NUMBERS
+from roadworthy.mutants.call_filter import NOTIFY, filtered
 from roadworthy.trees.layers import Entry, Hardlink, Opaque, Whiteout, replace_opaque
 from roadworthy.trees.on_disk import dress, make
 
-libc = ctypes.CDLL(None, use_errno=True)
-SECCOMP = 317
-SET_MODE_FILTER, NEW_LISTENER = 1, 1 << 3
-#: Classic BPF, see seccomp(2): load a word of the call's data, jump if equal, return.
-LOAD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
-ALLOW, NOTIFY = 0x7FFF0000, 0x7FC00000
-CALL_AT, ARCHITECTURE_AT = 0, 4
 #: The attribute of opaque directories if overlayfs was mounted in a user namespace, see its option `userxattr`.
 OPAQUE = "user.overlay.opaque"
 
 
 def mount(*words: str) -> None:
     subprocess.run(["mount", *words], check=True, capture_output=True, text=True)
-
-
-def program(calls: Sequence[str]) -> bytes:
-    """A filter that notifies these calls and allows all others."""
-    numbers = [NUMBERS[name] for name in calls]
-    code = [(LOAD, 0, 0, ARCHITECTURE_AT), (JUMP_EQUAL, 0, len(numbers) + 1, ARCHITECTURE), (LOAD, 0, 0, CALL_AT)]
-    code += [(JUMP_EQUAL, len(numbers) - at, 0, number) for at, number in enumerate(numbers)]
-    code += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, NOTIFY)]
-    return b"".join(struct.pack("=HBBI", *line) for line in code)
-
-
-def filtered(calls: Sequence[str]) -> int:
-    """Put the filter on this process and all that it becomes, and return the notification descriptor."""
-    packed = program(calls)
-    code = ctypes.create_string_buffer(packed, len(packed))
-    filter_of = struct.pack("@HP", len(packed) // 8, ctypes.addressof(code))
-    found = int(libc.syscall(ctypes.c_long(SECCOMP), SET_MODE_FILTER, ctypes.c_uint(NEW_LISTENER), filter_of))
-    if found < 0:
-        code_of_error = ctypes.get_errno()
-        raise OSError(code_of_error, f"seccomp: {os.strerror(code_of_error)}")
-    return found
 
 
 def lay_out(tree: Mapping[str, Entry], root: Path) -> set[str]:
@@ -184,7 +154,7 @@ class Twin:
                 os.dup2(source, target)
             if self._calls:
                 said = json.dumps({"fds": ["seccompFd"], "pid": os.getpid()}).encode()
-                socket.send_fds(handing, [said], [filtered(self._calls)])
+                socket.send_fds(handing, [said], [filtered(self._calls, NOTIFY)])
             os.execve(words[0], words, {"PATH": "/toolbox/bin", "LD_LIBRARY_PATH": ""})
         except BaseException as reason:
             os.write(2, f"{type(reason).__name__}: {reason}\n".encode())

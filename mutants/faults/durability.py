@@ -15,6 +15,12 @@ def fsync_does_nothing(_call: Call) -> Answer | None:
     return Value()
 
 
+@fault("fsync-of-directory-does-nothing")
+def fsync_of_directory_does_nothing(call: Call) -> Answer | None:
+    """fsync(2) of a directory reports success, and neither a new name nor a removal reaches the device."""
+    return Value() if stat.S_ISDIR(os.fstat(call.subject()).st_mode) else None
+
+
 @fault("fsync-needs-a-writer")
 def fsync_needs_a_writer(call: Call) -> Answer | None:
     """A descriptor that was opened for reading cannot be synced, whether of a file or of a directory."""

@@ -1,3 +1,3 @@
 """The lies of the engine, by subject. Importing this package registers them all."""
 
-from roadworthy.mutants.lies import daemon, images, life, said, space, volumes  # noqa: F401
+from roadworthy.mutants.lies import cuts, daemon, images, life, said, space, volumes  # noqa: F401

@@ -207,6 +207,7 @@ def test_numbers_of_mutants_are_told(documents):
     """docs/mutants.md says how many there are of each kind."""
     kinds = Counter(mutant.kind for mutant in catalogue().values())
     told = (
-        f"{kinds['notify']} faults of system calls, {kinds['engine']} lies of the engine and {kinds['saboteur']} edits"
+        f"{kinds['notify']} faults of system calls, {kinds['engine']} lies of the engine, {kinds['saboteur']} edits of "
+        f"layers and {kinds['disk']} disks"
     )
     assert told in " ".join(documents.split())

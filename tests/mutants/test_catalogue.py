@@ -15,11 +15,12 @@ import pytest
 
 import roadworthy.mutants.faults  # registers the faults
 import roadworthy.mutants.lies  # noqa: F401 - registers the lies
-from roadworthy.mutants import notification, runtime, twin_init
+from roadworthy.mutants import call_filter, notification, runtime
 from roadworthy.mutants.__main__ import asked
 from roadworthy.mutants.call import FAULTS
 from roadworthy.mutants.calls import ARCHITECTURE, NUMBERS, SECOND, SUBJECT
 from roadworthy.mutants.catalogue import Mutant, UnknownMutant, catalogue, find
+from roadworthy.mutants.disks import DISKS
 from roadworthy.mutants.faults.listings import Dirent, entries, fitting
 from roadworthy.mutants.faults.status import STAT, STAT_SIZE
 from roadworthy.mutants.kill_matrix import KillMatrix, Ran, disagreements, row
@@ -30,6 +31,7 @@ from roadworthy.mutants.selection import Wanted, wanted
 from roadworthy.mutants.series import Series, Turn, changes_hands
 from roadworthy.mutants.supervisor import Faulty
 from roadworthy.mutants.target import IN_IMAGE, ON_VOLUME
+from roadworthy.mutants.without_sync import without_sync
 from roadworthy.reports.kills import read_kills
 from roadworthy.upkeep.reaper import start_time
 
@@ -189,7 +191,7 @@ def test_directory_entry_is_padded_to_eight_bytes():
 
 
 def test_every_mutant_has_its_fault_and_every_fault_its_entry():
-    named = {"notify": set(FAULTS), "saboteur": set(SABOTEURS), "engine": set(LIES)}
+    named = {"notify": set(FAULTS), "saboteur": set(SABOTEURS), "engine": set(LIES), "disk": set(DISKS)}
     assert {kind: {found.name for found in catalogue().values() if found.kind == kind} for kind in named} == named
 
 
@@ -346,7 +348,7 @@ def test_what_reaches_images_spoils():
     assert {"write-reaches-image", "reader-goes-stale", "removed-layer-stays", "mount-left-behind"} <= spoiling
 
 
-# --- the twin's filter
+# --- filters of calls
 
 
 def judged(code, number, architecture=ARCHITECTURE):
@@ -356,21 +358,48 @@ def judged(code, number, architecture=ARCHITECTURE):
     while True:
         operation, taken, else_taken, value = lines[at]
         at += 1
-        if operation == twin_init.LOAD:
-            loaded = architecture if value == twin_init.ARCHITECTURE_AT else number
-        elif operation == twin_init.JUMP_EQUAL:
+        if operation == call_filter.LOAD:
+            loaded = architecture if value == call_filter.ARCHITECTURE_AT else number
+        elif operation == call_filter.JUMP_EQUAL:
             at += taken if loaded == value else else_taken
         else:
-            assert operation == twin_init.RETURN
+            assert operation == call_filter.RETURN
             return value
 
 
 def test_filter_notifies_the_named_calls_only():
-    code = twin_init.program(["open", "rename", "statx"])
+    code = call_filter.program(["open", "rename", "statx"], call_filter.NOTIFY)
     verdicts = {name: judged(code, number) for name, number in NUMBERS.items()}
-    assert {name for name, verdict in verdicts.items() if verdict == twin_init.NOTIFY} == {"open", "rename", "statx"}
-    assert set(verdicts.values()) == {twin_init.NOTIFY, twin_init.ALLOW}
-    assert judged(code, NUMBERS["open"], architecture=0x40000003) == twin_init.ALLOW
+    assert {name for name, verdict in verdicts.items() if verdict == call_filter.NOTIFY} == {"open", "rename", "statx"}
+    assert set(verdicts.values()) == {call_filter.NOTIFY, call_filter.ALLOW}
+    assert judged(code, NUMBERS["open"], architecture=0x40000003) == call_filter.ALLOW
+
+
+def test_what_is_pretended_reports_success():
+    """SECCOMP_RET_ERRNO with errno 0, see seccomp(2)."""
+    code = call_filter.program(["fsync"], call_filter.PRETEND)
+    assert judged(code, NUMBERS["fsync"]) == 0x00050000
+    assert judged(code, NUMBERS["open"]) == call_filter.ALLOW
+
+
+#: Each of these fails on a descriptor or an address that is none.
+SYNCS = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+print(libc.fsync(-1), libc.fdatasync(-1), libc.msync(1, 1, 4), libc.syncfs(-1), libc.sync_file_range(-1, 0, 0, 0))
+print("PYTHONPATH" in os.environ, libc.close(-1))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to filter the calls of programs that may become root")
+@pytest.mark.parametrize(
+    ("start", "said"), [(list, "-1 -1 -1 -1 -1\nFalse -1\n"), (without_sync, "0 0 0 0 0\nFalse -1\n")]
+)
+def test_a_program_that_syncs_nothing_is_told_that_it_did(start, said):
+    words = [sys.executable, "-c", SYNCS]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(start(words), capture_output=True, text=True, timeout=30, check=False, env=environment)
+    assert (done.stdout, done.stderr) == (said, "")
 
 
 # --- the matrix

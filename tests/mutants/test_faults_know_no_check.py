@@ -10,7 +10,7 @@ import pytest
 from roadworthy.mutants.calls import NUMBERS
 
 ROOT = Path(__file__).parents[2]
-FAULTY = [ROOT / "mutants/sabotage.py", *sorted((ROOT / "mutants").glob("faults/*.py")),
+FAULTY = [ROOT / "mutants/sabotage.py", ROOT / "mutants/disks.py", *sorted((ROOT / "mutants").glob("faults/*.py")),
           *sorted((ROOT / "mutants").glob("lies/*.py"))]  # fmt: skip
 #: Methods and functions that look for a text in a name.
 MATCHING = {"endswith", "startswith", "removeprefix", "removesuffix", "fnmatch", "fnmatchcase", "fullmatch", "match",

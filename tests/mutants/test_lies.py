@@ -380,3 +380,43 @@ def test_an_engine_without_a_lie_is_left_alone(tmp_path):
     engine = FakeEngine(place, SimpleNamespace(mountpoint=tmp_path), "driver")
     assert isinstance(engine.client.api.get_adapter("http+docker://localhost"), FakeAdapter)
     assert engine.command("ps") == "ps"
+
+
+# --- what outlives a power cut
+
+
+class Process:
+    """A daemon, as far as it is not another one."""
+
+
+def loading(liar, engine, archive, answer):
+    request = asked(liar, "POST", "images/load", answer, engine=engine)
+    request.request.body = archive
+    return liar.lie.told(request)
+
+
+def test_an_image_is_loaded_once_by_each_daemon():
+    """What was loaded is known by its layers; another image, and another daemon, are not concerned."""
+    liar, one, other = Liar("load-again-does-nothing"), Process(), Process()
+    first, second = (image({"f": File(content)}) for content in (b"1", b"2"))
+    asked_for = [(one, first), (one, second), (other, first), (one, first)]
+    found = [loading(liar, engine, archive, answered({"stream": "loaded"})) for engine, archive in asked_for]
+    assert [answer.json()["stream"] for answer in found] == ["loaded", "loaded", "loaded", ""]
+    assert liar.counted == 1
+
+
+@pytest.mark.parametrize(("again", "left"), [(False, 4096), (True, 512)])
+def test_a_database_is_torn_when_a_daemon_starts_again(tmp_path, again, left):
+    liar, database = Liar("torn-database-stops-daemon"), tmp_path / "network/files/local-kv.db"
+    database.parent.mkdir(parents=True)
+    database.write_bytes(bytes(4096))
+    assert liar.lie.starting(SimpleNamespace(root=tmp_path), ARGV, again, liar) == ARGV
+    assert (database.stat().st_size, liar.counted) == (left, int(again))
+
+
+def test_a_daemon_that_syncs_nothing_is_started_under_a_filter():
+    liar = Liar("daemon-syncs-nothing")
+    words = liar.lie.starting(None, ARGV, False, liar)
+    assert words[-len(ARGV) :] == ARGV
+    assert "roadworthy.mutants.without_sync" in words
+    assert liar.counted == 1
