@@ -147,6 +147,9 @@ class Conductor:
         said = said or ("worker " + ", ".join(lost) + " ended without closing its bundle") * bool(lost)
         stopped = why_stopped(self.interrupts.first, said, int(exitstatus))
         self.bundle.end(int(exitstatus), stopped, sum(bundle.end.benchmarks for bundle in found if bundle.end))
+        for directory in sorted(self._workers.glob("*/cuts/*")):
+            (kept := self.bundle.directory / "cuts").mkdir(exist_ok=True)
+            directory.rename(kept / directory.name)
         remove_directory(self._workers)
         self.page = page_beside(self.bundle, self._say)
 
