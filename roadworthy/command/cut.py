@@ -75,6 +75,9 @@ def read(log: Path) -> tuple[list[Entry], Capture]:
         raise click.UsageError(f"{log}: {reason.strerror}") from None
     if capture.end > len(entries):
         raise click.UsageError(f"{log} has {len(entries)} entries, but its operation ends at {capture.end}")
+    for entry in entries:
+        if entry.at + entry.length > capture.size:
+            raise click.UsageError(f"{log}: entry {entry.number} lies beyond the disk of {capture.size} bytes")
     return entries, capture
 
 
