@@ -58,7 +58,7 @@ def beside(log: Path) -> Path:
 def keep_log(log: WriteLog, path: Path, capture: Capture) -> None:
     """Copy a log that grows no more to a new file, zeroes as holes, and write the capture beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    run(["cp", "--sparse=always", "--reflink=auto", "--no-clobber", str(log.path), str(path)], 120)
+    run(["cp", "--sparse=always", "--reflink=auto", str(log.path), str(path)], 120)
     beside(path).write_bytes(msgspec.json.format(msgspec.json.encode(capture)) + b"\n")
 
 
