@@ -10,12 +10,14 @@ from roadworthy.cuts.findings import PROMISES, Broken, Findings, Look
 
 
 def narrowed(findings: Findings, every: Sequence[Cut], look: Callable[[Cut], Look]) -> Findings:
-    """The findings with further looks at flushes, such that no broken promise has unknown ones before its first break.
+    """The findings with further looks, after which the flush before the first break of each promise keeps it.
 
-    `every` has the cut of each flush, in order. A promise takes as many looks as its unknown flushes can be halved, not
-    as many as there are: it may have been broken and kept again before that, where nobody has looked.
+    `every` has the cut of each flush, in order. The flushes that were not looked at are halved, which takes as many
+    looks as their number has binary digits. A promise that was broken and kept again among them may go unnoticed.
     """
-    for promise in PROMISES:
+    # Until it is acknowledged an image may be absent, and no check asks whether it is.
+    torn = any(moment.thing.before for moment in findings.moments)
+    for promise in PROMISES if torn else [one for one in PROMISES if one is not Findings.torn]:
         while (cut := between(promise(findings), every)) is not None:
             looks = [*findings.looks, look(cut)]
             findings = replace(findings, looks=sorted(looks, key=lambda one: (one.cut.position, one.cut.of)))
