@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def cut(log: Path, flush: int | None, out: Path | None, part: int | None) -> Non
     in the run's bundle, as cuts/LANE/OPERATION.log, with a file beside it that says what the log is of.
 
     A power cut leaves what was written before the last flush that was over; of later writes it may leave any part.
-    Each line of the list is such a flush. Below it stand the calls that the engine, or the kernel, had answered by
-    then, and what was acknowledged: all that has to survive a cut at this flush.
+    Each line of the list is such a flush. Below it stands what was answered and acknowledged before the next one was
+    over: if the power is cut there, the disk of this flush is all that is left, and has to have it.
 
     \b
     roadworthy cut load.log                             which flushes there are
@@ -102,7 +103,7 @@ def write(log: Path, entries: Sequence[Entry], cut: Cut, image: Path, size: int)
 
 
 def listed(capture: Capture, entries: Sequence[Entry], every: Sequence[Cut]) -> Iterator[str]:
-    """Yield what a log is of, and its flushes with what happened before each since the one before."""
+    """Yield what a log is of, and its flushes: what was written before each, and what happened until the next."""
     yield f"{capture.operation} on {capture.lane}: {capture.does}"
     yield (
         f"{capture.backing} on {amount(capture.size, 'B')}; {counted(len(every), 'flush', 'flushes')}, "
@@ -113,14 +114,12 @@ def listed(capture: Capture, entries: Sequence[Entry], every: Sequence[Cut]) -> 
         + [(moment.position, f"acknowledged: {moment.label}") for moment in capture.moments],
         key=lambda one: one[0],
     )
-    last = capture.begin
-    for one in every:
+    last, ends = capture.begin, [*(later.position for later in every[1:]), math.inf]
+    for one, end in zip(every, ends, strict=True):
         told = [entry for entry in entries[last : one.position] if entry.writes]
         size = sum(entry.length for entry in told)
         wrote = f"{counted(len(told), 'write')}, {amount(size, 'B')}" if one.flush else "the operation begins"
         yield f"flush {one.flush:>3}  entry {one.position:>6}  {wrote}"
-        while happened and happened[0][0] <= one.position:
+        while happened and happened[0][0] < end:
             yield f"           {happened.pop(0)[1]}"
         last = one.position
-    for _, words in happened:
-        yield f"  later    {words}"

@@ -210,11 +210,14 @@ class Broken:
 
     @property
     def first(self) -> str:
-        """The first cut at which the promise is broken, with the calls around it and the records that are damaged."""
+        """The first cut at which the promise is broken, with the calls around it and the records that are damaged.
+
+        The power may be cut until the next flush is over, and this is the latest of these moments.
+        """
         if not self.found:
             return "none"
         look, _, _ = self.found[0]
-        done, coming = self.findings.evidence.around(look.cut.position)
+        done, coming = self.findings.evidence.around(look.cut.until)
         told = f"{look.cut}, after {done[-1] if done else 'nothing'}, before {coming}"
         return f"{told}; records: {look.records or 'all there'}"
 
@@ -242,7 +245,7 @@ class Broken:
         if not self.found:
             return None
         look, _, _ = self.found[0]
-        after, before = self.findings.evidence.around(look.cut.position)
+        after, before = self.findings.evidence.around(look.cut.until)
         return FirstCut(
             flush=look.cut.flush, words=str(look.cut), after=after, before=before, records=look.records,
             part=look.cut.part, exact=self.exact,

@@ -40,14 +40,14 @@ def blocks(image):
 
 
 def test_flushes_are_listed_with_the_calls_between_them(log):
-    """Each flush says what was written since the one before, and what had been answered and acknowledged by then."""
+    """Each flush says what was written since the one before, and what was answered and acknowledged until the next."""
     assert run(log).output.splitlines() == [
         "load on overlay2-ext4-docker20.10-linux6.1: docker load of an image.",
         "ext4 on 32 KiB; 4 flushes, 0 to 3, in entries 2 to 8",
         "flush   0  entry      2  the operation begins",
         "flush   1  entry      4  1 write, 4 KiB",
-        "flush   2  entry      6  1 write, 4 KiB",
         "           POST /images/load  200",
+        "flush   2  entry      6  1 write, 4 KiB",
         "           GET /images/i/json  200",
         "           acknowledged: the image",
         "flush   3  entry      8  2 writes, 8 KiB",

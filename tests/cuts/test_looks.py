@@ -46,7 +46,7 @@ def test_a_disk_that_equals_an_earlier_one_is_looked_at_once(tmp_path, monkeypat
 
 def test_a_result_keeps_what_breaks_the_promise_that_was_asked_for():
     """All states with their cuts, the worst first, and the first cut with the calls around it, cut short nowhere."""
-    at = iter([0, 5, 5, 20])
+    at = iter([0, 5, 15, 25])
     evidence = Positioned(lambda: next(at))
     calls = ["create", "POST /images/load", "GET /images", "late"]
     for call in calls:
