@@ -16,7 +16,7 @@ from roadworthy.reports.text import counted, visible
 
 PAGE = Path(__file__).parents[2] / "docs/durability.md"
 #: The most characters of one state.
-LONGEST = 120
+LONGEST = 100
 
 
 def placed(page, name, text):
@@ -29,7 +29,9 @@ def placed(page, name, text):
 
 def cell(text):
     """A bundle's text as one cell of a table."""
-    return visible(" ".join(text.split()), LONGEST).replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+    line = visible(" ".join(text.split()))
+    short = line if len(line) <= LONGEST else f"{line[:LONGEST].rstrip()} …"
+    return short.replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 
 def operations_table():
@@ -52,9 +54,8 @@ def results_table(bundles):
         looked = sum(cut.looked for cut in own)
         cells = [f"`{cell(one.lane.id)}`", f"{looked}", "; ".join(broken) or "nothing", ", ".join(whole) or "none"]
         lines.append(f"| {' | '.join(cells)} |")
-    runs = ", ".join(f"{run.name} of {run.started[:10]}, commit {str(run.suite.get('commit', ''))[:12] or 'unknown'}"
-                     for run in matrix.runs)  # fmt: skip
-    return "\n".join([*lines, "", f"{counted(found.looked, 'cut')}; runs: {cell(runs)}.", ""])
+    runs = [f"{run.name} at commit {str(run.suite.get('commit', ''))[:12] or 'unknown'}" for run in matrix.runs]
+    return "\n".join([*lines, "", f"{counted(found.looked, 'cut')}; runs:", *(f"- {cell(run)}" for run in runs), ""])
 
 
 def made(page, bundles=()):

@@ -33,7 +33,7 @@ def test_results_are_a_row_a_lane(tmp_path):
         "| `containerd:overlayfs-ext4-docker28.5-linux7.2` | 80 | `load` silent: files missing, files empty; `commit` "
         "the daemon does not start: invalid database | `copy-up`, `rmi` |",
     ]
-    assert found[8] == "220 cuts; runs: cuts-2026-11-23 of 2026-11-23, commit 4f1c9a2."
+    assert found[8:10] == ["220 cuts; runs:", "- cuts-2026-11-23 at commit 4f1c9a2"]
 
 
 def test_a_page_without_its_marks_is_refused():
