@@ -6,6 +6,8 @@ TIER ?= smoke
 BUNDLES ?= $(wildcard bundles/*)
 # The kill matrix of overlay2 is tracked: it shows what the checks of this commit were seen to notice.
 KILLS ?= $(if $(filter overlay2,$(DRIVER)),mutants/kills.json,build/kills.json)
+# The bundles of a run with --cuts whose results docs/durability.md has, as in make durability CUTS=bundles/RUN
+CUTS ?=
 # Options of `roadworthy weekly`, as in make weekly WEEKLY=--rest
 WEEKLY ?=
 
@@ -16,7 +18,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site house coverage clean lock packages test-packages
+.PHONY: help conformance test check bench sensitivity weekly site house coverage durability clean lock packages test-packages
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -53,6 +55,9 @@ house: .venv/ready ## draw the picture of the house in CONTRIBUTING.md anew, fro
 
 coverage: .venv/ready ## write what docs/coverage.md says of the checks anew, from their promises, and its counts
 	.venv/bin/python tests/house/coverage_page.py
+
+durability: .venv/ready ## write the operations of docs/durability.md anew, and its results from the bundles CUTS
+	.venv/bin/python tests/house/durability_page.py $(CUTS)
 
 clean: ## remove what builds and runs left in the checkout; bundles stay
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .benchmarks *.egg-info

@@ -9,6 +9,7 @@ TITLES = {
     "conc": "concurrency",
     "copyup": "copy-up",
     "dura": "durability",
+    "durability": "power cuts",
     "exec": "execution",
     "grid": "backing file systems",
     "handle": "file handles",

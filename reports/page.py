@@ -23,6 +23,7 @@ from roadworthy.reports.added import added
 from roadworthy.reports.bundle import Bundle
 from roadworthy.reports.claims import answers, load
 from roadworthy.reports.comparisons import Comparison, Source
+from roadworthy.reports.cuts import capture_command, disk_command, power_cuts
 from roadworthy.reports.drawer import evidence
 from roadworthy.reports.made import is_page, replace_file
 from roadworthy.reports.matrix import Matrix, build, differs
@@ -39,6 +40,8 @@ FACTS_LIMIT = 400
 #: The most characters, and the most samples, that a page shows of one benchmark record.
 RECORD_LIMIT = 20_000
 SAMPLES_LIMIT = 150
+#: The most states, and the most calls before a cut, that a page shows of one promise.
+STATES_LIMIT, CALLS_LIMIT = 20, 20
 #: A raw file's path that may become a link: below the bundle's directory, and of a type that no browser executes.
 _RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)*\.(?:json|json\.gz|txt|log)", re.ASCII)
 
@@ -78,6 +81,7 @@ def page_text(
         title=_title(matrix),
         matrix=matrix,
         nulls=nulls(record for comparison in matrix.comparisons for *_, record in comparison.records),
+        cuts=power_cuts(matrix),
         claims=answers(load(), matrix),
         kills=kills,
         kills_date=kills_date,
@@ -105,7 +109,8 @@ def environment() -> Environment:
     )
     environment.globals.update(anchor=anchor, differs=differs, axis=intervals.axis, plot=intervals.plot)
     environment.globals.update(chart=curves.chart, key=curves.key, raw_link=_raw_link, samples_limit=SAMPLES_LIMIT)
-    environment.globals.update(with_difference=WITH_DIFFERENCE)
+    environment.globals.update(with_difference=WITH_DIFFERENCE, disk_command=disk_command)
+    environment.globals.update(capture_command=capture_command, states_limit=STATES_LIMIT, calls_limit=CALLS_LIMIT)
     environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=number, short=_short)
     environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per, added=added)
     environment.filters.update(command=shlex.join, query=_query)

@@ -141,9 +141,55 @@ class Deviation(msgspec.Struct, frozen=True, kw_only=True):
     line: int
 
 
+class Left(msgspec.Struct, frozen=True):
+    """What a number of cuts have left of one thing, in the words of `reports/states.py`."""
+
+    thing: str
+    state: str
+    cuts: int
+
+
+class FirstCut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The first cut of an operation that breaks a promise.
+
+    All flushes of the operation up to number `flush` were over; it counts from 0, the moment before the operation.
+    `words` says so, and which later writes the disk had, which are drawn with the seed `part` if it is set. `after` are
+    the last calls that were answered by then, `before` is the first one that was not. `records` are the engine's and
+    the driver's own that are damaged. It is `exact` if at the flush before it the promise is kept.
+    """
+
+    flush: int
+    words: str
+    after: list[str]
+    before: str
+    records: str = ""
+    part: int | None = None
+    exact: bool = False
+
+
+class Cuts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the power cuts in one operation say of one promise.
+
+    `does` is the operation in words, `asked` what --cuts asked for. `looked` cuts were looked at, of `flushes` flushes
+    and what may be kept between them. `worst` is the worst state without its counts; the log of the disk lies below the
+    bundle's directory if it was `kept`.
+    """
+
+    operation: str
+    does: str
+    looked: int
+    flushes: int
+    worst: str
+    asked: str = ""
+    states: list[Left] = []
+    first: FirstCut | None = None
+    kept: bool = False
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field="type"):
     """The verdict of one check on one lane, with its evidence. `seconds` is the body's duration.
 
+    `cuts` is set by a check of power cuts.
     `round` counts from 1 if checks are repeated. A round with the verdict of an earlier one has no transcript: only the
     first round of each verdict keeps its own.
     """
@@ -161,6 +207,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field=
     kernel_log: list[str] = []
     deviation: Deviation | None = None
     round: int = 1
+    cuts: Cuts | None = None
 
     @property
     def with_difference(self) -> bool:

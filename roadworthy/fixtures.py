@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
@@ -28,6 +31,7 @@ from roadworthy.lane.software import Software
 from roadworthy.lane.stand import Stand
 from roadworthy.lane.storage import Storage
 from roadworthy.reasons import Unsupported
+from roadworthy.reports.cuts import log_path
 from roadworthy.run.keys import EVIDENCE
 from roadworthy.run.session import SESSION, Session
 
@@ -209,7 +213,7 @@ def cuts(
     The lane's own daemon is not touched.
     """
 
-    def found(operation: Operation) -> Findings:
+    def asked_for(operation: Operation) -> Findings:
         key = operation.name, roadworthy_run.stands.era
         if key not in searched:
             logged = partial(roadworthy_run.stands.second, stand, [], SIZE, logged=True)
@@ -221,7 +225,12 @@ def cuts(
                 return on.software(accept, said)
 
             try:
-                searched[key] = search(operation, logged, faults, roadworthy_run.site(), software, most, said)
+                found = search(
+                    operation, logged, faults, roadworthy_run.site(), software, most, said, asked is not None,
+                    kept_log(roadworthy_run, stand, operation),
+                )  # fmt: skip
+                written = "" if asked is None else "all" if math.isinf(asked) else f"{asked:g}"
+                searched[key] = replace(found, asked=written)
             except Exception as reason:  # a search is long, and would end alike for each promise
                 searched[key] = reason
         outcome = searched[key]
@@ -229,9 +238,16 @@ def cuts(
             raise outcome
         evidence.transcript[:] = outcome.evidence.transcript
         evidence.observe("cuts", outcome)
-        return outcome
+        return outcome.taken_by(evidence)
 
-    return found
+    return asked_for
+
+
+def kept_log(run: Session, stand: Stand, operation: Operation) -> Path | None:
+    """The file in which --keep-logs keeps the log of an operation."""
+    if run.bundle is None or not run.option("keep_logs"):
+        return None
+    return run.bundle.directory / log_path(stand.lane.id, operation.name, stand.round)
 
 
 @pytest.fixture

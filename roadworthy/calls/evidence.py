@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from roadworthy.reports.records import Call, Observation
+from roadworthy.reports.records import Call, Cuts, Observation
 
 #: Calls kept of one check, and characters kept of one call or answer.
 CALLS_KEPT = 400
@@ -51,6 +51,8 @@ class Evidence:
     made: list[Made] | None = None
     #: Whether the tree that the check has left was compared with the reference's.
     compared: bool = False
+    #: What power cuts say of the promise that the check asked for.
+    cuts: Cuts | None = None
     #: Seconds of the check's time that were not its own, by stage.
     seconds: dict[str, float] = field(default_factory=dict)
     _waiting: int = 0

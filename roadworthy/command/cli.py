@@ -12,6 +12,7 @@ import click
 from roadworthy.command import shelf
 from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
+from roadworthy.command.cut import cut
 from roadworthy.command.explore import explore
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.command.verify_store import verify_store
@@ -48,6 +49,7 @@ def main() -> None:
 
 
 main.add_command(bench)
+main.add_command(cut)
 main.add_command(explore)
 main.add_command(verify_store)
 main.add_command(weekly)

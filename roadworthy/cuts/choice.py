@@ -28,6 +28,8 @@ class Cut:
     flush: int
     beyond: tuple[tuple[Entry, int], ...] = ()
     of: int = 0
+    #: The seed that has chosen `beyond`; None if nothing was chosen.
+    part: int | None = None
 
     @property
     def lacks_nothing(self) -> bool:
@@ -68,7 +70,7 @@ def parts(entries: Sequence[Entry], cut: Cut, seed: int) -> Cut:
     if kept and kept[-1][1] > ATOM and not kept[-1][0].flags & FUA:
         entry, length = kept[-1]
         kept[-1] = entry, ATOM * chosen.randint(1, length // ATOM)
-    return Cut(cut.position, cut.until, cut.flush, tuple(kept), len(later))
+    return Cut(cut.position, cut.until, cut.flush, tuple(kept), len(later), seed)
 
 
 def chosen(

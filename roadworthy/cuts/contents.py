@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
 
+from roadworthy.reports.states import HARMS
+
 #: The name in a PAX header of an extended attribute, as Docker, Podman and Python write it.
 ATTRIBUTE = "SCHILY.xattr."
 
@@ -63,13 +65,8 @@ def damage(expected: Tree, found: Tree) -> str:
     return ", ".join([*told, *([f"{added} files are new"] if added else [])])
 
 
-#: What may have happened to a file, the worst first.
-WORST_FIRST = ("missing", "empty", "cut short", "zeroed", "of other content", "of another kind", "of another owner",
-               "of another mode", "without their attributes")  # fmt: skip
-
-
 def severity(counted: tuple[str, int]) -> int:
-    return WORST_FIRST.index(counted[0])
+    return HARMS.index(counted[0])
 
 
 def became(was: Kept, now: Kept | None) -> str:

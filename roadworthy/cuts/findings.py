@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from roadworthy.calls.evidence import Evidence
 from roadworthy.cuts.choice import Cut
-from roadworthy.cuts.contents import WORST_FIRST, Tree
+from roadworthy.cuts.contents import Tree
 from roadworthy.cuts.operation import Operation
 from roadworthy.cuts.store import Thing
+from roadworthy.reports.records import Call, Cuts, FirstCut, Left
+from roadworthy.reports.states import HARMS, WHOLE, rank
 
-#: What a cut is expected to leave of anything, the daemon too.
-WHOLE = "whole"
+#: How many of the last calls before a cut are told.
+LAST_CALLS = 4
+#: The most different states that a record has.
+STATES_KEPT = 40
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Look:
     healed: dict[str, str] = field(default_factory=dict)
     #: What the engine's and the driver's own records lack, in words.
     records: str = ""
+    #: Whether all this was seen at an earlier cut, which leaves an equal disk.
+    equal: bool = False
 
 
 class Positioned(Evidence):
@@ -62,16 +68,19 @@ class Positioned(Evidence):
         self.positions.clear()
 
     def end(self) -> None:
-        """Record nothing any more."""
+        """Record no further calls: what is asked from now on is not the operation's."""
         self._over = True
 
-    def before(self, position: int) -> str:
-        """The last call that was answered at this position or before it, and the first one that was not."""
+    @property
+    def calls(self) -> list[tuple[Call, int]]:
+        """The calls, each with the position at its answer."""
+        return list(zip(self.transcript, self.positions, strict=True))
+
+    def around(self, position: int) -> tuple[list[str], str]:
+        """The last calls that were answered at this position or before it, and the first one that was not."""
         calls = [made.call for made in self.transcript]
         done = sum(at <= position for at in self.positions)
-        return (
-            f"after {calls[done - 1] if done else 'nothing'}, before {calls[done] if done < len(calls) else 'the end'}"
-        )
+        return calls[max(0, done - LAST_CALLS) : done], calls[done] if done < len(calls) else "the end"
 
 
 @dataclass
@@ -81,18 +90,33 @@ class Findings:
     operation: Operation
     moments: Sequence[Moment]
     looks: Sequence[Look]
-    #: Flushes of the whole operation, and cuts that were not looked at because they leave an equal disk.
+    #: Flushes of the whole operation that had something to flush.
     flushes: int
-    equal: int
     evidence: Positioned
     #: Seconds of the capture, and of all looks together.
     seconds: tuple[float, float]
+    #: What --cuts asked for, as it was written; empty if it was not.
+    asked: str = ""
+    #: Whether the log of the disk is kept.
+    kept: bool = False
+    #: Takes down what is found of each promise that is asked for.
+    taker: Evidence | None = None
+
+    def taken_by(self, evidence: Evidence) -> Findings:
+        """These findings, of which a check asks for a promise."""
+        return replace(self, taker=evidence)
 
     def __str__(self) -> str:
         capture, looking = self.seconds
-        each = f", {looking / len(self.looks):.1f} s each" if self.looks else ""
-        more = f", {self.equal} equal ones left out" if self.equal else ""
+        equal = sum(look.equal for look in self.looks)
+        each = f", {looking / (len(self.looks) - equal):.1f} s each" if self.looks else ""
+        more = f", {equal} of them equal to others" if equal else ""
         return f"{len(self.looks)} cuts at {self.flushes} flushes{more}; captured in {capture:.1f} s{each}"
+
+    @property
+    def flushes_seen(self) -> set[int]:
+        """The numbers of the flushes that were looked at, with nothing of what was written later."""
+        return {look.cut.flush for look in self.looks if not look.cut.of}
 
     # --- promises: what breaks each of them
 
@@ -147,7 +171,7 @@ class Findings:
 
     def _those(self, states: Callable[[Look], Iterable[tuple[str, str]]], whole_only: bool = True) -> Broken:
         """The states that are not `whole`, of looks at a daemon that has started."""
-        return Broken(
+        broken = Broken(
             self,
             [
                 (look, label, said)
@@ -157,6 +181,13 @@ class Findings:
                 if said != WHOLE
             ],
         )
+        if self.taker is not None:
+            self.taker.cuts = broken.record()
+        return broken
+
+
+#: All promises.
+PROMISES = (Findings.silent, Findings.lost, Findings.torn, Findings.not_started, Findings.not_healed, Findings.hurt)
 
 
 @dataclass(frozen=True)
@@ -179,12 +210,46 @@ class Broken:
 
     @property
     def first(self) -> str:
-        """The first cut at which the promise is broken, with the calls around it and the records that are damaged."""
+        """The first cut at which the promise is broken, with the calls around it and the records that are damaged.
+
+        The power may be cut until the next flush is over, and this is the latest of these moments.
+        """
         if not self.found:
             return "none"
         look, _, _ = self.found[0]
-        told = f"{look.cut}, {self.findings.evidence.before(look.cut.position)}"
+        done, coming = self.findings.evidence.around(look.cut.until)
+        told = f"{look.cut}, after {done[-1] if done else 'nothing'}, before {coming}"
         return f"{told}; records: {look.records or 'all there'}"
+
+    @property
+    def exact(self) -> bool:
+        """Whether the flush before the first cut was looked at, too; the promise is kept there then."""
+        if not self.found:
+            return False
+        cut = self.found[0][0].cut
+        before = cut.flush if cut.of else cut.flush - 1
+        return before < 0 or before in self.findings.flushes_seen
+
+    def record(self) -> Cuts:
+        """What is found of this promise, for a result."""
+        said = self.findings
+        counted = Counter((label, state) for _, label, state in self.found)
+        states = sorted(counted, key=lambda one: (rank(one[1]), -counted[one], one))
+        return Cuts(
+            operation=said.operation.name, does=said.operation.words, looked=len(said.looks), flushes=said.flushes,
+            worst=self.worst, asked=said.asked, kept=said.kept, first=self._first(),
+            states=[Left(label, state, counted[label, state]) for label, state in states[:STATES_KEPT]],
+        )  # fmt: skip
+
+    def _first(self) -> FirstCut | None:
+        if not self.found:
+            return None
+        look, _, _ = self.found[0]
+        after, before = self.findings.evidence.around(look.cut.until)
+        return FirstCut(
+            flush=look.cut.flush, words=str(look.cut), after=after, before=before, records=look.records,
+            part=look.cut.part, exact=self.exact,
+        )  # fmt: skip
 
 
 def coarse(said: str) -> str:
@@ -192,12 +257,4 @@ def coarse(said: str) -> str:
     head, found, harm = said.partition(": ")
     if head != "silent" or not found:
         return said
-    return f"silent: {', '.join(f'files {kind}' for kind in (*WORST_FIRST, 'are new') if kind in harm)}"
-
-
-def rank(said: str) -> tuple[int, int]:
-    """How bad a state is, the worst first: silence about the worst harm, then what is gone, then what is told."""
-    heads = ("silent", "the file system", "the daemon", "there again", "gone", "says so")
-    kind = next((number for number, head in enumerate(heads) if said.startswith(head)), len(heads))
-    harm = next((number for number, word in enumerate(WORST_FIRST) if word in said), len(WORST_FIRST))
-    return kind, harm
+    return f"silent: {', '.join(f'files {kind}' for kind in (*HARMS, 'are new') if kind in harm)}"

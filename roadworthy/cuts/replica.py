@@ -33,6 +33,14 @@ class Replica:
         self._apply(self.image, self._entries[self.position : position], self._told)
         self.position = position
 
+    def keep(self, beyond: Sequence[tuple[Entry, int]]) -> None:
+        """Apply some of the writes beyond the replica's position, each with the bytes of it that arrived.
+
+        It advances no further then.
+        """
+        for entry, length in beyond:
+            self._apply(self.image, [entry], self._told, length)
+
     def copy(self, image: Path, beyond: Sequence[tuple[Entry, int]] = ()) -> str:
         """Copy the disk to a new file, with some of the writes `beyond` it, each with the bytes of it that arrived.
 

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
@@ -18,10 +19,12 @@ from requests.exceptions import RequestException
 
 from roadworthy.calls.evidence import Evidence
 from roadworthy.cuts.beside import Beside
+from roadworthy.cuts.bisection import narrowed
 from roadworthy.cuts.bystanders import bystanders
-from roadworthy.cuts.choice import Cut, chosen
+from roadworthy.cuts.choice import Cut, chosen, flushes
 from roadworthy.cuts.contents import Tree
 from roadworthy.cuts.findings import Findings, Look, Moment, Positioned
+from roadworthy.cuts.kept import SCHEMA, Acknowledged, Asked, Capture, keep_log
 from roadworthy.cuts.operation import Operation
 from roadworthy.cuts.records import Records, lost_records, records_of
 from roadworthy.cuts.replica import Replica
@@ -42,18 +45,15 @@ SIZE = 2 * GIB
 
 
 def search(
-    operation: Operation,
-    second: Callable[[], AbstractContextManager[Stand]],
-    faults: Faults,
-    site: Site,
-    software: Callable[[Stand], Software],
-    most: float,
-    stage: Stage = quietly,
-) -> Findings:
+    operation: Operation, second: Callable[[], AbstractContextManager[Stand]], faults: Faults, site: Site,
+    software: Callable[[Stand], Software], most: float, stage: Stage = quietly, exact: bool = False,
+    keep: Path | None = None,
+) -> Findings:  # fmt: skip
     """Capture an operation on a daemon of its own, and look at `most` cuts of it; at every flush if that is infinite.
 
-    `second` brings up a stand with a logged disk, `software` puts programs on its volume. Then no part
-    of what was written between two flushes is looked at. Raises what making and capturing raise, and Unsupported.
+    `second` brings up a stand with a logged disk, `software` puts programs on its volume. If every flush is looked at,
+    no part of what was written between two flushes is. If the search has to be `exact`, it looks for the first flush
+    that breaks a promise. The log is kept in the file `keep`. Raises what making and capturing raise, and Unsupported.
     """
     directory = site.state / f"cuts-{operation.name}"
     directory.mkdir()
@@ -62,19 +62,44 @@ def search(
         with second() as stand:
             log, evidence, moments, begin, end, records = captured(operation, stand, beside)
             stand.home.close()
+            told = list(log.entries())
+            entries = faults.told(told, begin)
+            kept = keep is not None and entries == told  # the log of a disk that lies says nothing of what it kept
+            if keep is not None and kept:
+                keep_log(log, keep, captured_as(operation, stand, evidence, moments, begin, end))
             captured_at = time.monotonic()
-            entries = faults.told(list(log.entries()), begin)
+            every, size = list(flushes(entries, begin, end)), stand.backing.size
             near = [moment.at for moment in moments if moment.at]
             cuts = chosen(entries, begin, end, near, most, crc32(operation.name.encode()))
-            flushed = sum(entry.flushes for entry in entries[begin:end])
-            replica = Replica(log.path, entries, directory / "disk", stand.backing.size)
+            replica = Replica(log.path, entries, directory / "disk", size)
             replica.advance(begin)
-            looks, equal = looked(operation, stand, faults, site, beside, replica, cuts, moments, records, stage)
-            seconds = captured_at - begun, time.monotonic() - captured_at
-            return Findings(operation, moments, looks, flushed, equal, evidence, seconds)
+            seen: dict[str, Look] = {}
+            looks = looked(operation, stand, faults, site, beside, replica, cuts, moments, records, seen, stage)
+
+            def look_back(cut: Cut) -> Look:
+                back = Replica(log.path, entries, directory / "back", size)
+                found = looked(operation, stand, faults, site, beside, back, [cut], moments, records, seen, stage)
+                back.image.unlink()
+                return found[0]
+
+            found = Findings(operation, moments, looks, len(every) - 1, evidence, (0, 0), kept=kept)
+            found = narrowed(found, every, look_back) if exact else found
+            return replace(found, seconds=(captured_at - begun, time.monotonic() - captured_at))
     finally:
         beside.close()
         shutil.rmtree(directory)
+
+
+def captured_as(
+    operation: Operation, stand: Stand, evidence: Positioned, moments: Sequence[Moment], begin: int, end: int
+) -> Capture:
+    """What is written beside a log that is kept."""
+    return Capture(
+        schema=SCHEMA, lane=stand.lane.id, operation=operation.name, does=operation.words, backing=stand.lane.backing,
+        size=stand.backing.size, begin=begin, end=end,
+        moments=[Acknowledged(moment.thing.label, moment.at) for moment in moments if not moment.bystander],
+        calls=[Asked(call.call, call.answer, at) for call, at in evidence.calls],
+    )  # fmt: skip
 
 
 def captured(
@@ -111,11 +136,10 @@ def captured(
 
 def looked(
     operation: Operation, stand: Stand, faults: Faults, site: Site, beside: Beside, replica: Replica,
-    cuts: Sequence[Cut], moments: Sequence[Moment], records: Records, stage: Stage,
-) -> tuple[list[Look], int]:  # fmt: skip
-    """Look at each cut that leaves another disk than those before: the looks, and how many leave an equal one."""
+    cuts: Sequence[Cut], moments: Sequence[Moment], records: Records, seen: dict[str, Look], stage: Stage,
+) -> list[Look]:  # fmt: skip
+    """Look at each cut; one that leaves the disk of an earlier look, in `seen` by its digest, shows what that shows."""
     looks: list[Look] = []
-    seen: set[str] = set()
     for number, cut in enumerate(cuts, 1):
         replica.advance(cut.position)
         image = site.state / f"{operation.name}.cut.img"
@@ -123,11 +147,12 @@ def looked(
         digest = replica.copy(image, cut.beyond)
         if digest in seen:
             image.unlink()
+            looks.append(replace(seen[digest], cut=cut, equal=True))
             continue
-        seen.add(digest)
         with stage(f"cutting the power in {operation.name}, {number} of {len(cuts)}"):
             looks.append(look(operation, stand, faults, beside, image, cut, moments, records))
-    return looks, len(cuts) - len(looks)
+        seen[digest] = looks[-1]
+    return looks
 
 
 def look(

@@ -73,7 +73,7 @@ def bring_up(
         confirm(lane, backing, engine)
         backing.path("volume").mkdir()
         running = Running(machine, home, backing, engine, tools, backing.mountpoint / "volume")
-        stand = Stand(lane, running, keep=site.keep, seconds=seconds)
+        stand = Stand(lane, running, keep=site.keep and not logged, seconds=seconds)
         with staged("loading the image"):
             load_trees(stand, checks)
             faults.sabotage(stand)

@@ -94,7 +94,8 @@ class RunningKernel(Machine):
         """Make a place for a daemon: a capsule."""
         image, runtime = site.next()
         disk = partial(LoggedDisk, site) if logged else None
-        return Capsule(site.ledger, site.keep, image=image, runtime=runtime, root=self._tree, logged=disk)
+        keep = site.keep and not logged  # one after the other is made where it was: a kept one would lie under the next
+        return Capsule(site.ledger, keep, image=image, runtime=runtime, root=self._tree, logged=disk)
 
     def kernel_log(self) -> KernelLog:
         return KernelLog()

@@ -37,8 +37,7 @@ class LoggedDisk:
             file.truncate(size)
         self.log.touch()
         #: The disk has namespaces of its own, because it outlives the daemon's and sees this host's programs.
-        self._capsule = Capsule(site.ledger, site.keep, runtime=runtime)
-        self._kept = site.keep
+        self._capsule = Capsule(site.ledger, runtime=runtime)
         try:
             self._loop = self._exported(image, runtime)
         except BaseException:
@@ -70,6 +69,5 @@ class LoggedDisk:
 
     def close(self) -> None:
         """End the disk; its log stays. Whoever mounted it has ended before."""
-        if not self._kept:
-            self._loop.close()
+        self._loop.close()
         self._capsule.close()

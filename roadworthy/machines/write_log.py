@@ -6,6 +6,7 @@ writes too: a superblock, then entries of one header sector each, with the data 
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ MAGIC = 0x6A736677736872
 FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
 SUPERBLOCK = struct.Struct("<QQQI")
 HEADER = struct.Struct("<QQQQ")
+#: Bytes; no disk has larger sectors.
+LARGEST_SECTOR = 64 << 10
 
 
 class LogDamaged(Exception):
@@ -66,13 +69,15 @@ class WriteLog:
         magic, _, count, sector = SUPERBLOCK.unpack(read)
         if magic != MAGIC:
             raise LogDamaged(f"{self.path} is no log of writes: it begins with {magic:#x}")
+        if sector < HEADER.size or sector > LARGEST_SECTOR:
+            raise LogDamaged(f"{self.path} has sectors of {sector} bytes")
         return count, sector
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries, the first first. Raises LogDamaged."""
         count, sector = self._superblock()
         with self.path.open("rb") as file:
-            at = sector
+            size, at = os.fstat(file.fileno()).st_size, sector
             for number in range(count):
                 file.seek(at)
                 read = file.read(HEADER.size)
@@ -80,5 +85,7 @@ class WriteLog:
                     raise LogDamaged(f"{self.path} ends before entry {number} of {count}")
                 where, sectors, flags, _ = HEADER.unpack(read)
                 found = Entry(number, where * sector, sectors * sector, flags, at + sector)
+                at = found.data + (found.length if found.writes else 0)
+                if at > size:
+                    raise LogDamaged(f"{self.path} ends within entry {number} of {count}")
                 yield found
-                at += sector + (found.length if found.writes else 0)

@@ -147,6 +147,7 @@ class Conductor:
         said = said or ("worker " + ", ".join(lost) + " ended without closing its bundle") * bool(lost)
         stopped = why_stopped(self.interrupts.first, said, int(exitstatus))
         self.bundle.end(int(exitstatus), stopped, sum(bundle.end.benchmarks for bundle in found if bundle.end))
+        gather(self._workers, self.bundle.directory)
         remove_directory(self._workers)
         self.page = page_beside(self.bundle, self._say)
 
@@ -186,6 +187,14 @@ def process_of(node: Any) -> subprocess.Popen[bytes]:
 def has_ended(node: Any) -> bool:
     """Whether a worker's session is over, or its process."""
     return node._down or process_of(node).poll() is not None
+
+
+def gather(workers: Path, directory: Path) -> None:
+    """Move the logs that the workers have kept to the bundle's own directory; a lane goes to one worker as a whole."""
+    for log in sorted(workers.glob("*/cuts/*/*")):
+        place = directory / log.relative_to(workers.joinpath(log.relative_to(workers).parts[0]))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        log.rename(place)
 
 
 def lane_of(nodeid: str, lanes: Sequence[Lane]) -> str:

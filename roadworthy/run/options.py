@@ -81,6 +81,11 @@ def add_options(parser: pytest.Parser) -> None:
         "times a lane in three operations. A cut takes about a second.",
     )  # fmt: skip
     group.addoption(
+        "--keep-logs", action="store_true",
+        help="Keep what the disk of every operation that the power is cut in was told, below the bundle's directory: "
+        "`roadworthy cut LOG` lists the flushes of such a log, and makes the disk of any of them again.",
+    )  # fmt: skip
+    group.addoption(
         "--isolate", action="store_true",
         help="Give every check a container of its own, instead of one for all that need the same capabilities. The "
         "verdicts must not change: `roadworthy agree BUNDLE BUNDLE` compares them.",

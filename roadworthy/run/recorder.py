@@ -129,6 +129,7 @@ class Recorder:
             verdict=judgement.verdict, at=now(), seconds=round(seconds, 4), reason=judgement.reason,
             observations=list(evidence.observations), transcript=[] if told else list(evidence.transcript),
             omitted_calls=0 if told else evidence.omitted, kernel_log=log, deviation=deviation, round=round_of(item),
+            cuts=evidence.cuts,
         )  # fmt: skip
 
     def _conclude(self) -> None:

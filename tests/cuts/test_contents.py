@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from roadworthy.cuts.contents import ATTRIBUTE, WORST_FIRST, Kept, damage, tree_of
+from roadworthy.cuts.contents import ATTRIBUTE, Kept, damage, tree_of
+from roadworthy.reports.states import HARMS
 
 WAS = Kept(tarfile.REGTYPE, 0o644, (0, 0), 4, hashlib.sha256(b"data").hexdigest())
 LINK = Kept(tarfile.SYMTYPE, 0o777, (0, 0), target="f")
@@ -86,7 +87,7 @@ ZEROED = hashlib.sha256(bytes(4)).hexdigest()
 def test_each_harm_has_its_word(now, told):
     found = {"f": now, "kept": WAS} if now else {"kept": WAS}
     assert damage({"f": WAS, "kept": WAS}, found) == f"1 of 2 files {told}"
-    assert told in WORST_FIRST
+    assert told in HARMS
 
 
 def test_a_link_elsewhere_is_another():

@@ -30,7 +30,7 @@ def findings(*looks):
     for at, call in ((10, "load"), (20, "tag"), (25, "stop")):
         position = [at]
         evidence.record("engine", call, "200", False, 0.1)
-    return Findings(Operation("x", lambda store: iter(())), MOMENTS, looks, 7, 0, evidence, (1.0, 2.0))
+    return Findings(Operation("x", lambda store: iter(())), MOMENTS, looks, 7, evidence, (1.0, 2.0))
 
 
 def found(broken):
@@ -111,7 +111,7 @@ def test_states_are_counted_and_the_worst_is_named():
 
 def test_the_first_cut_is_named_with_the_calls_around_it_and_its_records():
     told = findings(look(0, 10, first="gone", records="repositories.json: 1 empty"), look(20, 20, first="gone"))
-    assert told.lost().first == "flush 0, after nothing, before load; records: repositories.json: 1 empty"
+    assert told.lost().first == "flush 0, after load, before tag; records: repositories.json: 1 empty"
     assert findings(look(20, 20, first="gone")).lost().first == "flush 20, after tag, before stop; records: all there"
     assert findings(look(25, 25, first="gone")).lost().first.startswith("flush 25, after stop, before the end;")
 

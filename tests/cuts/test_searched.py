@@ -1,10 +1,9 @@
 """How often an operation is captured: once for all promises, and again when what was found no longer counts."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from roadworthy import fixtures
+from roadworthy.cuts.findings import Findings, Positioned
 
 ASKING = """
 from types import SimpleNamespace
@@ -36,9 +35,9 @@ def searches(monkeypatch, fake_stand):
     """What was searched, each time with the number of cuts."""
     made = []
 
-    def search(operation, _second, _faults, _site, _software, most, _stage):
+    def search(operation, _second, _faults, _site, _software, most, _stage, _exact, _keep):
         made.append((operation.name, most))
-        return SimpleNamespace(evidence=SimpleNamespace(transcript=[]))
+        return Findings(operation, [], [], 0, Positioned(lambda: 0), (0, 0))
 
     monkeypatch.setattr(fixtures, "search", search)
     return made

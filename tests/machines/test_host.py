@@ -1,6 +1,7 @@
 """This host as a machine: what its kernel has, and what its owner is told where it has not."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -143,3 +144,13 @@ def test_facts_are_exact(host):
 def test_a_series_is_two_numbers(release, found):
     """Ids carry the series of a kernel only."""
     assert series(release) == found
+
+
+def test_a_place_whose_disk_writes_a_log_is_not_kept(monkeypatch, tmp_path):
+    """With --keep its daemons would stay on disks that the next cut writes over."""
+    made = []
+    monkeypatch.setattr(machines, "Capsule", lambda ledger, keep, **more: made.append(keep))
+    site = SimpleNamespace(ledger=None, keep=True, next=lambda: (tmp_path / "1.img", tmp_path))
+    for logged in (False, True):
+        Host().place(site, logged)
+    assert made == [True, False]

@@ -15,10 +15,13 @@ from roadworthy.reports.records import (
     Check,
     Count,
     Curve,
+    Cuts,
     Deviation,
     End,
+    FirstCut,
     Lane,
     LaneRecord,
+    Left,
     Observation,
     Plan,
     Result,
@@ -82,6 +85,7 @@ def records(server: str) -> list[Any]:
             omitted_calls=3,
             kernel_log=[bad] * 200,
             deviation=Deviation(why=bad, source=script, signature=bad, when=bad, file=bad, line=1),
+            cuts=cuts(bad),
         ),
         Benchmark(
             lane=lane.id,
@@ -104,6 +108,15 @@ def records(server: str) -> list[Any]:
         *measurements(lane.id, bad, arm),
         End(finished=bad, exit_status=1, counts={bad: 1}),
     ]
+
+
+def cuts(bad: str) -> Cuts:
+    """Power cuts with the attack in each text, counts out of bounds, and more states and calls than anybody reads."""
+    first = FirstCut(flush=10**30, words=bad, after=[bad] * 500, before=bad, records=bad, part=-(10**30), exact=True)
+    return Cuts(
+        operation=f"; touch owned; {bad}", does=bad, looked=10**30, flushes=-1, worst=bad, asked=f"1; {bad}",
+        states=[Left(bad, bad, 10**30)] * 500, first=first, kept=True,
+    )  # fmt: skip
 
 
 def measurements(lane: str, bad: str, arm: Arm) -> list[Any]:

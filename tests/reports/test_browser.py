@@ -14,7 +14,9 @@ from pathlib import Path
 import hostile
 import pytest
 import sample
+import sample_cuts
 
+from roadworthy.reports import cuts
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.reports.page import write_page
 
@@ -158,6 +160,41 @@ def test_a_link_to_a_record_opens_it(browser, page, kind):
     begun = dom.rindex("<section", 0, section)
     assert 'class="record at"' in dom[begun:section]
     assert re.match(r'<details class="records" open="">', dom[dom.rindex('<details class="records"', 0, section) :])
+
+
+@pytest.fixture
+def cut_page(tmp_path: Path) -> Path:
+    """A page of power cuts, with what broke folded."""
+    bundle = read_bundle(sample.write(tmp_path / "cuts", sample_cuts.records()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cuts, "OPENED", 0)
+        write_page([bundle], tmp_path / "cuts.html")
+    return tmp_path / "cuts.html"
+
+
+def test_a_link_to_a_break_opens_it(browser, cut_page):
+    """A cell of the table of power cuts leads to what broke there, and opens that alone."""
+    section = cut_page.read_text().partition('<section id="cuts">')[2]
+    address = re.search(r'<a class="cell" href="#(cut:[^"]*)"', section)[1]
+    dom = browser(f"{cut_page.as_uri()}#{address}").stdout
+    opened = re.findall(r'<details class="break[^>]*id="([^"]*)" open=""', dom)
+    assert opened == [address]
+
+
+@pytest.mark.parametrize("width", [420, 1280])
+def test_power_cuts_fit_into_the_window(browser, cut_page, width):
+    """The table scrolls by itself, and what broke, opened, wraps."""
+    script = """
+      for (const one of document.querySelectorAll("details.break")) one.open = true;
+      const right = (one) => one.getBoundingClientRect().right;
+      const parts = document.querySelectorAll("#cuts .wide, #cuts .break, #cuts .break *");
+      document.body.dataset.wide = Math.max(...[...parts].map(right)) - innerWidth;
+    """
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = cut_page.read_text().replace("script-src ", f"script-src &#39;sha256-{digest}&#39; ", 1)
+    cut_page.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
+    dom = browser(cut_page.as_uri(), "--dump-dom", f"--window-size={width},900").stdout
+    assert float(re.search('data-wide="([^"]*)"', dom)[1]) <= 0
 
 
 @pytest.mark.parametrize("width", [420, 1280])

@@ -6,7 +6,8 @@ import sample
 from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import combinations_named, expand
 from roadworthy.reports.bundle import read_bundle
-from roadworthy.run.conductor import joined, lane_of, paths_bound
+from roadworthy.reports.cuts import log_path
+from roadworthy.run.conductor import gather, joined, lane_of, paths_bound
 
 
 def test_paths_are_bound_to_their_options():
@@ -35,6 +36,17 @@ def test_bundles_of_workers_become_one(tmp_path):
     assert len(records) == sum(map(len, everything))
     assert all(everything)
     assert joined([], "this-run") == []
+
+
+def test_logs_of_workers_are_those_of_the_run(tmp_path):
+    """They lie where the page says, below the run's own bundle."""
+    for worker, lane in (("gw0", "vfs-ext4"), ("gw1", "btrfs-btrfs")):
+        place = tmp_path / "workers" / worker / "cuts" / lane
+        place.mkdir(parents=True)
+        (place / "load.log").write_text(lane)
+    gather(tmp_path / "workers", tmp_path)
+    for lane in ("vfs-ext4", "btrfs-btrfs"):
+        assert (tmp_path / log_path(lane, "load")).read_text() == lane
 
 
 @pytest.mark.parametrize(
