@@ -26,7 +26,7 @@ class Run:
     backings: tuple[str, ...] = ("ext4",)
     engine: str = "docker 20.10"
     kernels: tuple[str, ...] = ("6.18",)
-    #: Parameters of the overlay module that are not as the kernel has them.
+    #: Parameters of the overlay module that are not as the kernel has them, and options of the lane.
     switched: tuple[tuple[str, str], ...] = ()
 
     def facts(self) -> Iterator[Facts]:
@@ -53,6 +53,7 @@ WAS_RUN = (
     Run(("aufs",), ("ext4",), kernels=("5.10",)),
     *(Run(("overlay2", "vfs", "btrfs"), engine=engine) for engine in ("docker 26.1", "docker 28.5")),
     Run(("containerd:overlayfs", "containerd:native", "containerd:btrfs", "containerd:erofs"), engine="docker 28.5"),
+    Run(("containerd:overlayfs", "containerd:erofs"), engine="docker 28.5", switched=(("sync_fs", "true"),)),
     Run(("containerd:blockfile",), ("xfs", "btrfs", "ext4"), "docker 28.5"),
     Run(("containerd:devmapper",), ("ext4",), "docker 28.5", ("6.12",)),
     Run(("podman:overlay", "podman:vfs", "podman:btrfs"), engine="podman 5.4"),

@@ -89,7 +89,8 @@ def collected(tmp_path_factory):
     """What a collection of the suite for one lane finds: what every check declares, and which of them are slow."""
     place = tmp_path_factory.mktemp("listed")
     (place / "listed.py").write_text(LISTED)
-    command = [sys.executable, "-m", "pytest", "conformance", "--driver=overlay2", "--collect-only", "-qq", "-s"]
+    asked = ["--driver=overlay2", "--cuts=1"]  # also for the operations that an ordinary run leaves out
+    command = [sys.executable, "-m", "pytest", "conformance", *asked, "--collect-only", "-qq", "-s"]
     done = subprocess.run(
         [*command, "-p", "listed", "-p", "no:cacheprovider"],
         capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(place)}, check=False,
