@@ -20,7 +20,7 @@ def bystanders(store: Store) -> list[Thing]:
         fs.close(descriptor)
     fs.leave()
     made.forget_agent()
-    things = [store.container(made, "the container from before")]
-    if not store.stand.native:
-        things.append(store.image(store.containers.last_image, "the image from before"))
-    return things
+    if store.stand.native:  # its containers share a volume, on which the operation works, too
+        return [store.directory(made, "there", "the files from before")]
+    container = store.container(made, "the container from before")
+    return [container, store.image(store.containers.last_image, "the image from before")]

@@ -181,7 +181,7 @@ class Store:
 
         return Thing(path, "file", see, a_file(path, content), tuple(a_file(path, one) for one in before))
 
-    def directory(self, made: Container, path: str) -> Thing:
+    def directory(self, made: Container, path: str, label: str = "") -> Thing:
         """A directory of a container: everything in it."""
         identity, head = made.id, f"{PLACE}/{path}/"
 
@@ -191,7 +191,7 @@ class Store:
                 return found
             return {name.removeprefix(head): kept for name, kept in found.items() if name.startswith(head)}
 
-        return Thing(path, "directory", see)
+        return Thing(label or path, "directory", see)
 
     def output(
         self, made: Container, label: str, argv: Sequence[str], expected: str, *before: str, user: int = 0
