@@ -47,6 +47,11 @@ class Run:
                 command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
 
+    @property
+    def own(self):
+        """The run's directory of what is on the disk."""
+        return self.state / "runs" / (self.run or "-")
+
     def text(self):
         return self.output.read_text(errors="replace")
 

@@ -2,6 +2,7 @@
 
 import random
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +73,59 @@ def test_a_bundle_of_a_killed_run_is_incomplete_and_readable(start):
     assert any("closing record" in trouble for trouble in found.troubles)
     reaper.reap()
     wait_until(lambda: run.left() == [], 20, "the reaper")
+
+
+CUT = """
+from os import O_RDONLY
+
+@operation("write", usual=8)
+def write(store):
+    '''A new file and its fsync.'''
+    fs = store.process(made := store.laid_out({"old": b"image"}))
+    yield None
+    for number in range(8):
+        fs.store(f"new{number}", b"written")
+        fs.fsync(fs.open(f"new{number}", O_RDONLY))
+    yield store.file(made, "new0", b"written", None, b"")
+
+@check("sample/synced")
+def test_synced(cuts):
+    '''It is there.'''
+    assert cuts(write).lost().worst == "whole"
+"""
+
+
+def disk_is_made(run):
+    return any(run.own.glob("*.log"))
+
+
+def operation_is_captured(run):
+    return any(path.stat().st_size > 40 << 20 for path in run.own.glob("*.log"))
+
+
+def cut_is_looked_at(run):
+    return any(run.own.glob("*.cut.img"))
+
+
+@pytest.mark.parametrize("moment", [disk_is_made, operation_is_captured, cut_is_looked_at])
+def test_a_run_that_is_killed_in_a_power_cut_leaves_nothing(start, moment):
+    """The logged disk, its server and its loop device go with the run, and a reap removes the log and the images."""
+    run = start(CUT, "-q")
+    run.until(lambda: bool(run.ledger()) and moment(run), 120)
+    loops = [found.split()[-1] for found in run.alive() if found.startswith("loop")]
+    run.ledger()
+    run.process.send_signal(signal.SIGKILL)
+    assert run.process.wait(10) == -signal.SIGKILL
+    wait_until(lambda: not [one for one in run.alive() if one.startswith(("process", "capsule"))], 20, "its processes")
+    reaper.reap()
+    wait_until(lambda: run.left() == [], 20, "the reaper")
+    # A loop device over a file whose server has ended shows the root of what was mounted there.
+    assert [name for name in loops if shown(name) == "/"] == []
+
+
+def shown(loop):
+    """The file that a loop device lies on, or an empty string."""
+    try:
+        return Path("/sys/block", loop, "loop/backing_file").read_text().strip()
+    except OSError:
+        return ""
