@@ -60,8 +60,8 @@ def build(store):
 
 @operation("commit", usual=3)
 def commit(store):
-    """docker commit of a container in which 200 files were written."""
-    made = store.laid_out({"old": b"image"})
+    """docker commit of a container to which 200 files were copied."""
+    made = store.created({"old": b"image"})
     made.copy_in(store.place, FILES)
     yield None
     yield store.image(store.containers.commit(made))
