@@ -199,6 +199,8 @@ class Stand:
 
     def _go_on_in(self, home: Place, arm: Callable[[Place], object]) -> None:
         self.running = replace(self.running, home=home, shared={})
+        for command in self.lane.driver.afterwards(self.backing):
+            home.afterwards(command)
         arm(home)
         self.engine.go_on_in(home)
 
