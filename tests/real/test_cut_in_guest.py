@@ -1,4 +1,4 @@
-"""The power of a guest's disk is cut: what its log says is what a daemon finds, and a kill in the middle leaves nothing."""
+"""The power of a guest's disk is cut: a daemon finds what the disk's log says; a kill in the middle leaves nothing."""
 
 import shutil
 import signal
