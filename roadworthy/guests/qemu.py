@@ -137,6 +137,11 @@ KERNEL_WORDS = (
 EMULATED_WORDS = ("mitigations=off", "nokaslr", "rcupdate.rcu_cpu_stall_timeout=120")
 
 
+#: The log of QEMU 7.2 mixes up a command to write zeroes with what is written meanwhile. It puts two pieces before a
+#: write's own, of which QEMU may merge as many as one system call takes; see QEMU's blklogwrites.c and virtio-blk.c.
+ONLY_WHAT_IS_LOGGED = "write-zeroes=off,request-merging=off"
+
+
 def command_line(hardware: Hardware, accel: Accelerator) -> str:
     """The kernel's command line."""
     words = [*KERNEL_WORDS, *hardware.command_line]
@@ -209,8 +214,7 @@ def disk_arguments(disk: Disk, root_is_written: bool = False) -> list[str]:
     device = f"virtio-blk-pci,drive=disk-{serial},serial={serial}"
     if disk.fresh:
         own, through = file_node(f"own-{disk.serial}", disk.path), through_node(disk.serial, f"own-{disk.serial}")
-        # The log of QEMU 7.2 mixes up a command to write zeroes with what is written meanwhile; see blklogwrites.c.
-        device += ",write-zeroes=off" if disk.logged else ""
+        device += f",{ONLY_WHAT_IS_LOGGED}" if disk.logged else ""
         return ["-blockdev", json.dumps(own), "-blockdev", json.dumps(through), "-device", device]
     held = "snapshot=on" if disk.serial == "root" and root_is_written else "readonly=on"
     return [

@@ -49,12 +49,12 @@ def test_an_image_is_only_read_and_a_fresh_disk_is_written():
     assert f"virtio-blk-pci,drive={device['node-name']},serial=data0" in options(argv, "-device")
 
 
-def test_a_disk_that_writes_down_what_it_is_told_is_not_told_to_write_zeroes():
-    """Only that disk: the others are spared the zeroes of a new file system."""
+def test_a_disk_that_writes_down_what_it_is_told_is_told_what_its_log_can_hold():
+    """No commands to write zeroes, and no merged writes. The other disks are spared the zeroes of a new file system."""
     disks = Disk("data0", Path("/s/1.img"), 1), Disk("logged", Path("/s/2.img"), 1, logged=True)
     devices = options(arguments(hardware(*disks), FILES, EMULATION), "-device")
     assert [word.split("serial=")[1] for word in devices if "virtio-blk" in word] == [
-        "root", "data0", "logged,write-zeroes=off",
+        "root", "data0", "logged,write-zeroes=off,request-merging=off",
     ]  # fmt: skip
 
 
