@@ -9,7 +9,7 @@ from roadworthy.cuts.store import anonymous
 from roadworthy.lane.stand import Stand
 
 #: Directories below which layers, and not records, lie; by their last names on every driver.
-LAYERS = ("diff", "fs", "merged", "work", "rootfs", "subvolumes", "dir", "mnt")
+LAYERS = ("diff", "fs", "graph", "merged", "work", "rootfs", "subvolumes", "dir", "mnt")
 #: How deep records lie below the data root.
 DEEP = 8
 #: The size of each record by its path.

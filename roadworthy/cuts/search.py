@@ -68,7 +68,7 @@ def search(
             if keep is not None and kept:
                 keep_log(log, keep, captured_as(operation, stand, evidence, moments, begin, end))
             captured_at = time.monotonic()
-            every, size = list(flushes(entries, begin, end)), stand.backing.size
+            every, size = list(flushes(entries, begin, end)), stand.backing.disk_size
             near = [moment.at for moment in moments if moment.at]
             cuts = chosen(entries, begin, end, near, most, crc32(operation.name.encode()))
             replica = Replica(log.path, entries, directory / "disk", size)
@@ -96,7 +96,7 @@ def captured_as(
     """What is written beside a log that is kept."""
     return Capture(
         schema=SCHEMA, lane=stand.lane.id, operation=operation.name, does=operation.words, backing=stand.lane.backing,
-        size=stand.backing.size, begin=begin, end=end,
+        size=stand.backing.disk_size, begin=begin, end=end,
         moments=[Acknowledged(moment.thing.label, moment.at) for moment in moments if not moment.bystander],
         calls=[Asked(call.call, call.answer, at) for call, at in evidence.calls],
     )  # fmt: skip

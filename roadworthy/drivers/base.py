@@ -106,6 +106,9 @@ class Driver:
         """Yield commands that remove what the daemon leaves in the kernel, once its processes and mounts are gone."""
         yield from ()
 
+    def find(self, place: Place, data_root: Path) -> None:
+        """Make known to the kernel what the driver keeps in the data root besides files, after a cut of the power."""
+
     def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         """The directory of a container's writable layer; `container` is the result of `docker inspect`."""
         return self.layer_directory(engine.root, mount_id(engine.root, self.daemon_name, container["Id"]))

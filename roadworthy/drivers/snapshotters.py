@@ -17,7 +17,8 @@ from roadworthy.machines.place import Place, PlacePath
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
 
-#: Makes a thin pool ($2) on two loop devices over files in a directory ($1), as containerd's documentation does.
+#: Makes a thin pool ($2) on two loop devices over files in a directory ($1), as containerd's documentation does. If the
+#: files are there, the pool is the one that they hold.
 MAKE_POOL = """
 mkdir -p "$1"; cd "$1"; truncate --size=4G data; truncate --size=64M meta
 data=$(losetup --find --show data); meta=$(losetup --find --show meta)
@@ -239,12 +240,20 @@ class ContainerdDevmapper(Snapshotter):
     def containerd_plugins(
         self, place: Place, data_root: Path, options: Sequence[str]
     ) -> Mapping[str, Mapping[str, Any]]:  # fmt: skip
-        directory, pool = str(data_root / "devmapper"), f"roadworthy{place.runtime.name}"
-        place.afterwards(["sh", "-ec", REMOVE_POOL, "sh", pool])
-        place.run(["sh", "-ec", MAKE_POOL, "sh", directory, pool])
+        self.find(place, data_root)
+        directory, pool = self._pool(place, data_root)
         settings = {"root_path": directory, "pool_name": pool, "base_image_size": "512MB", "fs_type": "ext4"}
         plugins = super().containerd_plugins(place, data_root, options)
         return {**plugins, "io.containerd.snapshotter.v1.devmapper": settings}
+
+    def find(self, place: Place, data_root: Path) -> None:
+        directory, pool = self._pool(place, data_root)
+        place.afterwards(["sh", "-ec", REMOVE_POOL, "sh", pool])
+        place.run(["sh", "-ec", MAKE_POOL, "sh", directory, pool])
+
+    def _pool(self, place: Place, data_root: Path) -> tuple[str, str]:
+        """The directory and the name of the pool of thin devices."""
+        return str(data_root / "devmapper"), f"roadworthy{place.runtime.name}"
 
     def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         return engine.root / self.mount_directory / str(container["Id"])

@@ -8,12 +8,15 @@ before they are made.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
+from typing import Any
 
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import AgentFault, CallHung, Exchange
@@ -26,7 +29,19 @@ from roadworthy.guests.log import GuestKernelLog
 from roadworthy.guests.parcel import INIT, RELAY, parcel
 from roadworthy.guests.path import GuestPath
 from roadworthy.guests.port import PortPipe
-from roadworthy.guests.qemu import ADDRESS, COMM, PORT, Accelerator, Files, Hardware, accelerator, arguments
+from roadworthy.guests.qemu import (
+    ADDRESS,
+    COMM,
+    PORT,
+    Accelerator,
+    Files,
+    Hardware,
+    accelerator,
+    arguments,
+    file_node,
+    log_node,
+    through_node,
+)
 from roadworthy.guests.qmp import Qmp, QmpFailed
 from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.watchdog import Watched
@@ -47,6 +62,8 @@ REFERENCE_TURNS, REFERENCE_SECONDS = 60_000, 0.02
 PULSE_LIMIT, PULSE_LIMIT_PER_SCALE = 10.0, 5.0
 #: Makes the kernel forget the partitions of a block device; see partx(8).
 FORGET_PARTITIONS = 'for made in /sys/block/"$1"/"$1"*; do test -e "$made" && exec partx --delete "/dev/$1"; done; true'
+#: Makes the kernel forget what it has read of a block device, and read what lies there now; see blockdev(8), partx(8).
+READ_AGAIN = 'blockdev --flushbufs "$1"; partx --update "$1" 2>/dev/null || true'
 #: Settings of the guest's kernel, so that it reports a hung task before the check that waits for it gives up.
 SYSCTL = {"kernel/hung_task_timeout_secs": "60", "kernel/hung_task_warnings": "-1", "kernel/watchdog_thresh": "60",
           "kernel/panic_on_oops": "1", "vm/overcommit_memory": "1"}  # fmt: skip
@@ -100,7 +117,11 @@ class Guest:
         self._keep = keep
         self._files = Files(runtime)
         self._forwards: dict[str, Path] = {}
-        self._free = [disk.serial for disk in hardware.disks if disk.fresh and disk.serial.startswith("data")]
+        self._free = [disk.serial for disk in hardware.fresh if not disk.logged]
+        self._logged = [disk.serial for disk in hardware.fresh if disk.logged]
+        #: The file of this host that holds a fresh disk's content, and the block nodes that were put below it.
+        self._content = {disk.serial: disk.path for disk in hardware.fresh}
+        self._below: dict[str, list[str]] = {}
         self._marked = 0
         self._control: Qmp | None = None
         self._exchange = Exchange(pipe=None)  # type: ignore[arg-type]
@@ -257,30 +278,95 @@ class Guest:
 
         Raises GuestFailed if all disks are in use, or if QEMU does not resize it.
         """
-        if not self._free:
-            raise GuestFailed("all disks of the guest are in use: more daemons at once than it has disks")
-        serial = self._free.pop(0)
-        # The kernel keeps the old partitions until it is told, even if the disk has become too small for them.
-        self.run(["sh", "-c", FORGET_PARTITIONS, "sh", PurePath(self.device(serial)).name])
+        serial = self._taken(self._free)
         for wanted in (0, size):
             self._resize(serial, wanted)
         return serial
 
-    def _resize(self, serial: str, size: int) -> None:
-        """Resize a disk; shrinking discards what lay beyond. The guest learns the size from an interrupt."""
+    def take_disk_with(self, image: Path) -> str:
+        """Take a free disk whose content is that of a file of this host, which it writes to. Raises GuestFailed."""
+        serial = self._taken(self._free)
+        self._put_below(serial, image, file_node(f"content-{serial}", image))
+        self._resize(serial, image.stat().st_size)
+        # What the kernel has read of the disk's earlier content goes; what the new one says of partitions is known.
+        self.run(["sh", "-c", READ_AGAIN, "sh", self.device(serial)])
+        return serial
+
+    def take_logged_disk(self, image: Path, log: Path) -> str:
+        """Take the disk that writes down in `log` what it is told; `image` is its content. Raises GuestFailed."""
+        serial = self._taken(self._logged)
+        content, written = file_node(f"content-{serial}", image), file_node(f"log-{serial}", log)
+        logging = log_node(f"writes-{serial}", content["node-name"], written["node-name"])
+        self._put_below(serial, image, content, written, logging)
+        self._resize(serial, image.stat().st_size)
+        return serial
+
+    def _taken(self, free: list[str]) -> str:
+        if not free:
+            raise GuestFailed("all disks of the guest are in use: more daemons at once than it has disks")
+        serial = free.pop(0)
+        # The kernel keeps the old partitions until it is told, even if the disk has become too small for them.
+        self.run(["sh", "-c", FORGET_PARTITIONS, "sh", PurePath(self.device(serial)).name])
+        return serial
+
+    def _put_below(self, serial: str, image: Path, *nodes: Mapping[str, Any]) -> None:
+        """Put new block nodes below a disk, each of which may name those before it."""
+        made = self._below[serial] = []
+        for node in nodes:
+            self._command("blockdev-add", **node)
+            made.insert(0, node["node-name"])
+        self._command("blockdev-reopen", options=[through_node(serial, made[0])])
+        self._content[serial] = image
+
+    def give_disk(self, serial: str) -> None:
+        """Return a disk, which is free again once nothing uses it. Raises TimeoutError, GuestFailed."""
+        wait_until(lambda: self._unused(serial), 30 * self.scale, f"the disk {serial} to be released")
+        if serial in self._below:
+            self._command("blockdev-reopen", options=[through_node(serial, f"own-{serial}")])
+            for name in self._below.pop(serial):
+                self._command("blockdev-del", **{"node-name": name})
+        owned = next(disk for disk in self.hardware.fresh if disk.serial == serial)
+        self._content[serial] = owned.path
+        (self._logged if owned.logged else self._free).append(serial)
+
+    def _unused(self, serial: str) -> bool:
+        """Whether no file system, pool or partition of a disk is in use: open(2) of a block device with O_EXCL."""
+        try:
+            self.calls("close", self.calls("open", self.device(serial), os.O_RDONLY | os.O_EXCL, 0))
+        except OSError as reason:
+            if reason.errno != errno.EBUSY:
+                raise
+            return False
+        return True
+
+    def content(self, serial: str) -> Path:
+        """The file of this host that holds what a fresh disk was told, while the guest is `halted`."""
+        return self._content[serial]
+
+    @contextlib.contextmanager
+    def halted(self) -> Iterator[None]:
+        """Stop the guest's processors while the block runs; its disks have done what they were told until then."""
+        self._command("stop")
+        try:
+            yield
+        finally:
+            self._command("cont")
+
+    def _command(self, command: str, **arguments: Any) -> None:
+        """Give QEMU itself a command. Raises GuestFailed."""
         try:
             if self._control is None:
                 raise QmpFailed("its control socket is not there")
-            self._control.ask("block_resize", 10 * self.scale, device=f"disk-{serial}", size=size)
+            self._control.ask(command, 10 * self.scale, **arguments)
         except QmpFailed as reason:
-            raise GuestFailed(f"the disk {serial} cannot be given a size: {reason}") from None
+            raise GuestFailed(f"the virtual machine does not do what it is asked: {reason}") from None
+
+    def _resize(self, serial: str, size: int) -> None:
+        """Resize a disk; shrinking discards what lay beyond. The guest learns the size from an interrupt."""
+        self._command("block_resize", **{"node-name": f"disk-{serial}", "size": size})
         sectors = self.path(f"/sys/block/{PurePath(self.device(serial)).name}/size")
         known = f"the guest to know the size of the disk {serial}"
         wait_until(lambda: int(sectors.read_text()) * 512 == size, 20 * self.scale, known)
-
-    def give_disk(self, serial: str) -> None:
-        """Return a disk, which is free again."""
-        self._free.append(serial)
 
     def device(self, serial: str) -> str:
         """The block device of a disk, by its serial number; the names of virtio disks depend on their order."""

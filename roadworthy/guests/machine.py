@@ -14,7 +14,7 @@ from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.machines.watchdog import Ends, Watched
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
-from roadworthy.reasons import MachineLost, Unsupported
+from roadworthy.reasons import MachineLost
 from roadworthy.trees.layers import Entry
 from roadworthy.upkeep.site import Site
 
@@ -77,10 +77,9 @@ class GuestMachine(Machine):
 
     def place(self, site: Site, logged: bool = False) -> Place:
         """Make a place for a daemon: a capsule inside the guest."""
-        if logged:
-            raise Unsupported("the disks of a virtual machine do not write down what they are told")
         self._places += 1
-        return GuestCapsule(self.guest, self._places)
+        image, _ = site.next()
+        return GuestCapsule(self.guest, self._places, image, site.ledger, logged)
 
     def kernel_log(self) -> GuestKernelLog:
         return self.guest.kernel_log()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from roadworthy.guests.ticks import kilohertz
 from roadworthy.programs import ENVIRONMENT, tied
@@ -86,12 +87,14 @@ def probe(kernel: Path, accel: Accelerator, seconds: float = 15.0) -> str:
 class Disk:
     """A disk, named by its serial number of at most 20 bytes.
 
-    It is an image that is only read, or one of `size` bytes that is made fresh for one guest and removed with it.
+    It is an image that is only read, or one of `size` bytes that is made fresh for one guest and removed with it. One
+    that is `logged` can write down what it is told.
     """
 
     serial: str
     path: Path
     size: int = 0
+    logged: bool = False
 
     @property
     def fresh(self) -> bool:
@@ -132,6 +135,11 @@ KERNEL_WORDS = (
 #: Emulation stalls when its host is busy; such a stall must not look like the kernel's. Mitigations against speculation
 #: cost a third of the boot and protect nothing here.
 EMULATED_WORDS = ("mitigations=off", "nokaslr", "rcupdate.rcu_cpu_stall_timeout=120")
+
+
+#: The log of QEMU 7.2 mixes up a command to write zeroes with what is written meanwhile. It puts two pieces before a
+#: write's own, of which QEMU may merge as many as one system call takes; see QEMU's blklogwrites.c and virtio-blk.c.
+ONLY_WHAT_IS_LOGGED = "write-zeroes=off,request-merging=off"
 
 
 def command_line(hardware: Hardware, accel: Accelerator) -> str:
@@ -201,19 +209,41 @@ def arguments(hardware: Hardware, files: Files, accel: Accelerator) -> list[str]
 
 
 def disk_arguments(disk: Disk, root_is_written: bool = False) -> list[str]:
-    """The arguments of one virtio block device.
-
-    A fresh disk need not outlive its guest, so its flushes end in the page cache. The guest still sends them and counts
-    them; only the host does not wait for its own disk.
-    """
-    held = "cache=unsafe,discard=unmap" if disk.fresh else "readonly=on"
-    if disk.serial == "root" and root_is_written:
-        held = "snapshot=on"
+    """The arguments of one virtio block device."""
     serial = escaped(disk.serial)
+    device = f"virtio-blk-pci,drive=disk-{serial},serial={serial}"
+    if disk.fresh:
+        own, through = file_node(f"own-{disk.serial}", disk.path), through_node(disk.serial, f"own-{disk.serial}")
+        device += f",{ONLY_WHAT_IS_LOGGED}" if disk.logged else ""
+        return ["-blockdev", json.dumps(own), "-blockdev", json.dumps(through), "-device", device]
+    held = "snapshot=on" if disk.serial == "root" and root_is_written else "readonly=on"
     return [
         "-drive", f"if=none,id=disk-{serial},format=raw,file={escaped(str(disk.path))},{held}",
-        "-device", f"virtio-blk-pci,drive=disk-{serial},serial={serial}",
+        "-device", device,
     ]  # fmt: skip
+
+
+def file_node(name: str, path: Path) -> dict[str, Any]:
+    """A file of this host as a block node.
+
+    What a fresh disk holds need not outlive its guest, so its flushes end in the page cache. The guest still sends them
+    and counts them; only the host does not wait for its own disk.
+    """
+    cache = {"direct": False, "no-flush": True}
+    return {"driver": "file", "node-name": name, "filename": str(path), "discard": "unmap", "cache": cache}
+
+
+def through_node(serial: str, below: str) -> dict[str, Any]:
+    """The block node of a fresh disk's device. It hands everything to the node `below`, which can be changed."""
+    return {"driver": "raw", "node-name": f"disk-{serial}", "file": below, "discard": "unmap"}
+
+
+def log_node(name: str, content: str, log: str) -> dict[str, Any]:
+    """A block node that writes down in the node `log` what it is told, and does it to the node `content`."""
+    return {
+        "driver": "blklogwrites", "node-name": name, "file": content, "log": log, "log-super-update-interval": 1,
+        "discard": "unmap",
+    }  # fmt: skip
 
 
 def escaped(value: str) -> str:

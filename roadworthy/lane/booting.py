@@ -29,6 +29,8 @@ from roadworthy.upkeep.site import Site
 #: Fresh, sparse disks of a guest: one or two for the lane's daemon, the others for daemons that checks start.
 DATA_DISKS = 6
 DISK_SIZE = 8 * GIB
+#: The disk that can write down what it is told. Nobody pays for it before that: it has no content of its own.
+LOGGED = "logged"
 
 
 @contextmanager
@@ -91,7 +93,8 @@ def powered_on(site: Site, hardware: Hardware, stage: Stage) -> Guest:
 
 def power_on(site: Site, hardware: Hardware) -> Guest:
     path, runtime = site.next()
-    fresh = tuple(Disk(f"data{n}", path.with_suffix(f".{n}.img"), DISK_SIZE) for n in range(DATA_DISKS))
+    fresh = [Disk(f"data{n}", path.with_suffix(f".{n}.img"), DISK_SIZE) for n in range(DATA_DISKS)]
+    fresh.append(Disk(LOGGED, path.with_suffix(f".{LOGGED}.img"), DISK_SIZE, logged=True))
     guest = Guest(site.ledger, runtime, replace(hardware, disks=(*hardware.disks, *fresh)), keep=site.keep)
     try:
         return guest.ready()

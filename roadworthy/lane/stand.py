@@ -199,6 +199,14 @@ class Stand:
 
     def _go_on_in(self, home: Place, arm: Callable[[Place], object]) -> None:
         self.running = replace(self.running, home=home, shared={})
+        driver = self.lane.driver
+        try:
+            for command in driver.afterwards(self.backing):
+                home.afterwards(command)
+            driver.find(home, self.engine.data_root)
+        except BaseException:  # as of a pool that the cut has damaged
+            home.close()
+            raise
         arm(home)
         self.engine.go_on_in(home)
 

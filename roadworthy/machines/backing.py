@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from roadworthy.linux import (
     BTRFS_SUPER_MAGIC,
@@ -83,6 +84,9 @@ BACKINGS = tuple(BACKING_TYPES)
 class Backing:
     """A mounted backing file system. `mountpoint` is its path inside the capsule."""
 
+    #: How many block devices of its size it lies on.
+    parts: ClassVar[int] = 1
+
     def __init__(self, name: str, place: Place, size: int) -> None:
         self.name = name
         self.mountpoint = place.runtime / "m"
@@ -101,7 +105,8 @@ class Backing:
         if not self.kind.mkfs:
             place.run(["mount", "-t", self.name, "-o", f"size={size},mode=0711", "roadworthy", str(mountpoint)])
             return
-        device = self._disk(size)
+        self.devices = place.disks(*[size] * self.parts)
+        device = self.devices[0]
         place.run([*self.kind.mkfs, device], 120)
         place.run(["mount", device, str(mountpoint)])
         place.settled(device)
@@ -112,38 +117,44 @@ class Backing:
             place.run(["mount", "-t", "overlay", "-o", words, "roadworthy", str(mountpoint)])
 
     def after_power_cut(self) -> Place:
-        """Cut the power: end its place, and mount what has reached its device in the place that is returned.
+        """Cut the power: end its place, and mount what has reached its devices in the place that is returned.
 
         Raises Unsupported.
         """
-        self._refuse_several()
-        return self._mounted(*self._place.after_power_cut(self.devices[0]))
+        self._refuse_none_of_its_own()
+        return self._go_on_in(*self._place.after_power_cut())
 
     def go_on_with(self, image: Path) -> Place:
         """Mount the content of a file of this host, in the place that is returned; its own place has ended.
 
         Raises ProgramFailed if the file system cannot be mounted, and Unsupported.
         """
-        self._refuse_several()
-        return self._mounted(*self._place.again(image))
+        self._refuse_none_of_its_own()
+        return self._go_on_in(*self._place.again(image))
 
-    def _refuse_several(self) -> None:
-        if len(self.devices) != 1 or self.kind.stacked or self.kind.leaves:
-            raise Unsupported(f"{self.name} does not lie on one device, whose content could be kept")
+    def _refuse_none_of_its_own(self) -> None:
+        if not self.devices or self.kind.stacked:
+            raise Unsupported(f"{self.name} does not lie on a device of its own, whose content could be kept")
 
-    def _mounted(self, place: Place, device: str) -> Place:
-        self._place, self.devices = place, [device]
+    def _go_on_in(self, place: Place, devices: list[str]) -> Place:
+        self._place, self.devices = place, devices
         try:
-            place.run(["mount", device, str(self.mountpoint)])
-            place.settled(device)
+            self._find()
         except BaseException:  # as of a file system that the cut has damaged: nobody else knows the new place yet
             place.close()
             raise
         return place
 
-    def _disk(self, size: int) -> str:
-        self.devices.append(self._place.disk(size))
-        return self.devices[-1]
+    def _find(self) -> None:
+        """Mount what lies on its devices after a cut. Raises ProgramFailed."""
+        (device, *_), place = self.devices, self._place
+        place.run(["mount", device, str(self.mountpoint)])
+        place.settled(device)
+
+    @property
+    def disk_size(self) -> int:
+        """The bytes of its devices together."""
+        return self.size * self.parts
 
     @property
     def file_system_name(self) -> str:
@@ -282,11 +293,11 @@ class DirectLvm(Devices):
     """
 
     GROUP = "docker"
+    parts = 2
 
     def _make(self, size: int) -> None:
         super()._make(size)
-        place = self._place
-        device = self._disk(size)
+        place, device = self._place, self.devices[1]
         taken = place.run(["dmsetup", "info", "--columns", "--noheadings", "--options=name"]).split()
         free = f"{self.GROUP}-thinpool" not in taken
         self._group = self.GROUP if free else f"roadworthy{place.runtime.name}"
@@ -298,6 +309,11 @@ class DirectLvm(Devices):
             place.run(["vgcreate", "-q", self._group, device])
             place.run(["lvcreate", "-q", *words, "--name=thinpool", self._group], 120)
             self._pool = f"/dev/mapper/{self._group}-thinpool"
+
+    def _find(self) -> None:
+        super()._find()
+        self._place.afterwards(["sh", "-ec", REMOVE_THIN_POOL, "sh", self._group, self.devices[1]])
+        self._place.run(["vgchange", "-q", "--nohints", "--activate=y", self._group], 120)
 
     @property
     def pool(self) -> str:
@@ -324,9 +340,15 @@ class Zpool(Backing):
     def _make(self, size: int) -> None:
         place = self._place
         self._pool = f"roadworthy{place.runtime.name}"
-        device = self._disk(size)
+        self.devices = place.disks(size)
         place.afterwards(["zpool", "destroy", "-f", self._pool])
-        place.run([*self.kind.mkfs, "-f", "-m", str(self.mountpoint), self._pool, device], 120)
+        place.run([*self.kind.mkfs, "-f", "-m", str(self.mountpoint), self._pool, *self.devices], 120)
+
+    def _find(self) -> None:
+        self._place.afterwards(["zpool", "destroy", "-f", self._pool])
+        # The pool lies on the first partition that zpool-create(8) has made.
+        device = f"{self.devices[0]}1"
+        self._place.run(["zpool", "import", "-f", "-d", device, "-o", "cachefile=none", self._pool], 120)
 
     @property
     def pool(self) -> str:

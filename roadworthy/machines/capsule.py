@@ -146,34 +146,37 @@ class Capsule:
         """The capsule's mount table, lines of mountinfo, see proc_pid_mountinfo(5)."""
         return Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
 
-    def disk(self, size: int) -> str:
+    def disks(self, *sizes: int) -> list[str]:
         """Make a loop device over a fresh, sparse image file, which the ledger names before it is made."""
+        (size,) = sizes  # what needs several leaves something in the kernel, and runs in guests
         if self._logged is not None:
             self._disk = self._logged(size)
-            return self._disk.device
+            return [self._disk.device]
         assert self._image is not None, "this capsule was given no place for an image file"
         self._ledger.intend("image", path=str(self._image))
         with self._image.open("xb") as file:
             file.truncate(size)
         return self._attached()
 
-    def _attached(self) -> str:
+    def _attached(self) -> list[str]:
         """Make a loop device over the image file, which is found by its inode if the file loses its name."""
         assert self._image is not None
         found = self._image.stat()
         identity = {"path": str(self._image), "device": found.st_dev, "inode": found.st_ino}
         self._loops.append(self._ledger.intend("loop", **identity))
         # Direct I/O on the loop device, because otherwise benchmarks would measure the host's page cache.
-        return self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
+        self._device = self.run(["losetup", "--find", "--show", "--direct-io=on", str(self._image)]).strip()
+        return [self._device]
 
     @property
     def write_log(self) -> Path | None:
         """The file in which its disk writes down what it is told; None if it does not."""
         return None if self._disk is None else self._disk.log
 
-    def after_power_cut(self, device: str) -> tuple[Capsule, str]:
-        """End everything inside, and return a capsule with its directories, and a device with a copy of `device`."""
+    def after_power_cut(self) -> tuple[Capsule, list[str]]:
+        """End everything inside, and return a capsule with its directories, and a device with a copy of its own."""
         assert self._image is not None, "this capsule was given no place for an image file"
+        device = self._device
         image = self._image.with_suffix(".cut.img")
         self._ledger.intend("image", path=str(image))
         wait_until(lambda: self._copied(device, image), COPIES, "a moment in which the device is not written to")
@@ -182,7 +185,7 @@ class Capsule:
         wait_until(lambda: not attached.exists(), 20, f"{device} to be released")
         return self.again(image)
 
-    def again(self, image: Path) -> tuple[Capsule, str]:
+    def again(self, image: Path) -> tuple[Capsule, list[str]]:
         """Return a capsule with its directories, once it has ended, and a device over `image`, which ends with it."""
         if self._root is not None:
             (self.runtime / "root").rmdir()  # where the other root was mounted in namespaces that have ended

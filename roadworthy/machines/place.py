@@ -105,14 +105,14 @@ class Place(Protocol):
         """The mount table, lines of mountinfo, see proc_pid_mountinfo(5)."""
         ...
 
-    def disk(self, size: int) -> str:
-        """Make a fresh block device of `size` bytes, which ends with the place."""
+    def disks(self, *sizes: int) -> list[str]:
+        """Make fresh block devices of so many bytes each, which end with the place. A place does it once."""
         ...
 
-    def after_power_cut(self, device: str) -> tuple[Place, str]:
-        """End everything in it, and return a place with its directories, and a device with the content of `device`.
+    def after_power_cut(self) -> tuple[Place, list[str]]:
+        """End everything in it, and return a place with its directories, and devices with the contents of its own.
 
-        What was written to a file system on the device, and has not reached the device, is lost. Raises Unsupported.
+        What was written to a file system on a device, and has not reached the device, is lost.
         """
         ...
 
@@ -121,10 +121,10 @@ class Place(Protocol):
         """The file on this host in which its disk writes down what it is told; None if it does not."""
         ...
 
-    def again(self, image: Path) -> tuple[Place, str]:
-        """Return a place with its directories, once it has ended, and a device with the content of `image`.
+    def again(self, image: Path) -> tuple[Place, list[str]]:
+        """Return a place with its directories, once it has ended, and its devices with the content of `image`.
 
-        The file lies on this host, and ends with the place.
+        The file lies on this host, and ends with the place. The devices lie in it one after another, as in the log.
         """
         ...
 

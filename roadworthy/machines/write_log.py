@@ -55,10 +55,25 @@ class WriteLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: How many entries have been seen, and the offset behind them.
+        self._seen = 0, 0
 
     def position(self) -> int:
-        """How many entries the log has: what the disk was told until now. Raises LogDamaged."""
-        return self._superblock()[0]
+        """How many entries the log has: what the disk was told until now. Raises LogDamaged.
+
+        Entries behind those that the superblock counts are counted, too: before QEMU 9.0, of several writes that were
+        under way at once an older one may be the last to write the superblock, see blk_log_writes_co_do_log().
+        """
+        count, sector = self._superblock()
+        number, at = self._seen
+        at = at or sector
+        with self.path.open("rb") as file:
+            while len(read := os.pread(file.fileno(), HEADER.size, at)) == HEADER.size and any(read):
+                _, sectors, flags, _ = HEADER.unpack(read)
+                at += sector + (0 if flags & (DISCARD | MARK) else sectors * sector)
+                number += 1
+        self._seen = number, at
+        return max(number, count)
 
     def _superblock(self) -> tuple[int, int]:
         """The number of entries, and the bytes of a sector."""

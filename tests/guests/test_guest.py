@@ -42,10 +42,20 @@ def options(argv, name):
 def test_an_image_is_only_read_and_a_fresh_disk_is_written():
     """Cached images are opened read-only, so guests can share them; a fresh disk is written without waiting for it."""
     argv = arguments(hardware(Disk("data0", Path("/s/1.img"), 1 << 30)), FILES, EMULATION)
-    image, fresh = options(argv, "-drive")
+    (image,) = options(argv, "-drive")
     assert image.endswith("file=/c/root.ext4,readonly=on")
-    assert fresh.endswith("file=/s/1.img,cache=unsafe,discard=unmap")
-    assert "virtio-blk-pci,drive=disk-data0,serial=data0" in options(argv, "-device")
+    file, device = map(json.loads, options(argv, "-blockdev"))
+    assert (file["filename"], file["cache"]["no-flush"], device["file"]) == ("/s/1.img", True, file["node-name"])
+    assert f"virtio-blk-pci,drive={device['node-name']},serial=data0" in options(argv, "-device")
+
+
+def test_a_disk_that_writes_down_what_it_is_told_is_told_what_its_log_can_hold():
+    """No commands to write zeroes, and no merged writes. The other disks are spared the zeroes of a new file system."""
+    disks = Disk("data0", Path("/s/1.img"), 1), Disk("logged", Path("/s/2.img"), 1, logged=True)
+    devices = options(arguments(hardware(*disks), FILES, EMULATION), "-device")
+    assert [word.split("serial=")[1] for word in devices if "virtio-blk" in word] == [
+        "root", "data0", "logged,write-zeroes=off,request-merging=off",
+    ]  # fmt: skip
 
 
 def test_a_root_that_is_written_loses_its_changes():
@@ -56,8 +66,8 @@ def test_a_root_that_is_written_loses_its_changes():
 
 def test_a_comma_in_a_path_ends_no_option():
     """QEMU's options end at a comma unless it is doubled."""
-    argv = arguments(hardware(Disk("data0", Path("/s/a,readonly=on"), 1)), FILES, EMULATION)
-    assert ",file=/s/a,,readonly=on,cache=" in options(argv, "-drive")[1]
+    argv = arguments(hardware(Disk("data0", Path("/s/a,readonly=on"))), FILES, EMULATION)
+    assert ",file=/s/a,,readonly=on,readonly=" in options(argv, "-drive")[1]
 
 
 def test_the_network_is_shut_but_for_one_port():

@@ -38,8 +38,8 @@ class Place:
     def path(self, inside):
         return HostPath(f"{self._top}{inside}")
 
-    def disk(self, size):
-        return next(self._disks)
+    def disks(self, *sizes):
+        return [next(self._disks) for _ in sizes]
 
     def settled(self, device):
         pass
@@ -165,16 +165,19 @@ def test_what_stays_in_the_kernel_is_refused_on_the_host(tmp_path):
 
 
 @pytest.fixture
-def capsule(monkeypatch):
+def capsule(monkeypatch, tmp_path):
     """A capsule of a guest that notes what happens to it, in order."""
     told = []
     guest = SimpleNamespace(
-        run=lambda argv, seconds=60: told.append(" ".join(argv[:2])),
+        run=lambda argv, seconds=60: told.append(" ".join(argv[:2])), scale=1.0,
         take_disk=lambda size: f"disk{size}", device=lambda serial: f"/dev/{serial}", give_disk=told.append,
+        take_logged_disk=lambda image, log: told.append(f"{log.name} of {image.stat().st_size} bytes") or "logged",
     )  # fmt: skip
     made = object.__new__(GuestCapsule)
     made.scale, made.pid, made._guest = 1.0, 1, guest
-    made._disks, made._afterwards = [], []
+    made._disks, made._images, made._afterwards, made._logged = [], [], [], False
+    made._outer = SimpleNamespace(poll=lambda: None)
+    made._image, made._ledger = tmp_path / "9.img", SimpleNamespace(intend=lambda kind, path: told.append(kind))
     monkeypatch.setattr(guest_capsule, "wait_until", lambda *_: None)
     return made, told
 
@@ -182,7 +185,7 @@ def capsule(monkeypatch):
 def test_a_capsule_in_a_guest_clears_up_before_its_disks_are_free(capsule):
     """First all processes end, then what was left goes, what was named last first; then the disks are given back."""
     made, told = capsule
-    assert [made.disk(1), made.disk(2)] == ["/dev/disk1", "/dev/disk2"]
+    assert made.disks(1, 2) == ["/dev/disk1", "/dev/disk2"]
     made.afterwards(["zpool", "destroy"])
     made.afterwards(["dmsetup", "remove"])
     made.close()
@@ -192,7 +195,7 @@ def test_a_capsule_in_a_guest_clears_up_before_its_disks_are_free(capsule):
 def test_a_disk_that_cannot_be_cleared_is_not_given_to_the_next(capsule):
     """A clean-up that fails is told, and its disks stay taken."""
     made, told = capsule
-    made.disk(1)
+    made.disks(1)
     made.afterwards(["zpool", "destroy"])
 
     def run(argv, seconds=60):
@@ -203,6 +206,18 @@ def test_a_disk_that_cannot_be_cleared_is_not_given_to_the_next(capsule):
     with pytest.raises(ProgramFailed, match="busy"):
         made.close()
     assert told == []
+
+
+def test_what_two_devices_are_told_stands_in_one_log(capsule):
+    """Two logs would have no common clock: the devices of a logged place are parts of one disk, without a table."""
+    made, told = capsule
+    made._logged = True
+    assert made.disks(4096, 8192) == ["/dev/logged1", "/dev/logged2"]
+    assert told == ["image", "9.log of 12288 bytes", "addpart /dev/logged", "addpart /dev/logged"]
+    assert made.write_log.name == "9.log"
+    made.close()
+    assert not made._image.exists()
+    assert made.write_log.exists()
 
 
 def test_another_driver_is_not_given_the_first_ones_options():
@@ -226,11 +241,33 @@ def test_a_guest_without_a_disk_left_says_so():
         guest.take_disk(GIB)
 
 
-@pytest.mark.parametrize("name", ["tmpfs", "overlay", "direct-lvm", "zfs"])
-def test_only_a_file_system_on_one_device_of_its_own_outlives_a_power_cut(tmp_path, name):
-    """What lies in memory, over another file system or in a pool has no device whose content could be kept."""
+@pytest.mark.parametrize("name", ["tmpfs", "overlay"])
+def test_only_a_file_system_on_a_device_of_its_own_outlives_a_power_cut(tmp_path, name):
+    """What lies in memory or over another file system has no device whose content could be kept."""
     with pytest.raises(Unsupported, match=name):
         fresh(name, Place(tmp_path), GIB).after_power_cut()
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "left"),
+    [
+        ("ext4", ["mount /dev/vdx /run/roadworthy/7/m"], []),
+        ("zfs", ["zpool import -f -d /dev/vdx1 -o cachefile=none roadworthy7"], ["zpool destroy -f roadworthy7"]),
+        (
+            "direct-lvm",
+            ["mount /dev/vdx /run/roadworthy/7/m", "vgchange -q --nohints --activate=y roadworthy7"],
+            ["roadworthy7 /dev/vdy"],
+        ),
+    ],
+)
+def test_what_lies_on_the_devices_after_a_cut_is_found_and_goes_again(tmp_path, name, found, left):
+    """A pool is not only mounted: the kernel has to be told of it, and has to forget it afterwards."""
+    place, after = (Place(tmp_path, dmsetup="docker-thinpool\n") for _ in range(2))
+    backing = fresh(name, place, GIB)
+    place.again = lambda image: (after, ["/dev/vdx", "/dev/vdy"][: backing.parts])
+    assert backing.go_on_with(tmp_path / "image") is after
+    assert [" ".join(words) for words in after.ran] == found
+    assert [" ".join(words)[-len(end) :] for words, end in zip(after.left, left, strict=True)] == left
 
 
 def test_blocks_are_given_back_only_to_a_device_that_takes_them(tmp_path):

@@ -90,7 +90,7 @@ def test_a_device_that_was_never_mounted_is_detached(tmp_path):
     """A disk on which no file system came to be goes with its capsule, and so does its loop device."""
     ledger = Ledger(tmp_path)
     capsule = Capsule(ledger, image=tmp_path / "disk.img", runtime=tmp_path)
-    capsule.disk(64 << 20)
+    capsule.disks(64 << 20)
     assert len(attached(tmp_path)) == 1
     capsule.close()
     ledger.close()
@@ -102,7 +102,7 @@ def test_a_device_is_detached_although_its_file_has_lost_its_name(tmp_path):
     """A device is known by the inode of its file; somebody may have removed the name of it."""
     ledger = Ledger(tmp_path)
     capsule = Capsule(ledger, image=tmp_path / "disk.img", runtime=tmp_path)
-    capsule.disk(64 << 20)
+    capsule.disks(64 << 20)
     (tmp_path / "disk.img").unlink()
     assert len(attached(tmp_path)) == 1
     capsule.close()
@@ -117,7 +117,7 @@ def test_a_device_that_is_not_released_keeps_its_file(tmp_path, monkeypatch):
     ledger = Ledger(tmp_path)
     capsule = Capsule(ledger, image=tmp_path / "disk.img", runtime=tmp_path)
     try:
-        with open(capsule.disk(64 << 20), "rb"):
+        with open(*capsule.disks(64 << 20), "rb"):
             with pytest.raises(TimeoutError, match=r"loop devices over .*disk.img to be released"):
                 capsule.close()
             assert (tmp_path / "disk.img").exists()
@@ -135,12 +135,12 @@ def test_a_power_cut_keeps_what_was_synced_and_nothing_else(tmp_path):
     (mountpoint := tmp_path / "m").mkdir()
     capsule = Capsule(ledger, image=tmp_path / "disk.img", runtime=tmp_path)
     try:
-        device = capsule.disk(64 << 20)
+        (device,) = capsule.disks(64 << 20)
         capsule.run(["mkfs.ext4", "-q", device])
         capsule.run(["mount", device, str(mountpoint)])
         capsule.settled(device)
         capsule.run(["sh", "-c", f"cd {mountpoint}; echo kept >f; sync; echo lost >f; echo lost >g"])
-        again, copied = capsule.after_power_cut(device)
+        again, (copied,) = capsule.after_power_cut()
         try:
             assert capsule._outer.poll() is not None
             again.run(["mount", copied, str(mountpoint)])
