@@ -18,6 +18,8 @@ DISKS: dict[str, Disk] = {}
 CACHE = 300
 #: The bytes of the largest request of a loop device: file systems write the data of many files with one.
 LARGEST = 512 << 10
+#: The bytes of a block of the file system, so that a small file gets the data of another one.
+BLOCK = 4096
 
 
 def disk(name: str) -> Callable[[Disk], Disk]:
@@ -46,11 +48,11 @@ def pushed_out(cached: deque[Entry], entry: Entry) -> Entry | None:
     return cached.popleft() if len(cached) > CACHE else None
 
 
-@disk("disk-halves-large-writes")
-def halves_large_writes(entries: Sequence[Entry], begin: int) -> Sequence[Entry]:
-    """The largest writes report success, and the second half of their data is lost."""
+@disk("disk-shifts-large-writes")
+def shifts_large_writes(entries: Sequence[Entry], begin: int) -> Sequence[Entry]:
+    """The largest writes report success, and each of their blocks holds the data of the next one."""
     return [
-        replace(entry, length=entry.length // 2)
+        replace(entry, data=entry.data + BLOCK, length=entry.length - BLOCK)
         if entry.number >= begin and entry.writes and entry.length >= LARGEST
         else entry
         for entry in entries
