@@ -39,7 +39,7 @@ def test_a_write_leaves_the_cache_when_a_later_one_needs_its_place(entries, monk
     assert (found[3].data, found[5].data) == (told[0].data, told[1].data)
 
 
-def test_half_of_a_large_write_is_lost_once_the_operation_has_begun(entries):
+def test_a_large_write_is_shifted_once_the_operation_has_begun(entries):
     large = wrote(0, bytes(LARGEST))
     told = entries(large, wrote(0, bytes(LARGEST - 4096)), large, discarded(0, LARGEST))
     found = DISKS["disk-shifts-large-writes"](told, 1)
