@@ -16,8 +16,8 @@ Disk = Callable[[Sequence[Entry], int], Sequence[Entry]]
 DISKS: dict[str, Disk] = {}
 #: How many writes a disk's cache holds: what some images and containers take, and not all that was written before.
 CACHE = 300
-#: The bytes of the largest request of a loop device: file systems write the data of many files with one.
-LARGEST = 512 << 10
+#: The bytes of a request with which file systems write the data of many files at once.
+LARGE = 128 << 10
 #: The bytes of a block of the file system, so that a small file gets the data of another one.
 BLOCK = 4096
 
@@ -50,10 +50,10 @@ def pushed_out(cached: deque[Entry], entry: Entry) -> Entry | None:
 
 @disk("disk-shifts-large-writes")
 def shifts_large_writes(entries: Sequence[Entry], begin: int) -> Sequence[Entry]:
-    """The largest writes report success, and each of their blocks holds the data of the next one."""
+    """Large writes report success, and each of their blocks holds the data of the next one."""
     return [
         replace(entry, data=entry.data + BLOCK, length=entry.length - BLOCK)
-        if entry.number >= begin and entry.writes and entry.length >= LARGEST
+        if entry.number >= begin and entry.writes and entry.length >= LARGE
         else entry
         for entry in entries
     ]

@@ -4,7 +4,7 @@ import pytest
 from written import FLUSH, FLUSHED, FUA, discarded, log_of, wrote
 
 from roadworthy.mutants import disks
-from roadworthy.mutants.disks import DISKS, LARGEST
+from roadworthy.mutants.disks import DISKS, LARGE
 from roadworthy.mutants.run import MutantRun
 
 
@@ -21,7 +21,7 @@ def numbered(count, at=0):
 @pytest.mark.parametrize("name", DISKS)
 def test_positions_stay(entries, name):
     """They are moments: when something was acknowledged, and where flushes are."""
-    told = entries(*numbered(5), FLUSHED, wrote(0, bytes(2 * LARGEST)), FLUSHED, *numbered(400), FLUSHED)
+    told = entries(*numbered(5), FLUSHED, wrote(0, bytes(2 * LARGE)), FLUSHED, *numbered(400), FLUSHED)
     found = DISKS[name](told, 3)
     assert [entry.number for entry in found] == [entry.number for entry in told]
     assert [entry.flushes for entry in found] == [entry.flushes for entry in told]
@@ -40,10 +40,10 @@ def test_a_write_leaves_the_cache_when_a_later_one_needs_its_place(entries, monk
 
 
 def test_a_large_write_is_shifted_once_the_operation_has_begun(entries):
-    large = wrote(0, bytes(LARGEST))
-    told = entries(large, wrote(0, bytes(LARGEST - 4096)), large, discarded(0, LARGEST))
+    large = wrote(0, bytes(LARGE))
+    told = entries(large, wrote(0, bytes(LARGE - 4096)), large, discarded(0, LARGE))
     found = DISKS["disk-shifts-large-writes"](told, 1)
-    assert [entry.length for entry in found] == [LARGEST, LARGEST - 4096, LARGEST - 4096, LARGEST]
+    assert [entry.length for entry in found] == [LARGE, LARGE - 4096, LARGE - 4096, LARGE]
     assert [new.data - old.data for new, old in zip(found, told, strict=True)] == [0, 0, 4096, 0]
 
 
@@ -51,7 +51,7 @@ def test_what_a_faulty_disk_changes_is_counted_for_the_check_that_runs(entries):
     """A disk of any other mutant is sound."""
     made = MutantRun("disk-shifts-large-writes")
     made.begin("durability.x")
-    told = entries(wrote(0, bytes(LARGEST)), *numbered(3), wrote(0, bytes(LARGEST)), FLUSHED)
+    told = entries(wrote(0, bytes(LARGE)), *numbered(3), wrote(0, bytes(LARGE)), FLUSHED)
     assert made.told(told, 0) != told
     assert made.hits() == {"durability.x": 2}
     made.become("load-again-does-nothing")
