@@ -106,6 +106,18 @@ class RestartEmpties(Lie):
         return argv
 
 
+@lie("restart-reverses-files")
+class RestartReverses(Lie):
+    """After a restart of the daemon, files of images and containers have their bytes in reverse order."""
+
+    def starting(self, engine: Any, argv: list[str], again: bool, liar: Liar) -> list[str]:
+        layers = [Path(path) for path in engine.root.glob("*/*/diff")] if again else []
+        for path in (path for layer in layers for path in files(layer)):
+            path.write_bytes(path.read_bytes()[::-1])
+            liar.count()
+        return argv
+
+
 @lie("mount-left-behind")
 class MountLeft(Lie):
     """A container that was stopped or removed leaves a mount below the data root."""
