@@ -417,6 +417,7 @@ CHECK = """
 @check("sample/some")
 def test_some(fs):
     '''It holds.'''
+    fs.getpid()
 """
 
 

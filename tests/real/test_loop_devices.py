@@ -13,6 +13,7 @@ CHECK = """
 @check("sample/some")
 def test_some(fs):
     '''It holds.'''
+    fs.getpid()
 """
 FAILS = "#!/bin/sh\necho 'it fails on purpose' >&2; exit 1\n"
 BLOCKS = "#!/bin/sh\n: >/var/lib/roadworthy/blocked; exec sleep 60\n"
