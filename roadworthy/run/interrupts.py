@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
@@ -43,7 +44,12 @@ class Interrupts:
         self._closing = True
 
     def release(self) -> None:
-        """Give the signals back, once nothing is left to clean up."""
+        """Give the signals back, once nothing is left to clean up.
+
+        After a first signal they stay taken: the process is about to end, and one more would change its exit status.
+        """
+        if self.first is not None:
+            return
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before.clear()
@@ -61,6 +67,7 @@ class Interrupts:
     def _take(self, number: int, _: Any) -> None:
         if self.first is None:
             self.first = signal.Signals(number)
+            atexit.register(ignored)
             if not self._closing:
                 self._end(self.first)
         elif self._told:
@@ -71,6 +78,12 @@ class Interrupts:
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise Terminated(number.name)
+
+
+def ignored() -> None:
+    """Ignore the signals in an interpreter that ends: it takes its handlers back, and one more signal would kill it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def why_stopped(first: signal.Signals | None, said: str, exit_status: int) -> str:
