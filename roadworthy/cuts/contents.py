@@ -31,6 +31,13 @@ class Kept:
 Tree = Mapping[str, Kept]
 
 
+def kept(content: bytes | None, mode: int, owner: tuple[int, int] = (0, 0)) -> Kept:
+    """A regular file with this content, or a directory if there is none."""
+    if content is None:
+        return Kept(tarfile.DIRTYPE, mode, owner)
+    return Kept(tarfile.REGTYPE, mode, owner, len(content), hashlib.sha256(content).hexdigest())
+
+
 def tree_of(archive: IO[bytes], below: str = "") -> dict[str, Kept]:
     """The files of a tar, or those of one directory of it. Raises tarfile.TarError if it is damaged."""
     found = {}

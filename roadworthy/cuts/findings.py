@@ -214,12 +214,11 @@ class Broken:
 
         The power may be cut until the next flush is over, and this is the latest of these moments.
         """
-        if not self.found:
+        cut = self._first()
+        if cut is None:
             return "none"
-        look, _, _ = self.found[0]
-        done, coming = self.findings.evidence.around(look.cut.until)
-        told = f"{look.cut}, after {done[-1] if done else 'nothing'}, before {coming}"
-        return f"{told}; records: {look.records or 'all there'}"
+        last = cut.after[-1] if cut.after else "nothing"
+        return f"{cut.words}, after {last}, before {cut.before}; records: {cut.records or 'all there'}"
 
     @property
     def exact(self) -> bool:

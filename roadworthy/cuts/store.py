@@ -18,7 +18,7 @@ from requests.exceptions import RequestException
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.process import Process
 from roadworthy.cuts.beside import Beside
-from roadworthy.cuts.contents import Tree, damage, tree_of
+from roadworthy.cuts.contents import Tree, damage, kept, tree_of
 from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.engines.containers import Container, Containers
 from roadworthy.lane.stand import Stand
@@ -41,7 +41,6 @@ class Thing:
     """
 
     label: str
-    kind: str
     see: Callable[[Store], Tree | str | None]
     #: What has to be seen; None if it has to be gone. "as made" is what the store showed when the operation was over.
     expected: Tree | str | None = "as made"
@@ -154,18 +153,18 @@ class Store:
 
     def image(self, name: str, label: str = "the image") -> Thing:
         """An image by its name or id: everything that a container made of it shows."""
-        return Thing(label, "image", lambda store: store._of_image(name))
+        return Thing(label, lambda store: store._of_image(name))
 
     def container(self, made: Container, label: str = "the container") -> Thing:
         """A container: everything that it shows."""
         identity = made.id
-        return Thing(label, "container", lambda store: store._of_container(identity))
+        return Thing(label, lambda store: store._of_container(identity))
 
     def removal(self, thing: Thing) -> Thing:
         """The removal of a thing: it has to be gone, and may be there as it is now until then."""
         now = thing.see(self)
         assert isinstance(now, Mapping), f"{thing.label} is not there: {now}"
-        return Thing(f"removal of {thing.label}", thing.kind, thing.see, expected=None, before=(now,))
+        return Thing(f"removal of {thing.label}", thing.see, expected=None, before=(now,))
 
     def volume_file(self, name: str, path: str, content: bytes, *before: bytes | None) -> Thing:
         """A file of a volume of the engine; `before` are what it may be until then."""
@@ -179,7 +178,7 @@ class Store:
                 return refused(refusal)
             return only(tree_below(store.stand.home.path(where), ""), path)
 
-        return Thing(path, "file", see, a_file(path, content), tuple(a_file(path, one) for one in before))
+        return Thing(path, see, a_file(path, content), tuple(a_file(path, one) for one in before))
 
     def directory(self, made: Container, path: str, label: str = "") -> Thing:
         """A directory of a container: everything in it."""
@@ -189,9 +188,9 @@ class Store:
             found = store._of_container(identity)
             if found is None or isinstance(found, str):
                 return found
-            return {name.removeprefix(head): kept for name, kept in found.items() if name.startswith(head)}
+            return {name.removeprefix(head): one for name, one in found.items() if name.startswith(head)}
 
-        return Thing(label or path, "directory", see)
+        return Thing(label or path, see)
 
     def output(
         self, made: Container, label: str, argv: Sequence[str], expected: str, *before: str, user: int = 0
@@ -209,7 +208,7 @@ class Store:
             return a_file(label, said)
 
         told = tuple(a_file(label, one.encode()) for one in before)
-        return Thing(label, "output", see, a_file(label, expected.encode()), told)
+        return Thing(label, see, a_file(label, expected.encode()), told)
 
     def file(
         self, made: Container, path: str, content: bytes | None, *before: bytes | None, mode: int = 0o644
@@ -221,7 +220,7 @@ class Store:
             found = store._of_container(identity)
             return found if found is None or isinstance(found, str) else only(found, f"{PLACE}/{path}", path)
 
-        return Thing(path, "file", see, a_file(path, content, mode), tuple(a_file(path, one) for one in before))
+        return Thing(path, see, a_file(path, content, mode), tuple(a_file(path, one) for one in before))
 
     # --- how it is seen
 
@@ -262,7 +261,7 @@ class Store:
     def _exported(self, identity: str) -> Tree | str:
         try:
             archive = b"".join(self.client.api.export(identity))
-            return {path: kept for path, kept in tree_of(io.BytesIO(archive)).items() if not made_by_engine(path)}
+            return {path: one for path, one in tree_of(io.BytesIO(archive)).items() if not made_by_engine(path)}
         except (DockerException, RequestException) as refusal:
             return refused(refusal)
         except tarfile.TarError as broken:
@@ -271,17 +270,13 @@ class Store:
 
 def tree_below(where: PlacePath, prefix: str) -> Tree:
     """The files and directories below a directory of a place, each under `prefix`."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:", format=tarfile.PAX_FORMAT) as tar:
-        for found in sorted(where.rglob("*"), key=str):
-            member = tarfile.TarInfo(prefix + str(found).removeprefix(f"{where}/"))
-            status = found.lstat()
-            member.mode, member.uid, member.gid = status.st_mode & 0o7777, status.st_uid, status.st_gid
-            data = found.read_bytes() if found.is_file() else b""
-            member.type, member.size = tarfile.REGTYPE if found.is_file() else tarfile.DIRTYPE, len(data)
-            tar.addfile(member, io.BytesIO(data))
-    packed.seek(0)
-    return tree_of(packed)
+    tree = {}
+    for found in sorted(where.rglob("*"), key=str):
+        status = found.lstat()
+        content = found.read_bytes() if found.is_file() else None
+        owner = status.st_uid, status.st_gid
+        tree[prefix + str(found).removeprefix(f"{where}/")] = kept(content, status.st_mode & 0o7777, owner)
+    return tree
 
 
 def only(tree: Tree, path: str, name: str = "") -> Tree | None:
@@ -291,16 +286,7 @@ def only(tree: Tree, path: str, name: str = "") -> Tree | None:
 
 def a_file(path: str, content: bytes | None, mode: int = 0o644) -> Tree | None:
     """The tree of one file with this content and mode, and owner root; None if it is absent."""
-    if content is None:
-        return None
-    member = tarfile.TarInfo(path)
-    member.mode = mode
-    member.size = len(content)
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:") as tar:
-        tar.addfile(member, io.BytesIO(content))
-    packed.seek(0)
-    return tree_of(packed)
+    return None if content is None else {path: kept(content, mode)}
 
 
 #: What engines put into a container's file system when they create or start it.

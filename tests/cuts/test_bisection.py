@@ -12,7 +12,7 @@ from roadworthy.cuts.store import Thing
 
 FLUSHES = 64
 EVERY = [Cut(10 * number, 10 * number + 10, number) for number in range(FLUSHES)]
-THING = Thing("the image", "image", lambda store: None)
+THING = Thing("the image", lambda store: None)
 
 
 def look(cut, wrong):

@@ -12,7 +12,7 @@ SILENT = "silent: 3 of 200 files empty"
 
 
 def moment(label, at, bystander=False):
-    return Moment(Thing(label, "image", lambda store: None), at, {}, bystander)
+    return Moment(Thing(label, lambda store: None), at, {}, bystander)
 
 
 #: One that was there before, one that is acknowledged at 10, and one at 20.

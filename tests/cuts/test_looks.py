@@ -16,7 +16,7 @@ from roadworthy.machines.write_log import WriteLog
 from roadworthy.reports.records import FirstCut, Left
 
 LOAD = Operation("load", lambda store: iter(()))
-THING = Thing("the image", "image", lambda store: None)
+THING = Thing("the image", lambda store: None)
 EMPTY = "silent: 3 of 9 files empty"
 
 

@@ -11,7 +11,7 @@ OLD, NEW, HALF = (a_file("f", content) for content in (b"before", b"before and a
 
 
 def thing(expected, *before):
-    return Thing("f", "file", lambda store: None, expected, before)
+    return Thing("f", lambda store: None, expected, before)
 
 
 @pytest.mark.parametrize(
