@@ -15,9 +15,6 @@ from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.preparation import prepared
 from roadworthy.calls.process import Process
 from roadworthy.calls.toolbox import Toolbox
-from roadworthy.cuts.findings import Findings
-from roadworthy.cuts.operation import Operation
-from roadworthy.cuts.search import SIZE, search
 from roadworthy.declaring.benchmarks import declared_benchmark
 from roadworthy.declaring.checks import Declared, declared
 from roadworthy.declaring.features import LACKING, Feature
@@ -35,12 +32,14 @@ from roadworthy.reports.cuts import log_path
 from roadworthy.run.keys import EVIDENCE
 from roadworthy.run.session import SESSION, Session
 
-if TYPE_CHECKING:  # it imports numpy and scipy, which a run of checks does not need
+if TYPE_CHECKING:  # every run of pytest where the suite is installed imports this file; numpy and scipy are large
+    from roadworthy.cuts.findings import Findings
+    from roadworthy.cuts.operation import Operation
     from roadworthy.measuring.bench import Bench
 
 Seen = TypeVar("Seen")
 #: What was found of operations by their names and rounds, or why it was not.
-Searched = dict[tuple[str, int], Findings | Exception]
+Searched = dict[tuple[str, int], "Findings | Exception"]
 #: Bytes of the backing that a check may fill.
 CRAMPED = 400 << 20
 
@@ -212,6 +211,8 @@ def cuts(
 
     The lane's own daemon is not touched.
     """
+
+    from roadworthy.cuts.search import SIZE, search
 
     def asked_for(operation: Operation) -> Findings:
         key = operation.name, roadworthy_run.stands.era

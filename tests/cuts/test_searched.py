@@ -2,7 +2,7 @@
 
 import pytest
 
-from roadworthy import fixtures
+from roadworthy.cuts import search as searching
 from roadworthy.cuts.findings import Findings, Positioned
 
 ASKING = """
@@ -39,7 +39,7 @@ def searches(monkeypatch, fake_stand):
         made.append((operation.name, most))
         return Findings(operation, [], [], 0, Positioned(lambda: 0), (0, 0))
 
-    monkeypatch.setattr(fixtures, "search", search)
+    monkeypatch.setattr(searching, "search", search)
     return made
 
 
