@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -37,6 +38,7 @@ from roadworthy.machines.backing import GIB
 from roadworthy.machines.place import Place
 from roadworthy.machines.write_log import WriteLog
 from roadworthy.programs import ProgramFailed
+from roadworthy.reports.states import WHOLE
 from roadworthy.stage import Stage, quietly
 from roadworthy.upkeep.site import Site
 
@@ -60,29 +62,30 @@ def search(
     begun, beside = time.monotonic(), Beside(site, software)
     try:
         with second() as stand:
-            log, evidence, moments, begin, end, records = captured(operation, stand, beside)
+            capture = captured(operation, stand, beside)
             stand.home.close()
-            told = list(log.entries())
-            entries = faults.told(told, begin)
+            told = list(capture.log.entries())
+            entries = faults.told(told, capture.begin)
             kept = keep is not None and entries == told  # the log of a disk that lies says nothing of what it kept
             if keep is not None and kept:
-                keep_log(log, keep, captured_as(operation, stand, evidence, moments, begin, end))
+                keep_log(capture.log, keep, captured_as(operation, stand, capture))
             captured_at = time.monotonic()
-            every, size = list(flushes(entries, begin, end)), stand.backing.disk_size
-            near = [moment.at for moment in moments if moment.at]
-            cuts = chosen(entries, begin, end, near, most, crc32(operation.name.encode()))
-            replica = Replica(log.path, entries, directory / "disk", size)
-            replica.advance(begin)
-            seen: dict[str, Look] = {}
-            looks = looked(operation, stand, faults, site, beside, replica, cuts, moments, records, seen, stage)
+            every = list(flushes(entries, capture.begin, capture.end))
+            near = [moment.at for moment in capture.moments if moment.at]
+            cuts = chosen(entries, capture.begin, capture.end, near, most, crc32(operation.name.encode()))
+            disk = partial(Replica, capture.log.path, entries, size=stand.backing.disk_size)
+            replay = Replay(operation, stand, faults, site, beside, capture.moments, capture.records, stage)
 
             def look_back(cut: Cut) -> Look:
-                back = Replica(log.path, entries, directory / "back", size)
-                found = looked(operation, stand, faults, site, beside, back, [cut], moments, records, seen, stage)
+                back = disk(image=directory / "back")
+                (found,) = replay.looked(back, [cut])
                 back.image.unlink()
-                return found[0]
+                return found
 
-            found = Findings(operation, moments, looks, len(every) - 1, evidence, (0, 0), kept=kept)
+            looks = replay.looked(disk(image=directory / "disk"), cuts)
+            found = Findings(
+                operation, capture.moments, looks, len(every) - 1, capture.evidence, (0, 0), kept=kept
+            )  # fmt: skip
             found = narrowed(found, every, look_back) if exact else found
             return replace(found, seconds=(captured_at - begun, time.monotonic() - captured_at))
     finally:
@@ -90,22 +93,33 @@ def search(
         shutil.rmtree(directory)
 
 
-def captured_as(
-    operation: Operation, stand: Stand, evidence: Positioned, moments: Sequence[Moment], begin: int, end: int
-) -> Capture:
+@dataclass(frozen=True)
+class Captured:
+    """An operation that was done: its log, where in it cuts begin and end, and what was acknowledged when.
+
+    `records` are the engine's and the driver's own at the end.
+    """
+
+    log: WriteLog
+    evidence: Positioned
+    moments: Sequence[Moment]
+    begin: int
+    end: int
+    records: Records
+
+
+def captured_as(operation: Operation, stand: Stand, found: Captured) -> Capture:
     """What is written beside a log that is kept."""
     return Capture(
         schema=SCHEMA, lane=stand.lane.id, operation=operation.name, does=operation.words, backing=stand.lane.backing,
-        size=stand.backing.disk_size, begin=begin, end=end,
-        moments=[Acknowledged(moment.thing.label, moment.at) for moment in moments if not moment.bystander],
-        calls=[Asked(call.call, call.answer, at) for call, at in evidence.calls],
+        size=stand.backing.disk_size, begin=found.begin, end=found.end,
+        moments=[Acknowledged(moment.thing.label, moment.at) for moment in found.moments if not moment.bystander],
+        calls=[Asked(call.call, call.answer, at) for call, at in found.evidence.calls],
     )  # fmt: skip
 
 
-def captured(
-    operation: Operation, stand: Stand, beside: Beside
-) -> tuple[WriteLog, Positioned, list[Moment], int, int, Records]:  # fmt: skip
-    """Do the operation: the log, what was acknowledged when, where cuts begin and end, and the records at the end."""
+def captured(operation: Operation, stand: Stand, beside: Beside) -> Captured:
+    """Do the operation."""
     assert stand.home.write_log is not None, "the lane's disk writes nothing down"
     log = WriteLog(stand.home.write_log)
     evidence = Positioned(log.position)
@@ -131,71 +145,84 @@ def captured(
 
     moments = [Moment(thing, 0, seen(thing), bystander=True) for thing in others]
     moments += [Moment(thing, at, seen(thing)) for thing, at in things]
-    return log, evidence, moments, begin, end, records
+    return Captured(log, evidence, moments, begin, end, records)
 
 
-def looked(
-    operation: Operation, stand: Stand, faults: Faults, site: Site, beside: Beside, replica: Replica,
-    cuts: Sequence[Cut], moments: Sequence[Moment], records: Records, seen: dict[str, Look], stage: Stage,
-) -> list[Look]:  # fmt: skip
-    """Look at each cut; one that leaves the disk of an earlier look, in `seen` by its digest, shows what that shows."""
-    looks: list[Look] = []
-    for number, cut in enumerate(cuts, 1):
-        replica.advance(cut.position)
-        image = site.state / f"{operation.name}.cut.img"
-        site.ledger.intend("image", path=str(image))
-        digest = replica.copy(image, cut.beyond)
-        if digest in seen:
-            image.unlink()
-            looks.append(replace(seen[digest], cut=cut, equal=True))
-            continue
-        with stage(f"cutting the power in {operation.name}, {number} of {len(cuts)}"):
-            looks.append(look(operation, stand, faults, beside, image, cut, moments, records))
-        seen[digest] = looks[-1]
-    return looks
+@dataclass(frozen=True)
+class Replay:
+    """A captured operation, whose disk is made again as it was at a cut, and looked at."""
 
+    operation: Operation
+    stand: Stand
+    faults: Faults
+    site: Site
+    beside: Beside
+    moments: Sequence[Moment]
+    records: Records
+    stage: Stage
+    #: Every look at a disk, by the disk's digest.
+    seen: dict[str, Look] = field(default_factory=dict)
 
-def look(
-    operation: Operation, stand: Stand, faults: Faults, beside: Beside, image: Path, cut: Cut,
-    moments: Sequence[Moment], records: Records,
-) -> Look:  # fmt: skip
-    """Start the lane's daemon on a disk, look at everything, ask again for what is damaged, and end it."""
-    found = Look(cut)
+    def looked(self, replica: Replica, cuts: Sequence[Cut]) -> list[Look]:
+        """Look at each cut, in the order of the log; one that leaves the disk of an earlier look shows what that shows.
 
-    def before_start(home: Place) -> None:
-        found.records = lost_records(records, records_of(stand))
-        faults.arm(home)
+        The replica lies before the first cut, and advances to the last.
+        """
+        looks: list[Look] = []
+        for number, cut in enumerate(cuts, 1):
+            replica.advance(cut.position)
+            image = self.site.state / f"{self.operation.name}.cut.img"
+            self.site.ledger.intend("image", path=str(image))
+            digest = replica.copy(image, cut.beyond)
+            if digest in self.seen:
+                image.unlink()
+                looks.append(replace(self.seen[digest], cut=cut, equal=True))
+                continue
+            with self.stage(f"cutting the power in {self.operation.name}, {number} of {len(cuts)}"):
+                looks.append(self.look(image, cut))
+            self.seen[digest] = looks[-1]
+        return looks
 
-    try:
-        stand.go_on_with(image, before_start)
-    except ProgramFailed as reason:
-        found.start = f"the file system is not mounted: {anonymous(' '.join(str(reason).split()))[-160:]}"
+    def look(self, image: Path, cut: Cut) -> Look:
+        """Start the lane's daemon on a disk, look at everything, ask again for what is damaged, and end it."""
+        stand, found = self.stand, Look(cut)
+
+        def before_start(home: Place) -> None:
+            found.records = lost_records(self.records, records_of(stand))
+            self.faults.arm(home)
+
+        try:
+            stand.go_on_with(image, before_start)
+        except ProgramFailed as reason:
+            found.start = f"the file system is not mounted: {anonymous(' '.join(str(reason).split()))[-160:]}"
+            return found
+        except EngineFailed as reason:
+            found.start = f"the daemon does not start: {refused(reason)[-200:]}"
+            stand.home.close()
+            return found
+        try:
+            store = Store(stand, Evidence(), self.beside, still=True)
+            for moment in self.moments:
+                found.states[moment.thing.label] = shown(moment, store)
+            if self.operation.repeats:
+                found.healed = self._healed(store, found.states)
+        finally:
+            stand.home.close()
         return found
-    except EngineFailed as reason:
-        found.start = f"the daemon does not start: {refused(reason)[-200:]}"
-        stand.home.close()
-        return found
-    try:
-        store = Store(stand, Evidence(), beside, still=True)
-        for moment in moments:
-            found.states[moment.thing.label] = state(moment.thing, moment.thing.see(store), moment.expected)
-        if operation.repeats:
-            found.healed = healed(operation, store, moments, found.states)
-    finally:
-        stand.home.close()
-    return found
+
+    def _healed(self, store: Store, states: Mapping[str, str]) -> dict[str, str]:
+        """Ask for the operation again if anything of it is not whole: what its things are then."""
+        broken = [one for one in self.moments if not one.bystander and states[one.thing.label] != WHOLE]
+        if not broken:
+            return {}
+        try:
+            for _ in self.operation.steps(store):
+                pass
+        except (DockerException, RequestException) as reason:
+            return {one.thing.label: f"says so: {refused(reason)}" for one in broken}
+        return {one.thing.label: shown(one, store) for one in broken}
 
 
-def healed(
-    operation: Operation, store: Store, moments: Sequence[Moment], states: dict[str, str]
-) -> dict[str, str]:  # fmt: skip
-    """Ask for the operation again if anything of it is not whole: what its things are then."""
-    broken = [one for one in moments if not one.bystander and states[one.thing.label] != "whole"]
-    if not broken:
-        return {}
-    try:
-        for _ in operation.steps(store):
-            pass
-    except (DockerException, RequestException) as reason:
-        return {one.thing.label: f"says so: {refused(reason)}" for one in broken}
-    return {one.thing.label: state(one.thing, one.thing.see(store), one.expected) for one in broken}
+def shown(moment: Moment, store: Store) -> str:
+    """The state of a thing in a store."""
+    return state(moment.thing, moment.thing.see(store), moment.expected)

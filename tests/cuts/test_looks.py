@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import written_log
 
 from roadworthy.calls.evidence import Evidence
-from roadworthy.cuts import search
 from roadworthy.cuts.choice import Cut, flushes
 from roadworthy.cuts.findings import Findings, Look, Moment, Positioned
 from roadworthy.cuts.operation import Operation
 from roadworthy.cuts.replica import Replica
+from roadworthy.cuts.search import Replay
 from roadworthy.cuts.store import Thing
 from roadworthy.machines.write_log import WriteLog
 from roadworthy.reports.records import FirstCut, Left
@@ -29,15 +29,16 @@ def test_a_disk_that_equals_an_earlier_one_is_looked_at_once(tmp_path, monkeypat
     cuts = [Cut(first.position, first.until, first.flush, whole, len(whole), 5), second]
     seen_at = []
 
-    def look(operation, stand, faults, beside, image, cut, moments, records):
+    def look(self, image, cut):
         image.unlink()
         seen_at.append(cut.flush)
         return Look(cut, states={"the image": "gone"})
 
-    monkeypatch.setattr(search, "look", look)
+    monkeypatch.setattr(Replay, "look", look)
     site = SimpleNamespace(state=tmp_path, ledger=SimpleNamespace(intend=lambda *_, **__: None))
     replica = Replica(log, entries, tmp_path / "disk", 8 * written_log.BLOCK)
-    looks = search.looked(LOAD, None, None, site, None, replica, cuts, [], {}, {}, lambda name: nullcontext())
+    replay = Replay(LOAD, None, None, site, None, [], {}, lambda name: nullcontext())
+    looks = replay.looked(replica, cuts)
     assert seen_at == [first.flush]
     assert [(one.cut, one.equal, one.states) for one in looks] == [
         (cut, equal, {"the image": "gone"}) for cut, equal in zip(cuts, (False, True), strict=True)
