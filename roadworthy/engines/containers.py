@@ -215,6 +215,15 @@ class AttemptedOperations:
         return attempted
 
 
+def built(engine: Engine, context: bytes) -> Any:
+    """`docker build` by the classic builder without its cache, of a context as `build_context` makes it: the image."""
+    image, _ = engine.client.images.build(
+        fileobj=io.BytesIO(context), custom_context=True, nocache=True, rm=True, forcerm=True, network_mode="none",
+        use_config_proxy=False,
+    )  # fmt: skip
+    return image
+
+
 def kind_of(member: tarfile.TarInfo) -> str:
     """A tar member's type in words."""
     kinds = {tarfile.REGTYPE: "file", tarfile.DIRTYPE: "directory", tarfile.LNKTYPE: "hard link",
@@ -310,11 +319,7 @@ class Containers:
 
     def build(self, dockerfile: Sequence[str], files: Tree) -> str:
         """`docker build` by the classic builder; `files` are in `context`. Returns the image's id."""
-        made, _ = self._engine.client.images.build(
-            fileobj=io.BytesIO(build_context(dockerfile, files)), custom_context=True, nocache=True, rm=True,
-            forcerm=True, network_mode="none", use_config_proxy=False,
-        )  # fmt: skip
-        self._images.append(str(made.id))
+        self._images.append(str(built(self._engine, build_context(dockerfile, files)).id))
         return self.last_image
 
     @property

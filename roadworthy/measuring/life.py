@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from roadworthy.deadline import let_pass
-from roadworthy.engines.containers import Container, Containers
+from roadworthy.engines.containers import Container, Containers, built
 from roadworthy.engines.engine import Engine
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.measuring import guards as rules
@@ -174,14 +174,7 @@ class Life:
     def build(self, dockerfile: list[str], files: Tree) -> Measured:
         """Measure a build by the classic builder without its cache."""
         context = build_context(dockerfile, files)
-
-        def build() -> Any:
-            return self._engine.client.images.build(
-                fileobj=io.BytesIO(context), custom_context=True, nocache=True, rm=True, forcerm=True,
-                network_mode="none", use_config_proxy=False,
-            )[0]  # fmt: skip
-
-        image, measured = self._clocked(build)
+        image, measured = self._clocked(lambda: built(self._engine, context))
         self._api.remove_image(image.id, force=True)
         return measured
 
