@@ -292,8 +292,7 @@ class Stand:
         """Close the connections to containers and daemon, which end with their place."""
         if self.keep:
             return
-        for container in self.running.shared.values():
-            container.forget_agent()
+        self._forget_containers()
         self.engine.client.close()
 
     # --- facts
