@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from roadworthy.upkeep.ending import ENDING
+from roadworthy.upkeep.ending import ENDING, at_ending
 
 SIGNALS = (signal.SIGINT, *ENDING)
 PATIENCE = b"\nroadworthy: cleaning up; SIGKILL would end it at once, and `roadworthy reap` removes what that leaves\n"
@@ -34,9 +34,7 @@ class Interrupts:
         """Take the signals; one that this process ignores stays ignored, as below nohup(1)."""
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._take)
+        self._before = at_ending(self._take, SIGNALS)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
