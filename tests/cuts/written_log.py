@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import msgspec
+from written import SECTOR, log_of, wrote
 
 from roadworthy.cuts.kept import SCHEMA, Acknowledged, Asked, Capture, beside
-from roadworthy.machines.write_log import FLUSH, FUA, HEADER, MAGIC, SUPERBLOCK
+from roadworthy.machines.write_log import FLUSH, FUA
 
-SECTOR = 512
 BLOCK = 4096
 WRITE, FLUSHED = 0, FLUSH
 
 
 def log(path, *entries, sector=SECTOR):
     """Write a log of entries `(flags, block, byte)`: a write fills one block with a byte; a flush has no block."""
-    superblock = SUPERBLOCK.pack(MAGIC, 1, len(entries), sector).ljust(sector, b"\0")
-    with path.open("wb") as file:
-        file.write(superblock)
-        for flags, *written in entries:
-            block, byte = written or (0, b"")
-            data = byte * BLOCK
-            header = HEADER.pack(block * BLOCK // SECTOR, len(data) // SECTOR, flags, len(data) if data else 0)
-            file.write(header.ljust(sector, b"\0") + data)
-    return path
+    told = [wrote(one[0] * BLOCK, one[1] * BLOCK, flags) if one else ("flush",) for flags, *one in entries]
+    return log_of(path, *told, sector=sector).path
 
 
 def captured(path, begin, end, **more):
