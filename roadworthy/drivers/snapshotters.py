@@ -47,7 +47,8 @@ class Snapshotter(Driver):
     #: dockerd mounts whatever a snapshotter returns, even if that is a bind mount of a directory.
     mounts_root = True
 
-    #: `sync_fs=true`: containerd's diff service calls syncfs(2) before a layer is committed; containerd 2.0, PR 10284.
+    #: `sync_fs=true`, and nothing else: containerd's diff service calls syncfs(2) before a layer is committed.
+    #: containerd 2.0, PR 10284.
     containerd_options = ("sync_fs",)
 
     @property
@@ -57,8 +58,7 @@ class Snapshotter(Driver):
     def containerd_plugins(
         self, place: Place, data_root: Path, options: Sequence[str]
     ) -> Mapping[str, Mapping[str, Any]]:  # fmt: skip
-        asked = dict(option.split("=", 1) for option in options).get("sync_fs", "false")
-        return {"io.containerd.service.v1.diff-service": {"sync_fs": True}} if asked == "true" else {}
+        return {"io.containerd.service.v1.diff-service": {"sync_fs": True}} if "sync_fs=true" in options else {}
 
     def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         return self.directory(engine, self.ctr(engine, "mounts", "/unused", container["Id"]))

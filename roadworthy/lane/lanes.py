@@ -210,6 +210,9 @@ def expand(
             wanted = driver.backings[:1]
         if not wanted:
             raise LaneError(f"{driver.name} does not run on {', '.join(asked)}; it takes {', '.join(driver.backings)}")
+        for key, value in pairs:
+            if key in driver.containerd_options and value != "true":
+                raise LaneError(f"{driver.name} takes {key}=true, or no {key}, which is off; got {key}={value}")
         lanes += [
             Lane(driver, backing, one.engine, one.kernel, pairs, one.root, one.source, one.options)
             for one in combinations_for(driver, combinations, "all" in words(given)) for backing in wanted

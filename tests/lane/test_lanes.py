@@ -105,6 +105,14 @@ def test_a_driver_option_without_key_or_value_is_refused(word):
         lanes("overlay2", options=[word])
 
 
+@pytest.mark.parametrize("value", ["yes", "1", "false"])
+def test_a_switch_of_containerd_is_on_or_not_named(value):
+    """Any other value would be a label in the lane's id, and no setting."""
+    with pytest.raises(LaneError, match=f"takes sync_fs=true, or no sync_fs, which is off; got sync_fs={value}"):
+        lanes("containerd:overlayfs", engine=DOCKER_28, options=[f"sync_fs={value}"])
+    assert "+sync_fs=true-" in lanes("containerd:overlayfs", engine=DOCKER_28, options=["sync_fs=true"])[0]
+
+
 def test_a_value_may_hold_an_equals_sign():
     """Only the first equals sign separates key and value."""
     assert "+o=a=b-" in lanes("overlay2", options=["o=a=b"])[0]
