@@ -63,7 +63,7 @@ def test_what_was_not_yet_synced_is_old_or_new(cuts, operation, observe):
     assert observe("worst", broken.worst) == "whole"
 
 
-@check("durability/daemon-starts", source="Docker documentation, dockerd; moby#46106, containerd#8895")
+@check("durability/daemon-starts", source="Docker documentation, dockerd; podman#8005, moby#35747")
 @of_each(*operations.ALL)
 def test_the_daemon_starts(cuts, operation, observe):
     """After a power cut the daemon starts; it removes or repairs what it cannot use."""
@@ -73,7 +73,7 @@ def test_the_daemon_starts(cuts, operation, observe):
     assert observe("worst", broken.worst) == "whole"
 
 
-@check("durability/asking-again-heals", source="moby#49784, containers/storage#1136; OCI distribution-spec, pull")
+@check("durability/asking-again-heals", source="moby#36135, moby#49784, containerd#8973")
 @needs(LAYERS)
 @of_each(*operations.REPEATED)
 def test_asking_again_heals(cuts, operation, observe):
