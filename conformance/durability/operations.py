@@ -162,6 +162,17 @@ def kill(store):
     yield store.image(name)
 
 
+@operation("upgrade")
+def upgrade(store):
+    """The daemon's upgrade to the newest series of its kind, with an image that was loaded just before."""
+    archive, name = store.containers.archive(FILES, name="roadworthy:cut")
+    to_newest = store.newer_engine()
+    yield None
+    store.containers.load(archive, name)
+    to_newest()
+    yield store.image(name)
+
+
 # --- what a container syncs
 
 
@@ -360,6 +371,7 @@ def three_changes(store):
 
 ON_IMAGES = (
     load, import_tree, pull, build, commit, tag, create, remove_container, remove_image, prune, stop, kill,
+    upgrade,
 )  # fmt: skip
 ON_FILES = (
     start, volume, fsync, fdatasync, o_sync, msync, copy_up, copy_up_of_mode, replace, whiteout, opaque, sqlite,

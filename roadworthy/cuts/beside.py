@@ -1,20 +1,25 @@
-"""What operations need beside their lane, and what outlives the cuts: a registry and real software."""
+"""What operations need beside their lane, and what outlives the cuts: a registry, real software, a newer engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from roadworthy.cuts.registry import Registry
 from roadworthy.lane.software import Software
 from roadworthy.lane.stand import Stand
+from roadworthy.stage import Stage, quietly
+from roadworthy.supplies.engine_roots import EngineRoot, engine_root
 from roadworthy.upkeep.site import Site
 
 
 class Beside:
-    """The registry and the software of one search, each made when it is first asked for."""
+    """The registry, the software and the engine root of one search, each made when it is first asked for."""
 
-    def __init__(self, site: Site, software: Callable[[Stand], Software]) -> None:
+    def __init__(self, site: Site, software: Callable[[Stand], Software], stage: Stage = quietly) -> None:
         self._site = site
+        self._stage = stage
+        self._held = ExitStack()
         self._provide = software
         self._registry: Registry | None = None
         #: The images that lie in the registry.
@@ -34,7 +39,15 @@ class Beside:
             self._software = self._provide(stand)
         return self._software
 
+    def engine_root(self, name: str) -> EngineRoot:
+        """The engine root of this name, which stays in the cache until `close`. Raises what engine_root raises."""
+        with self._stage(f"making the engine root {name}"):
+            root = engine_root(name, stage=self._stage)
+        self._held.enter_context(root.entry.held())
+        return root
+
     def close(self) -> None:
-        """End the registry."""
+        """End the registry, and let the engine root go."""
+        self._held.close()
         if self._registry is not None:
             self._registry.close()

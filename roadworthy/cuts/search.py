@@ -59,7 +59,7 @@ def search(
     """
     directory = site.state / f"cuts-{operation.name}"
     directory.mkdir()
-    begun, beside = time.monotonic(), Beside(site, software)
+    begun, beside = time.monotonic(), Beside(site, software, stage)
     try:
         with second() as stand:
             capture = captured(operation, stand, beside)

@@ -21,10 +21,13 @@ from roadworthy.cuts.beside import Beside
 from roadworthy.cuts.contents import Tree, damage, kept, tree_of
 from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.engines.containers import Container, Containers
+from roadworthy.engines.engine import EngineFailed
 from roadworthy.lane.stand import Stand
 from roadworthy.machines.place import PlacePath
 from roadworthy.reasons import Unsupported
+from roadworthy.supplies.engine_roots import newest, series_of
 from roadworthy.trees.layers import Entry, beneath, entry
+from roadworthy.versions import version
 
 #: Characters of a refusal that tell one from another.
 TOLD = 160
@@ -139,6 +142,28 @@ class Store:
     def build(self, base: str, files: Mapping[str, Entry | bytes]) -> str:
         """`docker build` of an image that adds files to `base`; returns its id."""
         return self.containers.build([f"FROM {base}", "COPY context /built"], files)
+
+    def newer_engine(self) -> Callable[[], None]:
+        """What upgrades the daemon to the newest series of its kind that there is an engine root of.
+
+        Raises Unsupported if its own is the newest, and what making the root raises. The upgrade raises Unsupported if
+        the newer daemon does not run here, which is no matter of power cuts.
+        """
+        engine = self.stand.lane.engine
+        name = newest(engine.kind)
+        if version(engine.release) >= series_of(name):
+            raise Unsupported(
+                f"{engine.kind} {engine.release} is the newest there is an engine root of: nothing to upgrade to"
+            )
+        tree = self._beside.engine_root(name).tree
+
+        def upgrade() -> None:
+            try:
+                self.stand.engine.upgrade(tree)
+            except EngineFailed as reason:
+                raise Unsupported(f"{name} does not run on this data root: {refused(reason)}") from None
+
+        return upgrade
 
     def tagged(self, image: str) -> str:
         """`docker tag`; returns the further name."""

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from roadworthy.deadline import wait_until
@@ -16,7 +17,7 @@ from roadworthy.engines.engine import START_DEADLINE, Engine, EngineFailed
 from roadworthy.machines.place import Place, Program
 from roadworthy.machines.watchdog import Ends
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
-from roadworthy.reasons import Precondition
+from roadworthy.reasons import Precondition, Unsupported
 
 #: The series in ids if no engine is installed, so that planning needs no engine: Debian 12's.
 DEFAULT_SERIES = "20.10"
@@ -96,6 +97,11 @@ class Dockerd(Engine):
             except EngineFailed as reason:
                 if CONTAINERD_LATE not in str(reason) or not left:
                     raise
+
+    def upgrade(self, tree: Path) -> None:
+        if self._plugins:
+            raise Unsupported("the containerd that has this snapshotter's settings lives as long as its namespaces")
+        super().upgrade(tree)
 
     def go_on_in(self, place: Place) -> None:
         self._containerd = None  # it has ended with the place that it was started in

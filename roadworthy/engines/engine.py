@@ -270,6 +270,15 @@ class Engine(ABC):
         self.socket = place.reach(self._runtime / "s")
         self.start()
 
+    def upgrade(self, tree: Path) -> None:
+        """Stop the daemon, and start the one of another engine's tree on the same data root.
+
+        Raises Unsupported if the place cannot have another root, EngineFailed if the new daemon does not start.
+        """
+        self.stop()
+        self.place.change_root(tree)
+        self.start()
+
     def restart(self, kill: bool = False, storage_driver: str | None = None) -> None:
         """Stop the daemon as `stop` does, and start it again on the same data root.
 

@@ -12,6 +12,7 @@ from roadworthy.guests.guest import Guest, GuestProgram
 from roadworthy.guests.path import GuestPath
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.programs import run
+from roadworthy.reasons import Unsupported
 from roadworthy.upkeep.ledger import Ledger
 
 #: Where the toolbox's disk is mounted in a guest.
@@ -115,6 +116,12 @@ class GuestCapsule:
             at += size
             devices.append(f"{disk}{number}")
         return devices
+
+    def change_root(self, tree: Path) -> None:
+        """Raise Unsupported: a tree of this host cannot be seen in the guest."""
+        raise Unsupported(
+            "the engine of a virtual machine lies on its root disk, and another engine needs another boot"
+        )
 
     def after_power_cut(self) -> tuple[Place, list[str]]:
         """End everything inside, and return a capsule with its directories, and devices with copies of its own."""

@@ -71,6 +71,8 @@ class Capsule:
     ) -> None:  # fmt: skip
         self.runtime = runtime
         self._root = root
+        #: Where roots of it were put together, one after another.
+        self._tops: list[Path] = []
         self._ledger = ledger
         self._keep = keep
         self._image = image
@@ -104,13 +106,20 @@ class Capsule:
         self._outer.stdin.flush()
         try:
             if root is not None:
-                shared = [*{STATE, RUNTIME, cache_directory()}]
-                self.run(["sh", "-ec", CHANGE_ROOT, "sh", str(root), str(runtime / "root"), *map(str, shared)])
+                self.change_root(root)
             else:
                 self.run(private_paths(runtime))
         except BaseException:
             self.close()
             raise
+
+    def change_root(self, tree: Path) -> None:
+        """Make everything that is started inside from now on see the tree `tree`. Raises ProgramFailed."""
+        top = self.runtime / f"root{len(self._tops)}"
+        self._tops.append(top)
+        shared = [*{STATE, RUNTIME, cache_directory()}]
+        self.run(["sh", "-ec", CHANGE_ROOT, "sh", str(tree), str(top), *map(str, shared)])
+        self._root = tree
 
     def _tied(self, argv: Sequence[str]) -> list[str]:
         """Words with which a program dies with this process, even if it is stopped, unless the capsule is kept."""
@@ -187,8 +196,8 @@ class Capsule:
 
     def again(self, image: Path) -> tuple[Capsule, list[str]]:
         """Return a capsule with its directories, once it has ended, and a device over `image`, which ends with it."""
-        if self._root is not None:
-            (self.runtime / "root").rmdir()  # where the other root was mounted in namespaces that have ended
+        for top in self._tops:
+            top.rmdir()  # the root in it was mounted in namespaces that have ended
         capsule = Capsule(self._ledger, self._keep, image=image, runtime=self.runtime, root=self._root)
         try:
             return capsule, capsule._attached()

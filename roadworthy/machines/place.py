@@ -128,6 +128,10 @@ class Place(Protocol):
         """
         ...
 
+    def change_root(self, tree: Path) -> None:
+        """Make everything that is started in it from now on see a tree of this host as its root. Raises Unsupported."""
+        ...
+
     def settled(self, device: str) -> None:
         """Note that the device is in use, and may be released with its last user."""
         ...

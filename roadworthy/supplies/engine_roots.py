@@ -18,6 +18,7 @@ from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.bootstrap import bootstrap
 from roadworthy.supplies.cache import Cache, CacheEntry
 from roadworthy.supplies.disk_image import ext4_image
+from roadworthy.versions import version
 
 #: Packages that every engine's drivers call, and that a guest needs: devices, modules, network, agent, fio.
 COMMON = (
@@ -87,6 +88,16 @@ class EngineRoot:
         """Facts for a run's record: the suite, and the exact versions of the packages asked for."""
         asked = self.entry.recipe["packages"]
         return {"suite": self.entry.recipe["suite"], **{name: self.packages[name] for name in asked}}
+
+
+def newest(kind: str) -> str:
+    """The name of the engine root that has the newest series of a kind of engine, as `docker`."""
+    return max((name for name in ENGINES if EngineName.of_root(name).kind == kind), key=series_of)
+
+
+def series_of(name: str) -> tuple[int, ...]:
+    """The series of an engine root as numbers that can be compared."""
+    return version(EngineName.of_root(name).release)
 
 
 def root_spec(name: str) -> RootSpec:

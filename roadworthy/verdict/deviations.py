@@ -35,8 +35,8 @@ NAMED = {
     "provenance": PROVENANCES,
 }
 ENGINES = ("docker", "podman")
-#: Options of lanes that are conditions, with their value or `absent`.
-OPTIONS = ("sync_fs",)
+#: Options of lanes that are conditions, each with the values that an entry may ask for besides `absent`.
+OPTIONS = {"sync_fs": ("true",), "overlay.mountopt": ("volatile",)}
 #: What `seen` and `gone` name releases of.
 RELEASED = ("linux", *ENGINES)
 
@@ -321,8 +321,8 @@ def check_condition(key: str, values: tuple[str, ...]) -> None:
             raise ValueError(f"unknown {key} {value!r}{meant(value, NAMED[key])}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
             raise ValueError(f"unknown engine {value!r}{meant(value, ENGINES)}")
-        if key in OPTIONS and value not in ("true", "absent"):
-            raise ValueError(f"condition {key!r} takes true or absent, not {value!r}")
+        if key in OPTIONS and value not in (*OPTIONS[key], "absent"):
+            raise ValueError(f"condition {key!r} takes {' or '.join((*OPTIONS[key], 'absent'))}, not {value!r}")
         if key in SWITCHES and value not in ("on", "off", "absent"):
             raise ValueError(f"{key} is on, off or absent, not {value!r}")
         if key == "kernel":

@@ -6,6 +6,9 @@ import pytest
 from docker.errors import APIError, NotFound
 
 from roadworthy.cuts.store import Store, Thing, a_file, anonymous, made_by_engine, refused, state
+from roadworthy.engine_name import EngineName
+from roadworthy.engines.engine import EngineFailed
+from roadworthy.reasons import Unsupported
 
 OLD, NEW, HALF = (a_file("f", content) for content in (b"before", b"before and after", b"before and"))
 
@@ -82,3 +85,27 @@ def test_a_container_that_the_engine_does_not_list_is_gone_on_any_lane():
     store = Store.__new__(Store)
     store.stand = stand
     assert store._of_container("0123") is None
+
+
+@pytest.mark.parametrize(("kind", "series"), [("docker", "28.5"), ("podman", "5"), ("docker", "29.1")])
+def test_the_newest_engine_has_no_upgrade(kind, series):
+    """Said before anything is fetched."""
+    store = Store.__new__(Store)
+    store.stand = SimpleNamespace(lane=SimpleNamespace(engine=EngineName(kind, series)))
+    with pytest.raises(Unsupported, match=f"{kind} {series} is the newest .* nothing to upgrade to"):
+        store.newer_engine()
+
+
+def test_a_newer_daemon_that_does_not_run_here_is_no_matter_of_power_cuts():
+    """As docker 28.5 on a data root of the driver overlay, which it has no more."""
+
+    def refuses(_tree):
+        raise EngineFailed("dockerd ended with 1: the driver overlay has been removed")
+
+    store = Store.__new__(Store)
+    store.stand = SimpleNamespace(
+        lane=SimpleNamespace(engine=EngineName("docker", "20.10")), engine=SimpleNamespace(upgrade=refuses)
+    )
+    store._beside = SimpleNamespace(engine_root=lambda name: SimpleNamespace(tree=name))
+    with pytest.raises(Unsupported, match=r"docker-28.5 does not run on this data root: .* has been removed"):
+        store.newer_engine()()

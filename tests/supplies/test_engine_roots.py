@@ -13,7 +13,9 @@ from roadworthy.supplies.engine_roots import (
     cached_root,
     check_version,
     engine_root,
+    newest,
     root_spec,
+    series_of,
 )
 
 VERSIONS = {name: "1.0-1" for _, packages in ENGINES.values() for name in (*packages, *roots.COMMON, *roots.ZFS)}
@@ -40,6 +42,14 @@ def test_a_recipe_names_suite_components_and_packages():
     assert {"udev", "kmod", "python3", "lvm2", "thin-provisioning-tools", "fio"} <= set(found.packages)
     assert root_spec("docker-20.10-bullseye").suite == "bullseye"
     assert root_spec("podman-5").packages[0] == "podman"
+
+
+@pytest.mark.parametrize(("kind", "root"), [("docker", "docker-28.5"), ("podman", "podman-5")])
+def test_the_newest_root_of_a_kind_is_the_one_of_its_highest_series(kind, root):
+    """By number: 4.3 is older than 5, and 20.10 older than 26.1."""
+    assert newest(kind) == root
+    others = [name for name in ENGINES if name.startswith(kind) and name != root]
+    assert all(series_of(name) < series_of(root) for name in others)
 
 
 def test_zfs_is_asked_for_by_name():

@@ -95,6 +95,8 @@ def test_an_option_of_a_lane_is_a_condition(recorded):
     assert found.find("rename/merged-directory", facts(parameters={"sync_fs": "true"})) is None
     with pytest.raises(DeviationError, match="'sync_fs' takes true or absent, not 'yes'"):
         recorded(GOOD.replace(when, 'driver = "overlay2", sync_fs = "yes"'))
+    with pytest.raises(DeviationError, match=r"'overlay\.mountopt' takes volatile or absent, not 'nodev'"):
+        recorded(GOOD.replace(when, '"overlay.mountopt" = "nodev"'))
 
 
 @pytest.mark.parametrize(
