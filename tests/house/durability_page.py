@@ -19,12 +19,23 @@ PAGE = Path(__file__).parents[2] / "docs/durability.md"
 LONGEST = 100
 
 
+def marks(name):
+    """The lines between which a made part of the page lies."""
+    return f"<!-- {name}: made by `make durability` -->\n", f"<!-- /{name} -->\n"
+
+
+def between(page, name):
+    """The text between the marks of that name."""
+    begin, end = marks(name)
+    found = re.findall(f"{re.escape(begin)}(.*?){re.escape(end)}", page, re.DOTALL)
+    assert len(found) == 1, f"{PAGE.name} has no one place for the {name}"
+    return found[0]
+
+
 def placed(page, name, text):
     """A page with this text in the place of the older one, between the marks of that name."""
-    begin, end = f"<!-- {name}: made by `make durability` -->\n", f"<!-- /{name} -->\n"
-    between = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    assert len(between.findall(page)) == 1, f"{PAGE.name} has no one place for the {name}"
-    return between.sub(lambda _: f"{begin}\n{text}\n{end}", page)
+    begin, end = marks(name)
+    return page.replace(f"{begin}{between(page, name)}{end}", f"{begin}\n{text}\n{end}")
 
 
 def cell(text):
@@ -40,28 +51,44 @@ def operations_table():
     return "\n".join(["| operation | what it does | cuts in an ordinary run |", "|---|---|---|", *rows, ""])
 
 
-def results_table(bundles):
-    """A row a lane: its cuts, what they broke with the worst first, and the operations that stayed whole."""
+def results_table(bundles, before=""):
+    """A row a lane: its cuts, what they broke with the worst first, and the operations that stayed whole.
+
+    A lane that no bundle has keeps its row of the table `before`, and the runs of that table stay named: a column takes
+    a quarter of an hour to some hours, so that they are not all run at once.
+    """
     matrix = build(bundles)
     found = power_cuts(matrix)
-    lines = ["| lane | cuts | the worst that a cut left, by operation | whole after every cut |", "|---|---|---|---|"]
+    rows = {}
     for column, one in enumerate(matrix.columns):
         own = [row.cuttings[column] for row in found.rows if row.cuttings[column]]
         if not own:
             continue
         broken = [f"`{cell(cut.operation)}` {cell(cut.state)}" for cut in found.broken if cut in own]
         whole = [f"`{cell(cut.operation)}`" for cut in own if not cut.broken]
-        looked = sum(cut.looked for cut in own)
-        cells = [f"`{cell(one.lane.id)}`", f"{looked}", "; ".join(broken) or "nothing", ", ".join(whole) or "none"]
-        lines.append(f"| {' | '.join(cells)} |")
-    runs = [f"{run.name} at commit {str(run.suite.get('commit', ''))[:12] or 'unknown'}" for run in matrix.runs]
-    return "\n".join([*lines, "", f"{counted(found.looked, 'cut')}; runs:", *(f"- {cell(run)}" for run in runs), ""])
+        lane, looked = f"`{cell(one.lane.id)}`", sum(cut.looked for cut in own)
+        rows[lane] = [lane, f"{looked}", "; ".join(broken) or "nothing", ", ".join(whole) or "none"]
+    kept = {one[0]: one for one in rows_of(before) if one[0] not in rows}
+    runs = [f"- {cell(run.name)} at commit {str(run.suite.get('commit', ''))[:12] or 'unknown'}" for run in matrix.runs]
+    earlier = [line for line in before.splitlines() if line.startswith("- ") and kept]
+    told = sorted([*kept.values(), *rows.values()])
+    looked = sum(int(one[1]) for one in told)
+    return "\n".join([
+        "| lane | cuts | the worst that a cut left, by operation | whole after every cut |", "|---|---|---|---|",
+        *(f"| {' | '.join(one)} |" for one in told), "", f"{counted(looked, 'cut')}; runs:",
+        *dict.fromkeys([*earlier, *runs]), "",
+    ])  # fmt: skip
+
+
+def rows_of(table):
+    """The cells of a table's rows, of those that name a lane."""
+    return [re.split(r"(?<!\\) \| ", line[2:-2]) for line in table.splitlines() if line.startswith("| `")]
 
 
 def made(page, bundles=()):
     """The page as it has to be; its results stay as they are if no bundle is given."""
     page = placed(page, "operations", operations_table())
-    return placed(page, "results", results_table(bundles)) if bundles else page
+    return placed(page, "results", results_table(bundles, between(page, "results"))) if bundles else page
 
 
 def main(*places):

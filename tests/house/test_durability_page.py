@@ -5,7 +5,7 @@ import re
 import pytest
 import sample
 import sample_cuts
-from durability_page import PAGE, made, placed
+from durability_page import PAGE, made, placed, results_table
 
 from roadworthy.reports.bundle import read_bundle
 
@@ -21,19 +21,44 @@ def test_every_promise_is_explained(declared_checks):
     assert named == {identity for identity in declared_checks if identity.startswith("durability/")}
 
 
-def test_results_are_a_row_a_lane(tmp_path):
+EMPTY = "<!-- {0}: made by `make durability` -->\n<!-- /{0} -->\n"
+HEAD = ["| lane | cuts | the worst that a cut left, by operation | whole after every cut |", "|---|---|---|---|"]
+BTRFS = "| `btrfs-btrfs-docker26.1-linux6.12` | 60 | nothing | `load`, `commit`, `copy-up` |"
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return read_bundle(sample.write(tmp_path, sample_cuts.records()))
+
+
+def test_results_are_a_row_a_lane(bundle):
     """With its cuts, what broke, the worst first, and what stayed whole; and the run that they come from."""
-    bundle = read_bundle(sample.write(tmp_path, sample_cuts.records()))
-    found = made(PAGE.read_text(), [bundle]).partition("<!-- results: made")[2].splitlines()
-    assert found[2:7] == [
-        "| lane | cuts | the worst that a cut left, by operation | whole after every cut |",
-        "|---|---|---|---|",
-        "| `overlay2-ext4-docker20.10-linux6.1` | 80 | `load` gone | `commit`, `copy-up`, `rmi` |",
-        "| `btrfs-btrfs-docker26.1-linux6.12` | 60 | nothing | `load`, `commit`, `copy-up` |",
+    assert results_table([bundle]).splitlines() == [
+        *HEAD,
+        BTRFS,
         "| `containerd:overlayfs-ext4-docker28.5-linux7.2` | 80 | `load` silent: files missing, files empty; `commit` "
         "the daemon does not start: invalid database | `copy-up`, `rmi` |",
+        "| `overlay2-ext4-docker20.10-linux6.1` | 80 | `load` gone | `commit`, `copy-up`, `rmi` |",
+        "",
+        "220 cuts; runs:",
+        "- cuts-2026-11-23 at commit 4f1c9a2",
     ]
-    assert found[8:10] == ["220 cuts; runs:", "- cuts-2026-11-23 at commit 4f1c9a2"]
+
+
+def test_a_lane_that_was_not_run_again_keeps_its_row_and_its_run(bundle):
+    """One that was has its new row alone."""
+    old = "| `vfs-ext4-docker20.10-linux6.18` | 254 | `load` says so: a \\| b | `tag` |"
+    before = "\n".join([*HEAD, BTRFS.replace("60", "7"), old, "", "261 cuts; runs:", "- yesterday at commit 012", ""])
+    found = results_table([bundle], before).splitlines()
+    assert found[2] == BTRFS
+    assert found[5:] == [old, "", "474 cuts; runs:", "- yesterday at commit 012", "- cuts-2026-11-23 at commit 4f1c9a2"]
+
+
+def test_results_lie_between_their_marks(bundle):
+    """What is around them stays."""
+    page = made(f"before\n{EMPTY.format('operations')}{EMPTY.format('results')}after\n", [bundle])
+    assert page.startswith("before\n<!-- operations")
+    assert page.endswith("- cuts-2026-11-23 at commit 4f1c9a2\n\n<!-- /results -->\nafter\n")
 
 
 def test_a_page_without_its_marks_is_refused():
