@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from roadworthy.command.mistakes import Commands, bundles_in, good_bundles_in, tell_refused
+from roadworthy.command.run import run_benchmarks
 from roadworthy.measuring.reanalysis import differences
 from roadworthy.measuring.recording import record as recorded
 from roadworthy.programs import ProgramFailed
@@ -26,7 +27,10 @@ NAMED_FACTS = 3
 
 @click.group(cls=Commands)
 def bench() -> None:
-    """Compare benchmarks of several runs. pytest makes the runs: pytest bench --driver=overlay2"""
+    """Run benchmarks, and compare those of several runs."""
+
+
+bench.add_command(run_benchmarks)
 
 
 @bench.command()

@@ -15,6 +15,7 @@ from roadworthy.command.bench import bench
 from roadworthy.command.cut import cut
 from roadworthy.command.explore import explore
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
+from roadworthy.command.run import run as run_checks
 from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
 from roadworthy.drivers import DRIVERS
@@ -51,6 +52,7 @@ def main() -> None:
 main.add_command(bench)
 main.add_command(cut)
 main.add_command(explore)
+main.add_command(run_checks)
 main.add_command(verify_store)
 main.add_command(weekly)
 

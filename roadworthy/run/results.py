@@ -40,9 +40,18 @@ def as_text(value: Any) -> Any:
     return value
 
 
+def below(config: pytest.Config) -> Path:
+    """The directory for results: pytest's root if the user stands in it, or the one in which the user stands.
+
+    With --pyargs pytest's root is where the suite is installed, which is no place for results.
+    """
+    here = config.invocation_params.dir
+    return config.rootpath if here.is_relative_to(config.rootpath) else here
+
+
 def open_bundle(config: pytest.Config, run: str) -> BundleWriter:
     """Open this run's bundle in the directory of --bundle, or in bundles/RUN. Raises UsageError."""
-    directory = Path(config.getoption("bundle") or config.rootpath / "bundles" / run)
+    directory = Path(config.getoption("bundle") or below(config) / "bundles" / run)
     try:
         return BundleWriter(directory)
     except OSError as reason:

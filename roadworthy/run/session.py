@@ -191,7 +191,7 @@ class Session:
     def _plan(self, run: str, items: Sequence[tuple[Lane, Declared, pytest.Item]]) -> Plan:
         checks = {check.identity: self._describe(check, item) for _, check, item in items}
         return Plan(
-            schema=SCHEMA, run=run, started=now(), suite=suite_version(self.config.rootpath), argv=sys.argv[1:],
+            schema=SCHEMA, run=run, started=now(), suite=suite_version(CONFORMANCE.resolve().parent), argv=sys.argv[1:],
             lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
             cells=list(dict.fromkeys((lane.id, check.identity) for lane, check, _ in items)),
             rounds=self.repeats.rounds, benchmarks=len(self._benchmarks),
@@ -488,10 +488,15 @@ def lane_of(item: pytest.Item) -> Lane:
 
 @functools.cache
 def suite_version(root: Path) -> dict[str, Any]:
-    """The suite's version; from a checkout also its commit, and whether it has uncommitted changes."""
+    """The suite's version; from a checkout in `root` also its commit, and whether it has uncommitted changes.
+
+    An installed suite has none, though it may lie in the checkout of another project.
+    """
     from importlib.metadata import version
 
     found: dict[str, Any] = {"version": version("roadworthy")}
+    if not (root / ".git").exists():
+        return found
     for name, argv in {"commit": ["rev-parse", "HEAD"], "changes": ["status", "--porcelain"]}.items():
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             said = subprocess.run(

@@ -4,10 +4,15 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 from newcomer import ROOT, Newcomer
+from packaging.metadata import Metadata
+
+from roadworthy.reports.bundle import FILE_NAME, read_bundle
 
 
 def done(argv, directory):
@@ -21,18 +26,41 @@ def done(argv, directory):
     return found.stdout
 
 
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+#: Words after which pip builds and installs with what is here, and fetches nothing.
+OFFLINE = ["-q", "--no-deps", "--no-index"]
+#: Asks the build backend for a source distribution, as `python -m build --sdist` does.
+SDIST = "from setuptools import build_meta; build_meta.build_sdist({!r})"
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """A fresh environment into which a wheel of the checkout was installed: its directory."""
+def source(tmp_path_factory):
+    """A source distribution of the checkout, unpacked: its directory."""
+    place = tmp_path_factory.mktemp("source")
+    done([sys.executable, "-c", SDIST.format(str(place))], Newcomer(place / "checkout").directory)
+    (archive,) = place.glob("*.tar.gz")
+    with tarfile.open(archive) as file:
+        file.extractall(place / "unpacked", filter="data")
+    (found,) = (place / "unpacked").iterdir()
+    return found
+
+
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory):
+    """The wheel that is built from the source distribution, as pip does where it finds no wheel."""
+    place = tmp_path_factory.mktemp("wheel")
+    done([*PIP, "wheel", *OFFLINE, "--no-build-isolation", "-w", place, "."], source)
+    (found,) = place.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A fresh environment into which the wheel was installed: its directory."""
     place = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    source = Newcomer(place / "checkout").directory  # building leaves things where it is done
-    done([*pip, "wheel", "-q", "--no-deps", "--no-index", "--no-build-isolation", "-w", place, "."], source)
-    (wheel,) = place.glob("*.whl")
     environment = place / "environment"
     done([sys.executable, "-m", "venv", "--without-pip", environment], place)
-    python = environment / "bin/python"
-    done([*pip, "--python", python, "install", "-q", "--no-deps", "--no-index", wheel], place)
+    done([*PIP, "--python", environment / "bin/python", "install", *OFFLINE, wheel], place)
     return environment
 
 
@@ -94,3 +122,66 @@ def test_an_installed_suite_reads_its_data(python, tmp_path):
         "print(len(check_deviations().entries) > 50, len(list(DIRECTORY.glob('*.toml'))) > 10, len(load()) > 10)\n"
     )
     assert done([python, "-c", read], tmp_path).split() == ["True"] * 3
+
+
+def test_the_source_has_tests_documents_and_the_lock(source):
+    """Whoever packages the suite for a distribution finds there what the checkout has, and can run its tests."""
+    for name in ("tests", "docs", "conformance", "bench", "workloads", "reports", "mutants", "claims", "matrices"):
+        assert files(source / name) == files(ROOT / name), name
+    for name in (
+        "Makefile",
+        "requirements.lock",
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "conftest.py",
+    ):
+        assert (source / name).read_bytes() == (ROOT / name).read_bytes(), name
+    few = ["tests/verdict", "tests/trees", "tests/reports/test_bundle.py", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    output = done(["env", f"PYTHONPATH={source}", sys.executable, "-m", "pytest", *few], source)
+    assert " passed" in output.splitlines()[-1]
+
+
+def test_the_wheel_describes_itself(wheel):
+    """Its metadata are valid, and name licence, Python and the plugin's place; typing marks lie in it."""
+    with zipfile.ZipFile(wheel) as archive:
+        (told,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        found = Metadata.from_email(archive.read(told), validate=True)
+        assert "roadworthy/py.typed" in archive.namelist()
+    assert (found.license_expression, str(found.requires_python)) == ("Apache-2.0", ">=3.11")
+    assert {"Framework :: Pytest", "Typing :: Typed"} <= set(found.classifiers or ())
+    assert found.description_content_type == "text/markdown"
+
+
+WAYS = {
+    "pytest --pyargs": ["pytest", "--pyargs", "roadworthy.conformance"],
+    "roadworthy run": ["roadworthy", "run"],
+}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("way", WAYS)
+def test_results_lie_where_the_user_stands(installed, python, site_packages, tmp_path, way):
+    """A run of the wheel writes bundle and page below the working directory, and nothing into site-packages.
+
+    The directory is another project's checkout, whose commit is not the suite's.
+    """
+    done(["git", "init", "-q", "."], tmp_path)
+    done(["git", "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "--allow-empty", "-m", "x"], tmp_path)
+    before = files(site_packages)
+    words = [installed / "bin" / WAYS[way][0], *WAYS[way][1:]]
+    if way.startswith("pytest"):  # which is where the environment finds what the suite needs
+        words = [python, "-m", *WAYS[way]]
+    done([*words, "--driver=overlay2", "-k", "identity/ro-fd-sees-rw-write", "-p", "no:cacheprovider"], tmp_path)
+    (bundle,) = (tmp_path / "bundles").glob(f"*/{FILE_NAME}")
+    assert bundle.with_name("index.html").exists()
+    assert "commit" not in read_bundle(bundle).plan.suite
+    assert files(site_packages) == before
+
+
+def test_benchmarks_of_an_installed_suite_are_run_likewise(installed, python, tmp_path):
+    """`roadworthy bench run` has the benchmarks, and passes pytest's options on."""
+    words = ["--driver=overlay2", "--collect-only", "-q", "-m", "smoke", "-p", "no:cacheprovider"]
+    assert python
+    assert ids(done([installed / "bin/roadworthy", "bench", "run", *words], tmp_path))
