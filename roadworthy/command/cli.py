@@ -12,7 +12,9 @@ import click
 from roadworthy.command import shelf
 from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
+from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
+from roadworthy.command.exits import FOUND
 from roadworthy.command.explore import explore
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.command.verify_store import verify_store
@@ -49,6 +51,7 @@ def main() -> None:
 
 
 main.add_command(bench)
+main.add_command(completion)
 main.add_command(cut)
 main.add_command(explore)
 main.add_command(verify_store)
@@ -96,7 +99,7 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Pa
         raise click.UsageError(f"--output: {output} cannot be written: {reason.strerror}") from None
     click.echo(f"{output}: {counted(len(read), 'bundle')}" + f", {len(refused)} left out" * bool(refused))
     if refused:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FOUND)
 
 
 @main.command()
@@ -129,7 +132,7 @@ def claims(bundles: tuple[Path, ...]) -> None:
                 for number in why.get(lane, ()):
                     click.echo(f"       {visible(number)}")
     if refused:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FOUND)
 
 
 @main.command()
@@ -152,7 +155,7 @@ def agree(first: Path, second: Path) -> None:
     alone = found.first_alone + found.second_alone
     click.echo(f"{found.common} common cells, {len(found.apart)} differ" + (f"; {alone} in one run only" * bool(alone)))
     if found.apart or any(bundle.lacking for bundle in read):
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FOUND)
 
 
 @main.command()
