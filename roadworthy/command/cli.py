@@ -15,6 +15,7 @@ from roadworthy.command.bench import bench
 from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
 from roadworthy.command.exits import FOUND
+from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.command.verify_store import verify_store
@@ -53,6 +54,7 @@ def main() -> None:
 main.add_command(bench)
 main.add_command(completion)
 main.add_command(cut)
+main.add_command(explain)
 main.add_command(explore)
 main.add_command(verify_store)
 main.add_command(weekly)
