@@ -8,6 +8,8 @@ BUNDLES ?= $(wildcard bundles/*)
 KILLS ?= $(if $(filter overlay2,$(DRIVER)),mutants/kills.json,build/kills.json)
 # The bundles of a run with --cuts whose results docs/durability.md has, as in make durability CUTS=bundles/RUN
 CUTS ?=
+# The bundle whose breaks docs/repro.md shows scripts of, as in make repro BUNDLE=bundles/RUN
+BUNDLE ?=
 # Options of `roadworthy weekly`, as in make weekly WEEKLY=--rest
 WEEKLY ?=
 
@@ -18,7 +20,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site house coverage durability clean lock packages test-packages
+.PHONY: help conformance test check bench sensitivity weekly site house coverage durability commands repro clean lock packages test-packages
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -58,6 +60,12 @@ coverage: .venv/ready ## write what docs/coverage.md says of the checks anew, fr
 
 durability: .venv/ready ## write the operations of docs/durability.md anew, and its results from the bundles CUTS
 	.venv/bin/python tests/house/durability_page.py $(CUTS)
+
+commands: .venv/ready ## write the transcripts of docs/commands.md anew
+	.venv/bin/python tests/house/commands_page.py
+
+repro: .venv/ready ## run a script for every recorded break of BUNDLE, and write what they show into docs/repro.md
+	.venv/bin/python tests/house/repro_page.py $(BUNDLE)
 
 clean: ## remove what builds and runs left in the checkout; bundles stay
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .benchmarks *.egg-info

@@ -19,9 +19,11 @@ from roadworthy.verdict.deviations import Facts
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
-# Modules that several files of tests import: what makes bundles, who follows documents, the agent as a process, a view
-# of this host, and logs of writes.
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("reports", "house", "calls", "real", "cuts")]
+# Modules that several files of tests import: what makes bundles, who follows documents and asks commands, the agent
+# as a process, a view of this host, and logs of writes.
+sys.path[:0] = [
+    str(Path(__file__).parent / folder) for folder in ("reports", "house", "calls", "command", "real", "cuts")
+]
 
 
 class FakeStand:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from roadworthy.command.exits import FOUND, GOOD
 from roadworthy.command.mistakes import Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.command.run import run_benchmarks
 from roadworthy.measuring.reanalysis import differences
@@ -51,7 +52,7 @@ def compare(before: Path, after: Path, everything: bool, as_json: bool) -> None:
     alerts = [change for change in found if change.outcome in changes.ALERTS]
     if as_json:
         click.echo(json.dumps([_change(change) for change in found], indent=2))
-        raise SystemExit(1 if alerts else 0)
+        raise SystemExit(FOUND if alerts else GOOD)
     if not found:
         raise click.UsageError("neither run has benchmarks, so nothing was compared; name runs of pytest bench")
     shown = [change for change in found if everything or change.outcome != "unchanged"]
@@ -65,7 +66,7 @@ def compare(before: Path, after: Path, everything: bool, as_json: bool) -> None:
     _explain([(change.series.name, change.environment) for change in shown if change.outcome != "undecided"])
     tally = {outcome: sum(change.outcome == outcome for change in found) for outcome in changes.OUTCOMES}
     click.echo(", ".join(f"{count} {outcome}" for outcome, count in tally.items() if count))
-    raise SystemExit(1 if alerts else 0)
+    raise SystemExit(FOUND if alerts else GOOD)
 
 
 @bench.command(name="series")
@@ -93,7 +94,7 @@ def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
     alerts = [one for one in broken if one.what in breaks.ALERTS and one.age < news]
     if as_json:
         click.echo(json.dumps([_break(one) for one in broken], indent=2))
-        raise SystemExit(1 if alerts or refused else 0)
+        raise SystemExit(FOUND if alerts or refused else GOOD)
     short = sum(breaks.too_short(one) for one in found)
     click.echo(f"{len(found)} series of {counted(len(read), 'run')}, {read[0].plan.started} to {read[-1].plan.started}")
     if short:
@@ -107,7 +108,7 @@ def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
     _table(("what", "since", "benchmark", "metric", "lane", "before", "after", "change", "chance"), rows)
     _explain([(one.series.name, one.environment) for one in broken])
     click.echo(f"{len(alerts)} alerts of the last {news} nights" if alerts else f"no alert in the last {news} nights")
-    raise SystemExit(1 if alerts or refused else 0)
+    raise SystemExit(FOUND if alerts or refused else GOOD)
 
 
 @bench.command()
@@ -126,7 +127,7 @@ def analyse(bundles: tuple[Path, ...]) -> None:
     if not analysed:
         raise click.UsageError("these runs have no benchmarks, so nothing was analysed; name runs of pytest bench")
     click.echo(f"{counted(analysed, 'record')} analysed again, {len(found) or 'no'} differences")
-    raise SystemExit(1 if found else 0)
+    raise SystemExit(FOUND if found else GOOD)
 
 
 @bench.command(

@@ -12,7 +12,10 @@ import click
 from roadworthy.command import shelf
 from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
+from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
+from roadworthy.command.exits import FOUND
+from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.command.run import run as run_checks
@@ -50,7 +53,9 @@ def main() -> None:
 
 
 main.add_command(bench)
+main.add_command(completion)
 main.add_command(cut)
+main.add_command(explain)
 main.add_command(explore)
 main.add_command(run_checks)
 main.add_command(verify_store)
@@ -98,7 +103,7 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Pa
         raise click.UsageError(f"--output: {output} cannot be written: {reason.strerror}") from None
     click.echo(f"{output}: {counted(len(read), 'bundle')}" + f", {len(refused)} left out" * bool(refused))
     if refused:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FOUND)
 
 
 @main.command()
@@ -131,7 +136,7 @@ def claims(bundles: tuple[Path, ...]) -> None:
                 for number in why.get(lane, ()):
                     click.echo(f"       {visible(number)}")
     if refused:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FOUND)
 
 
 @main.command()
@@ -154,7 +159,7 @@ def agree(first: Path, second: Path) -> None:
     alone = found.first_alone + found.second_alone
     click.echo(f"{found.common} common cells, {len(found.apart)} differ" + (f"; {alone} in one run only" * bool(alone)))
     if found.apart or any(bundle.lacking for bundle in read):
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FOUND)
 
 
 @main.command()

@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
+from roadworthy.command.exits import MISTAKE
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.series import bundle_paths
 from roadworthy.reports.text import visible
 
 # Every command ends with pytest's exit status for usage errors; click's own is 2.
-click.UsageError.exit_code = 4
+click.UsageError.exit_code = MISTAKE
 
 
 class Commands(click.Group):

@@ -11,14 +11,13 @@ from typing import Any
 import click
 from docker.errors import DockerException
 
+from roadworthy.command.exits import FOUND, GOOD, INTERRUPTED, NO_ANSWER
 from roadworthy.reports.text import counted, visible
 from roadworthy.store.daemon import EXAMPLE, daemon_at
 from roadworthy.store.findings import Damage, LayerFound, StoreRefused
 from roadworthy.store.verify import StoreFound, label, verified
 
-EXIT = {"whole": 0, "damaged": 1, "unverified": 3}
-#: As a shell says of a program that SIGINT has ended.
-INTERRUPTED = 130
+EXIT = {"whole": GOOD, "damaged": FOUND, "unverified": NO_ANSWER}
 
 
 @click.command(name="verify-store")

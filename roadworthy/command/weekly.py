@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import click
 
+from roadworthy.command.exits import FOUND, GOOD, INTERRUPTED
 from roadworthy.command.parts import OnLane, OwnTests, run_pytest
 from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.lanes import LaneError
@@ -100,8 +100,8 @@ def weekly(matrix: Path, output: Path, work: Path, only: tuple[str, ...], rest: 
     click.echo(f"\nweekly: {said or 'nothing is left to run at this commit'}")
     click.echo(f"result: {output}" + (f"\npage:   {page}" if page else ""))
     if states["interrupted"]:
-        raise SystemExit(128 + signal.SIGINT)
-    raise SystemExit(1 if states["failed"] else 0)
+        raise SystemExit(INTERRUPTED)
+    raise SystemExit(FOUND if states["failed"] else GOOD)
 
 
 def interrupted(number: int, _: Any) -> None:
