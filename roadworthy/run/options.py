@@ -65,6 +65,11 @@ def add_options(parser: pytest.Parser) -> None:
         "and `roadworthy lanes` prints the lanes of one. With pytest-xdist's -n, lanes run side by side.",
     )  # fmt: skip
     group.addoption(
+        "--allow-missing", action="store_true",
+        help="Let lanes be missing: what is named and cannot start here (no engine, no root, no module), or cannot be "
+        "measured (no fio), fails the run otherwise, because nothing of it was tested.",
+    )  # fmt: skip
+    group.addoption(
         "--repeat", metavar="N[+M]", default="1",
         help="Run every check N times, in rounds; each round has fresh containers. With +M, run M more rounds, each on "
         "a fresh daemon: a new check has to pass --repeat=10+5. A check whose rounds disagree is flaky and fails the "
