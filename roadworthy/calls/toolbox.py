@@ -21,11 +21,8 @@ from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.supplies.cache import cache_directory
 
 AGENT = Path(__file__).with_name("agent.py")
-#: Programs that checks run, each with its Debian package. The last three may be missing; what needs them says so.
-PROGRAMS = {
-    "mv": "coreutils", "cp": "coreutils", "rm": "coreutils", "gzip": "gzip", "sed": "sed", "tar": "tar",
-    "find": "findutils", "grep": "grep", "fio": "fio", "sqlite3": "sqlite3", "strace": "strace",
-}  # fmt: skip
+#: Programs that checks run. The last three may be missing; what needs them says so.
+PROGRAMS = ("mv", "cp", "rm", "gzip", "sed", "tar", "find", "grep", "fio", "sqlite3", "strace")
 
 
 @dataclass(frozen=True)
