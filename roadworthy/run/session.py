@@ -220,8 +220,9 @@ class Session:
     # --- what lanes need, see stands.Run
 
     def checks(self, lane: Lane) -> list[Declared]:
-        """The checks of a lane, each once, however many rounds run."""
-        return list({check.identity: check for other, check, _ in self._items if other.id == lane.id}.values())
+        """The checks of a lane whose trees can be made, each once, however many rounds run."""
+        mine = {check.identity: check for other, check, _ in self._items if other.id == lane.id}
+        return [check for check in mine.values() if not check.mistake]
 
     def option(self, name: str) -> Any:
         return self.config.getoption(name)
