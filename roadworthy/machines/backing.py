@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from roadworthy.linux import (
     BTRFS_SUPER_MAGIC,
@@ -14,8 +14,10 @@ from roadworthy.linux import (
     XFS_SUPER_MAGIC,
     ZFS_SUPER_MAGIC,
 )
-from roadworthy.machines.place import Place, PlacePath
 from roadworthy.reasons import Unsupported
+
+if TYPE_CHECKING:
+    from roadworthy.machines.place import Place, PlacePath
 
 GIB = 1 << 30
 

@@ -7,15 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from roadworthy.machines.kernel_log import Log
-from roadworthy.machines.place import Place, PlacePath
-from roadworthy.machines.watchdog import Ends, Watched
-from roadworthy.reasons import MachineLost
-from roadworthy.trees.layers import Entry
-from roadworthy.upkeep.site import Site
 from roadworthy.versions import series
+
+if TYPE_CHECKING:
+    from roadworthy.machines.kernel_log import Log
+    from roadworthy.machines.place import Place, PlacePath
+    from roadworthy.machines.watchdog import Ends, Watched
+    from roadworthy.reasons import MachineLost
+    from roadworthy.trees.layers import Entry
+    from roadworthy.upkeep.site import Site
 
 
 @dataclass(frozen=True)

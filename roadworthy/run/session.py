@@ -120,12 +120,6 @@ class Session:
                 self.config.workeroutput[REFUSED] = str(reason)  # type: ignore[attr-defined]
             raise
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Refuse what a worker has refused: xdist itself would only say that no worker is left."""
-        if said := getattr(node, "workeroutput", {}).get(REFUSED):
-            raise pytest.UsageError(said)
-
     def _take(self, items: Sequence[pytest.Item]) -> None:
         """Take the collected items for the plan. Raises UsageError for what cannot run."""
         measured = any(on_lane(item) for item in items)
