@@ -21,8 +21,9 @@ import sys
 from pathlib import Path
 from roadworthy.calls.toolbox import toolbox
 from roadworthy.programs import run
+from roadworthy.supplies.cache import Cache
 
-made = toolbox(Path(sys.argv[1]))
+made = toolbox(Cache(Path(sys.argv[1])))
 library, python = made.directory / "lib", made.directory / "bin/python3"
 words = [library / made.loader, "--library-path", library, "--argv0", python, python, "-I", "-S", "-B"]
 print(made.directory)
