@@ -20,15 +20,15 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site house coverage durability commands repro clean lock packages test-packages
+.PHONY: help conformance test check bench sensitivity weekly site house coverage durability commands repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-conformance: packages .venv/ready ## install what is missing, run every check on DRIVER (overlay2), write the matrix
+conformance: root packages .venv/ready ## install what is missing, run every check on DRIVER (overlay2), write the matrix
 	.venv/bin/pytest --driver=$(DRIVER)
 
-test: packages test-packages .venv/ready ## install what is missing, run the suite's own tests
+test: root packages test-packages .venv/ready ## install what is missing, run the suite's own tests
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/pytest tests -m "not guest and not builds"
@@ -39,13 +39,13 @@ check: .venv/ready ## format, lint, types and unit tests: some minutes, no root,
 	.venv/bin/mypy
 	.venv/bin/pytest tests -q -m "not real"
 
-bench: packages .venv/ready ## benchmarks of TIER (smoke, nightly, weekly) on DRIVER against native
+bench: root packages .venv/ready ## benchmarks of TIER (smoke, nightly, weekly) on DRIVER against native
 	.venv/bin/pytest bench --driver=$(DRIVER) -m $(TIER) --benchmark-only
 
-sensitivity: packages .venv/ready ## prove that checks can fail: faulty drivers, and which checks notice them
+sensitivity: root packages .venv/ready ## prove that checks can fail: faulty drivers, and which checks notice them
 	.venv/bin/python -m roadworthy.mutants --driver=$(DRIVER) --kills=$(KILLS) --page=build/kills.html
 
-weekly: packages test-packages .venv/ready ## what CI never runs: tests of guests and engine roots, and matrices/weekly.toml lane by lane
+weekly: root packages test-packages .venv/ready ## what CI never runs: tests of guests and engine roots, and matrices/weekly.toml lane by lane
 	.venv/bin/roadworthy weekly $(WEEKLY)
 
 site: .venv/ready ## one page from BUNDLES (all of bundles/) and the kill matrix in build/index.html
@@ -80,6 +80,9 @@ lock: ## resolve pyproject.toml anew into requirements.lock, with hashes
 	.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "this mounts file systems and starts daemons: run make as root, or with sudo" >&2; exit 1; }
 
 packages:
 	@.ci/packages $(PACKAGES)

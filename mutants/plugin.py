@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from roadworthy.run.session import SESSION
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("roadworthy").addoption(
@@ -24,8 +22,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     name = config.getoption("mutant")
-    run = config.stash[SESSION]
-    if name and not run.faults.any:  # another plugin may have faults of its own, such as the twin
-        from roadworthy.mutants.run import mutant_run
+    if not name:
+        return
+    from roadworthy.mutants.run import mutant_run
+    from roadworthy.run.session import SESSION
 
+    run = config.stash.get(SESSION, None)  # none without a driver, and then checks are refused
+    if run is None:
+        mutant_run(name)
+    elif not run.faults.any:  # another plugin may have faults of its own, such as the twin
         run.faults = mutant_run(name)

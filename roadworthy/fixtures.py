@@ -16,7 +16,7 @@ from roadworthy.calls.preparation import prepared
 from roadworthy.calls.process import Process
 from roadworthy.calls.toolbox import Toolbox
 from roadworthy.declaring.benchmarks import declared_benchmark
-from roadworthy.declaring.checks import Declared, declared
+from roadworthy.declaring.checks import Declared, Misdeclared, declared
 from roadworthy.declaring.features import LACKING, Feature
 from roadworthy.drivers import Driver
 from roadworthy.engines.containers import Container, Containers
@@ -70,6 +70,8 @@ def declaration_of(request: pytest.FixtureRequest, stand: Stand) -> Declared:
     found = declared(request.node)
     if found is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses Roadworthy's fixtures without @check; add one with its id")
+    if found.mistake:
+        raise Misdeclared(f"@lower or @layers of {found.identity}: {found.mistake}")
     refuse_lacking(stand, found.feature)
     stand.refuse_holes(found)
     return found

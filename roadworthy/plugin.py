@@ -1,22 +1,28 @@
-"""The pytest plugin: hooks that delegate to the run."""
+"""The pytest plugin: hooks that delegate to the run.
+
+Every run of pytest in an environment with the suite imports this file, and most have nothing to do with the suite. So
+the run, its fixtures and all that they import wait until the command line or a collected file asks for them.
+"""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from roadworthy import fixtures
-from roadworthy.declaring.checks import PROVENANCES, declared
-from roadworthy.lane.lanes import LaneError
-from roadworthy.measuring.clock import VirtualClock
 from roadworthy.run import hooks
-from roadworthy.run.conductor import Conductor, conducts
-from roadworthy.run.options import add_options
-from roadworthy.run.outcomes import reported_benchmark
-from roadworthy.run.session import SESSION, Session
+from roadworthy.run.keys import REFUSED
+from roadworthy.run.options import add_options, asks
+
+if TYPE_CHECKING:
+    from roadworthy.run.session import Session
 
 pytest_addoption = add_options
+#: The name by which pytest knows the run.
+RUN = "roadworthy-session"
+#: The modules that define the words of checks and benchmarks: who has none imported has neither.
+WORDS = ("roadworthy.declaring.checks", "roadworthy.declaring.benchmarks")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -37,26 +43,62 @@ def pytest_configure(config: pytest.Config) -> None:
         "weekly: all benchmarks",
     ):
         config.addinivalue_line("markers", line)
+    if asks(config):
+        begin(config)
+
+
+def begin(config: pytest.Config) -> None:
+    """Make the run, and give it and its fixtures to pytest. Raises UsageError."""
+    from roadworthy import fixtures
+    from roadworthy.lane.lanes import LaneError
+    from roadworthy.run.conductor import Conductor, conducts
+    from roadworthy.run.session import SESSION, Session
+
     try:
         session = Session(config)
     except LaneError as reason:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
     config.stash[SESSION] = session
-    config.pluginmanager.register(session, "roadworthy-session")
+    config.pluginmanager.register(session, RUN)
     config.pluginmanager.register(fixtures, "roadworthy-fixtures")
     if conducts(config) and session.lanes:
         config.pluginmanager.register(Conductor(config, session.lanes), "roadworthy-conductor")
 
 
+def run_of(config: pytest.Config) -> Session | None:
+    """The run, once something has asked for it."""
+    found: Session | None = config.pluginmanager.get_plugin(RUN)
+    return found
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector) -> None:
+    """Begin at the first file that has imported the words, before pytest looks for its fixtures."""
+    if run_of(collector.config) is None and any(name in sys.modules for name in WORDS):
+        begin(collector.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Refuse what a worker has refused: xdist itself would only say that no worker is left."""
+    if said := getattr(node, "workeroutput", {}).get(REFUSED):
+        raise pytest.UsageError(said)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    run = run_of(metafunc.config)
+    if run is None:
+        return
+    from roadworthy.declaring.checks import PROVENANCES
+
     strata_of(metafunc)
     if "lane" not in metafunc.fixturenames:
         return
-    lanes = metafunc.config.stash[SESSION].lanes
+    lanes = run.lanes
     metafunc.parametrize("lane", lanes, ids=[lane.id for lane in lanes], scope="session")
     mark = metafunc.definition.get_closest_marker("check")
-    rounds = metafunc.config.stash[SESSION].repeats.rounds
+    rounds = run.repeats.rounds
     if mark and rounds > 1:
         metafunc.fixturenames.append("round")
         numbers = range(1, rounds + 1)
@@ -79,7 +121,13 @@ def strata_of(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    check = declared(item) if item.config.stash[SESSION].lanes else None
+    run = run_of(item.config)
+    if run is None:
+        return
+    from roadworthy.declaring.checks import declared
+    from roadworthy.measuring.clock import VirtualClock
+
+    check = declared(item) if run.lanes else None
     if check is not None:
         item.extra_keyword_matches.add(check.identity)  # so that -k takes an id as the page shows it
     mark = item.get_closest_marker("measured")
@@ -92,13 +140,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+    run = run_of(item.config)
+    if run is None:
+        return None
     if item.get_closest_marker("measured") is not None:
+        from roadworthy.run.outcomes import reported_benchmark
+
         return reported_benchmark(item, call)
     if item.get_closest_marker("check") is None:
         return None
-    session = item.config.stash[SESSION]
-    judged = session.report(item, call)
-    judged.user_properties = [*judged.user_properties, *session.unsaid()]
+    judged = run.report(item, call)
+    judged.user_properties = [*judged.user_properties, *run.unsaid()]
     return judged
 
 

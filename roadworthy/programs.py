@@ -9,8 +9,21 @@ from collections.abc import Sequence
 
 from roadworthy.clock import LATE, running
 
+#: Where every distribution has its programs.
+SYSTEM = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def search_path(users: str) -> str:
+    """Where programs are looked for: the system's directories, then those that the user's PATH has besides.
+
+    A user may have put an engine where the distribution has none. A wrapper of the user's is not taken for a program of
+    the system: daemons call many by name.
+    """
+    return ":".join(dict.fromkeys([*SYSTEM, *(word for word in users.split(":") if word.startswith("/"))]))
+
+
 #: The environment of our daemons and tools, without the user's DOCKER_HOST, proxies, locale or TMPDIR.
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
+ENVIRONMENT = {"PATH": search_path(os.environ.get("PATH", "")), "LC_ALL": "C.UTF-8", "HOME": "/"}
 
 
 class ProgramFailed(Exception):

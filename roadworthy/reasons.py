@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from roadworthy.reports.records import Verdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roadworthy.reports.records import Verdict
 
 
 class Unsupported(Exception):

@@ -12,20 +12,17 @@ import re
 import shutil
 import sys
 import sysconfig
-import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from roadworthy.calls.inside import INSIDE
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
-from roadworthy.supplies.cache import cache_directory
+from roadworthy.supplies.cache import Cache, CacheEntry
 
 AGENT = Path(__file__).with_name("agent.py")
-#: Programs that checks run, each with its Debian package. The last three may be missing; what needs them says so.
-PROGRAMS = {
-    "mv": "coreutils", "cp": "coreutils", "rm": "coreutils", "gzip": "gzip", "sed": "sed", "tar": "tar",
-    "find": "findutils", "grep": "grep", "fio": "fio", "sqlite3": "sqlite3", "strace": "strace",
-}  # fmt: skip
+#: Programs that checks run. The last three may be missing; what needs them says so.
+PROGRAMS = ("mv", "cp", "rm", "gzip", "sed", "tar", "find", "grep", "fio", "sqlite3", "strace")
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,12 @@ class Toolbox:
     directory: Path
     loader: str
     programs: frozenset[str]
+    #: Where the cache keeps it; None for one that is not the cache's.
+    entry: CacheEntry | None = None
+
+    def held(self) -> AbstractContextManager[object]:
+        """Keep it from being pruned while containers have it mounted. Raises CacheFailed, TimeoutError."""
+        return self.entry.held() if self.entry else nullcontext()
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The argument list that runs a program of the toolbox inside a container."""
@@ -46,26 +49,22 @@ class Toolbox:
         return self.command("python3", "-I", "-S", "-B", f"{INSIDE}/agent.py", *arguments)
 
 
-def toolbox(cache: Path | None = None) -> Toolbox:
-    """Return the toolbox for this interpreter and these programs, made once and found again by its sources' digest."""
+def toolbox(cache: Cache | None = None) -> Toolbox:
+    """Return the toolbox for this interpreter and these programs, made once and found again by its sources' digest.
+
+    Raises CacheFailed, TimeoutError, ProgramFailed.
+    """
     interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     found = {name: shutil.which(name, path=ENVIRONMENT["PATH"]) for name in PROGRAMS}
     programs = {name: Path(path).resolve() for name, path in found.items() if path}
-    directory = (cache or cache_directory()) / f"toolbox-{digest(interpreter, *programs.values())}"
-    if not directory.is_dir():
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(prefix=".toolbox-", dir=directory.parent))
-        making.chmod(0o755)
-        try:
-            fill(making, interpreter, programs)
-            making.rename(directory)  # if another run was faster, its toolbox will do
-        except OSError:
-            if not directory.is_dir():
-                raise
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
-    loader = next(path.name for path in (directory / "lib").iterdir() if re.match(r"ld[-.].*so", path.name))
-    return Toolbox(directory, loader, frozenset(programs))
+
+    def filled(directory: Path) -> dict[str, str]:
+        fill(directory, interpreter, programs)
+        return {"python": ".".join(map(str, sys.version_info[:3])), "programs": " ".join(sorted(programs))}
+
+    entry = (cache or Cache()).entry("toolbox", {"sources": digest(interpreter, *programs.values())}, filled)
+    loader = next(path.name for path in (entry.path / "lib").iterdir() if re.match(r"ld[-.].*so", path.name))
+    return Toolbox(entry.path, loader, frozenset(programs), entry)
 
 
 def digest(*sources: Path) -> str:

@@ -199,7 +199,7 @@ def reap(dry_run: bool, kept: bool) -> None:
 @main.command()
 def drivers() -> None:
     """List the storage drivers, the backings they take, and what this host lacks for them."""
-    from roadworthy.lane.needs import lacking, requirements
+    from roadworthy.lane.needs import at_once, lacking, requirements
 
     host, installed = Host(), installed_engine()
     width = max(map(len, DRIVERS))
@@ -209,9 +209,9 @@ def drivers() -> None:
         needs, said = requirements(lane, host), "runs here"
         if lane.root:  # an engine root brings all programs
             kernel = [need for need in driver.requirements(host) if not need.host]
-            needs = iter([*kernel, host.privilege(), host.command("mmdebstrap", "mmdebstrap")])
+            needs = iter([*kernel, host.privilege(), host.command("mmdebstrap")])
             said = f"runs here, with --engine={lane.root}"
-        unmet = next((need.reason for need in needs if not need.met), "")
+        unmet = at_once([need for need in needs if not need.met])
         click.echo(f"{driver.name:<{width}}  {', '.join(driver.backings):<24} {unmet or said}")
         click.echo(f"{'':<{width}}  {(driver.__doc__ or '').strip().splitlines()[0]}")
 

@@ -82,7 +82,8 @@ class OnLane:
     def __init__(self, lane: Lane, work: Path, accept_expired: bool) -> None:
         self.name = lane.id
         self.place = work / re.sub("[:/]", "-", lane.id)
-        self.words = [*lane.words(), *[ACCEPT_EXPIRED] * accept_expired, f"--bundle={self.place}"]
+        # A lane that cannot start here is no failed part: the result says so with its reason.
+        self.words = [*lane.words(), "--allow-missing", *[ACCEPT_EXPIRED] * accept_expired, f"--bundle={self.place}"]
 
     def outcome(self, ended: Ended) -> dict[str, Any]:
         """State, counts of verdicts, reason and broken checks, for a Part."""

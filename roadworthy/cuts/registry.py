@@ -9,6 +9,7 @@ from roadworthy.deadline import wait_until
 from roadworthy.machines.capsule import Capsule
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Precondition
+from roadworthy.supplies.packages import needs
 from roadworthy.upkeep.site import Site
 
 PROGRAM = "docker-registry"
@@ -44,7 +45,7 @@ class Registry:
         try:
             self._capsule.run(["which", PROGRAM])
         except ProgramFailed:
-            raise Precondition(f"needs {PROGRAM}: apt-get install {PROGRAM}") from None
+            raise Precondition(needs(PROGRAM)) from None
         running = self._capsule.start([PROGRAM, "serve", str(configuration)], log)
 
         def answers() -> bool:

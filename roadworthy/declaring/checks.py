@@ -15,7 +15,7 @@ import pytest
 
 from roadworthy.declaring.features import Feature
 from roadworthy.declaring.places import CHECKS
-from roadworthy.trees.layers import Entry, Tree, beneath, entry
+from roadworthy.trees.layers import Entry, Tree, beneath, entry, mistake_in
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 #: Where the object under test comes from. `lower-deep` is an older layer, under one that does not touch it.
@@ -23,6 +23,10 @@ Provenance = Literal["lower", "lower-deep", "upper", "copied-up", "volume"]
 PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
 #: The tree of the layer above a deep object, which does not touch the object.
 ABOVE: Mapping[str, Entry] = {".above": entry(b"")}
+
+
+class Misdeclared(Exception):
+    """A check declares what cannot be; the text says what, and what can."""
 
 
 def check(
@@ -72,6 +76,12 @@ class Declared:
     feature: Feature = Feature.NONE
     capabilities: frozenset[str] = field(default_factory=frozenset)
     control: bool = False
+
+    @property
+    def mistake(self) -> str:
+        """What is wrong with its trees, in words; then they are in no image, and the check is an error."""
+        archived = self.provenance not in ("upper", "volume")
+        return next(filter(None, (mistake_in(tree, archived=archived) for tree in self.trees)), "")
 
     def volume_trees(self) -> list[dict[str, Entry]]:
         """The trees below the check's directory for a place without layers; none that the container makes itself."""

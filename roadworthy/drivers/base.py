@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from roadworthy.declaring.features import Feature
-from roadworthy.machines.backing import Backing
-from roadworthy.machines.machine import Machine, Requirement
-from roadworthy.machines.place import Place, PlacePath
+
+if TYPE_CHECKING:
+    from roadworthy.machines.backing import Backing
+    from roadworthy.machines.machine import Machine, Requirement
+    from roadworthy.machines.place import Place, PlacePath
 
 
 class Daemon(Protocol):

@@ -26,7 +26,7 @@ class FuseOverlayfs(Driver):
     def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("fuse")
         yield machine.device("/dev/fuse", 10, 229)
-        yield machine.command("fuse-overlayfs", "fuse-overlayfs")
+        yield machine.command("fuse-overlayfs")
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "fuse-overlayfs" / identity / "diff"

@@ -157,7 +157,7 @@ class ContainerdErofs(Snapshotter):
     def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("overlay")
         yield machine.filesystem("erofs")
-        yield machine.command("mkfs.erofs", "erofs-utils")
+        yield machine.command("mkfs.erofs")
 
     def directory(self, engine: Daemon, mount: str) -> PlacePath:
         found = re.search(r"mount -t erofs (\S+)/layer\.erofs", mount)
@@ -189,8 +189,8 @@ class ContainerdBlockfile(Snapshotter):
 
     def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.filesystem("ext4")
-        yield machine.command("containerd", "containerd")
-        yield machine.command("mkfs.ext4", "e2fsprogs")
+        yield machine.command("containerd")
+        yield machine.command("mkfs.ext4")
 
     def containerd_plugins(
         self, place: Place, data_root: Path, options: Sequence[str]
@@ -233,8 +233,8 @@ class ContainerdDevmapper(Snapshotter):
     def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.module("dm_mod", "the device mapper")
         yield machine.module("dm_thin_pool", "device-mapper thin targets")
-        yield machine.command("dmsetup", "dmsetup")
-        yield machine.command("containerd", "containerd")
+        yield machine.command("dmsetup")
+        yield machine.command("containerd")
         yield machine.own_kernel("the devices of its snapshots")
 
     def containerd_plugins(
@@ -276,7 +276,7 @@ class ContainerdZfs(Snapshotter):
         lacking = "needs a containerd with its zfs snapshotter: this one was built without it (build tag no_zfs)"
         yield machine.built_with("containerd", b"github.com/containerd/zfs", lacking)
         yield machine.module("zfs", "the zfs module")
-        yield machine.command("zfs", "zfsutils-linux")
+        yield machine.command("zfs")
 
 
 SNAPSHOTTERS = (

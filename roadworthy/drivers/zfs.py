@@ -45,7 +45,7 @@ class Zfs(Driver):
 
     def requirements(self, machine: Machine) -> Iterator[Requirement]:
         yield machine.module("zfs", "the zfs module")
-        yield machine.command("zfs", "zfsutils-linux")
+        yield machine.command("zfs")
 
     @contextmanager
     def layers_at_hand(self, engine: Daemon, chain_ids: Sequence[str], writable: bool) -> Iterator[list[PlacePath]]:

@@ -18,6 +18,7 @@ from roadworthy.machines.place import Place, Program
 from roadworthy.machines.watchdog import Ends
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.supplies.packages import needs
 
 #: The series in ids if no engine is installed, so that planning needs no engine: Debian 12's.
 DEFAULT_SERIES = "20.10"
@@ -42,7 +43,7 @@ class Dockerd(Engine):
 
     name = "docker"
     program = "dockerd"
-    programs = (("dockerd", "docker.io"), ("runc", "runc"))
+    programs = ("dockerd", "runc")
     features = DRIVER_SWITCH | CLASSIC_BUILDER
     lasting: ClassVar[Mapping[str, Ends]] = {"dockerd": "any", "containerd": "any", "containerd-shim": "signal"}
     ends_with = ("dockerd", "containerd")
@@ -160,7 +161,7 @@ class Dockerd(Engine):
     def _command(self, *words: str) -> str:
         """The output of the `docker` command, or its error text if it fails. Raises Precondition."""
         if not shutil.which("docker", path=ENVIRONMENT["PATH"]):
-            raise Precondition("needs docker: apt-get install docker.io")
+            raise Precondition(needs("docker"))
         try:
             return run(["docker", "--host", f"unix://{self.socket}", *words])
         except ProgramFailed as refusal:

@@ -75,8 +75,8 @@ class Engine(ABC):
     name: ClassVar[str]
     #: The daemon's name in messages.
     program: ClassVar[str]
-    #: The programs that its machine must have, each with its Debian package.
-    programs: ClassVar[tuple[tuple[str, str], ...]]
+    #: The programs that its machine must have.
+    programs: ClassVar[tuple[str, ...]]
     #: Its features besides those of its drivers.
     features: ClassVar[Feature] = Feature.NONE
     #: Its processes that have to go on, for the watchdog: which of their ends are trouble, and with which it ends.

@@ -44,7 +44,7 @@ class Podman(Engine):
 
     name = "podman"
     program = "podman system service"
-    programs = (("podman", "podman"), ("conmon", "conmon"))
+    programs = ("podman", "conmon")
     #: conmon(8) starts further podmans, which clean up after a container and may fail if others did so.
     lasting: ClassVar[Mapping[str, Ends]] = {"podman": "signal", "conmon": "signal"}
     ends_with = ("podman",)

@@ -15,6 +15,7 @@ from roadworthy.machines.place import Place, PlacePath
 from roadworthy.machines.watchdog import Ends, Watched
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
 from roadworthy.reasons import MachineLost
+from roadworthy.supplies.packages import debian
 from roadworthy.trees.layers import Entry
 from roadworthy.upkeep.site import Site
 
@@ -49,11 +50,11 @@ class GuestMachine(Machine):
             return Requirement(True, "")
         return Requirement(False, f"needs {purpose}: this kernel has no {name}")
 
-    def command(self, name: str, package: str) -> Requirement:
+    def command(self, name: str) -> Requirement:
         for directory in ENVIRONMENT["PATH"].split(":"):
             if (self._files / directory.lstrip("/") / name).exists():
                 return Requirement(True, "")
-        return Requirement(False, f"needs {name}: this engine root has no {package}")
+        return Requirement(False, f"needs {name}: this engine root has no {debian(name)}")
 
     def built_with(self, program: str, mark: bytes, lacking: str) -> Requirement:
         try:

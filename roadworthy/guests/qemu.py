@@ -14,9 +14,9 @@ from typing import Any, Literal
 from roadworthy.guests.ticks import kilohertz
 from roadworthy.programs import ENVIRONMENT, tied
 from roadworthy.supplies.kernels import Kernel
+from roadworthy.supplies.packages import needs
 
 PROGRAM = "qemu-system-x86_64"
-PACKAGE = "qemu-system-x86"
 #: The program's name in /proc/PID/comm, which has fifteen bytes.
 COMM = PROGRAM[:15]
 #: The guest's address in the user-mode network, and the port of the inner relay; nothing outside can reach either.
@@ -63,7 +63,7 @@ def probe(kernel: Path, accel: Accelerator, seconds: float = 15.0) -> str:
         "-no-reboot", "-serial", "stdio", "-kernel", str(kernel), "-append", "console=ttyS0 panic=-1",
     ]  # fmt: skip
     if not shutil.which(PROGRAM, path=ENVIRONMENT["PATH"]):
-        return f"needs {PROGRAM}: apt-get install {PACKAGE}"
+        return needs(PROGRAM)
     try:
         # A run that is killed ends timeout(1), and that ends QEMU; before either is tied, it ends in time by itself.
         done = subprocess.run(

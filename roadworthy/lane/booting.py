@@ -11,15 +11,15 @@ from roadworthy.guests.capsule import TOOLBOX
 from roadworthy.guests.guest import Guest, GuestFailed
 from roadworthy.guests.initramfs import busybox
 from roadworthy.guests.machine import GuestMachine
-from roadworthy.guests.qemu import PACKAGE, PROGRAM, Disk, Hardware
+from roadworthy.guests.qemu import PROGRAM, Disk, Hardware
 from roadworthy.guests.room import processors, room
 from roadworthy.guests.toolbox_disk import toolbox_image
 from roadworthy.lane.lanes import Lane
+from roadworthy.lane.needs import refuse
 from roadworthy.machines.backing import GIB
 from roadworthy.machines.host import Host
 from roadworthy.machines.machine import Machine
 from roadworthy.machines.rooted import RootedHost
-from roadworthy.reasons import Precondition
 from roadworthy.stage import Stage
 from roadworthy.supplies.engine_roots import engine_image, engine_root
 from roadworthy.supplies.kernels import kernel, modules_image
@@ -43,9 +43,8 @@ def booted(lane: Lane, site: Site, stage: Stage, accept_expired: bool = False) -
         yield Host()
         return
     host = Host()
-    for need in (host.privilege(), host.command("mmdebstrap", "mmdebstrap"), host.command("depmod", "kmod")):
-        if not need.met:
-            raise Precondition(need.reason)
+    programs = ["mmdebstrap", "depmod", *([PROGRAM] if lane.source != "host" else []), *host.calls]
+    refuse([host.privilege(), *map(host.command, programs)])
     with ExitStack() as held:
         zfs = lane.backing == "zfs"
         name = f"{lane.root}+zfs" if zfs else lane.root
@@ -55,9 +54,6 @@ def booted(lane: Lane, site: Site, stage: Stage, accept_expired: bool = False) -
         if lane.source == "host":
             yield RootedHost(root)
             return
-        need = host.command(PROGRAM, PACKAGE)
-        if not need.met:
-            raise Precondition(need.reason)
         with stage(f"fetching the kernel {lane.source}"):
             found = kernel(lane.source, accept_expired=accept_expired, stage=stage)
             if zfs:

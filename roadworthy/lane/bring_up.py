@@ -67,7 +67,7 @@ def bring_up(
         tools = toolbox()
     options = lane.driver.storage_options(dict(lane.options))
     kind = engine_class(lane.engine)
-    with daemon(
+    with tools.held(), daemon(
         site, machine, kind, lane.driver, lane.backing, options, staged, size, faults=faults, logged=logged
     ) as (home, backing, engine):  # fmt: skip
         confirm(lane, backing, engine)

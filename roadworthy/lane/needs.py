@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from roadworthy.engines import engine_class
 from roadworthy.lane.lanes import Lane
 from roadworthy.machines.backing import BACKING_TYPES
 from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.supplies.packages import needs
 from roadworthy.versions import version
 
 
 def requirements(lane: Lane, machine: Machine) -> Iterator[Requirement]:
-    """Yield everything that a lane needs of this machine; the first unmet requirement is the lane's reason."""
+    """Yield everything that a lane needs of this machine."""
     yield from lane.driver.requirements(machine)
     kind = BACKING_TYPES[lane.backing]
     yield machine.filesystem(kind.file_system or lane.backing)
     if kind.leaves:
-        yield machine.own_kernel(kind.leaves)
-    yield machine.privilege()
-    for name, package in engine_class(lane.engine).programs:
-        yield machine.command(name, package)
+        yield (alone := machine.own_kernel(kind.leaves))
+        if not alone.met:
+            return  # what else this machine lacks does not matter to a lane that is for another one
+    yield (privilege := machine.privilege())
+    for name in (*engine_class(lane.engine).programs, *machine.calls):
+        yield machine.command(name)
     if kind.mkfs:
-        yield machine.command(kind.mkfs[0], kind.package)
+        yield machine.command(kind.mkfs[0])
+        if privilege.met:  # others cannot look
+            yield machine.disk()
 
 
 def lacking(lane: Lane) -> str:
@@ -41,6 +46,21 @@ def refuse_unmet(lane: Lane, machine: Machine) -> None:
     if sentence := lacking(lane):
         raise Unsupported(sentence)
     # Do not report further needs of a driver that the engine lacks, so they come after it.
-    for need in requirements(lane, machine):
-        if not need.met:
-            raise (Precondition if need.host else Unsupported)(need.reason)
+    refuse(requirements(lane, machine))
+
+
+def refuse(needed: Iterable[Requirement]) -> None:
+    """Raise Unsupported for the first need that nobody can meet here, else Precondition for all that the user can."""
+    unmet = [need for need in needed if not need.met]
+    for need in unmet:
+        if not need.host:
+            raise Unsupported(need.reason)
+    if unmet:
+        raise Precondition(at_once(unmet))
+
+
+def at_once(unmet: Sequence[Requirement]) -> str:
+    """The reasons of unmet needs in one sentence; programs are installed by one command."""
+    programs = list(dict.fromkeys(need.program for need in unmet if need.program))
+    reasons = dict.fromkeys(need.reason for need in unmet if not need.program)
+    return "; ".join([*reasons, *([needs(*programs)] if programs else [])])

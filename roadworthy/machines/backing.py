@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from roadworthy.linux import (
     BTRFS_SUPER_MAGIC,
@@ -14,8 +14,10 @@ from roadworthy.linux import (
     XFS_SUPER_MAGIC,
     ZFS_SUPER_MAGIC,
 )
-from roadworthy.machines.place import Place, PlacePath
 from roadworthy.reasons import Unsupported
+
+if TYPE_CHECKING:
+    from roadworthy.machines.place import Place, PlacePath
 
 GIB = 1 << 30
 
@@ -29,7 +31,6 @@ class BackingType:
     """
 
     mkfs: tuple[str, ...]
-    package: str
     reported: str
     magic: int
     stacked: bool = False
@@ -52,29 +53,29 @@ BTRFS_CLEANED = ("sh", "-c", 'timeout 10 btrfs subvolume sync "$0" || [ $? = 124
 #: Background initialisation must not disturb measured times, so ext4's lazy initialisation is off. For devicemapper's
 #: two backings, docker info names the file system on the devices of the layers.
 BACKING_TYPES = {
-    "ext4": BackingType(EXT4, "e2fsprogs", "extfs", EXT4_SUPER_MAGIC),
-    "xfs": BackingType(("mkfs.xfs", "-q", "-f", "-K"), "xfsprogs", "xfs", XFS_SUPER_MAGIC),
+    "ext4": BackingType(EXT4, "extfs", EXT4_SUPER_MAGIC),
+    "xfs": BackingType(("mkfs.xfs", "-q", "-f", "-K"), "xfs", XFS_SUPER_MAGIC),
     # Version 4 of XFS, which can leave out the types of files from directories; mkfs.xfs still makes it.
     "xfs-ftype0": BackingType(
-        ("mkfs.xfs", "-q", "-f", "-K", "-m", "crc=0", "-n", "ftype=0"), "xfsprogs", "xfs", XFS_SUPER_MAGIC,
+        ("mkfs.xfs", "-q", "-f", "-K", "-m", "crc=0", "-n", "ftype=0"), "xfs", XFS_SUPER_MAGIC,
         file_system="xfs",
     ),
     "btrfs": BackingType(
-        ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs-progs", "btrfs", BTRFS_SUPER_MAGIC,
+        ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs", BTRFS_SUPER_MAGIC,
         settle=(("btrfs", "filesystem", "sync"), BTRFS_CLEANED, ("btrfs", "filesystem", "sync")),
         preferred=("btrfs", "overlay2"),
     ),
-    "tmpfs": BackingType((), "", "tmpfs", TMPFS_MAGIC),
+    "tmpfs": BackingType((), "tmpfs", TMPFS_MAGIC),
     "overlay": BackingType(
-        ("mkfs.ext4", "-q", "-F"), "e2fsprogs", "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True,
+        ("mkfs.ext4", "-q", "-F"), "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True,
         preferred=("fuse-overlayfs", "vfs"),
     ),
     "direct-lvm": BackingType(
-        EXT4, "e2fsprogs", "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False,
+        EXT4, "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False,
         leaves="a volume group",
     ),
-    "loop-lvm": BackingType(EXT4, "e2fsprogs", "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False),
-    "zfs": BackingType(("zpool", "create"), "zfsutils-linux", "zfs", ZFS_SUPER_MAGIC, inodes=False, leaves="a pool",
+    "loop-lvm": BackingType(EXT4, "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False),
+    "zfs": BackingType(("zpool", "create"), "zfs", ZFS_SUPER_MAGIC, inodes=False, leaves="a pool",
                        preferred=("zfs", "overlay2")),
 }  # fmt: skip
 

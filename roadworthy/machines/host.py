@@ -15,10 +15,12 @@ from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.host_path import HostPath
 from roadworthy.machines.kernel_log import KernelLog
 from roadworthy.machines.logged_disk import LoggedDisk
+from roadworthy.machines.loop_device import why_none
 from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.machines.watchdog import Ends, Watched
 from roadworthy.programs import ENVIRONMENT
+from roadworthy.supplies.packages import needs
 from roadworthy.trees.layers import Entry
 from roadworthy.trees.on_disk import lay_out
 from roadworthy.upkeep.site import Site
@@ -74,6 +76,10 @@ class RunningKernel(Machine):
             said = "needs root of this host, and this is root of a user namespace only: run it outside"
             return Requirement(False, said, host=True)
         return Requirement(True, "")
+
+    def disk(self) -> Requirement:
+        reason = why_none()
+        return Requirement(not reason, reason, host=True)
 
     def device(self, path: str, major: int, minor: int) -> Requirement:
         try:
@@ -142,10 +148,12 @@ def user_ids() -> list[str]:
 class Host(RunningKernel):
     """This host: its kernel, and the programs that are installed."""
 
-    def command(self, name: str, package: str) -> Requirement:
+    calls = ("setpriv", "unshare", "nsenter", "losetup", "ldd")
+
+    def command(self, name: str) -> Requirement:
         if self._program(name) is not None:
             return Requirement(True, "")
-        return Requirement(False, f"needs {name}: apt-get install {package}", host=True)
+        return Requirement(False, needs(name), host=True, program=name)
 
     def _program(self, name: str) -> Path | None:
         found = shutil.which(name, path=ENVIRONMENT["PATH"])

@@ -16,10 +16,10 @@ from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.loop_device import LoopDevice
 from roadworthy.programs import ENVIRONMENT, ProgramFailed
 from roadworthy.reasons import Precondition
+from roadworthy.supplies.packages import needs
 from roadworthy.upkeep.site import Site
 
 SERVER = "qemu-storage-daemon"
-PACKAGE = "qemu-system-common"
 
 
 class LoggedDisk:
@@ -28,7 +28,7 @@ class LoggedDisk:
     def __init__(self, site: Site, size: int) -> None:
         """Make a disk of `size` bytes without contents. Raises Precondition, ProgramFailed, TimeoutError."""
         if shutil.which(SERVER, path=ENVIRONMENT["PATH"]) is None:
-            raise Precondition(f"needs {SERVER}: apt-get install {PACKAGE}")
+            raise Precondition(needs(SERVER))
         image, runtime = site.next()
         self.log = image.with_suffix(".log")
         self.size = size

@@ -19,6 +19,7 @@ LO_FLAGS_AUTOCLEAR = 4
 #: and what is reserved.
 CONFIGURATION = struct.Struct("=II 52xI 176x 64x")
 TRIES = 20
+CONTROL = Path("/dev/loop-control")
 
 
 class LoopDevice:
@@ -40,10 +41,33 @@ class LoopDevice:
             self._descriptor = None
 
 
+def why_none() -> str:
+    """Why no loop device can be had, and what to do about it; an empty string if there is a free one.
+
+    A container has the devices that it was given, and a loop module may have been told how many to have at most.
+    """
+    try:
+        with CONTROL.open("rb") as control:
+            number = fcntl.ioctl(control, LOOP_CTL_GET_FREE)
+    except FileNotFoundError:
+        return (
+            f"needs loop devices, and there is no {CONTROL}: modprobe loop, or mknod {CONTROL} c 10 237 in a container"
+        )
+    except OSError as reason:
+        return f"needs a free loop device, and {CONTROL} gives none ({reason.strerror}): losetup --list, and free one"
+    path = CONTROL.with_name(f"loop{number}")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as reason:
+        said = f"needs a free loop device, and cannot use {path} ({reason.strerror})"
+        return f"{said}: mknod {path} b 7 {number}, and allow the device here"
+    return ""
+
+
 def attached(backing: int) -> tuple[str, int]:
     """Attach a free device to an open file: its name, and its descriptor, whose end detaches it. Raises OSError."""
     for tries in range(TRIES):
-        with Path("/dev/loop-control").open("rb") as control:
+        with CONTROL.open("rb") as control:
             path = f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"
         device = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:

@@ -7,15 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from roadworthy.machines.kernel_log import Log
-from roadworthy.machines.place import Place, PlacePath
-from roadworthy.machines.watchdog import Ends, Watched
-from roadworthy.reasons import MachineLost
-from roadworthy.trees.layers import Entry
-from roadworthy.upkeep.site import Site
 from roadworthy.versions import series
+
+if TYPE_CHECKING:
+    from roadworthy.machines.kernel_log import Log
+    from roadworthy.machines.place import Place, PlacePath
+    from roadworthy.machines.watchdog import Ends, Watched
+    from roadworthy.reasons import MachineLost
+    from roadworthy.trees.layers import Entry
+    from roadworthy.upkeep.site import Site
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Requirement:
     met: bool
     reason: str
     host: bool = False
+    #: The program that is missing, so that a message can name all of them at once.
+    program: str = ""
 
 
 class Machine(ABC):
@@ -38,6 +42,8 @@ class Machine(ABC):
     release: str
     #: Whether sending data to it is slow, so that images are compressed, and trees are not compared.
     far: ClassVar[bool] = False
+    #: Programs of this host that places and tools on it are made with.
+    calls: ClassVar[tuple[str, ...]] = ()
     #: Why times that are measured on it mean nothing elsewhere; empty if they may be published.
     times_withheld: str = ""
 
@@ -63,8 +69,8 @@ class Machine(ABC):
         """Require that the kernel has the module `name`, loaded or built in."""
 
     @abstractmethod
-    def command(self, name: str, package: str) -> Requirement:
-        """Require that the program `name` of Debian's `package` is installed."""
+    def command(self, name: str) -> Requirement:
+        """Require that the program `name` is installed."""
 
     @abstractmethod
     def built_with(self, program: str, mark: bytes, lacking: str) -> Requirement:
@@ -73,6 +79,10 @@ class Machine(ABC):
     @abstractmethod
     def own_kernel(self, what: str) -> Requirement:
         """Require that the kernel ends with the run, because no namespace holds `what`, which would outlive it."""
+
+    def disk(self) -> Requirement:
+        """Require that a block device can be made of a file; a machine of its own has disks."""
+        return Requirement(True, "")
 
     @abstractmethod
     def privilege(self) -> Requirement:

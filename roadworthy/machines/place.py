@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from roadworthy.calls.toolbox import Toolbox
+if TYPE_CHECKING:
+    from roadworthy.calls.toolbox import Toolbox
 
 
 class PlacePath(Protocol):

@@ -9,6 +9,7 @@ from roadworthy.machines.host import RunningKernel
 from roadworthy.machines.machine import Requirement
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.supplies.engine_roots import EngineRoot
+from roadworthy.supplies.packages import debian
 
 
 class RootedHost(RunningKernel):
@@ -19,10 +20,10 @@ class RootedHost(RunningKernel):
         self.engine_root = root
         self._tree = root.tree
 
-    def command(self, name: str, package: str) -> Requirement:
+    def command(self, name: str) -> Requirement:
         if self._program(name) is not None:
             return Requirement(True, "")
-        return Requirement(False, f"needs {name}: the engine root {self.engine_root.name} has no {package}")
+        return Requirement(False, f"needs {name}: the engine root {self.engine_root.name} has no {debian(name)}")
 
     def _program(self, name: str) -> Path | None:
         directories = [Path(word).relative_to("/") for word in ENVIRONMENT["PATH"].split(":")]

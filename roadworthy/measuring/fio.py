@@ -14,6 +14,7 @@ from roadworthy.calls.toolbox import Toolbox
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.measuring.workloads import Workload
 from roadworthy.reasons import Precondition
+from roadworthy.supplies.packages import needs
 
 
 class FioFailed(Exception):
@@ -98,7 +99,7 @@ def words_beside(
 
 def refuse_without(toolbox: Toolbox) -> None:
     if "fio" not in toolbox.programs:
-        raise Precondition("needs fio: apt-get install fio")
+        raise Precondition(needs("fio"))
 
 
 def parsed(answer: bytes, workload: Workload) -> Block:

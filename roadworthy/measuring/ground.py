@@ -11,7 +11,6 @@ from typing import Any
 
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.process import Process
-from roadworthy.calls.toolbox import PROGRAMS
 from roadworthy.declaring.features import COPY_UP
 from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.engines.containers import Container, Containers
@@ -27,6 +26,7 @@ from roadworthy.measuring.filler import fill, filler
 from roadworthy.measuring.guards import Guards
 from roadworthy.measuring.holdings import Holdings
 from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.supplies.packages import needs
 from roadworthy.trees.layers import File, Tree, entry
 
 #: How many flushed writes the cost of a flush is measured with.
@@ -264,7 +264,7 @@ class Ground:
     def tool(self, program: str, *arguments: str) -> list[str]:
         """The argument list that runs a toolbox program in a container. Raises Precondition if it is missing."""
         if program not in self.stand.toolbox.programs:
-            raise Precondition(f"needs {program}: apt-get install {PROGRAMS[program]}")
+            raise Precondition(needs(program))
         return self.stand.toolbox.command(program, *arguments)
 
     def software(self, program: str, *arguments: str) -> list[str]:

@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from roadworthy.calls.process import Process
-from roadworthy.calls.toolbox import PROGRAMS, Toolbox
+from roadworthy.calls.toolbox import Toolbox
 from roadworthy.deadline import wait_until
 from roadworthy.machines.place import Place, Program
 from roadworthy.programs import ProgramFailed
+from roadworthy.supplies.packages import needs
 
 #: Counted, but not part of the total: their number depends on the clock, the scheduler and a program's memory, not on
 #: its work on files.
@@ -79,7 +80,7 @@ class SystemCalls:
         if not self._processes and not self.engine_works:
             raise NotAsked
         if "strace" not in self._toolbox.programs:
-            raise NotCounted(f"needs strace: apt-get install {PROGRAMS['strace']}")
+            raise NotCounted(needs("strace"))
         self.counting = True
         try:
             yield

@@ -138,7 +138,7 @@ class Conductor:
             return
         for record in joined(found, self.run):
             self.bundle.write(record)
-        if exitstatus == pytest.ExitCode.OK and self.bundle.spoilt():
+        if exitstatus == pytest.ExitCode.OK and self.config.stash[SESSION].spoilt(self.bundle):
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.interrupts.first is not None:
             exitstatus = session.exitstatus = self.interrupts.status
@@ -162,7 +162,9 @@ class Conductor:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.bundle is not None:
             seen = {result.lane for result in self.bundle.results} | {record.lane for record in self.bundle.lanes}
-            summary(terminalreporter, [lane for lane in self.lanes if lane.id in seen], self.bundle, self.page)
+            lanes = [lane for lane in self.lanes if lane.id in seen]
+            summary(terminalreporter, lanes, self.bundle, self.page)
+            self.config.stash[SESSION].lacking.tell(terminalreporter, self.bundle.lanes)
 
     def pytest_unconfigure(self) -> None:
         """Reap what a killed worker left."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 
-from roadworthy.lane.lanes import Lane
-from roadworthy.lane.stand import Stand
-from roadworthy.run.session import Session
+if TYPE_CHECKING:
+    from roadworthy.lane.lanes import Lane
+    from roadworthy.lane.stand import Stand
+    from roadworthy.run.session import Session
 
 
 @pytest.hookspec(firstresult=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from roadworthy.calls.evidence import Evidence
+if TYPE_CHECKING:
+    from roadworthy.calls.evidence import Evidence
 
 #: An item's evidence, from its first fixture until its result is written.
-EVIDENCE = pytest.StashKey[Evidence]()
+EVIDENCE: pytest.StashKey[Evidence] = pytest.StashKey()
 #: The key of xdist's `workerinput` for the directory of a worker's bundle.
 BUNDLE = "roadworthy_bundle"
 #: The key of `workerinput` for the seed of a random order, as text; absent if the order is the written one.

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 
 from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
-from roadworthy.lane.lanes import Lane
-from roadworthy.lane.matrix_file import lanes_named
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import SERIES
 
+if TYPE_CHECKING:
+    from roadworthy.lane.lanes import Lane
+
+#: The value of --repeat by which every check runs once.
+ONCE = "1"
 #: The options that name lanes by their axes.
 AXES = ("driver", "backing", "engine", "kernel", "driver_opt", "kernel_opt")
 
@@ -65,7 +69,12 @@ def add_options(parser: pytest.Parser) -> None:
         "and `roadworthy lanes` prints the lanes of one. With pytest-xdist's -n, lanes run side by side.",
     )  # fmt: skip
     group.addoption(
-        "--repeat", metavar="N[+M]", default="1",
+        "--allow-missing", action="store_true",
+        help="Let lanes be missing: what is named and cannot start here (no engine, no root, no module), or cannot be "
+        "measured (no fio), fails the run otherwise, because nothing of it was tested.",
+    )  # fmt: skip
+    group.addoption(
+        "--repeat", metavar="N[+M]", default=ONCE,
         help="Run every check N times, in rounds; each round has fresh containers. With +M, run M more rounds, each on "
         "a fresh daemon: a new check has to pass --repeat=10+5. A check whose rounds disagree is flaky and fails the "
         "run; the summary gives an upper bound on the rate of flaky verdicts.",
@@ -131,7 +140,16 @@ def cuts(word: str) -> float:
     return int(word)
 
 
+def asks(config: pytest.Config) -> bool:
+    """Whether the command line asks for the suite; otherwise a collected file has to."""
+    given = config.option
+    named, ordered = given.driver or given.matrix, given.repeat != ONCE or given.random_order is not None
+    return bool(named or ordered or given.showfixtures or given.show_fixtures_per_test)
+
+
 def lanes_of(config: pytest.Config, installed: EngineName, running: str) -> list[Lane]:
     """The lanes that the command line names, by its axes or by a matrix file. Raises LaneError."""
+    from roadworthy.lane.matrix_file import lanes_named
+
     axes = {name: config.getoption(name) for name in AXES}
     return lanes_named(axes, config.getoption("matrix"), installed, running)

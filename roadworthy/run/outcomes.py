@@ -6,7 +6,8 @@ import copy
 
 import pytest
 
-from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.reasons import Precondition, Unsupported, first_line
+from roadworthy.run.lacking import LACKS
 from roadworthy.verdict.judge import Judgement
 
 #: Verdicts behind which nobody looks for a traceback. A check that passes may have raised: then its tree differs from
@@ -67,7 +68,10 @@ def reported_benchmark(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest
     broken = call.excinfo.value if call.excinfo else None
     if isinstance(broken, Unsupported | Precondition):
         word = "unsupported" if isinstance(broken, Unsupported) else "skipped"
-        return skipped(item, call, f"[{word}] {broken}")
+        report = skipped(item, call, f"[{word}] {broken}")
+        if isinstance(broken, Precondition):
+            report.user_properties.append((LACKS, first_line(broken)))
+        return report
     report = pytest.TestReport.from_item_and_call(item, call)
     if report.when == "call" and report.passed and not item.funcargs["bench"].reporter.reported:  # type: ignore[attr-defined]
         report.outcome, report.longrepr = "failed", f"{item.nodeid} measured nothing"

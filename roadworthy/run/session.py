@@ -35,6 +35,7 @@ from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
 from roadworthy.run.interrupts import Interrupts, why_stopped
 from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
+from roadworthy.run.lacking import Lacking
 from roadworthy.run.options import lanes_of
 from roadworthy.run.order import Group, OrderError, order
 from roadworthy.run.recorder import Recorder
@@ -85,6 +86,9 @@ class Session:
         self._ledger: Ledger | None = None
         #: Faults on purpose; a plugin that brings some sets them here.
         self.faults: Faults = NO_FAULTS
+        #: What is asked for and cannot be had.
+        self.lacking = Lacking(config.getoption("allow_missing"))
+        config.pluginmanager.register(self.lacking)
         self.watchdog = Watchdog()
         self.stands = Stands(self)
         self.recorder = Recorder(self.repeats.rounds, self._write)
@@ -115,12 +119,6 @@ class Session:
             if self.worker:
                 self.config.workeroutput[REFUSED] = str(reason)  # type: ignore[attr-defined]
             raise
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Refuse what a worker has refused: xdist itself would only say that no worker is left."""
-        if said := getattr(node, "workeroutput", {}).get(REFUSED):
-            raise pytest.UsageError(said)
 
     def _take(self, items: Sequence[pytest.Item]) -> None:
         """Take the collected items for the plan. Raises UsageError for what cannot run."""
@@ -216,8 +214,9 @@ class Session:
     # --- what lanes need, see stands.Run
 
     def checks(self, lane: Lane) -> list[Declared]:
-        """The checks of a lane, each once, however many rounds run."""
-        return list({check.identity: check for other, check, _ in self._items if other.id == lane.id}.values())
+        """The checks of a lane whose trees can be made, each once, however many rounds run."""
+        mine = {check.identity: check for other, check, _ in self._items if other.id == lane.id}
+        return [check for check in mine.values() if not check.mistake]
 
     def option(self, name: str) -> Any:
         return self.config.getoption(name)
@@ -344,7 +343,7 @@ class Session:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._site is not None and self.faults.conclusion():
             exitstatus = session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-        if self.bundle is not None and exitstatus == pytest.ExitCode.OK and self.bundle.spoilt():
+        if self.bundle is not None and exitstatus == pytest.ExitCode.OK and self.spoilt(self.bundle):
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.bundle is not None and not self.bundle.planned and self.bundle.torn is None:
             self.bundle.discard()  # the run was ended before it had a plan
@@ -357,6 +356,10 @@ class Session:
             self.bundle.end(int(exitstatus), stopped, self._measured)
         if self.bundle is not None and not self.worker:
             self.page = page_beside(self.bundle, self.say)
+
+    def spoilt(self, bundle: BundleWriter) -> bool:
+        """Whether the run fails although no check of it did."""
+        return bundle.spoilt() or self.lacking.fails(bundle.lanes)
 
     def pytest_unconfigure(self) -> None:
         self.watchdog.close()
@@ -389,6 +392,7 @@ class Session:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.bundle is not None:
             summary(terminalreporter, self.lanes, self.bundle, self.page)
+            self.lacking.tell(terminalreporter, self.bundle.lanes)
         if self._site is not None:
             self.faults.summary(terminalreporter)
 

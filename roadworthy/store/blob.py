@@ -20,6 +20,7 @@ from roadworthy.programs import ENVIRONMENT, tied
 from roadworthy.store.findings import Unverifiable
 from roadworthy.store.on_disk import opened
 from roadworthy.store.wanted import Layer
+from roadworthy.supplies.packages import needs
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 AT_ONCE = 1 << 20
@@ -101,7 +102,7 @@ def plain(packed: Hashed, file: IO[bytes], start: bytes) -> Iterator[IO[bytes]]:
     elif start != ZSTD:
         yield packed  # type: ignore[misc]
     elif not shutil.which("zstd", path=ENVIRONMENT["PATH"]):
-        raise Unverifiable("its blob is compressed with zstd: apt-get install zstd")
+        raise Unverifiable(f"its blob is compressed; {needs('zstd')}")
     else:
         words = ["zstd", "--decompress", "--stdout", "--quiet"]
         with subprocess.Popen(tied(words), stdin=file, stdout=subprocess.PIPE, env=ENVIRONMENT) as program:

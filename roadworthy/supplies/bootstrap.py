@@ -9,9 +9,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from roadworthy.programs import ProgramFailed, run
+from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt
+from roadworthy.supplies.packages import needs
 
 #: Paths that a machine's tree does not need; 100 MB of an image.
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
@@ -49,8 +50,8 @@ def bootstrap(
     """
     if os.geteuid() != 0:
         raise BootstrapFailed("making a root file system needs root: run it as root, or with sudo")
-    if not shutil.which("mmdebstrap"):
-        raise BootstrapFailed("needs mmdebstrap: apt-get install mmdebstrap")
+    if not shutil.which("mmdebstrap", path=ENVIRONMENT["PATH"]):
+        raise BootstrapFailed(needs("mmdebstrap"))
     with tempfile.TemporaryDirectory(prefix="apt-", dir=target.parent) as scratch:
         client = Apt(suite, Path(scratch), components, accept_expired)
         with stage(f"reading the package lists of {suite}"):

@@ -14,7 +14,7 @@ import json
 import struct
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -59,7 +59,7 @@ class SparseFile(Entry):
 class Directory(Entry):
     """A directory; its children are entries of their own."""
 
-    mode: int = 0o755
+    mode: int = field(default=0o755, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Symlink(Entry):
     """A symbolic link to `target`, which is not followed or checked."""
 
     target: str = ""
-    mode: int = 0o777
+    mode: int = field(default=0o777, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,32 @@ class Opaque(Directory):
 
 
 Tree = Mapping[str, Entry | bytes]
+#: The names of what a tree may hold besides bytes.
+ENTRIES = [kind.__name__ for kind in (Device, Directory, Fifo, File, Hardlink, Opaque, Socket, SparseFile, Symlink,
+                                      Whiteout)]  # fmt: skip
 
 
 def entry(value: Entry | bytes) -> Entry:
     """The entry of a value; bytes stand for a regular file with this content."""
     return File(value) if isinstance(value, bytes) else value
+
+
+def mistake_in(tree: Mapping[str, object], *, archived: bool) -> str:
+    """What no directory can be made of in a tree, and what it may hold; an empty string for a tree that is right.
+
+    A tree that is `archived` in an image may hold less.
+    """
+    for path, value in tree.items():
+        if not isinstance(value, Entry | bytes):
+            said = f"{path!r} is a {type(value).__name__}: a tree maps paths to bytes or to {', '.join(ENTRIES)}"
+            return said + f"; what lies in a directory is '{path}/NAME' of its tree" * isinstance(value, Mapping)
+        if path.startswith("/") or not path or ".." in PurePosixPath(path).parts:
+            return f"{path!r} is no path below the check's directory"
+        if archived and isinstance(value, Socket):
+            return f"{path!r} is a Socket, for which an image archive has no form: make it in the check"
+        if isinstance(value, Hardlink) and not isinstance(tree.get(value.target), Entry | bytes):
+            return f"{path!r} is a Hardlink to {value.target!r}, which is not in the tree"
+    return ""
 
 
 def acl(*rules: tuple[int, int, int | None]) -> bytes:

@@ -22,6 +22,7 @@ from roadworthy.calls.toolbox import AGENT
 from roadworthy.deadline import wait_until
 from roadworthy.linux import MAP_SHARED, PROT_READ, PROT_WRITE, RENAME_NOREPLACE
 from roadworthy.measuring.system_calls import parsed, total
+from roadworthy.supplies.packages import needs
 from roadworthy.upkeep.reaper import start_time
 
 #: open and openat by number, as /proc/PID/syscall shows them, on x86-64 and on 64-bit ARM.
@@ -441,7 +442,7 @@ def test_who_waits_for_a_processor_says_so(crowded, talk, evidence):
 
 def strace(report):
     if not shutil.which("strace"):
-        pytest.skip("needs strace: apt-get install strace")
+        pytest.skip(needs("strace"))
     return [shutil.which("strace"), "-f", "-c", "-o", str(report)]
 
 

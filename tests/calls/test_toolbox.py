@@ -7,7 +7,7 @@ import pytest
 from roadworthy.calls import toolbox as module
 from roadworthy.calls.toolbox import Toolbox, digest
 from roadworthy.programs import ProgramFailed
-from roadworthy.supplies.cache import cache_directory
+from roadworthy.supplies.cache import Cache, cache_directory
 
 
 def test_the_digest_is_of_the_sources_as_they_are(tmp_path):
@@ -58,11 +58,13 @@ def test_the_cache_is_where_the_system_keeps_such_things(monkeypatch, named, uid
 
 def test_a_toolbox_is_made_once_and_runs_the_agent(tmp_path):
     """A toolbox holds loader, interpreter and agent, is found again, and leaves nothing half made."""
-    first = module.toolbox(tmp_path)
-    made = first.directory.stat().st_mtime_ns
-    assert module.toolbox(tmp_path) == first
-    assert first.directory.stat().st_mtime_ns == made
-    assert os.listdir(tmp_path) == [first.directory.name]
+    cache = Cache(tmp_path)
+    first = module.toolbox(cache)
+    made = (first.directory / "bin").stat().st_mtime_ns
+    assert module.toolbox(cache) == first
+    assert (first.directory / "bin").stat().st_mtime_ns == made
+    assert [entry.path for entry in cache.entries("toolbox")] == [first.directory]
+    assert cache.leftovers() == []
     loader = first.directory / "lib" / first.loader
     said = module.run(
         [
@@ -72,6 +74,18 @@ def test_a_toolbox_is_made_once_and_runs_the_agent(tmp_path):
     )  # fmt: skip
     assert "json" in said
     assert all(line.startswith(str(first.directory)) for line in said.splitlines())
+
+
+def test_a_toolbox_that_containers_have_is_not_pruned(tmp_path):
+    """It goes when nobody holds it."""
+    cache = Cache(tmp_path)
+    tools = module.toolbox(cache)
+    with tools.held():
+        (kept,) = cache.prune(unused_for=0)
+        assert (kept.path, kept.kept) == (tools.directory, "a run is using it or making it")
+        assert tools.directory.is_dir()
+    assert [pruned.kept for pruned in cache.prune("toolbox", unused_for=0)] == [""]
+    assert not tools.directory.exists()
 
 
 def test_a_fio_that_does_not_answer_ends_no_run(monkeypatch):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from roadworthy.deadline import wait_until
-from roadworthy.programs import ProgramFailed, run
+from roadworthy.programs import SYSTEM, ProgramFailed, run, search_path
 
 
 def python(text):
@@ -79,3 +79,9 @@ def test_programs_do_not_see_the_users_environment(monkeypatch):
     seen = run(["env"])
     assert "nonsense" not in seen
     assert "LC_ALL=C.UTF-8" in seen
+
+
+def test_programs_are_found_where_the_user_has_them():
+    """The system's directories come first, so that no wrapper of the user's stands for a program of the system."""
+    found = search_path("/home/me/bin:/usr/bin::.:relative:/opt/docker/bin:/home/me/bin").split(":")
+    assert found == [*SYSTEM, "/home/me/bin", "/opt/docker/bin"]

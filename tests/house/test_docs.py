@@ -65,7 +65,8 @@ def markers():
         def addinivalue_line(self, _, line):
             self.lines.append(re.split(r"[(:]", line)[0])
 
-        def getoption(self, *_):
+        @property
+        def option(self):
             raise StopIteration
 
     with pytest.raises(StopIteration):

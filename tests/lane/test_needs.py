@@ -1,4 +1,4 @@
-"""A lane before it is brought up: the first reason why it cannot be."""
+"""A lane before it is brought up: the reasons why it cannot be."""
 
 from types import SimpleNamespace
 
@@ -10,6 +10,7 @@ from roadworthy.lane.lanes import Lane
 from roadworthy.lane.needs import refuse_unmet
 from roadworthy.machines.machine import Requirement
 from roadworthy.reasons import Precondition, Unsupported
+from roadworthy.supplies.packages import needs
 
 
 def machine(met, host=False):
@@ -17,7 +18,7 @@ def machine(met, host=False):
     answer = Requirement(met, "needs what is not there", host)
     return SimpleNamespace(
         filesystem=lambda *_: answer, module=lambda *_: answer, command=lambda *_: answer, privilege=lambda: answer,
-        own_kernel=lambda *_: answer,
+        own_kernel=lambda *_: answer, disk=lambda: answer, calls=(),
     )  # fmt: skip
 
 
@@ -51,3 +52,44 @@ def test_a_driver_that_the_engine_has_is_asked_about_the_machine(name, engine):
     for host, kind in ((True, Precondition), (False, Unsupported)):
         with pytest.raises(kind, match="needs what is not there"):
             refuse_unmet(lane(name, engine), machine(False, host))
+
+
+def lacking(*, programs=(), root=True, disk=True, module=True, own=True):
+    """A machine that has all but this."""
+    return SimpleNamespace(
+        filesystem=lambda _: Requirement(True, ""),
+        module=lambda *_: Requirement(module, "this kernel has no dm_mod"),
+        command=lambda name: Requirement(name not in programs, needs(name), host=True, program=name),
+        privilege=lambda: Requirement(root, "needs root", host=True),
+        disk=lambda: Requirement(disk, "needs loop devices", host=True),
+        own_kernel=lambda _: Requirement(own, "run it in a virtual machine", host=True),
+        calls=("losetup",),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        (lacking(programs=["dockerd", "mkfs.ext4", "losetup"]), needs("dockerd", "losetup", "mkfs.ext4")),
+        (lacking(programs=["runc"], root=False, disk=False), f"needs root; {needs('runc')}"),
+        (lacking(programs=["runc"], disk=False), f"needs loop devices; {needs('runc')}"),
+    ],
+    ids=["programs", "root and a program", "devices and a program"],
+)
+def test_all_that_is_missing_is_said_at_once(machine, said):
+    """Who has installed one thing is not told of the next; devices are looked for by root, who may."""
+    with pytest.raises(Precondition) as raised:
+        refuse_unmet(lane("overlay2", EngineName("docker", "20.10")), machine)
+    assert str(raised.value) == said
+
+
+def test_what_nobody_can_mend_is_said_alone():
+    """To install programs for a kernel that cannot run the lane would be in vain."""
+    with pytest.raises(Unsupported, match=r"^this kernel has no dm_mod$"):
+        refuse_unmet(lane("devicemapper", EngineName("docker", "20.10")), lacking(programs=["runc"], module=False))
+
+
+def test_a_lane_for_a_virtual_machine_says_only_that():
+    """Programs of this host play no part there."""
+    with pytest.raises(Precondition, match=r"^run it in a virtual machine$"):
+        refuse_unmet(lane("devicemapper", EngineName("docker", "20.10")), lacking(programs=["runc"], own=False))

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from roadworthy.machines import host as machines
+from roadworthy.machines import loop_device
 from roadworthy.machines.host import Host
 from roadworthy.programs import ENVIRONMENT
+from roadworthy.supplies.packages import needs
 from roadworthy.versions import series
 
 RELEASE = "6.1.0-50-amd64"
@@ -85,15 +87,14 @@ def test_a_module_that_is_nowhere_is_unsupported(host):
     assert (need.met, need.reason, need.host) == (False, "needs the device mapper: this kernel has no dm_mod", False)
 
 
-def test_a_program_is_looked_for_on_our_own_path(host, tmp_path, monkeypatch):
-    """A missing program is a package to install, whatever the user's PATH says."""
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_a_program_that_is_missing_is_a_package_to_install(host, tmp_path, monkeypatch):
+    """It is looked for where daemons will find it."""
     monkeypatch.setitem(ENVIRONMENT, "PATH", str(tmp_path))
-    need = host().command("dockerd", "docker.io")
-    assert (need.met, need.reason, need.host) == (False, "needs dockerd: apt-get install docker.io", True)
+    need = host().command("dockerd")
+    assert (need.met, need.reason, need.host) == (False, needs("dockerd"), True)
     (tmp_path / "dockerd").write_text("")
     (tmp_path / "dockerd").chmod(0o755)
-    assert host().command("dockerd", "docker.io").met
+    assert host().command("dockerd").met
 
 
 def test_root_of_the_host_is_a_precondition(host, monkeypatch):
@@ -154,3 +155,34 @@ def test_a_place_whose_disk_writes_a_log_is_not_kept(monkeypatch, tmp_path):
     for logged in (False, True):
         Host().place(site, logged)
     assert made == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (None, "modprobe loop, or mknod"),
+        ("no device", "gives none (Inappropriate ioctl for device)"),
+    ],
+    ids=["no control", "no device"],
+)
+def test_loop_devices_that_cannot_be_had_are_a_precondition(host, monkeypatch, tmp_path, made, said):
+    """A container without them is told what to make, before a daemon is started on nothing."""
+    control = tmp_path / "loop-control"
+    if made is not None:
+        control.write_text(made)
+    monkeypatch.setattr(loop_device, "CONTROL", control)
+    need = host().disk()
+    assert (need.met, need.host) == (False, True)
+    assert said in need.reason
+    assert str(control) in need.reason
+
+
+def test_a_loop_device_without_a_node_is_told(host, monkeypatch, tmp_path):
+    """The kernel names a free one; a /dev of a container's own has no file for it."""
+    (tmp_path / "loop-control").touch()
+    monkeypatch.setattr(loop_device, "CONTROL", tmp_path / "loop-control")
+    monkeypatch.setattr(loop_device.fcntl, "ioctl", lambda *_: 7)
+    said = f"cannot use {tmp_path}/loop7 (No such file or directory): mknod {tmp_path}/loop7 b 7 7"
+    assert said in host().disk().reason
+    (tmp_path / "loop7").touch()
+    assert host().disk().met

@@ -12,9 +12,10 @@ import pytest
 
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.capsule import Capsule
-from roadworthy.machines.logged_disk import PACKAGE, SERVER, LoggedDisk
+from roadworthy.machines.logged_disk import SERVER, LoggedDisk
 from roadworthy.machines.write_log import FLUSH, Entry, WriteLog
 from roadworthy.programs import ENVIRONMENT
+from roadworthy.supplies.packages import needs
 from roadworthy.upkeep.ledger import Ledger
 
 BLOCK = 4096
@@ -72,7 +73,7 @@ def blocks():
 
 def served():
     if not shutil.which(SERVER, path=ENVIRONMENT["PATH"]):
-        pytest.skip(f"needs {SERVER}: apt-get install {PACKAGE}")
+        pytest.skip(needs(SERVER))
 
 
 @pytest.mark.real

@@ -19,6 +19,7 @@ from roadworthy.measuring.rows import Rows
 from roadworthy.measuring.system_calls import SystemCalls
 from roadworthy.reasons import Precondition
 from roadworthy.reports.records import Count
+from roadworthy.supplies.packages import needs
 
 
 class FakeMeter:
@@ -131,7 +132,7 @@ def test_a_program_is_divided_by_what_it_did(bench):
 def test_a_program_that_is_missing_names_its_package(bench):
     """Nothing is measured without it, and what to install is said."""
     assert bench.tool("tar", "-x")[-2:] == ["/toolbox/bin/tar", "-x"]
-    with pytest.raises(Precondition, match="needs sqlite3: apt-get install sqlite3"):
+    with pytest.raises(Precondition, match=needs("sqlite3")):
         bench.tool("sqlite3")
 
 
@@ -235,7 +236,7 @@ def test_every_point_and_phase_has_its_system_calls(bench):
 def test_without_a_tracer_there_are_times_only(bench):
     """A warning says what to install; nothing else changes."""
     bench.system_calls = FakeCalls()
-    with pytest.warns(UserWarning, match="not counted: needs strace: apt-get install strace"):
+    with pytest.warns(UserWarning, match=f"not counted: {needs('strace')}"):
         record = bench.paired(lambda side: bench.calls(FakeProcess(), "arm", [["stat", "a"]]), metric="time per stat")
     assert record.verdict != "invalid"
     assert counts(bench) == {}

@@ -21,6 +21,7 @@ from roadworthy.measuring.system_calls import (
     total,
 )
 from roadworthy.programs import run
+from roadworthy.supplies.packages import needs
 
 TABLE = """% time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------
@@ -88,7 +89,7 @@ class Here:
 @pytest.fixture
 def strace():
     if not shutil.which("strace"):
-        pytest.skip("needs strace: apt-get install strace")
+        pytest.skip(needs("strace"))
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_a_tracer_that_does_not_let_go_is_killed(monkeypatch, tools, ticking):
 def test_a_toolbox_without_a_tracer_says_what_to_install(monkeypatch, tools):
     """Before anything is done."""
     calls = calls_of(tools, 0, monkeypatch=monkeypatch)
-    with pytest.raises(NotCounted, match="apt-get install strace"), calls.instead_of_time():
+    with pytest.raises(NotCounted, match=needs("strace")), calls.instead_of_time():
         pass
     assert not calls.counting
 

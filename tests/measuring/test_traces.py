@@ -10,6 +10,7 @@ from roadworthy.command.cli import main
 from roadworthy.measuring.recording import Recorder, record
 from roadworthy.measuring.traces import TRACES, load_trace
 from roadworthy.measuring.workloads import WorkloadError
+from roadworthy.supplies.packages import needs
 from roadworthy.trees.layers import Directory, File
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +121,7 @@ def test_lines_of_strace_become_those_of_a_trace(tmp_path):
 @pytest.fixture
 def strace():
     if not shutil.which("strace"):
-        pytest.skip("needs strace: apt-get install strace")
+        pytest.skip(needs("strace"))
 
 
 @pytest.mark.usefixtures("strace")

@@ -15,6 +15,7 @@ from private_host import PrivateHost
 from roadworthy.deadline import wait_until
 from roadworthy.programs import ENVIRONMENT, tied
 from roadworthy.supplies.cache import cache_directory
+from roadworthy.supplies.packages import needs
 from roadworthy.upkeep.ledger import LEDGERS, RUNTIME, STATE
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.reaper import cgroup_mounts, start_time
@@ -25,9 +26,9 @@ ROOT = Path(__file__).parents[2]
 def pytest_runtest_setup(item):
     if os.geteuid() != 0:
         pytest.skip("needs root to mount and to start a daemon: run it as root, or with sudo")
-    for program, package in {"dockerd": "docker.io", "runc": "runc", "mkfs.ext4": "e2fsprogs"}.items():
+    for program in ("dockerd", "runc", "mkfs.ext4"):
         if not shutil.which(program, path=ENVIRONMENT["PATH"]):
-            pytest.skip(f"needs {program}: apt-get install {package}")
+            pytest.skip(needs(program))
 
 
 class Run:

@@ -7,6 +7,7 @@ import pytest
 
 from roadworthy.deadline import wait_until
 from roadworthy.programs import ENVIRONMENT
+from roadworthy.supplies.packages import needs
 from roadworthy.upkeep import reaper
 
 pytestmark = [pytest.mark.real, pytest.mark.guest]
@@ -52,9 +53,9 @@ def test_once(own_containers, own_storage, power_cut):
 
 @pytest.fixture(autouse=True)
 def emulator():
-    for program, package in {"qemu-system-x86_64": "qemu-system-x86", "mmdebstrap": "mmdebstrap"}.items():
+    for program in ("qemu-system-x86_64", "mmdebstrap"):
         if not shutil.which(program, path=ENVIRONMENT["PATH"]):
-            pytest.skip(f"needs {program}: apt-get install {package}")
+            pytest.skip(needs(program))
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def test_it_is_a_machine_that_drivers_can_ask(guest, parts):
     assert host.release == parts[0].release
     assert host.filesystem("btrfs").met
     assert host.module("dm_thin_pool", "thin provisioning").met
-    assert host.command("dockerd", "docker.io").met
+    assert host.command("dockerd").met
     lacking = host.filesystem("aufs")
     assert (lacking.met, lacking.host) == (False, False)
     assert "aufs" in lacking.reason

@@ -6,6 +6,7 @@ import pytest
 
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.reports.bundle import read_bundle
+from roadworthy.supplies.packages import needs
 
 # Of all tests with guests this one is for every run; the others carry the marker `guest` and are for those who ask.
 pytestmark = pytest.mark.real
@@ -36,9 +37,9 @@ def test_last(fs, storage, container):
 
 @pytest.fixture(autouse=True)
 def emulator():
-    for program, package in {"qemu-system-x86_64": "qemu-system-x86", "mmdebstrap": "mmdebstrap"}.items():
+    for program in ("qemu-system-x86_64", "mmdebstrap"):
         if not shutil.which(program, path=ENVIRONMENT["PATH"]):
-            pytest.skip(f"needs {program}: apt-get install {package}")
+            pytest.skip(needs(program))
 
 
 def test_a_panic_costs_one_verdict(start):

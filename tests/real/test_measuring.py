@@ -10,6 +10,7 @@ from roadworthy.measuring import guards
 from roadworthy.measuring.reanalysis import differences
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.reports.bundle import read_bundle
+from roadworthy.supplies.packages import needs
 
 pytestmark = pytest.mark.real
 
@@ -24,7 +25,7 @@ SHORT = replace(load("randread-4k"), runtime_ms=100, size=8 << 20)
 @pytest.fixture(autouse=True)
 def fio():
     if not shutil.which("fio", path=ENVIRONMENT["PATH"]):
-        pytest.skip("needs fio: apt-get install fio")
+        pytest.skip(needs("fio"))
 
 
 def measured(start, text, *options, driver="overlay2"):
@@ -139,7 +140,7 @@ def test_sample(bench):
 def test_a_driver_that_drops_direct_io_is_caught(start):
     """fuse-overlayfs opens without O_DIRECT what was opened with it."""
     if not shutil.which("fuse-overlayfs", path=ENVIRONMENT["PATH"]):
-        pytest.skip("needs fuse-overlayfs: apt-get install fuse-overlayfs")
+        pytest.skip(needs("fuse-overlayfs"))
     text = """
 @measured("data/dropped", SMOKE)
 def test_sample(bench):
@@ -155,7 +156,7 @@ def test_sample(bench):
 def test_system_calls_are_counted_apart_from_all_times(start):
     """Of a job, of calls and of a request to the engine, for the baseline and for the driver; vfs copies every file."""
     if not shutil.which("strace", path=ENVIRONMENT["PATH"]):
-        pytest.skip("needs strace: apt-get install strace")
+        pytest.skip(needs("strace"))
     text = """
 @measured("data/counted", SMOKE)
 def test_job(bench):

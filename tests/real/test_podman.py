@@ -8,14 +8,13 @@ import pytest
 
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.reports.bundle import read_bundle
+from roadworthy.supplies.packages import needs
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.builds,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: making a root file system takes it"),
-    pytest.mark.skipif(
-        not shutil.which("mmdebstrap", path=ENVIRONMENT["PATH"]), reason="needs mmdebstrap: apt-get install mmdebstrap"
-    ),
+    pytest.mark.skipif(not shutil.which("mmdebstrap", path=ENVIRONMENT["PATH"]), reason=needs("mmdebstrap")),
 ]
 
 CHECKS = """

@@ -6,6 +6,7 @@ import pytest
 
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.reports.bundle import read_bundle
+from roadworthy.supplies.packages import needs
 
 pytestmark = [pytest.mark.real, pytest.mark.guest]
 
@@ -48,9 +49,9 @@ def test_nothing_left(fs, stand):
 
 @pytest.fixture(autouse=True)
 def emulator():
-    for program, package in {"qemu-system-x86_64": "qemu-system-x86", "mmdebstrap": "mmdebstrap"}.items():
+    for program in ("qemu-system-x86_64", "mmdebstrap"):
         if not shutil.which(program, path=ENVIRONMENT["PATH"]):
-            pytest.skip(f"needs {program}: apt-get install {package}")
+            pytest.skip(needs(program))
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,13 @@ from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.engine_roots import engine_image, engine_root
 from roadworthy.supplies.kernels import kernel, modules_image
 from roadworthy.supplies.modules import Modules
+from roadworthy.supplies.packages import needs
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.builds,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: making a root file system takes it"),
-    pytest.mark.skipif(not shutil.which("mmdebstrap"), reason="needs mmdebstrap: apt-get install mmdebstrap"),
+    pytest.mark.skipif(not shutil.which("mmdebstrap"), reason=needs("mmdebstrap")),
 ]
 
 

@@ -191,11 +191,11 @@ def test_the_place_may_vanish(cache):
 
 
 def test_other_things_beside_the_kinds_are_left_alone(cache):
-    (cache.directory / "toolbox-1234/bin").mkdir(parents=True)
+    (cache.directory / "other-1234/bin").mkdir(parents=True)
     (cache.directory / "file").touch()
     assert cache.entries() == []
     assert list(cache.prune(unused_for=0)) == []
-    assert (cache.directory / "toolbox-1234/bin").is_dir()
+    assert (cache.directory / "other-1234/bin").is_dir()
 
 
 def test_a_stage_says_what_is_made_and_only_then(cache):

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import tarfile
 
 import pytest
@@ -24,6 +25,7 @@ from roadworthy.trees.layers import (
     file_capability,
     flattened,
     layer_tar,
+    mistake_in,
     stacked,
     write_archive,
 )
@@ -277,3 +279,40 @@ def test_stacked_layers_have_a_directory_for_each_depth():
         ["d1", "d1/f", "d1/own-0-0", "d3", "d3/own-2-0"],
     ]
     assert set(flattened(layers)) == {path for layer in layers for path in layer}
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"d": {"f": b"x"}}, "'d' is a dict: a tree maps paths to bytes or to Device, Directory, .*; what lies in a "
+         "directory is 'd/NAME' of its tree"),
+        ({"f": "text"}, "'f' is a str: a tree maps paths to bytes or to Device, Directory, "),
+        ({"f": None}, "'f' is a NoneType"),
+        ({"/f": b""}, "'/f' is no path below the check's directory"),
+        ({"../f": b""}, "'../f' is no path below"),
+        ({"": b""}, "'' is no path below"),
+        ({"s": Socket()}, "'s' is a Socket, for which an image archive has no form: make it in the check"),
+        ({"f": Hardlink("g")}, "'f' is a Hardlink to 'g', which is not in the tree"),
+    ],
+)  # fmt: skip
+def test_a_tree_that_cannot_be_made_is_told(tree, said):
+    """The words have the path, what is there, and what may be."""
+    assert re.match(said, mistake_in(tree, archived=True))
+
+
+def test_a_tree_that_can_be_made_has_no_mistake():
+    """Everything that checks use can be written into an archive; a socket can be made on a volume."""
+    tree = {
+        "d": Directory(), "d/f": b"x", "g": File(b"y"), "h": Hardlink("g"), "l": Symlink("nowhere"), "gone": Whiteout(),
+        "o": Opaque(), "p": Fifo(), "c": Device(major=1, minor=3), "s": SparseFile(size=8),
+    }  # fmt: skip
+    assert mistake_in(tree, archived=True) == ""
+    assert layer_tar({path: entry(value) for path, value in tree.items()})
+    assert mistake_in({"s": Socket()}, archived=False) == ""
+
+
+def test_what_an_entry_is_given_first_is_what_it_is_about():
+    """`Symlink("target")` is no link with a mode of "target"."""
+    assert (Symlink("a"), Hardlink("a"), File(b"a")) == (Symlink(target="a"), Hardlink(target="a"), File(content=b"a"))
+    with pytest.raises(TypeError):
+        Directory(0o700)
