@@ -49,8 +49,8 @@ def answer(old: Matrix, new: Matrix, found: list[Transition]) -> Answer:
     parts: list[Part] = [Title(said), Line(f"before: {told(runs[0], cells_of[0])}"),
                          Line(f"after: {told(runs[1], cells_of[1])}")]  # fmt: skip
     for kind, number in kinds.items():
-        rows = [row(one) for one in found if one.kind == kind]
-        parts += [Title(f"{kind}: {number}"), Table(("lane", "check", "before", "after", "why"), rows[:SHOWN])]
+        own = [one for one in found if one.kind == kind]
+        parts += [Title(f"{kind}: {number}"), table(own[:SHOWN])]
         if number > SHOWN:
             parts.append(Line(f"and {number - SHOWN} more: --json has all of them"))
     data = {
@@ -67,5 +67,9 @@ def told(runs: str, number: int) -> str:
     return f"{runs}, {counted(number, 'verdict')}"
 
 
-def row(one: Transition) -> tuple[str, str, str, str, str]:
-    return one.lane, one.check, one.before or "-" * bool(one.check), one.after or "-" * bool(one.check), one.reason
+def table(found: list[Transition]) -> Table:
+    """Changes of one kind, which are all of checks or all of lanes."""
+    if not found[0].check:
+        return Table(("lane",), [(one.lane,) for one in found])
+    rows = [(one.lane, one.check, one.before or "-", one.after or "-", one.reason) for one in found]
+    return Table(("lane", "check", "before", "after", "why"), rows)
