@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from pathlib import Path
 
 import click
@@ -14,13 +13,16 @@ from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
 from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
+from roadworthy.command.diff import diff
 from roadworthy.command.exits import FOUND
 from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
+from roadworthy.command.jobs import FORMATS, job
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.command.run import run as run_checks
 from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
+from roadworthy.command.workflow import workflow
 from roadworthy.drivers import DRIVERS
 from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.lanes import LaneError, default_lanes, words
@@ -55,11 +57,13 @@ def main() -> None:
 main.add_command(bench)
 main.add_command(completion)
 main.add_command(cut)
+main.add_command(diff)
 main.add_command(explain)
 main.add_command(explore)
 main.add_command(run_checks)
 main.add_command(verify_store)
 main.add_command(weekly)
+main.add_command(workflow)
 
 
 @main.command()
@@ -215,21 +219,40 @@ def drivers() -> None:
 @main.command()
 @axes
 @click.option("--matrix", metavar="FILE", help="A matrix file, instead of all other options.")
-@click.option("--json", "as_json", is_flag=True, help="Print a CI system's matrix: one job a lane, with its options.")
-def lanes(matrix: str | None, as_json: bool, **named: tuple[str, ...]) -> None:
-    """Print the lanes that options or a matrix file name, without running anything."""
+@click.option(
+    "--format", "form", type=click.Choice([*FORMATS]), help="Print jobs for a CI system, or command lines: one a lane."
+)
+@click.option("--json", "as_json", is_flag=True, help="As --format=github, on several lines.")
+@click.option(
+    "--reported", type=click.Path(exists=True, path_type=Path), metavar="BUNDLES",
+    help="Print only the lanes of which no bundle here has a verdict; exit status 1 if there are any.",
+)  # fmt: skip
+def lanes(
+    matrix: str | None, form: str | None, as_json: bool, reported: Path | None, **named: tuple[str, ...]
+) -> None:  # fmt: skip
+    """Print the lanes that options or a matrix file name, without running anything.
+
+    With --reported, print those that a night planned and that never reported.
+    """
     if not matrix and not words(named["driver"]):
         raise click.UsageError("name a storage driver, as in --driver=overlay2, or a file with --matrix")
     try:
         found = lanes_named(named, matrix, installed_engine(), Host().kernel)
     except LaneError as reason:
         raise click.UsageError(str(reason)) from None
-    if as_json:
-        jobs = [{"lane": lane.id, "arguments": shlex.join(lane.words())} for lane in found]
+    if reported is not None:
+        seen = {result.lane for bundle in good_bundles_in([reported])[0] for result in bundle.results}
+        found = [lane for lane in found if lane.id not in seen]
+    jobs = [job(lane) for lane in found]
+    if form is not None:
+        click.echo(FORMATS[form](jobs))
+    elif as_json:
         click.echo(json.dumps({"include": jobs}, indent=2))
-        return
-    for lane in found:
-        click.echo(lane.id)
+    else:
+        for lane in found:
+            click.echo(lane.id)
+    if reported is not None and found:
+        raise click.exceptions.Exit(FOUND)
 
 
 @main.command()

@@ -1,0 +1,75 @@
+"""The steps of a night, as the workflows have them, run in order on this machine for two nights."""
+
+import json
+import os
+import shlex
+import subprocess
+
+import pytest
+from newcomer import ROOT
+
+from roadworthy.command.workflow import STEPS
+
+pytestmark = pytest.mark.real
+
+MATRIX = '[axes]\ndriver = ["overlay2", "vfs"]\n'
+GUESTS = '[[include]]\ndriver = "overlay2"\nkernel = ["6.1", "5.10"]\n'
+
+
+class Night:
+    """A checkout of the suite's in which the steps run, each in a shell of its own."""
+
+    def __init__(self, place, matrix):
+        self.place = place
+        place.mkdir()
+        (place / ".venv").symlink_to(ROOT / ".venv")
+        (place / "matrix.toml").write_text(matrix)
+
+    def step(self, name, **variables):
+        """Do a step; returns its exit status and what it prints."""
+        here = {**os.environ, "MATRIX": "matrix.toml", "SELECT": "", "PYTHONPATH": str(ROOT), **variables}
+        done = subprocess.run(
+            ["sh", "-e", "-c", STEPS[name]], cwd=self.place, env=here, text=True, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
+    def whole(self, date, select, without=()):
+        """All steps of a night: the verdict's exit status, and the summary."""
+        assert self.step("plan", FORMAT="github")[0] == 0
+        for job in json.loads((self.place / "lanes.yml").read_text())["include"]:
+            if job["lane"].partition("-")[0] not in without:
+                status, said = self.step("lane", ARGUMENTS=job["arguments"], NAME=job["name"], SELECT=select)
+                assert status == 0, said
+        status, said = self.step("publish", DATE=date)
+        assert status == 0, said
+        status, _ = self.step("verdict")
+        subprocess.run(["rm", "-r", self.place / "night"], check=True)
+        return status, (self.place / "summary.md").read_text()
+
+
+@pytest.fixture(
+    params=[pytest.param(MATRIX, id="host"), pytest.param(MATRIX + GUESTS, id="guests", marks=pytest.mark.guest)]
+)
+def night(request, tmp_path):
+    return Night(tmp_path / "night", request.param)
+
+
+CHECKS = "identity/ro-fd-sees-rw-write or open/o-append"
+
+
+def test_two_nights(night):
+    """The first has nothing before it; the second says what newly fails, and which lane never reported."""
+    select = shlex.join(["-k", CHECKS])
+    status, said = night.whole("2026-11-29", select)
+    assert status == 0, said
+    assert "There is no run before this one." in said
+    status, said = night.whole("2026-11-30", select)
+    assert (status, "nothing changed" in said) == (0, True), said
+    status, said = night.whole("2026-12-01", f"{select} --mutant=append-overwrites", without=("vfs",))
+    assert status == 1, said
+    assert "newly failing" in said
+    assert "- `vfs-ext4-" in said.partition("### lanes that never reported")[2]
+    public = night.place / "public"
+    assert (public / "latest/index.html").read_bytes() == (public / "2026-12-01/index.html").read_bytes()
+    assert sorted(path.name for path in (public / "bundles").iterdir()) == ["2026-11-29", "2026-11-30", "2026-12-01"]
