@@ -331,7 +331,7 @@ def refused(reason: Exception) -> str:
 def anonymous(words: str) -> str:
     """Words in which paths of the run and identifiers are `…`."""
     words = re.sub(r"/(run|var/lib)/roadworthy/[^/\s]+/\d+/m\b", "…", words)
-    words = re.sub(r"/\d+\b", "/…", words)
+    words = re.sub(r"/\d+\b|\b\d{6,}\b", lambda found: "/…" if found[0][0] == "/" else "…", words)
     return re.sub(r"\b(?=[a-zA-Z]*[0-9])[0-9a-zA-Z]{12,}\b", "…", words)
 
 

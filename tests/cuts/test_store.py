@@ -55,6 +55,7 @@ def test_a_file_is_expected_with_its_mode_and_owner():
         ("stat /run/roadworthy/20-ab/3/m/docker/x: no such file", "stat …/docker/x: no such file"),
         ("layer 4c1b0ce16d45a1b2 is gone", "layer … is gone"),
         ("sha256:055f408b9894858f3 unexpected", "sha256:… unexpected"),
+        ("rename /run/roadworthy/20-ab/3/m/x/new-3087139586 to 12", "rename …/x/new-… to 12"),
         ("input/output error", "input/output error"),
     ],
 )
