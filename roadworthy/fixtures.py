@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -44,12 +44,18 @@ Searched = dict[tuple[str, int], "Findings | Exception"]
 CRAMPED = 400 << 20
 
 
-class Observe(Protocol):
-    """The type of the fixture `observe`."""
+class Observe:
+    """The value of the fixture `observe`."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+
+    def __repr__(self) -> str:
+        return f"<observe of {self._evidence!r}>"
 
     def __call__(self, name: str, value: Seen) -> Seen:
         """Record `value` in readable form and return it."""
-        ...
+        return self._evidence.observe(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +101,7 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 @pytest.fixture
 def observe(evidence: Evidence) -> Observe:
     """Record a value and return it for the assertion: `assert observe("read after write", data) == b"new"`."""
-    return evidence.observe
+    return Observe(evidence)
 
 
 # --- the container that checks share
