@@ -56,9 +56,17 @@ def line(call: Call, width: int = 0) -> str:
     return f"{visible(call.process):<{width}}  {made} = {returned}"
 
 
-def lines(transcript: Sequence[Call], omitted: int = 0) -> list[str]:
-    """A transcript as lines; `omitted` calls were made after its end and not recorded. What is left out is said."""
-    calls, left_out = bounded(transcript)
+def came_back(call: Call) -> bool:
+    """Whether the process got an answer, a refusal or not."""
+    return not call.failed or isinstance(getattr(errno, call.answer, None), int)
+
+
+def lines(transcript: Sequence[Call], omitted: int = 0, whole: bool = False) -> list[str]:
+    """A transcript as lines, bounded unless it is to be `whole`. What is left out is said.
+
+    `omitted` calls were made after its end and not recorded.
+    """
+    calls, left_out = (list(transcript), 0) if whole else bounded(transcript)
     width = max((len(visible(call.process)) for call in calls), default=0)
     found = [line(call, width) for call in calls]
     if left_out:

@@ -63,6 +63,10 @@ def begin(config: pytest.Config) -> None:
     config.pluginmanager.register(fixtures, "roadworthy-fixtures")
     if conducts(config) and session.lanes:
         config.pluginmanager.register(Conductor(config, session.lanes), "roadworthy-conductor")
+    if config.getoption("allure_report_dir", None):
+        from roadworthy.run.allure_results import AllureResults
+
+        config.pluginmanager.register(AllureResults(config), "roadworthy-allure")
 
 
 def run_of(config: pytest.Config) -> Session | None:
