@@ -51,6 +51,7 @@ def begin(config: pytest.Config) -> None:
     """Make the run, and give it and its fixtures to pytest. Raises UsageError."""
     from roadworthy import fixtures
     from roadworthy.lane.lanes import LaneError
+    from roadworthy.measuring.side_by_side import InWorker, SideBySide, refuse_histogram
     from roadworthy.run.conductor import Conductor, conducts
     from roadworthy.run.session import SESSION, Session
 
@@ -61,8 +62,14 @@ def begin(config: pytest.Config) -> None:
     config.stash[SESSION] = session
     config.pluginmanager.register(session, RUN)
     config.pluginmanager.register(fixtures, "roadworthy-fixtures")
+    if session.lanes and config.getoption("benchmark_histogram", None):
+        refuse_histogram()
     if conducts(config) and session.lanes:
-        config.pluginmanager.register(Conductor(config, session.lanes), "roadworthy-conductor")
+        conductor = Conductor(config, session.lanes)
+        config.pluginmanager.register(conductor, "roadworthy-conductor")
+        config.pluginmanager.register(SideBySide(config, conductor), "roadworthy-benchmarks")
+    if session.worker and session.lanes:
+        config.pluginmanager.register(InWorker(), "roadworthy-benchmarks")
     if config.getoption("allure_report_dir", None):
         from roadworthy.run.allure_results import AllureResults
 
