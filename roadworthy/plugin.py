@@ -13,7 +13,7 @@ import pytest
 
 from roadworthy.run import hooks
 from roadworthy.run.keys import REFUSED
-from roadworthy.run.options import add_options, asks
+from roadworthy.run.options import add_free_options, add_options, asks, only_looks
 
 if TYPE_CHECKING:
     from roadworthy.run.session import Session
@@ -23,6 +23,12 @@ pytest_addoption = add_options
 RUN = "roadworthy-session"
 #: The modules that define the words of checks and benchmarks: who has none imported has neither.
 WORDS = ("roadworthy.declaring.checks", "roadworthy.declaring.benchmarks")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_load_initial_conftests(parser: pytest.Parser) -> None:
+    """Add options whose names others may want, when plugins and the first conftest.py files have added theirs."""
+    add_free_options(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -107,7 +113,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "lane" not in metafunc.fixturenames:
         return
     lanes = run.lanes
-    metafunc.parametrize("lane", lanes, ids=[lane.id for lane in lanes], scope="session")
+    if lanes or not only_looks(metafunc.config):
+        metafunc.parametrize("lane", lanes, ids=[lane.id for lane in lanes], scope="session")
     mark = metafunc.definition.get_closest_marker("check")
     rounds = run.repeats.rounds
     if mark and rounds > 1:
@@ -138,7 +145,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     from roadworthy.declaring.checks import declared
     from roadworthy.measuring.clock import VirtualClock
 
-    check = declared(item) if run.lanes else None
+    check = declared(item) if run.lanes or only_looks(item.config) else None
     if check is not None:
         item.extra_keyword_matches.add(check.identity)  # so that -k takes an id as the page shows it
     mark = item.get_closest_marker("measured")

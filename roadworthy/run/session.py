@@ -36,7 +36,7 @@ from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
 from roadworthy.run.interrupts import Interrupts, why_stopped
 from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
 from roadworthy.run.lacking import Lacking
-from roadworthy.run.options import lanes_of
+from roadworthy.run.options import DRIVERS_NAMED, SHUFFLED, lanes_of, only_looks
 from roadworthy.run.order import Group, OrderError, order
 from roadworthy.run.recorder import Recorder
 from roadworthy.run.repeats import RepeatError, repeats
@@ -60,12 +60,12 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.machine = Host()
-        asked = config.getoption("driver") or config.getoption("matrix")
+        asked = config.getoption(DRIVERS_NAMED) or config.getoption("matrix")
         self.engine = installed_engine() if asked else None
         self.lanes = lanes_of(config, self.engine, self.machine.kernel) if self.engine else []
         try:
             self.repeats = repeats(config.getoption("repeat"))
-            self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption("random_order"))
+            self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption(SHUFFLED))
         except (RepeatError, OrderError) as reason:
             raise pytest.UsageError(f"roadworthy: {reason}") from None
         #: xdist's input if this process is one of its workers; `_unsaid` are messages to send with its reports.
@@ -123,10 +123,13 @@ class Session:
     def _take(self, items: Sequence[pytest.Item]) -> None:
         """Take the collected items for the plan. Raises UsageError for what cannot run."""
         measured = any(on_lane(item) for item in items)
+        refuse_redefined(self._modules)
+        if measured and not self.lanes and only_looks(self.config):
+            return
         if measured and not self.lanes:
             said = "name a storage driver, as in --driver=overlay2, or a file with --matrix (see --help)"
-            raise pytest.UsageError(f"roadworthy: {said}")
-        refuse_redefined(self._modules)
+            also = "--storage-driver is the option's name where another plugin has --driver"
+            raise pytest.UsageError(f"roadworthy: {said}; {also}")
         self._items = []
         for item in items:
             found = declared(item)
@@ -153,7 +156,8 @@ class Session:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Begin after the collection, so that a run that pytest refuses leaves no bundle."""
-        if any(on_lane(item) for item in session.items) and not self.config.option.collectonly:
+        given = self.config.option
+        if any(on_lane(item) for item in session.items) and not given.collectonly and not given.setupplan:
             self._begin()
         try:
             return (yield)

@@ -55,6 +55,7 @@ class FakeParser:
 def options():
     parser = FakeParser()
     plugin.pytest_addoption(parser)
+    plugin.pytest_load_initial_conftests(parser)
     return parser.options
 
 
