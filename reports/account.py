@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from roadworthy.reports.drawer import KERNEL_LINES, OBSERVATIONS, rerun_command
-from roadworthy.reports.records import Deviation, Lane, Result
+from roadworthy.reports.records import Check, Deviation, Lane, Result
 from roadworthy.reports.sides import sides
 from roadworthy.reports.text import counted, visible
 from roadworthy.reports.transcript import CALL_LIMIT, lines
@@ -14,13 +14,13 @@ from roadworthy.reports.transcript import CALL_LIMIT, lines
 CALLS, KERNEL_LOG, AGAIN = "system calls", "kernel log", "run it again"
 
 
-def account(result: Result, lane: Lane, promise: str, source: str) -> list[tuple[str, str]]:
+def account(result: Result, lane: Lane, check: Check) -> list[tuple[str, str]]:
     """The sections of an account, each with its title: promise and break, system calls, kernel log, command.
 
     A section that would be empty is left out.
     """
     found = [
-        (f"{result.check} on {result.lane}", table(rows(result, promise, source))),
+        (f"{result.check} on {result.lane}", table(rows(result, check))),
         (CALLS, "\n".join(lines(result.transcript, result.omitted_calls))),
         (KERNEL_LOG, "\n".join(kernel_log(result))),
         (AGAIN, rerun_command(lane, result.nodeid)),
@@ -28,11 +28,11 @@ def account(result: Result, lane: Lane, promise: str, source: str) -> list[tuple
     return [(visible(title), text) for title, text in found if text]
 
 
-def rows(result: Result, promise: str, source: str) -> Iterator[tuple[str, str]]:
+def rows(result: Result, check: Check) -> Iterator[tuple[str, str]]:
     """What was promised, what was expected and observed, and the recorded deviation, as names with values."""
     yield "verdict", result.verdict
-    yield "promise", promise
-    yield "source", source
+    yield "promise", check.promise
+    yield "source", check.source
     if (found := sides(result.reason)) is not None:
         yield "expected", found.expected
         yield "observed", found.observed

@@ -22,12 +22,12 @@ from roadworthy.lane.lanes import Lane
 from roadworthy.reports.account import account
 from roadworthy.reports.environment import of_facts
 from roadworthy.reports.families import title
-from roadworthy.reports.records import MEANING, Call, LaneRecord, Result, Verdict
+from roadworthy.reports.records import MEANING, Call, Check, LaneRecord, Result, Verdict
 from roadworthy.reports.text import counted, visible, with_links
 from roadworthy.reports.transcript import FIRST_CALLS, bounded, came_back, line, lines
 from roadworthy.run.recorder import without_round
 from roadworthy.run.results import BundleWriter
-from roadworthy.run.session import SESSION, lane_of, on_lane, suite_version
+from roadworthy.run.session import CONFORMANCE, SESSION, lane_of, on_lane, suite_version
 
 #: Allure's status of each verdict. It has none for a break that is known: that one is told by its category.
 STATUS: dict[Verdict, str] = {
@@ -81,7 +81,7 @@ class AllureResults:
             result.name = check.identity
             result.description = check.promise + (f"\n\nPromised by: {check.source}" if check.source else "")
         if check is not None and found is not None:
-            self._complete(result, found, lane, check)
+            self._complete(result, found, lane, self._session.describe(check, item))
         elif self._skipped:  # a benchmark, or a check whose lane did not come up
             result.statusDetails = StatusDetails(message=visible(self._skipped))
 
@@ -92,11 +92,11 @@ class AllureResults:
         same = latest is not None and (latest.lane, latest.nodeid) == (lane.id, without_round(item))
         return latest if same else None
 
-    def _complete(self, result: TestResult, found: Result, lane: Lane, check: Declared) -> None:
+    def _complete(self, result: TestResult, found: Result, lane: Lane, check: Check) -> None:
         result.status = STATUS[found.verdict]
         result.labels.append(Label("verdict", found.verdict))
         if found.verdict != "pass":
-            told = account(found, lane.record(), check.promise, check.source)
+            told = account(found, lane.record(), check)
             result.statusDetails = StatusDetails(
                 known=found.verdict == "known" or None, message=visible(f"[{found.verdict}] {found.reason}"),
                 trace="\n\n".join(self._told or [f"{name}:\n{text}" for name, text in told]),
@@ -124,7 +124,7 @@ class AllureResults:
         bundle: BundleWriter | None = (conductor or self._session).bundle
         if bundle is None or self._session.worker:
             return
-        suite = suite_version(self._config.rootpath)
+        suite = suite_version(CONFORMANCE.resolve().parent)
         directory = Path(self._config.option.allure_report_dir)
         directory.mkdir(parents=True, exist_ok=True)
         describe(directory, environment(bundle.lanes, f"{suite['version']} {suite.get('commit', '')[:12]}".strip()))

@@ -12,6 +12,7 @@ from roadworthy.declaring.checks import Declared, declared, round_name, round_of
 from roadworthy.engines.engine import EngineFailed
 from roadworthy.lane.lanes import Lane
 from roadworthy.reasons import Precondition, Unsupported, first_line
+from roadworthy.reports import records
 from roadworthy.reports.account import account
 from roadworthy.reports.records import Result, Verdict
 from roadworthy.run.keys import EVIDENCE
@@ -35,13 +36,16 @@ INTERRUPTED = "interrupted"
 class Recorder:
     """Judges one check after another. A result is written once its check has been cleaned up."""
 
-    def __init__(self, rounds: int, write: Callable[[Result], None]) -> None:
+    def __init__(
+        self, rounds: int, write: Callable[[Result], None], describe: Callable[[Declared, pytest.Item], records.Check]
+    ) -> None:  # fmt: skip
         #: The recorded deviations, once they have been read.
         self.deviations = Deviations(())
         #: The check that is running.
         self.current: pytest.Item | None = None
         self._rounds = rounds
         self._write = write
+        self._describe = describe
         #: Lanes for which a result says why they are down.
         self._told: set[str] = set()
         self._pending: Result | None = None
@@ -91,7 +95,7 @@ class Recorder:
         result = self._record(lane, check, item, judgement, evidence, found.log, seconds)
         # Many rounds that pass would fill the memory with accounts that nobody reads.
         again = judgement.verdict == "pass" and (lane.id, check.identity, judgement.verdict) in self._transcribed
-        return shaped(item, call, judgement, words, [] if again else told(result, lane, check))
+        return shaped(item, call, judgement, words, [] if again else self._account(result, item, check))
 
     def _report_teardown(
         self, lane: Lane, check: Declared, item: pytest.Item, call: pytest.CallInfo[None], found: Aftermath
@@ -114,7 +118,7 @@ class Recorder:
             evidence = item.stash.get(EVIDENCE, Evidence())
             spent = before.seconds if before else 0.0
             result = self._record(lane, check, item, judgement, evidence, log, spent)
-            report = shaped(item, call, judgement, account=told(result, lane, check))
+            report = shaped(item, call, judgement, account=self._account(result, item, check))
         self._conclude()
         if EVIDENCE in item.stash:
             del item.stash[EVIDENCE]  # the bundle has it; many rounds would fill the memory
@@ -137,6 +141,10 @@ class Recorder:
         )  # fmt: skip
         return self._pending
 
+    def _account(self, result: Result, item: pytest.Item, check: Declared) -> list[tuple[str, str]]:
+        lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
+        return account(result, lane.record(), self._describe(check, item))
+
     def _conclude(self) -> None:
         """Write the result of the check that has ended."""
         if self._pending is not None:
@@ -154,11 +162,6 @@ class Recorder:
             lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
             self._record(lane, check, item, Judgement("error", INTERRUPTED), evidence, [], 0.0)
         self._conclude()
-
-
-def told(result: Result, lane: Lane, check: Declared) -> list[tuple[str, str]]:
-    """The account of a result."""
-    return account(result, lane.record(), check.promise, check.source)
 
 
 def without_round(item: pytest.Item) -> str:

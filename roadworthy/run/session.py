@@ -91,7 +91,7 @@ class Session:
         config.pluginmanager.register(self.lacking)
         self.watchdog = Watchdog()
         self.stands = Stands(self)
-        self.recorder = Recorder(self.repeats.rounds, self._write)
+        self.recorder = Recorder(self.repeats.rounds, self._write, self.describe)
 
     # --- collection and plan
 
@@ -191,7 +191,7 @@ class Session:
         self._write(self._plan(run, self._items))
 
     def _plan(self, run: str, items: Sequence[tuple[Lane, Declared, pytest.Item]]) -> Plan:
-        checks = {check.identity: self._describe(check, item) for _, check, item in items}
+        checks = {check.identity: self.describe(check, item) for _, check, item in items}
         return Plan(
             schema=SCHEMA, run=run, started=now(), suite=suite_version(CONFORMANCE.resolve().parent), argv=sys.argv[1:],
             lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
@@ -204,7 +204,8 @@ class Session:
         """The claims, read for the first plan: a session without checks has no use for them."""
         return load_claims()
 
-    def _describe(self, check: Declared, item: pytest.Item) -> Check:
+    def describe(self, check: Declared, item: pytest.Item) -> Check:
+        """The check as the bundle's plan has it."""
         path, line, _ = item.location
         # The location is relative to pytest's root, which may lie anywhere; the suite's own files have fixed names.
         suite, place = CONFORMANCE.resolve().parent, (self.config.rootpath / path).resolve()

@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.real
 
 GIVEN = ("fs", "other", "container", "containers", "toolbox", "storage", "engine", "driver", "daemons", "lane_daemon",
-         "own_containers", "own_storage", "evidence", "observe")  # fmt: skip
+         "own_containers", "own_storage", "power_cut", "cuts", "evidence", "observe")  # fmt: skip
 CHECKS = f"""
 @check("sample/fails", source="POSIX.1-2017, rename()")
 @lower(f=b"lower")

@@ -5,10 +5,14 @@ import pytest
 import sample
 
 from roadworthy.reports.account import account
-from roadworthy.reports.records import Call, Deviation, Observation, Result
+from roadworthy.reports.records import Call, Check, Deviation, Observation, Result
 from roadworthy.reports.sides import Sides, sides
 
 LANE = msgspec.structs.replace(sample.LANES[1], words=["--driver=overlay2", "--kernel=a path"])
+CHECK = Check(
+    id="rename/merged-directory", family="rename", promise="A directory can be renamed.", provenance="lower",
+    file="conformance/posix/test_rename.py", line=1, source="POSIX.1-2017, rename()",
+)  # fmt: skip
 RESULT = Result(
     lane=LANE.id, check="rename/merged-directory", nodeid="test_rename.py::test[a-b]", verdict="fail", at="", seconds=0,
     reason="assert 'EXDEV' == 'success'", observations=[Observation("outcome", "EXDEV")],
@@ -44,7 +48,7 @@ def test_a_reason_has_two_sides(reason, found):
 
 def test_an_account_has_what_a_reader_asks_for():
     """Promise, source, both sides, what was recorded, the calls, the kernel's log, and the command."""
-    told = dict(account(RESULT, LANE, "A directory can be renamed.", "POSIX.1-2017, rename()"))
+    told = dict(account(RESULT, LANE, CHECK))
     head, calls, log, again = told.values()
     assert next(iter(told)) == f"rename/merged-directory on {LANE.id}"
     assert head.splitlines() == [
@@ -67,7 +71,7 @@ def test_an_account_explains_a_recorded_break():
     known = Deviation(
         why="no redirect", source="overlayfs.rst", signature="EXDEV", when="driver = overlay2", file="a.toml", line=3,
     )  # fmt: skip
-    (_, head), *_ = account(msgspec.structs.replace(RESULT, verdict="known", deviation=known), LANE, "It holds.", "")
+    (_, head), *_ = account(msgspec.structs.replace(RESULT, verdict="known", deviation=known), LANE, CHECK)
     assert head.splitlines()[-5:] == [
         "deviation     no redirect",
         "when          driver = overlay2",
@@ -80,7 +84,7 @@ def test_an_account_explains_a_recorded_break():
 def test_a_verdict_without_calls_has_no_section_of_calls():
     """What would be empty is left out; the command is always there."""
     bare = Result(lane=LANE.id, check="a/b", nodeid="t", verdict="error", at="", seconds=0, reason="no agent")
-    assert [title for title, _ in account(bare, LANE, "It holds.", "")] == [f"a/b on {LANE.id}", "run it again"]
+    assert [title for title, _ in account(bare, LANE, CHECK)] == [f"a/b on {LANE.id}", "run it again"]
 
 
 def test_an_account_is_bounded_and_harmless():
@@ -89,6 +93,6 @@ def test_an_account_is_bounded_and_harmless():
         RESULT, reason="\x1b[2J" + "x" * 100_000, kernel_log=["\x1b]0;x\x07" + "y" * 10_000] * 1_000,
         observations=[Observation("a\nb", "z" * 10_000)] * 1_000,
     )  # fmt: skip
-    text = "".join(title + told for title, told in account(hostile, LANE, "It holds.", ""))
+    text = "".join(title + told for title, told in account(hostile, LANE, CHECK))
     assert "\x1b" not in text
     assert len(text) < 150_000
