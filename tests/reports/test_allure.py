@@ -7,54 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sample_breaks import CHECKS, RECORDED
 
 from roadworthy.run import allure_results
 from roadworthy.run.allure_results import categories, describe
-
-RECORDED = """
-["sample/known"]
-when = { driver = ["overlay2"] }
-signature = "assert 'EXDEV' == 'success'"
-why = "no redirect"
-source = "https://docs.kernel.org/filesystems/overlayfs.html, and a talk"
-
-["sample/fixed"]
-when = { driver = ["overlay2"] }
-signature = "assert 'EXDEV' == 'success'"
-why = "no redirect"
-source = "a document"
-"""
-
-CALLING = """
-from roadworthy.calls.exchange import CallHung
-from roadworthy.engines.engine import EngineFailed
-from roadworthy.reasons import Precondition
-
-def sample(name, word="EXDEV", outcome=None):
-    @check(f"sample/{name}", source="POSIX.1-2017, rename()")
-    def test(declaration_of, evidence):
-        '''A directory can be renamed.'''
-        evidence.record("A", "getpid()", "7", False, 0.002)
-        evidence.record("B", "rename('a', 'b')", "None" if word == "success" else word, word != "success", 0.001)
-        if outcome is not None:
-            raise outcome
-        assert word == "success"
-    return test
-
-test_pass = sample("pass", "success")
-test_fail = sample("fail")
-test_known = sample("known")
-test_fixed = sample("fixed", "success")
-test_hang = sample("hang", "rename('a', 'b') did not return within 30 s", CallHung("it did not return"))
-test_error = sample("error", outcome=EngineFailed("the daemon ended"))
-test_skipped = sample("skipped", outcome=Precondition("needs fio"))
-test_unsupported = needs(SIZE_LIMIT)(sample("unsupported"))
-
-@check("sample/several", provenance=("lower", "upper"))
-def test_several(declaration_of):
-    '''It holds.'''
-    assert declaration_of
-"""
 
 STATUS = {
     "pass": "passed", "fail": "failed", "known": "skipped", "fixed": "failed", "hang": "failed", "error": "broken",
@@ -66,7 +22,7 @@ STATUS = {
 def results(run, fake_stand, deviations, tmp_path):
     """Run the checks above with more options; the directory with Allure's results, and these by the checks' ids."""
 
-    def results(*options, text=CALLING, name="allure"):
+    def results(*options, text=CHECKS, name="allure"):
         deviations(RECORDED)
         shutil.rmtree(tmp_path / "bundle", ignore_errors=True)
         run(text, "-p", "allure_pytest.plugin", f"--alluredir={tmp_path / name}", *options)
@@ -200,7 +156,7 @@ def test_files_of_others_are_kept(tmp_path):
 
 def test_nothing_is_written_without_alluredir(run, fake_stand, tmp_path):
     """Without the option there is no plugin of ours for it."""
-    done = run(CALLING, "-p", "allure_pytest.plugin", "-k", "test_pass", "--trace-config")
+    done = run(CHECKS, "-p", "allure_pytest.plugin", "-k", "test_pass", "--trace-config")
     assert "roadworthy-allure" not in done.text
     assert done.verdicts == {"sample/pass": "pass"}
 

@@ -4,56 +4,20 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from sample_breaks import CHECKS, RECORDED
 
-RECORDED = """
-["sample/known"]
-when = { driver = ["overlay2"] }
-signature = "assert 'EXDEV' == 'success'"
-why = "no redirect"
-source = "a document"
-
-["sample/fixed"]
-when = { driver = ["overlay2"] }
-signature = "assert 'EXDEV' == 'success'"
-why = "no redirect"
-source = "a document"
-"""
-
-CALLING = """
-from roadworthy.calls.exchange import CallHung
-from roadworthy.engines.engine import EngineFailed
-
-def sample(name, word="EXDEV", outcome=None):
-    @check(f"sample/{name}", source="POSIX.1-2017, rename()")
-    def test(declaration_of, evidence, observe):
-        '''A directory can be renamed.'''
-        evidence.record("A", "rename('a', 'b')", "None" if word == "success" else word, word != "success", 0.001)
-        if outcome is not None:
-            raise outcome
-        seen = observe("outcome", word)
-        assert seen == "success"
-    return test
-
-test_pass = sample("pass", "success")
-test_fail = sample("fail")
-test_known = sample("known")
-test_fixed = sample("fixed", "success")
-test_hang = sample("hang", outcome=CallHung("rename('a', 'b') did not return within 30 s"))
-test_error = sample("error", outcome=EngineFailed("the daemon ended"))
-"""
-
-CALL = "A  rename('a', 'b') = -1 EXDEV (Invalid cross-device link)"
-#: What xdist does with a report on its way from a worker.
+CALL = "B  rename('a', 'b') = -1 EXDEV (Invalid cross-device link)"
+#: What xdist does with a report on its way from a worker: only plain values travel.
 TRAVELLED = """
-import json
+import marshal
 import pytest
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item, call):
     report = yield
     hook = item.config.hook
-    data = json.dumps(hook.pytest_report_to_serializable(config=item.config, report=report))
-    return hook.pytest_report_from_serializable(config=item.config, data=json.loads(data))
+    data = marshal.dumps(hook.pytest_report_to_serializable(config=item.config, report=report))
+    return hook.pytest_report_from_serializable(config=item.config, data=marshal.loads(data))
 """
 
 
@@ -74,7 +38,7 @@ def travelled(request, pytester):
 @pytest.mark.parametrize("style", ["auto", "short", "native", "line"])
 def test_a_failure_has_its_account_below_the_traceback(run, fake_stand, travelled, style):
     """Promise, source, expected, observed, the system calls and the command stand there in each style of traceback."""
-    text = run(CALLING, "-k", "test_fail", f"--tb={style}").text
+    text = run(CHECKS, "-k", "test_fail", f"--tb={style}").text
     head = section(text, f"sample/fail on {lane_in(text)}")
     assert [line.split(maxsplit=1) for line in head] == [
         ["verdict", "fail"],
@@ -84,7 +48,7 @@ def test_a_failure_has_its_account_below_the_traceback(run, fake_stand, travelle
         ["observed", "'EXDEV'"],
         ["recorded", "outcome: EXDEV"],
     ]
-    assert section(text, "system calls") == [CALL]
+    assert section(text, "system calls") == ["A  getpid() = 7", CALL]
     assert section(text, "run it again")[0].startswith("pytest --driver=overlay2 --backing=ext4 ")
     assert text.count("- system calls -") == 1
 
@@ -95,7 +59,7 @@ def lane_in(text):
 
 def test_no_traceback_means_no_account(run, fake_stand):
     """`--tb=no` shows nothing of a failure but its line in the short summary; the bundle has the rest."""
-    text = run(CALLING, "-k", "test_fail", "--tb=no").text
+    text = run(CHECKS, "-k", "test_fail", "--tb=no").text
     assert "system calls" not in text
     assert "FAILED test_sample.py::test_fail[" in text
 
@@ -104,9 +68,9 @@ def test_every_verdict_is_told_where_pytest_shows_it(run, fake_stand, travelled,
     """With -rA, a check that passes shows its calls, too; what was said in words is told in the short summary."""
     deviations(RECORDED)
     monkeypatch.setenv("COLUMNS", "300")
-    done = run(CALLING, "-rA")
+    done = run(CHECKS, "-rA")
     assert section(done.text, f"sample/pass on {lane_in(done.text)}")[0].split() == ["verdict", "pass"]
-    assert done.text.count("A  rename('a', 'b') = 0") == 2  # one passes, one is fixed
+    assert done.text.count("B  rename('a', 'b') = 0") == 2  # one passes, one is fixed
     fixed = section(done.text, f"sample/fixed on {lane_in(done.text)}")
     assert ["deviation", "no", "redirect"] in [line.split() for line in fixed]
     for word, said in {"hang": "[hang] rename('a', 'b') did not return", "error": "[error] the daemon ended"}.items():
@@ -116,7 +80,7 @@ def test_every_verdict_is_told_where_pytest_shows_it(run, fake_stand, travelled,
 
 def test_many_rounds_keep_the_account_of_the_first(run, fake_stand):
     """A round that passes as the one before has no account, which would fill the memory."""
-    text = run(CALLING, "-k", "test_pass", "-rA", "--repeat=3").text
+    text = run(CHECKS, "-k", "test_pass", "-rA", "--repeat=3").text
     assert len(re.findall("^-+ sample/pass on ", text, re.MULTILINE)) == 1
 
 
@@ -125,7 +89,7 @@ def test_junit_has_the_calls_of_what_failed(run, fake_stand, travelled, deviatio
     """The text of a failure and of an error has its account; the message is the first line alone."""
     deviations(RECORDED)
     report = tmp_path / "junit.xml"
-    run(CALLING, f"--junit-xml={report}", f"--tb={style}")
+    run(CHECKS, f"--junit-xml={report}", f"--tb={style}")
     told = {}
     for case in ElementTree.parse(report).iter("testcase"):
         for found in (*case.iter("failure"), *case.iter("error")):
@@ -142,8 +106,8 @@ def test_junit_has_the_calls_of_what_failed(run, fake_stand, travelled, deviatio
 
 def test_arguments_are_shown_in_a_word(run, fake_stand):
     """A traceback names what a check was given without addresses in memory; so does --setup-show."""
-    text = run(CALLING, "-k", "test_fail", "-vv", "--setup-show").text
-    assert re.search(r"^observe = <observe of <evidence: 1 call, 1 observation>>$", text, re.MULTILINE)
-    assert re.search(r"^evidence = <evidence: 1 call, 1 observation>$", text, re.MULTILINE)
+    text = run(CHECKS, "-k", "test_fail", "-vv", "--setup-show").text
+    assert re.search(r"^observe = <observe of <evidence: 2 calls, 1 observation>>$", text, re.MULTILINE)
+    assert re.search(r"^evidence = <evidence: 2 calls, 1 observation>$", text, re.MULTILINE)
     assert re.search(r"SETUP +S lane\['?overlay2-ext4-docker20.10-", text)
     assert " at 0x" not in text
