@@ -12,12 +12,8 @@ from typing import Any
 from roadworthy.reports.matrix import Cell, Matrix
 from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Call, Check, Deviation, Lane, Result
 from roadworthy.reports.text import anchor, visible, with_links
+from roadworthy.reports.transcript import CALL_LIMIT, FIRST_CALLS, bounded, shown
 
-#: How many calls of a transcript are shown from its beginning and from its end.
-FIRST_CALLS, LAST_CALLS = 40, 160
-#: Characters of one cell's transcript; the end is kept, because that is where a check breaks.
-TRANSCRIPT_LIMIT = 24_000
-CALL_LIMIT = 400
 KERNEL_LINES = 80
 OBSERVATIONS = 40
 
@@ -91,8 +87,7 @@ def _result(result: Result, lane: Lane) -> dict[str, Any]:
         "log_cut": max(0, len(result.kernel_log) - KERNEL_LINES),
         "deviation": _deviation(result.deviation) if result.deviation else None,
     }
-    shown = {name: value for name, value in found.items() if value}
-    return shown | {
+    return {name: value for name, value in found.items() if value} | {
         "nodeid": visible(result.nodeid),
         "rerun": visible(rerun_command(lane, result.nodeid)),
         "seconds": round(result.seconds, 4),
@@ -102,26 +97,12 @@ def _result(result: Result, lane: Lane) -> dict[str, Any]:
 
 def _transcript(transcript: Sequence[Call]) -> tuple[list[list[Any]], list[int]]:
     """Return the calls to show, and [how many are cut, before which row] when some are."""
-    first = list(transcript[:FIRST_CALLS])
-    last = list(transcript[FIRST_CALLS:][-LAST_CALLS:])
-    room = TRANSCRIPT_LIMIT - sum(_size(call) for call in first[:FIRST_CALLS])
-    kept: list[Call] = []
-    for call in reversed(last):
-        room -= _size(call)
-        if room < 0:
-            break
-        kept.insert(0, call)
-    cut = len(transcript) - len(first) - len(kept)
-    return [_call(call) for call in [*first, *kept]], [cut, len(first)] if cut else []
-
-
-def _size(call: Call) -> int:
-    return min(len(call.call), CALL_LIMIT) + min(len(call.answer), CALL_LIMIT)
+    calls, cut = bounded(transcript)
+    return [_call(call) for call in calls], [cut, FIRST_CALLS] if cut else []
 
 
 def _call(call: Call) -> list[Any]:
-    shown = [visible(text, CALL_LIMIT) for text in (call.process, call.call, call.answer)]
-    return [*shown, int(call.failed), call.microseconds]
+    return [visible(call.process, CALL_LIMIT), *shown(call), int(call.failed), call.microseconds]
 
 
 def _deviation(deviation: Deviation) -> dict[str, Any]:

@@ -31,8 +31,13 @@ _GIB = 1 << 30
 def of_lane(bundle: Bundle, lane: Lane) -> dict[str, str]:
     """Return the facts of a lane in one run, by dotted names; empty if it never came up."""
     records = [record for record in bundle.lanes if record.lane == lane.id and record.state == "ready"]
+    return of_facts(lane, records[-1].facts if records else {})
+
+
+def of_facts(lane: Lane, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the facts of a lane's record that do not differ from run to run by nature, by dotted names."""
     found = {f"option.{key}": value for key, value in lane.options.items()}
-    for name, value in _flat("", records[-1].facts if records else {}):
+    for name, value in _flat("", facts):
         if _MOUNT.fullmatch(name):
             found[name] = _mount_options(str(value))
         elif name == "kernel.command line":  # the clock's frequency is measured anew for each machine that is emulated

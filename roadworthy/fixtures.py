@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import pytest
 
@@ -38,18 +38,40 @@ if TYPE_CHECKING:  # every run of pytest where the suite is installed imports th
     from roadworthy.measuring.bench import Bench
 
 Seen = TypeVar("Seen")
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 #: What was found of operations by their names and rounds, or why it was not.
 Searched = dict[tuple[str, int], "Findings | Exception"]
 #: Bytes of the backing that a check may fill.
 CRAMPED = 400 << 20
 
 
-class Observe(Protocol):
-    """The type of the fixture `observe`."""
+class Observe:
+    """The value of the fixture `observe`."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+
+    def __repr__(self) -> str:
+        return f"<observe of {self._evidence!r}>"
 
     def __call__(self, name: str, value: Seen) -> Seen:
         """Record `value` in readable form and return it."""
-        ...
+        return self._evidence.observe(name, value)
+
+
+class Named(Generic[Given, Found]):
+    """A function as a fixture's value, which a traceback shows by the fixture's name."""
+
+    def __init__(self, name: str, function: Callable[Given, Found]) -> None:
+        self._name = name
+        self._function = function
+
+    def __repr__(self) -> str:
+        return f"<{self._name}>"
+
+    def __call__(self, *given: Given.args, **named: Given.kwargs) -> Found:
+        return self._function(*given, **named)
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +117,7 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 @pytest.fixture
 def observe(evidence: Evidence) -> Observe:
     """Record a value and return it for the assertion: `assert observe("read after write", data) == b"new"`."""
-    return evidence.observe
+    return Observe(evidence)
 
 
 # --- the container that checks share
@@ -194,7 +216,7 @@ def lane_daemon(stand: Stand, declaration_of: Declared, roadworthy_run: Session)
 def power_cut(lane_daemon: Stand, roadworthy_run: Session) -> Iterator[Callable[[], None]]:
     """Cuts the power of `lane_daemon`'s machine, as far as its disk can tell, and starts the daemon on that disk."""
     before = lane_daemon.home
-    yield lambda: roadworthy_run.stands.cut_power(lane_daemon)
+    yield Named("power_cut", lambda: roadworthy_run.stands.cut_power(lane_daemon))
     if lane_daemon.home is not before:
         lane_daemon.home.close()
 
@@ -243,7 +265,7 @@ def cuts(
         evidence.observe("cuts", outcome)
         return outcome.taken_by(evidence)
 
-    return asked_for
+    return Named("cuts", asked_for)
 
 
 def kept_log(run: Session, stand: Stand, operation: Operation) -> Path | None:

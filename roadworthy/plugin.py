@@ -13,7 +13,7 @@ import pytest
 
 from roadworthy.run import hooks
 from roadworthy.run.keys import REFUSED
-from roadworthy.run.options import add_options, asks
+from roadworthy.run.options import add_free_options, add_options, asks, only_looks
 
 if TYPE_CHECKING:
     from roadworthy.run.session import Session
@@ -23,6 +23,12 @@ pytest_addoption = add_options
 RUN = "roadworthy-session"
 #: The modules that define the words of checks and benchmarks: who has none imported has neither.
 WORDS = ("roadworthy.declaring.checks", "roadworthy.declaring.benchmarks")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_load_initial_conftests(parser: pytest.Parser) -> None:
+    """Add options whose names others may want, when plugins and the first conftest.py files have added theirs."""
+    add_free_options(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -51,6 +57,7 @@ def begin(config: pytest.Config) -> None:
     """Make the run, and give it and its fixtures to pytest. Raises UsageError."""
     from roadworthy import fixtures
     from roadworthy.lane.lanes import LaneError
+    from roadworthy.measuring.side_by_side import InWorker, SideBySide, refuse_histogram
     from roadworthy.run.conductor import Conductor, conducts
     from roadworthy.run.session import SESSION, Session
 
@@ -61,8 +68,18 @@ def begin(config: pytest.Config) -> None:
     config.stash[SESSION] = session
     config.pluginmanager.register(session, RUN)
     config.pluginmanager.register(fixtures, "roadworthy-fixtures")
+    if session.lanes and config.getoption("benchmark_histogram", None):
+        refuse_histogram()
     if conducts(config) and session.lanes:
-        config.pluginmanager.register(Conductor(config, session.lanes), "roadworthy-conductor")
+        conductor = Conductor(config, session.lanes)
+        config.pluginmanager.register(conductor, "roadworthy-conductor")
+        config.pluginmanager.register(SideBySide(config, conductor), "roadworthy-benchmarks")
+    if session.worker and session.lanes:
+        config.pluginmanager.register(InWorker(), "roadworthy-benchmarks")
+    if config.getoption("allure_report_dir", None):
+        from roadworthy.run.allure_results import AllureResults
+
+        config.pluginmanager.register(AllureResults(config), "roadworthy-allure")
 
 
 def run_of(config: pytest.Config) -> Session | None:
@@ -96,7 +113,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "lane" not in metafunc.fixturenames:
         return
     lanes = run.lanes
-    metafunc.parametrize("lane", lanes, ids=[lane.id for lane in lanes], scope="session")
+    if lanes or not only_looks(metafunc.config):
+        metafunc.parametrize("lane", lanes, ids=[lane.id for lane in lanes], scope="session")
     mark = metafunc.definition.get_closest_marker("check")
     rounds = run.repeats.rounds
     if mark and rounds > 1:
@@ -127,7 +145,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     from roadworthy.declaring.checks import declared
     from roadworthy.measuring.clock import VirtualClock
 
-    check = declared(item) if run.lanes else None
+    check = declared(item) if run.lanes or only_looks(item.config) else None
     if check is not None:
         item.extra_keyword_matches.add(check.identity)  # so that -k takes an id as the page shows it
     mark = item.get_closest_marker("measured")

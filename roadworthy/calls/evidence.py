@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from roadworthy.reports.records import Call, Cuts, Observation
+from roadworthy.reports.text import counted
 
 #: Calls kept of one check, and characters kept of one call or answer.
 CALLS_KEPT = 400
@@ -38,7 +39,7 @@ class Made:
     seconds: float = 0.0
 
 
-@dataclass
+@dataclass(repr=False)
 class Evidence:
     """One check's transcript and observations, in the order in which they happened.
 
@@ -56,6 +57,9 @@ class Evidence:
     #: Seconds of the check's time that were not its own, by stage.
     seconds: dict[str, float] = field(default_factory=dict)
     _waiting: int = 0
+
+    def __repr__(self) -> str:
+        return f"<evidence: {counted(len(self.transcript), 'call')}, {counted(len(self.observations), 'observation')}>"
 
     def make(self, process: Any, call: str, arguments: tuple[Any, ...]) -> Made:
         """Note a call that is about to be made."""

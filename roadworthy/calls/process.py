@@ -98,6 +98,9 @@ class Process:
         self._there = False
         self.attempt = AttemptedCalls(self)
 
+    def __repr__(self) -> str:
+        return f"<process {self.name} in {self.directory}>"
+
     # --- files and descriptors
 
     def open(self, path: str, flags: int, mode: int = 0o644) -> int:

@@ -39,6 +39,9 @@ class Toolbox:
         """Keep it from being pruned while containers have it mounted. Raises CacheFailed, TimeoutError."""
         return self.entry.held() if self.entry else nullcontext()
 
+    def __repr__(self) -> str:
+        return f"<toolbox: {', '.join(sorted(self.programs))}>"
+
     def command(self, program: str, *arguments: str) -> list[str]:
         """The argument list that runs a program of the toolbox inside a container."""
         path = f"{INSIDE}/bin/{program}"

@@ -12,7 +12,7 @@ from roadworthy.cuts.store import Store, Thing
 Steps = Generator[Thing | None, None, None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Operation:
     """An operation by its name.
 
@@ -24,6 +24,9 @@ class Operation:
     steps: Callable[[Store], Steps]
     repeats: bool = False
     usual: int = 0
+
+    def __repr__(self) -> str:
+        return self.name
 
     @property
     def words(self) -> str:

@@ -92,6 +92,9 @@ class Driver:
     #: The name of the process that serves a container's files; empty if the kernel does.
     server: ClassVar[str] = ""
 
+    def __repr__(self) -> str:
+        return f"<driver {self.name}>"
+
     def requirements(self, machine: Machine) -> Iterator[Requirement]:
         """Yield what the machine must have; the first unmet requirement is the lane's reason."""
         yield from ()

@@ -27,6 +27,7 @@ from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.engines.engine import Engine
 from roadworthy.engines.pipe import ExecPipe
 from roadworthy.machines.place import PlacePath
+from roadworthy.reports.text import counted
 from roadworthy.trees.layers import (
     Tree,
     beneath,
@@ -64,6 +65,9 @@ class Container:
         command = chosen.pop("command", toolbox.agent("--idle"))
         self.id = str(engine.client.containers.create(image, command, **chosen).id)
         self._exchange: Exchange | None = None
+
+    def __repr__(self) -> str:
+        return f"<container {self.id[:12]}>"
 
     def start(self) -> Container:
         self.handle.start()
@@ -248,6 +252,10 @@ class Containers:
         self._images: list[str] = []
         self._volumes: list[str] = []
         self._archives = 0
+
+    def __repr__(self) -> str:
+        made = (len(self._made), "container"), (len(self._images), "image"), (len(self._volumes), "volume")
+        return f"<{', '.join(counted(*one) for one in made)} of the check's own>"
 
     def create(self, image: str = "", **settings: Any) -> Container:
         """Create a container of the lane's image, or of `image`, without starting it."""

@@ -113,6 +113,9 @@ class Engine(ABC):
         self._process: Program | None = None
         self.start()
 
+    def __repr__(self) -> str:
+        return f"<{self.program} with {self.driver.name or 'a driver of its choice'}>"
+
     @abstractmethod
     def _command_line(
         self, driver: Driver, storage_options: Sequence[str], cgroup: str, extra: Sequence[str]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from roadworthy.explorer.divergence import Divergence
 from roadworthy.explorer.operations import PROCESSES, USER, Operation, shown
 from roadworthy.explorer.report import steps, touched
-from roadworthy.trees.layers import Entry
 
 VARIABLES = ("fs", "other", "third")
 
@@ -29,7 +28,7 @@ def check(found: Divergence, identity: str = "family/behaviour") -> str:
     last = operations[-1]
     text = [
         f'@check("{identity}", source="…")',
-        *(["@layers(", *(f"    {as_python(tree)}," for tree in layers), ")"] if layers else []),
+        *(["@layers(", *(f"    {tree!r}," for tree in layers), ")"] if layers else []),
         f"def test_{identity.replace('/', '_').replace('-', '_')}({', '.join(arguments)}):",
         '    """Say what holds on a file system without layers."""',
         *(f"    {line}" for line in [*setting, *body, *assertion(found, last, several)]),
@@ -39,22 +38,6 @@ def check(found: Divergence, identity: str = "family/behaviour") -> str:
 
 def variable(several: Sequence[int], process: int) -> str:
     return VARIABLES[list(several).index(process)]
-
-
-def as_python(tree: dict[str, Entry]) -> str:
-    """A layer as the source of a check."""
-    return "{" + ", ".join(f"{path!r}: {constructed(value)}" for path, value in tree.items()) + "}"
-
-
-def constructed(value: Entry) -> str:
-    """The call that makes an entry, with the arguments that are not the defaults."""
-    plain = type(value)()
-    fields = [
-        f"{name}={f'0o{found:o}' if name == 'mode' else repr(found)}"
-        for name in value.__dataclass_fields__
-        if (found := getattr(value, name)) != getattr(plain, name)
-    ]
-    return f"{type(value).__name__}({', '.join(fields)})"
 
 
 def method(operation: Operation) -> tuple[str, list[str]]:

@@ -63,6 +63,9 @@ class Daemons:
         self._tried = tried
         self._faults = faults
 
+    def __repr__(self) -> str:
+        return f"<daemons beside {self._lane.id}>"
+
     @contextmanager
     def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Engine]:
         """Yield a daemon with 1 GiB of backing while the block runs. Raises EngineFailed."""

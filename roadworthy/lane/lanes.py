@@ -23,7 +23,7 @@ class LaneError(ValueError):
     """A value on the command line names no lane; the text has the value, what was expected, and the nearest name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lane:
     """One column of the matrix. The id names series only, so that history survives patch releases."""
 
@@ -37,6 +37,10 @@ class Lane:
     source: str = "host"
     #: Module parameters, as words of the kernel's command line: `overlay.metacopy=on`.
     kernel_options: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """The id: reports of pytest's plugins tell the parameters of tests apart by it, over runs, too."""
+        return self.id
 
     @property
     def id(self) -> str:

@@ -37,7 +37,11 @@ class OwnKernel:
     def __init__(self, machine: Machine, place: Place) -> None:
         if not machine.own_kernel("").met:
             raise Precondition("acts on the whole machine: run it in a virtual machine, as with --kernel=6.1")
+        self._machine = machine
         self._place = place
+
+    def __repr__(self) -> str:
+        return f"<kernel {self._machine.release}>"
 
     def drop_caches(self) -> None:
         """Make the kernel forget cached pages, names and inodes, see proc_sys_vm(5)."""

@@ -61,6 +61,9 @@ class Software:
         with archive.open("rb") as file:
             container.handle.put_archive(str(Path(SOFTWARE).parent), file)
 
+    def __repr__(self) -> str:
+        return f"<programs of Debian {SUITE}>"
+
     def command(self, program: str, *arguments: str) -> list[str]:
         """The argument list that runs a program inside a container, with a small environment of fixed values."""
         path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/15/bin"

@@ -94,6 +94,9 @@ class Stand:
         #: Why no further check can run; None while checks can.
         self.lost: EngineFailed | None = None
 
+    def __repr__(self) -> str:
+        return f"<stand {self.lane.id}>"
+
     def go_on_as(self, other: Stand) -> None:
         """Take over the running parts of `other`, the same lane brought up again."""
         self.running, self.seconds, self.lost = other.running, other.seconds, other.lost

@@ -45,6 +45,9 @@ class Storage:
         self._place = place
         self.backing = backing
 
+    def __repr__(self) -> str:
+        return f"<storage of {self._driver.name} on {self.backing.name}>"
+
     @property
     def data_root(self) -> PlacePath:
         return self._engine.root

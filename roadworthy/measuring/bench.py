@@ -53,6 +53,10 @@ class Bench(Rows, Ground):
         self.fio = FioRows(self, self, seconds)
         #: Reports a number that needs no clock.
         self.count = self.reporter.count
+        self._name = declaration.slug
+
+    def __repr__(self) -> str:
+        return f"<bench {self._name}>"
 
     # --- calls and programs in a container
 

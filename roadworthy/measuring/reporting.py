@@ -18,7 +18,6 @@ from roadworthy.measuring.guards import Guards
 from roadworthy.measuring.statistics import (
     METHOD,
     SEED,
-    Analysis,
     answer,
     curve,
     of_samples,
@@ -95,7 +94,7 @@ class Reporter:
             record = with_work_and_wait(record)
         self._write(record)
         if verdict != "invalid":  # the table would rank invalid numbers
-            self._hand_on(record, shown)
+            hand_on_sides(record, self._benchmark, self._clock)
         return record
 
     def _with_flush(self, found: Added | None, unit: str) -> Added | None:
@@ -175,16 +174,18 @@ class Reporter:
         if self._bundle is not None:
             self._bundle.write(record)
 
-    def _hand_on(self, record: Benchmark, analysis: Analysis) -> None:
-        """Add both sides to pytest-benchmark's table."""
-        scale = SECONDS[record.unit]
-        extra = {"lane": record.lane, "benchmark": record.benchmark, "metric": record.metric, "verdict": record.verdict,
-                 "ratio": record.ratio, "interval": [record.ratio_low, record.ratio_high]}  # fmt: skip
-        label = f"{record.benchmark.removeprefix(self.declaration.identity).strip('/@')} {record.metric}"
-        for arm in (analysis.baseline, analysis.arm):
-            name = " ".join(f"{arm.name} {label}".split())
-            group = f"{self.declaration.identity}: {record.metric}"
-            hand_on(self._benchmark, self._clock, name, group, [value * scale for value in arm.samples], extra)
+
+def hand_on_sides(record: Benchmark, benchmark: Any, clock: VirtualClock) -> None:
+    """Add both sides to pytest-benchmark's table."""
+    identity = "/".join(record.benchmark.partition("@")[0].split("/")[:2])
+    scale = SECONDS[record.unit]
+    extra = {"lane": record.lane, "benchmark": record.benchmark, "metric": record.metric, "verdict": record.verdict,
+             "ratio": record.ratio, "interval": [record.ratio_low, record.ratio_high]}  # fmt: skip
+    label = f"{record.benchmark.removeprefix(identity).strip('/@')} {record.metric}"
+    for arm in (record.baseline, record.arm):
+        name = " ".join(f"{arm.name} {label}".split())
+        group = f"{identity}: {record.metric}"
+        hand_on(benchmark, clock, name, group, [value * scale for value in arm.samples], extra)
 
 
 def named(identity: str, stratum: str, point: float | None, unit: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 from typing import TYPE_CHECKING
 
@@ -21,15 +22,22 @@ if TYPE_CHECKING:
 ONCE = "1"
 #: The options that name lanes by their axes.
 AXES = ("driver", "backing", "engine", "kernel", "driver_opt", "kernel_opt")
+#: Options with a name that other plugins have, too: pytest-selenium has --driver, pytest-random-order --random-order.
+#: Each has a name of its own, and the other one where that is free.
+DRIVER, ORDER = ("--storage-driver", "--driver"), ("--shuffle-checks", "--random-order")
+#: Where their values are, whatever other plugins keep below the shared names.
+DRIVERS_NAMED, SHUFFLED = "storage_driver", "shuffle_checks"
+GROUP = "roadworthy"
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Add the suite's options to pytest's command line."""
-    group = parser.getgroup("roadworthy", "Roadworthy: does this work on that storage driver, and what does it cost")
+    group = parser.getgroup(GROUP, "Roadworthy: does this work on that storage driver, and what does it cost")
     group.addoption(
-        "--driver", action="append", default=[], metavar="NAME[,NAME]",
+        DRIVER[0], action="append", default=[], metavar="NAME[,NAME]",
         help="Storage drivers to test, each on a private daemon and in its own column of the matrix; repeatable. "
-        f"Known: {', '.join(DRIVERS)}, or all. 'native' is the reference: the same trees on a plain volume.",
+        f"Known: {', '.join(DRIVERS)}, or all. 'native' is the reference: the same trees on a plain volume. In short "
+        f"{DRIVER[1]}, unless another plugin has that name, as pytest-selenium does.",
     )  # fmt: skip
     group.addoption(
         "--backing", action="append", default=[], metavar="NAME[,NAME]",
@@ -80,9 +88,10 @@ def add_options(parser: pytest.Parser) -> None:
         "run; the summary gives an upper bound on the rate of flaky verdicts.",
     )  # fmt: skip
     group.addoption(
-        "--random-order", metavar="SEED", nargs="?", const="",
+        ORDER[0], metavar="SEED", nargs="?", const="",
         help="Run the checks of a lane in random order, each round in a different one. The seed is printed; "
-        "--random-order=SEED repeats the order.",
+        f"{ORDER[0]}=SEED repeats the order. Also {ORDER[1]}, unless another plugin has that name, as "
+        "pytest-random-order does.",
     )  # fmt: skip
     group.addoption(
         "--cuts", metavar="N|all", type=cuts,
@@ -120,6 +129,24 @@ def add_options(parser: pytest.Parser) -> None:
     )  # fmt: skip
 
 
+def add_free_options(parser: pytest.Parser) -> None:
+    """Add the names that other plugins have, too, where none has taken them: every plugin must have added its own."""
+    group = parser.getgroup(GROUP)
+    with contextlib.suppress(argparse.ArgumentError, ValueError):
+        group.addoption(
+            DRIVER[1], dest=DRIVERS_NAMED, action="append", default=[], metavar="NAME[,NAME]",
+            help=f"{DRIVER[0]} in short.",
+        )  # fmt: skip
+    with contextlib.suppress(argparse.ArgumentError, ValueError):
+        group.addoption(ORDER[1], dest=SHUFFLED, metavar="SEED", nargs="?", const="", help=f"As {ORDER[0]}.")
+
+
+def only_looks(config: pytest.Config) -> bool:
+    """Whether the command line asks what there is, so that nothing runs and no lane has to be named."""
+    given = config.option
+    return bool(given.collectonly or given.showfixtures or given.show_fixtures_per_test)
+
+
 def seconds(word: str) -> float:
     """Parse the value of an option in seconds. Raises ArgumentTypeError."""
     try:
@@ -143,7 +170,7 @@ def cuts(word: str) -> float:
 def asks(config: pytest.Config) -> bool:
     """Whether the command line asks for the suite; otherwise a collected file has to."""
     given = config.option
-    named, ordered = given.driver or given.matrix, given.repeat != ONCE or given.random_order is not None
+    named, ordered = given.storage_driver or given.matrix, given.repeat != ONCE or given.shuffle_checks is not None
     return bool(named or ordered or given.showfixtures or given.show_fixtures_per_test)
 
 
@@ -151,5 +178,5 @@ def lanes_of(config: pytest.Config, installed: EngineName, running: str) -> list
     """The lanes that the command line names, by its axes or by a matrix file. Raises LaneError."""
     from roadworthy.lane.matrix_file import lanes_named
 
-    axes = {name: config.getoption(name) for name in AXES}
+    axes = {name: config.getoption(DRIVERS_NAMED if name == "driver" else name) for name in AXES}
     return lanes_named(axes, config.getoption("matrix"), installed, running)

@@ -48,7 +48,7 @@ class Order:
 
     def header(self) -> list[str]:
         """A line that says how to repeat a random order."""
-        return [] if self.seed is None else [f"  random order, again with --random-order={self.seed}"]
+        return [] if self.seed is None else [f"  random order, again with --shuffle-checks={self.seed}"]
 
 
 def order(given: str | None) -> Order:

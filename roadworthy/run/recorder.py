@@ -12,6 +12,8 @@ from roadworthy.declaring.checks import Declared, declared, round_name, round_of
 from roadworthy.engines.engine import EngineFailed
 from roadworthy.lane.lanes import Lane
 from roadworthy.reasons import Precondition, Unsupported, first_line
+from roadworthy.reports import records
+from roadworthy.reports.account import account
 from roadworthy.reports.records import Result, Verdict
 from roadworthy.run.keys import EVIDENCE
 from roadworthy.run.outcomes import shaped, skipped
@@ -34,13 +36,16 @@ INTERRUPTED = "interrupted"
 class Recorder:
     """Judges one check after another. A result is written once its check has been cleaned up."""
 
-    def __init__(self, rounds: int, write: Callable[[Result], None]) -> None:
+    def __init__(
+        self, rounds: int, write: Callable[[Result], None], describe: Callable[[Declared, pytest.Item], records.Check]
+    ) -> None:  # fmt: skip
         #: The recorded deviations, once they have been read.
         self.deviations = Deviations(())
         #: The check that is running.
         self.current: pytest.Item | None = None
         self._rounds = rounds
         self._write = write
+        self._describe = describe
         #: Lanes for which a result says why they are down.
         self._told: set[str] = set()
         self._pending: Result | None = None
@@ -87,8 +92,10 @@ class Recorder:
         if found.lost:  # the cells that follow are `missing`, and this is the only place that says why
             judgement = replace(judgement, reason="; ".join(filter(None, (judgement.reason, found.lost))))
         seconds = max(0.0, call.duration - sum(evidence.seconds.values()))
-        self._record(lane, check, item, judgement, evidence, found.log, seconds)
-        return shaped(item, call, judgement, words)
+        result = self._record(lane, check, item, judgement, evidence, found.log, seconds)
+        # Many rounds that pass would fill the memory with accounts that nobody reads.
+        again = judgement.verdict == "pass" and (lane.id, check.identity, judgement.verdict) in self._transcribed
+        return shaped(item, call, judgement, words, [] if again else self._account(result, item, check))
 
     def _report_teardown(
         self, lane: Lane, check: Declared, item: pytest.Item, call: pytest.CallInfo[None], found: Aftermath
@@ -109,8 +116,9 @@ class Recorder:
             judgement = Judgement(verdict, reason)
             log = [*(before.kernel_log if before else []), *log]
             evidence = item.stash.get(EVIDENCE, Evidence())
-            self._record(lane, check, item, judgement, evidence, log, before.seconds if before else 0.0)
-            report = shaped(item, call, judgement)
+            spent = before.seconds if before else 0.0
+            result = self._record(lane, check, item, judgement, evidence, log, spent)
+            report = shaped(item, call, judgement, account=self._account(result, item, check))
         self._conclude()
         if EVIDENCE in item.stash:
             del item.stash[EVIDENCE]  # the bundle has it; many rounds would fill the memory
@@ -119,18 +127,23 @@ class Recorder:
     def _record(
         self, lane: Lane, check: Declared, item: pytest.Item, judgement: Judgement, evidence: Evidence,
         log: list[str], seconds: float,
-    ) -> None:  # fmt: skip
+    ) -> Result:  # fmt: skip
         item.user_properties[:] = [("lane", lane.id), ("check", check.identity), ("verdict", judgement.verdict)]
         item.user_properties += [(f"observed: {seen.name}", seen.value) for seen in evidence.observations]
         deviation = judgement.deviation.record() if judgement.deviation else None
-        told = (lane.id, check.identity, judgement.verdict) in self._transcribed
+        again = (lane.id, check.identity, judgement.verdict) in self._transcribed
         self._pending = Result(
             lane=lane.id, check=check.identity, nodeid=without_round(item),
             verdict=judgement.verdict, at=now(), seconds=round(seconds, 4), reason=judgement.reason,
-            observations=list(evidence.observations), transcript=[] if told else list(evidence.transcript),
-            omitted_calls=0 if told else evidence.omitted, kernel_log=log, deviation=deviation, round=round_of(item),
+            observations=list(evidence.observations), transcript=[] if again else list(evidence.transcript),
+            omitted_calls=0 if again else evidence.omitted, kernel_log=log, deviation=deviation, round=round_of(item),
             cuts=evidence.cuts,
         )  # fmt: skip
+        return self._pending
+
+    def _account(self, result: Result, item: pytest.Item, check: Declared) -> list[tuple[str, str]]:
+        lane: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
+        return account(result, lane.record(), self._describe(check, item))
 
     def _conclude(self) -> None:
         """Write the result of the check that has ended."""

@@ -36,7 +36,7 @@ from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
 from roadworthy.run.interrupts import Interrupts, why_stopped
 from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
 from roadworthy.run.lacking import Lacking
-from roadworthy.run.options import lanes_of
+from roadworthy.run.options import DRIVERS_NAMED, SHUFFLED, lanes_of, only_looks
 from roadworthy.run.order import Group, OrderError, order
 from roadworthy.run.recorder import Recorder
 from roadworthy.run.repeats import RepeatError, repeats
@@ -60,12 +60,12 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.machine = Host()
-        asked = config.getoption("driver") or config.getoption("matrix")
+        asked = config.getoption(DRIVERS_NAMED) or config.getoption("matrix")
         self.engine = installed_engine() if asked else None
         self.lanes = lanes_of(config, self.engine, self.machine.kernel) if self.engine else []
         try:
             self.repeats = repeats(config.getoption("repeat"))
-            self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption("random_order"))
+            self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption(SHUFFLED))
         except (RepeatError, OrderError) as reason:
             raise pytest.UsageError(f"roadworthy: {reason}") from None
         #: xdist's input if this process is one of its workers; `_unsaid` are messages to send with its reports.
@@ -91,7 +91,7 @@ class Session:
         config.pluginmanager.register(self.lacking)
         self.watchdog = Watchdog()
         self.stands = Stands(self)
-        self.recorder = Recorder(self.repeats.rounds, self._write)
+        self.recorder = Recorder(self.repeats.rounds, self._write, self.describe)
 
     # --- collection and plan
 
@@ -123,10 +123,13 @@ class Session:
     def _take(self, items: Sequence[pytest.Item]) -> None:
         """Take the collected items for the plan. Raises UsageError for what cannot run."""
         measured = any(on_lane(item) for item in items)
+        refuse_redefined(self._modules)
+        if measured and not self.lanes and only_looks(self.config):
+            return
         if measured and not self.lanes:
             said = "name a storage driver, as in --driver=overlay2, or a file with --matrix (see --help)"
-            raise pytest.UsageError(f"roadworthy: {said}")
-        refuse_redefined(self._modules)
+            also = "--storage-driver is the option's name where another plugin has --driver"
+            raise pytest.UsageError(f"roadworthy: {said}; {also}")
         self._items = []
         for item in items:
             found = declared(item)
@@ -153,7 +156,8 @@ class Session:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Begin after the collection, so that a run that pytest refuses leaves no bundle."""
-        if any(on_lane(item) for item in session.items) and not self.config.option.collectonly:
+        given = self.config.option
+        if any(on_lane(item) for item in session.items) and not given.collectonly and not given.setupplan:
             self._begin()
         try:
             return (yield)
@@ -187,7 +191,7 @@ class Session:
         self._write(self._plan(run, self._items))
 
     def _plan(self, run: str, items: Sequence[tuple[Lane, Declared, pytest.Item]]) -> Plan:
-        checks = {check.identity: self._describe(check, item) for _, check, item in items}
+        checks = {check.identity: self.describe(check, item) for _, check, item in items}
         return Plan(
             schema=SCHEMA, run=run, started=now(), suite=suite_version(CONFORMANCE.resolve().parent), argv=sys.argv[1:],
             lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
@@ -200,7 +204,8 @@ class Session:
         """The claims, read for the first plan: a session without checks has no use for them."""
         return load_claims()
 
-    def _describe(self, check: Declared, item: pytest.Item) -> Check:
+    def describe(self, check: Declared, item: pytest.Item) -> Check:
+        """The check as the bundle's plan has it."""
         path, line, _ = item.location
         # The location is relative to pytest's root, which may lie anywhere; the suite's own files have fixed names.
         suite, place = CONFORMANCE.resolve().parent, (self.config.rootpath / path).resolve()

@@ -100,6 +100,8 @@ class Stands:
         self._run = run
         #: Lanes that did not come up or are lost, with the cause. None is tried again.
         self.down: dict[str, BaseException] = {}
+        #: The facts of each lane that is or was up.
+        self.facts: dict[str, dict[str, Any]] = {}
         self._up: dict[str, Stand] = {}
         self._stacks: dict[str, contextlib.ExitStack] = {}
         self._kernel_logs: dict[str, Log] = {}
@@ -120,7 +122,7 @@ class Stands:
         try:
             try:
                 stand = self.brought_up(lane, stack)
-                facts = {**stand.facts(), **self._run.facts()}
+                facts = self.facts[lane.id] = {**stand.facts(), **self._run.facts()}
             except BaseException as reason:
                 self.down[lane.id] = reason
                 self._run.record_lane(lane, reason, {}, {})

@@ -22,7 +22,7 @@ from typing import BinaryIO
 LONG_AGO_NS = 1_000_000_000 * 10**9
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Entry:
     """The fields of every entry. `mtime_ns` is nanoseconds since the epoch; `xattrs` are raw values by full name."""
 
@@ -36,15 +36,25 @@ class Entry:
         if self.xattrs is None:
             object.__setattr__(self, "xattrs", {})
 
+    def __repr__(self) -> str:
+        """The call that makes the entry, with the arguments that are not the defaults."""
+        plain = type(self)()
+        fields = [
+            f"{name}={f'0o{found:o}' if name == 'mode' else repr(found)}"
+            for name in self.__dataclass_fields__
+            if (found := getattr(self, name)) != getattr(plain, name)
+        ]
+        return f"{type(self).__name__}({', '.join(fields)})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class File(Entry):
     """A regular file with this content."""
 
     content: bytes = b""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SparseFile(Entry):
     """A regular file of `size` bytes that ends in `tail` and is a hole before it.
 
@@ -55,14 +65,14 @@ class SparseFile(Entry):
     tail: bytes = b""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Directory(Entry):
     """A directory; its children are entries of their own."""
 
     mode: int = field(default=0o755, kw_only=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Symlink(Entry):
     """A symbolic link to `target`, which is not followed or checked."""
 
@@ -70,19 +80,19 @@ class Symlink(Entry):
     mode: int = field(default=0o777, kw_only=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hardlink(Entry):
     """Another name of `target`, a path of the same tree. Mode, owner, times and attributes are the target's."""
 
     target: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fifo(Entry):
     """A named pipe."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Device(Entry):
     """A character device (`block=False`) or a block device."""
 
@@ -91,17 +101,17 @@ class Device(Entry):
     block: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Socket(Entry):
     """A unix socket. No image archive can hold one (OCI image-spec, layer.md, "File Types"): writing it raises."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Whiteout(Entry):
     """The removal of what an older layer has at this path (`.wh.` marker, OCI image-spec, layer.md)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Opaque(Directory):
     """A directory that hides everything older layers have in it (`.wh..wh..opq`, OCI image-spec, layer.md)."""
 

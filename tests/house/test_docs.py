@@ -27,13 +27,15 @@ import json
 from roadworthy.declaring.checks import declared
 
 def pytest_collection_finish(session):
-    found, slow = [], []
+    found, slow, odd = [], [], []
     for item in session.items:
+        given = item.callspec.params if hasattr(item, "callspec") else {}
+        odd += [f"{item.nodeid}: {name} = {value!r}" for name, value in given.items() if " at 0x" in repr(value)]
         check = declared(item)
         if check is not None:
             found.append([check.identity, check.promise, check.source, check.slug, item.nodeid])
             slow += [check.identity] if item.get_closest_marker("slow") else []
-    print("CHECKS " + json.dumps({"checks": found, "slow": slow}))
+    print("CHECKS " + json.dumps({"checks": found, "slow": slow, "odd": odd}))
 """
 
 
@@ -53,6 +55,7 @@ class FakeParser:
 def options():
     parser = FakeParser()
     plugin.pytest_addoption(parser)
+    plugin.pytest_load_initial_conftests(parser)
     return parser.options
 
 
@@ -91,7 +94,7 @@ def collected(tmp_path_factory):
     place = tmp_path_factory.mktemp("listed")
     (place / "listed.py").write_text(LISTED)
     asked = ["--driver=overlay2", "--cuts=1"]  # also for the operations that an ordinary run leaves out
-    command = [sys.executable, "-m", "pytest", "conformance", *asked, "--collect-only", "-qq", "-s"]
+    command = [sys.executable, "-m", "pytest", "conformance", "bench", *asked, "--collect-only", "-qq", "-s"]
     done = subprocess.run(
         [*command, "-p", "listed", "-p", "no:cacheprovider"],
         capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(place)}, check=False,
@@ -106,6 +109,11 @@ def collected(tmp_path_factory):
 def checks(collected):
     """What every check of the suite declares: identity, promise, source, directory, and where it stands."""
     return collected["checks"]
+
+
+def test_parameters_look_alike_in_every_run(collected):
+    """Allure's history and pytest-benchmark's comparison know a test by its parameters, which show no address."""
+    assert collected["odd"] == []
 
 
 @pytest.mark.parametrize("option", options())

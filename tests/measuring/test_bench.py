@@ -10,6 +10,7 @@ from roadworthy.calls.process import Timed
 from roadworthy.calls.toolbox import Toolbox
 from roadworthy.declaring.benchmarks import Declaration
 from roadworthy.declaring.features import Feature
+from roadworthy.measuring import reporting
 from roadworthy.measuring.bench import Bench
 from roadworthy.measuring.counters import Work
 from roadworthy.measuring.design import SIDES, Budget
@@ -80,7 +81,7 @@ def bench(monkeypatch, tmp_path):
     made.features, made.meter = Feature.NONE, FakeMeter()
     made._layout, made._renewable = Layout("/c/block.work", "/volume", "block.work", native=False), False
     made._bytes, made._used, made._stopped = 0, [], []
-    monkeypatch.setattr(Reporter, "_hand_on", lambda *_: None)
+    monkeypatch.setattr(reporting, "hand_on_sides", lambda *_: None)
     monkeypatch.setattr(Bench, "settle", lambda self: setattr(self.meter, "flushes", self.meter.flushes + 10))
     return made
 

@@ -8,7 +8,7 @@ import pytest
 from roadworthy.calls.toolbox import Toolbox
 from roadworthy.declaring.benchmarks import Declaration
 from roadworthy.declaring.features import Feature
-from roadworthy.measuring import guards
+from roadworthy.measuring import guards, reporting
 from roadworthy.measuring.design import Budget, Measured
 from roadworthy.measuring.reporting import Reporter
 from roadworthy.measuring.rows import Rows
@@ -27,7 +27,7 @@ def records():
 @pytest.fixture
 def rows(records, monkeypatch):
     """Rows of a benchmark of which no system call is seen."""
-    monkeypatch.setattr(Reporter, "_hand_on", lambda *_: None)
+    monkeypatch.setattr(reporting, "hand_on_sides", lambda *_: None)
     reporter = Reporter(
         SimpleNamespace(id="lane", driver=SimpleNamespace(name="overlay2")),
         Declaration("block/work", "Works.", "smoke", Feature.NONE), "node", SimpleNamespace(write=records.append),

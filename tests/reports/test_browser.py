@@ -111,7 +111,7 @@ def test_a_cell_address_opens_its_evidence(browser, page, address):
         "overlayfs will not rename a directory",
         'href="https://docs.kernel.org/filesystems/overlayfs.html"',
         '<tr class="failed">',
-        "✗ EXDEV",
+        "✗ -1 EXDEV (Invalid cross-device link)",
         "pytest --driver=overlay2",
     ):
         assert text in drawer

@@ -67,7 +67,7 @@ def test_words_for_a_seed():
 def test_the_seed_of_a_run_is_printed_and_is_a_fact_of_its_lane(run, fake_stand, deviations):
     """A run in random order can be repeated with what it has printed."""
     done = run(MANY, "--random-order")
-    seed = re.search(r"again with --random-order=(\d+)", done.text)[1]
+    seed = re.search(r"again with --shuffle-checks=(\d+)", done.text)[1]
     assert [line["facts"]["random order"] for line in done.records if line["type"] == "lane"] == [{"seed": int(seed)}]
     asked = list(done.verdicts)
     assert len(asked) == 12
