@@ -72,7 +72,7 @@ clean: ## remove what builds and runs left in the checkout; bundles stay
 
 lock: ## resolve pyproject.toml anew into requirements.lock, with hashes
 	.venv/bin/pip install -q pip-tools
-	.venv/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --extra=dev --extra=build \
+	.venv/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --extra=bench --extra=dev --extra=build \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file=requirements.lock pyproject.toml
 
 .venv/ready: requirements.lock pyproject.toml

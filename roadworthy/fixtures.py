@@ -27,8 +27,9 @@ from roadworthy.lane.own_kernel import OwnKernel
 from roadworthy.lane.software import Software
 from roadworthy.lane.stand import Stand
 from roadworthy.lane.storage import Storage
-from roadworthy.reasons import Unsupported
+from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.reports.cuts import log_path
+from roadworthy.reports.extra import ANALYSIS, lacking
 from roadworthy.run.keys import EVIDENCE
 from roadworthy.run.session import SESSION, Session
 
@@ -276,9 +277,11 @@ def kept_log(run: Session, stand: Stand, operation: Operation) -> Path | None:
 
 
 @pytest.fixture
-def own_containers(lane_daemon: Stand, declaration_of: Declared, evidence: Evidence) -> Containers:
+def own_containers(lane_daemon: Stand, declaration_of: Declared, evidence: Evidence) -> Iterator[Containers]:
     """Containers and images of the check's own on `lane_daemon`, which takes them with it when it ends."""
-    return lane_daemon.containers(declaration_of, evidence)
+    own = lane_daemon.containers(declaration_of, evidence)
+    yield own
+    own.leave()
 
 
 @pytest.fixture
@@ -293,7 +296,9 @@ def cramped(
 ) -> Iterator[Containers]:  # fmt: skip
     """Containers on a second daemon of the same lane, whose backing has 400 MiB and may be filled."""
     with roadworthy_run.stands.second(stand, [declaration_of], CRAMPED) as own:
-        yield own.containers(declaration_of, evidence)
+        cramped = own.containers(declaration_of, evidence)
+        yield cramped
+        cramped.leave()
 
 
 @pytest.fixture
@@ -308,6 +313,8 @@ def daemons(stand: Stand, declaration_of: Declared, roadworthy_run: Session) -> 
 @pytest.fixture
 def bench(stand: Stand, request: pytest.FixtureRequest, roadworthy_run: Session, benchmark: Any) -> Iterator[Bench]:
     """The instruments of a benchmark: `bench.fio("randread-4k", stratum)`, `bench.paired(…)`, `bench.count(…)`."""
+    if reason := lacking(ANALYSIS):
+        raise Precondition(reason)
     from roadworthy.measuring.bench import Bench
     from roadworthy.measuring.lock import measuring_alone
 

@@ -17,6 +17,7 @@ from roadworthy.measuring.recording import record as recorded
 from roadworthy.programs import ProgramFailed
 from roadworthy.reports import breaks, changes
 from roadworthy.reports.bundle import Bundle
+from roadworthy.reports.extra import ANALYSIS, SERIES, lacking
 from roadworthy.reports.series import Night, Series, series
 from roadworthy.reports.text import counted, visible
 from roadworthy.reports.units import exact, number
@@ -48,6 +49,7 @@ def compare(before: Path, after: Path, everything: bool, as_json: bool) -> None:
 
     The exit status is 1 if a count changed or a time regressed.
     """
+    refuse_without(ANALYSIS)
     found = changes.compare(_series([before])[0], _series([after])[0])
     alerts = [change for change in found if change.outcome in changes.ALERTS]
     if as_json:
@@ -86,6 +88,7 @@ def over_time(bundles: tuple[Path, ...], news: int, as_json: bool) -> None:
     The exit status is 1 if a regression, a changed count or an alarm is younger than --news nights, or if a bundle
     cannot be read, which is left out and named.
     """
+    refuse_without(SERIES)
     read, refused = good_bundles_in(bundles)
     tell_refused(refused)
     found = series(read)
@@ -119,6 +122,7 @@ def analyse(bundles: tuple[Path, ...]) -> None:
     Equal samples give equal numbers and verdicts, bit for bit and on any machine. The exit status is 1 if one differs,
     for instance after a change of the method or of a record.
     """
+    refuse_without(ANALYSIS)
     _, read = _series(bundles)
     found = [sentence for bundle in read for sentence in differences(bundle)]
     for sentence in found:
@@ -150,6 +154,12 @@ def record(directory: Path, command: tuple[str, ...]) -> None:
     except ProgramFailed as reason:
         _, found, said = str(reason).rpartition(" ended with ")
         raise click.ClickException(f"{command[0]}{found}{said}") from None
+
+
+def refuse_without(packages: tuple[str, ...]) -> None:
+    """Raise UsageError if a package is missing that numbers are analysed with."""
+    if reason := lacking(packages):
+        raise click.UsageError(reason)
 
 
 def _series(places: Sequence[Path]) -> tuple[tuple[Series, ...], list[Bundle]]:

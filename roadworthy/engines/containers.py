@@ -273,6 +273,7 @@ class Containers:
 
     def forget(self, container: Container) -> None:
         """Do not remove the container with the check, because it has been removed already."""
+        container.forget_agent()
         self._made.remove(container)
 
     def process(self, container: Container, name: str = "A") -> Process:
@@ -404,6 +405,11 @@ class Containers:
         """A path of the container, relative to the check's directory; empty if it lies elsewhere."""
         head, found, tail = f"/{path.strip('/')}".partition(f"{self._place}/")
         return tail if found and not head else ""
+
+    def leave(self) -> None:
+        """Close the connections to all containers, and leave the containers to their daemon's end."""
+        for container in self._made:
+            container.forget_agent()
 
     def close(self) -> None:
         for container in reversed(self._made):

@@ -5,7 +5,7 @@ import socket
 from types import SimpleNamespace
 
 from roadworthy.calls.toolbox import Toolbox
-from roadworthy.engines.containers import Container
+from roadworthy.engines.containers import Container, Containers
 
 
 def test_the_agents_words_do_not_tell_the_nonce(tmp_path):
@@ -26,3 +26,18 @@ def test_the_agents_words_do_not_tell_the_nonce(tmp_path):
     assert talk.nonce not in asked[0]
     theirs.close()
     ours.close()
+
+
+def test_who_leaves_containers_to_their_daemon_closes_their_connections():
+    """Nobody else would, and a socket that is collected unclosed fails pytest -W error."""
+    closed = []
+    containers = Containers.__new__(Containers)
+    containers._made = []
+    for name in ("one", "two", "forgotten"):
+        made = Container.__new__(Container)
+        made._exchange = SimpleNamespace(close=lambda name=name: closed.append(name))
+        containers._made.append(made)
+    containers.forget(containers._made[-1])
+    assert closed == ["forgotten"]
+    containers.leave()
+    assert closed == ["forgotten", "one", "two"]
