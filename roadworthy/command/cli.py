@@ -19,6 +19,7 @@ from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
 from roadworthy.command.jobs import FORMATS, job
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
+from roadworthy.command.repro import repro
 from roadworthy.command.run import run as run_checks
 from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
@@ -61,6 +62,7 @@ main.add_command(diff)
 main.add_command(explain)
 main.add_command(explore)
 main.add_command(run_checks)
+main.add_command(repro)
 main.add_command(verify_store)
 main.add_command(weekly)
 main.add_command(workflow)
