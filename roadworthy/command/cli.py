@@ -14,6 +14,7 @@ from roadworthy.command.bench import bench
 from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
 from roadworthy.command.diff import diff
+from roadworthy.command.doctor import doctor
 from roadworthy.command.exits import FOUND
 from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
@@ -59,6 +60,7 @@ main.add_command(bench)
 main.add_command(completion)
 main.add_command(cut)
 main.add_command(diff)
+main.add_command(doctor)
 main.add_command(explain)
 main.add_command(explore)
 main.add_command(run_checks)
