@@ -11,6 +11,7 @@ import click
 from roadworthy.command import shelf
 from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
+from roadworthy.command.bisect import bisect
 from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
 from roadworthy.command.diff import diff
@@ -20,8 +21,10 @@ from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
 from roadworthy.command.jobs import FORMATS, job
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
+from roadworthy.command.recommend import recommend
 from roadworthy.command.repro import repro
 from roadworthy.command.run import run as run_checks
+from roadworthy.command.smoke import smoke
 from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
 from roadworthy.command.workflow import workflow
@@ -57,6 +60,7 @@ def main() -> None:
 
 
 main.add_command(bench)
+main.add_command(bisect)
 main.add_command(completion)
 main.add_command(cut)
 main.add_command(diff)
@@ -64,7 +68,9 @@ main.add_command(doctor)
 main.add_command(explain)
 main.add_command(explore)
 main.add_command(run_checks)
+main.add_command(recommend)
 main.add_command(repro)
+main.add_command(smoke)
 main.add_command(verify_store)
 main.add_command(weekly)
 main.add_command(workflow)
