@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +13,11 @@ from typing import Any
 from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.engine_name import EngineName
-from roadworthy.guests.qemu import PACKAGE, PROGRAM
+from roadworthy.guests.qemu import PROGRAM
 from roadworthy.lane import needs
 from roadworthy.lane.lanes import Lane, default_lanes
 from roadworthy.machines.backing import BACKING_TYPES
 from roadworthy.machines.host import Host
-from roadworthy.programs import ENVIRONMENT
 from roadworthy.supplies import kernels
 from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.engine_roots import ENGINES, cached_root
@@ -65,17 +63,16 @@ def of_lane(lane: Lane, host: Host) -> OfDriver:
     how = f"--engine={lane.root}" if lane.root else "the installed engine"
     if not unmet:
         return OfDriver(lane.driver.name, True, how, backing=lane.backing)
-    first = unmet[0]
+    nobody = next((need for need in unmet if not need.host or "virtual machine" in need.reason), None)
+    said = nobody.reason if nobody else needs.at_once(unmet)
     series = booted_on(lane.driver)
-    if series and (not first.host or "virtual machine" in first.reason):
-        program = host.command(PROGRAM, PACKAGE)
-        if program.met and host.privilege().met:
+    if series and nobody:
+        lacking = [need for need in (host.privilege(), host.command(PROGRAM)) if not need.met]
+        if not lacking:
             how = f"--kernel={series}, in a virtual machine"
             return OfDriver(lane.driver.name, True, how, backing=lane.backing)
-        unmet = [need for need in (host.privilege(), program) if not need.met]
-        said = f"{first.reason}; --kernel={series} has it, and {unmet[0].reason}"
-        return OfDriver(lane.driver.name, False, "", said, lane.backing)
-    return OfDriver(lane.driver.name, False, "", first.reason, lane.backing)
+        said = f"{said}; --kernel={series} has it: {needs.at_once(lacking)}"
+    return OfDriver(lane.driver.name, False, "", said, lane.backing)
 
 
 def wanted(lane: Lane, host: Host) -> Iterator[Any]:
@@ -90,7 +87,7 @@ def wanted(lane: Lane, host: Host) -> Iterator[Any]:
         yield host.own_kernel(kind.leaves)
     yield host.privilege()
     if cached_root(lane.root) is None:
-        yield host.command("mmdebstrap", "mmdebstrap")
+        yield host.command("mmdebstrap")
 
 
 def booted_on(driver: Driver) -> str:
@@ -107,16 +104,16 @@ def words(value: str | Sequence[str]) -> list[str]:
 
 def engines(host: Host, installed: EngineName) -> Iterator[CanRun]:
     """Yield the installed engine and every engine root."""
-    program = host.command("dockerd", "docker.io")
+    program = host.command("dockerd")
     yield CanRun("host", program.met, f"{installed}" if program.met else "", program.reason)
     for name, (suite, _) in ENGINES.items():
         found = cached_root(name)
         if found:
             yield CanRun(name, True, f"made, {found.version}")
             continue
-        unmet = [need for need in (host.privilege(), host.command("mmdebstrap", "mmdebstrap")) if not need.met]
+        unmet = [need for need in (host.privilege(), host.command("mmdebstrap")) if not need.met]
         made = f"is made at first use, from Debian {suite}, in some minutes"
-        yield CanRun(name, not unmet, "" if unmet else made, unmet[0].reason if unmet else "")
+        yield CanRun(name, not unmet, "" if unmet else made, needs.at_once(unmet))
 
 
 def booting(host: Host) -> Iterator[CanRun]:
@@ -125,10 +122,10 @@ def booting(host: Host) -> Iterator[CanRun]:
     device = os.access("/dev/kvm", os.R_OK | os.W_OK)
     speed = "with KVM if that boots it, which is tried at each start" if device else "emulated: there is no /dev/kvm"
     for series in SERIES:
-        unmet = [need for need in (host.privilege(), host.command(PROGRAM, PACKAGE)) if not need.met]
+        unmet = [need for need in (host.privilege(), host.command(PROGRAM)) if not need.met]
         kept = "in the cache" if kernels.cached(series, Cache()) else "fetched at first use"
         how = f"{kept}; {speed}"
-        yield CanRun(series, not unmet, "" if unmet else how, unmet[0].reason if unmet else "")
+        yield CanRun(series, not unmet, "" if unmet else how, needs.at_once(unmet))
 
 
 @dataclass(frozen=True)
@@ -213,6 +210,6 @@ def breaks(chosen: Choice, host: Host, installed: EngineName, recorded: Deviatio
     return list(found.values())
 
 
-def has_engine() -> bool:
+def has_engine(host: Host) -> bool:
     """Whether a dockerd is installed here."""
-    return shutil.which("dockerd", path=ENVIRONMENT["PATH"]) is not None
+    return host.command("dockerd").met

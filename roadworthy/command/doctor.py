@@ -54,7 +54,7 @@ def doctor(form: str | None) -> None:
         } for one in met
     ]  # fmt: skip
     data = {
-        "kernel": host.release, "engine": str(installed) if diagnosis.has_engine() else None,
+        "kernel": host.release, "engine": str(installed) if diagnosis.has_engine(host) else None,
         "drivers": [asdict(one) for one in of_drivers], "engines": [asdict(one) for one in of_engines],
         "kernels": [asdict(one) for one in of_kernels], "chosen": asdict(chosen), "breaks": broken,
     }  # fmt: skip
@@ -82,7 +82,7 @@ def facts(host: Host, installed: EngineName) -> list[tuple[str, str]]:
     return [
         ("kernel", f"{host.release}, made from Linux {host.upstream}"),
         ("overlay module", said or "none"),
-        ("engine", str(installed) if diagnosis.has_engine() else "no dockerd is installed"),
+        ("engine", str(installed) if diagnosis.has_engine(host) else "no dockerd is installed"),
         ("privilege", "root of this host" if privilege.met else privilege.reason),
     ]
 

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from roadworthy.command.parts import Ended, run_pytest
 from roadworthy.command.progress import working
+from roadworthy.command.run import words_of
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
 
-#: The checks, wherever the suite is installed, as a checkout's own pyproject.toml would have them run.
-CHECKS = (
-    "--pyargs", "roadworthy.conformance", "-p", "no:selenium", "-p", "no:random_order", "-p", "no:hypothesispytest",
-    "--import-mode=importlib", "-q",
-)  # fmt: skip
+#: What a run has no use for whose output nobody reads.
+WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-q")
 #: Lines of pytest's output that a reader gets to see if there is no bundle.
 LAST = 8
 
@@ -34,7 +32,9 @@ def recorded(words: Sequence[str], what: str) -> Recorded:
     with tempfile.TemporaryDirectory(prefix="roadworthy-") as place, working(what):
         output = Path(place, "output")
         with output.open("wb") as file:
-            ended = run_pytest([*CHECKS, *words, f"--bundle={place}/bundle"], file, Path(place))
+            ended = run_pytest(
+                [*words_of("roadworthy.conformance"), *WITHOUT, *words, f"--bundle={place}/bundle"], file, Path(place)
+            )
         try:
             bundle = read_bundle(Path(place, "bundle"))
         except BundleRefused:

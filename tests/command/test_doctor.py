@@ -56,13 +56,13 @@ def test_a_host_where_nothing_can_run_has_no_answer(monkeypatch, data_root):
 def test_a_driver_that_needs_another_kernel_names_one(monkeypatch):
     """The series on which the full matrix has it."""
     monkeypatch.setattr(Host, "privilege", lambda self: Requirement(True, ""))
-    monkeypatch.setattr(Host, "command", lambda self, name, package: Requirement(True, ""))
+    monkeypatch.setattr(Host, "command", lambda self, name: Requirement(True, ""))
     monkeypatch.setattr(Host, "module", lambda self, name, purpose: Requirement(False, "this kernel has none"))
     found = {one.name: one for one in diagnosis.drivers(Host(), EngineName("docker", "20.10"))}
     assert (found["devicemapper"].yes, found["devicemapper"].how) == (True, "--kernel=6.1, in a virtual machine")
-    monkeypatch.setattr(Host, "command", lambda self, name, package: Requirement(False, f"needs {name}", host=True))
+    monkeypatch.setattr(Host, "command", lambda self, name: Requirement(False, f"needs {name}", host=True))
     found = {one.name: one for one in diagnosis.drivers(Host(), EngineName("docker", "20.10"))}
-    assert found["devicemapper"].do == "this kernel has none; --kernel=6.1 has it, and needs qemu-system-x86_64"
+    assert found["devicemapper"].do == "this kernel has none; --kernel=6.1 has it: needs qemu-system-x86_64"
 
 
 def test_docker_takes_what_is_preferred_on_the_file_system(data_root, monkeypatch):
