@@ -26,7 +26,7 @@ COLOURS = {
     "missing": "bright_black", "not measured": "bright_black",
 }  # fmt: skip
 #: Characters of one cell of a table, and of one other text.
-CELL, TEXT = 160, 2000
+CELL, TEXT = 300, 2000
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,23 @@ from pathlib import Path
 
 import click
 
-from roadworthy.command import shelf
+from roadworthy.command import answer, shelf
 from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
+from roadworthy.command.bisect import bisect
 from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
 from roadworthy.command.diff import diff
+from roadworthy.command.doctor import doctor
 from roadworthy.command.exits import FOUND
 from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
 from roadworthy.command.jobs import FORMATS, job
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
+from roadworthy.command.recommend import recommend
+from roadworthy.command.repro import repro
 from roadworthy.command.run import run as run_checks
+from roadworthy.command.smoke import smoke
 from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
 from roadworthy.command.workflow import workflow
@@ -55,12 +60,17 @@ def main() -> None:
 
 
 main.add_command(bench)
+main.add_command(bisect)
 main.add_command(completion)
 main.add_command(cut)
 main.add_command(diff)
+main.add_command(doctor)
 main.add_command(explain)
 main.add_command(explore)
 main.add_command(run_checks)
+main.add_command(recommend)
+main.add_command(repro)
+main.add_command(smoke)
 main.add_command(verify_store)
 main.add_command(weekly)
 main.add_command(workflow)
@@ -146,7 +156,8 @@ def claims(bundles: tuple[Path, ...]) -> None:
 @main.command()
 @click.argument("first", type=click.Path(exists=True, path_type=Path))
 @click.argument("second", type=click.Path(exists=True, path_type=Path))
-def agree(first: Path, second: Path) -> None:
+@answer.answers
+def agree(first: Path, second: Path, form: str | None) -> None:
     """Check that two runs have the same verdicts: FIRST and SECOND, directories with a bundle.jsonl.
 
     For runs that must not differ, such as one with --isolate and one without, or two random orders. The exit status is
@@ -158,10 +169,16 @@ def agree(first: Path, second: Path) -> None:
     found = agreement(*(build([bundle]) for bundle in read))
     if not found.common:
         raise click.UsageError(f"{first} and {second} have no check on a common lane: name runs of the same lanes")
-    for lane, check, before, after, why in found.apart:
-        click.echo(f"{lane}  {check}: {before} and {after}" + (f" ({why.splitlines()[0]})" if why else ""))
+    rows = [(lane, check, before, after, why.splitlines()[0] if why else "")
+            for lane, check, before, after, why in found.apart]  # fmt: skip
     alone = found.first_alone + found.second_alone
-    click.echo(f"{found.common} common cells, {len(found.apart)} differ" + (f"; {alone} in one run only" * bool(alone)))
+    said = f"{found.common} common cells, {len(found.apart)} differ" + (f"; {alone} in one run only" * bool(alone))
+    data = {"common": found.common, "in_one_run_only": alone, "differing": [
+        dict(zip(("lane", "check", "first", "second", "why"), row, strict=True)) for row in rows
+    ]}  # fmt: skip
+    answer.tell(
+        answer.Answer(data, [answer.Table(("lane", "check", "first", "second", "why"), rows), answer.Line(said)]), form
+    )
     if found.apart or any(bundle.lacking for bundle in read):
         raise click.exceptions.Exit(FOUND)
 

@@ -23,6 +23,7 @@ from roadworthy.verdict.deviations import Deviation
 from roadworthy.verdict.knobs import is_of, knobs
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
+NO_KNOB = "none: it applies to this driver however it is set up"
 
 
 @click.command()
@@ -91,8 +92,9 @@ def of_check(
         where = "the recorded results have no such cell" if matrix else "no recorded results here"
         run = f"pytest --driver={named.lane if named.lane in DRIVERS else 'overlay2'} -k {known.identity}"
         head.append(Line(f"verdicts: {where}; ask for it with: {run}"))
+    driver = asked[0].column.lane.driver if named.lane and asked else named.lane if named.lane in DRIVERS else ""
     applying = [one for one in entries if not (named.lane and asked) or is_told(one, asked)]
-    told = [entry_of(one) for one in applying]
+    told = [entry_of(one, entries, driver) for one in applying]
     for one in told:
         head += [Title("recorded deviation"), Fields([(key, "\n".join(value) if isinstance(value, list) else value)
                                                       for key, value in one.items()])]  # fmt: skip
@@ -155,12 +157,12 @@ def record_of(one: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def entry_of(entry: Deviation) -> dict[str, Any]:
+def entry_of(entry: Deviation, recorded: Sequence[Deviation], driver: str) -> dict[str, Any]:
     """A recorded deviation in words, for readers and for programs."""
     record = entry.record()
     return {
         "of": entry.check, "on": record.when, "known by": record.signature, "why": record.why,
-        "knob": knobs(entry) or ["none: it applies to this driver however it is set up"], "source": record.source,
+        "knob": knobs(entry, recorded, driver) or [NO_KNOB], "source": record.source,
         "entry": f"{entry.file}:{entry.line}",
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 from roadworthy.lane.lanes import Lane
@@ -113,15 +113,19 @@ def state(ended: Ended, found: str) -> str:
     return found if ended.status == 0 else "failed"
 
 
-def run_pytest(words: Sequence[str]) -> Ended:
-    """Run pytest with these words, with the terminal for its output, and wait for its end.
+def run_pytest(words: Sequence[str], output: BinaryIO | None = None, directory: Path | None = None) -> Ended:
+    """Run pytest with these words, with the terminal for its output unless a file is given, and wait for its end.
+
+    It runs in the working directory unless another one is given.
 
     It has a process group of its own, so that an interrupt from the keyboard reaches this process alone, which passes
     it on once and waits until the part has cleaned up. If this process is killed, the part ends in order, too.
     """
     # A shell's background jobs ignore the interrupt, and so would all below them.
     command = ["env", "--default-signal=INT", sys.executable, "-m", "pytest", *words]
-    running = subprocess.Popen(tied(command, "TERM"), stdin=subprocess.DEVNULL, process_group=0)
+    running = subprocess.Popen(
+        tied(command, "TERM"), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=directory, process_group=0
+    )  # fmt: skip
     try:
         return Ended(running.wait(DEADLINE))
     except subprocess.TimeoutExpired:

@@ -17,9 +17,14 @@ def pytest_on(package: str, words: tuple[str, ...]) -> None:
     `importlib` is the suite's way of importing, because two of its files may have one name. The exit status is
     pytest's.
     """
-    begin = [sys.executable, "-m", "pytest", "--pyargs", package, "--rootdir=.", "--import-mode=importlib"]
+    begin = [sys.executable, "-m", "pytest", *words_of(package)]
     sys.stdout.flush()
     os.execv(begin[0], [*begin, *words])
+
+
+def words_of(package: str) -> list[str]:
+    """The words by which pytest finds a package of the suite from any directory."""
+    return ["--pyargs", package, "--rootdir=.", "--import-mode=importlib"]
 
 
 @click.command(context_settings=PASSED_ON)

@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.base import Driver
 from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.verdict.deviations import OPTIONS, Deviation
 
+#: Drivers whose engines mount overlayfs with index=off, whatever the module's parameters say. The kernel turns
+#: nfs_export off with it: Linux fs/overlayfs/params.c, ovl_fs_params_verify().
+INDEX_OFF = ("overlay2", "containerd:overlayfs")
+BOUND_TO_INDEX = ("index", "nfs_export")
+#: Families about power cuts, in which tmpfs is no way out: it keeps nothing.
+CUTS = ("durability/", "dura/")
 
-def knobs(entry: Deviation) -> list[str]:
-    """What to turn, in words; empty if the entry applies whatever is turned, so that only another driver is left."""
-    return list(turns(entry))
+
+def knobs(entry: Deviation, recorded: Iterable[Deviation], driver: str = "") -> list[str]:
+    """What to turn, in words; empty if the entry applies whatever is turned, so that only another driver is left.
+
+    What leads from this entry to another one of the same check among those that are `recorded` is left out. With
+    `driver` given, it is about that driver only.
+    """
+    drivers = [one for one in concerned(entry) if driver in ("", one.name)]
+    others = [
+        other for other in recorded
+        if other is not entry and other.check == entry.check and any(is_of(other, one) for one in drivers)
+    ]  # fmt: skip
+    return list(turns(entry, others, drivers))
 
 
-def turns(entry: Deviation) -> Iterator[str]:
+def turns(entry: Deviation, others: Sequence[Deviation], drivers: Sequence[Driver]) -> Iterator[str]:
+    def free(key: str, word: str) -> bool:
+        return not any(word in other.when.get(key, (word,)) for other in others)
+
     for key, values in entry.when.items():
         if key in SWITCHES:
-            others = [word for word in ("on", "off") if word not in values]
-            yield from (f"{key}={word}, a parameter of the module overlay (--kernel-opt=overlay.{key}={word})"
-                        for word in others)  # fmt: skip
+            bound = [one.name for one in drivers if one.name in INDEX_OFF] if key in BOUND_TO_INDEX else []
+            if len(bound) < len(drivers):
+                but = f"; not for {one_of(bound)}, which are mounted with index=off" if bound else ""
+                turned = [word for word in ("on", "off") if word not in values and free(key, word)]
+                yield from (
+                    f"{key}={word}, a parameter of the module overlay (--kernel-opt=overlay.{key}={word}){but}"
+                    for word in turned
+                )
         elif key in OPTIONS:
             yield f"{key}, an option of the snapshotter ({'leave it out' if 'true' in values else 'set it to true'})"
         elif key == "backing":
-            taken = {name: None for driver in concerned(entry) for name in driver.backings if name not in values}
+            taken = dict.fromkeys(
+                name for one in drivers for name in one.backings
+                if name not in values and free(key, name) and not (name == "tmpfs" and entry.check.startswith(CUTS))
+            )  # fmt: skip
             if taken:
                 yield f"a data root on {one_of(list(taken))}"
         elif key == "kernel":
-            yield f"a kernel that is not {' or '.join(values)}"
+            yield f"a kernel that is not {one_of(values)}"
         elif key == "engine":
             ranges = [value for value in values if " " in value]
             if len(ranges) == len(values):
-                yield f"an engine that is not {' or '.join(ranges)}"
+                yield f"an engine that is not {one_of(ranges)}"
 
 
 def concerned(entry: Deviation) -> list[Driver]:

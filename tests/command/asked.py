@@ -1,7 +1,7 @@
 """Commands as a user asks them, in a directory whose bundles/ holds recorded runs.
 
-The runs in tests/command/recorded are real ones, without what they say of the machine: `drivers`, six drivers on Linux
-6.18, and `kernels`, overlay2 on three kernels.
+The runs in tests/command/recorded are real ones, without what they say of the machine: `drivers` and `more`, six
+drivers on Linux 6.18, and `kernels`, overlay2 on three kernels.
 """
 
 import os
@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from roadworthy.command.cli import main
 
 RECORDED = Path(__file__).parent / "recorded"
-DRIVERS, KERNELS = RECORDED / "drivers", RECORDED / "kernels"
+DRIVERS, KERNELS, MORE = RECORDED / "drivers", RECORDED / "kernels", RECORDED / "more"
 
 
 def stand(place, *runs):

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 import sample
 from click.testing import CliRunner
@@ -12,7 +13,7 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
 from roadworthy.lane import needs
 from roadworthy.machines.machine import Requirement
-from roadworthy.reports.records import Benchmark, Count, Trend
+from roadworthy.reports.records import Benchmark, Count, Result, Trend
 
 MET = Requirement(True, "")
 
@@ -180,3 +181,22 @@ def test_drivers_that_the_installed_engine_has_not_are_not_said_to_run_on_it(mon
     assert said["podman:overlay"] == ", with --engine=podman-5"
     widest = max(map(len, DRIVERS))
     assert all(line[widest + 2 :].startswith(DRIVERS[line.split()[0]].backings[0]) for line in lines), "one column"
+
+
+def passed_on_overlay2(record):
+    return isinstance(record, Result) and record.verdict == "pass" and record.lane.startswith("overlay2-ext4")
+
+
+def test_cells_that_differ_are_a_table(bundle, tmp_path):
+    """For readers and, with --json, for programs; the status is 1."""
+    records = [
+        msgspec.structs.replace(record, verdict="fail", reason="broken now") if passed_on_overlay2(record) else record
+        for record in sample.records()
+    ]
+    other = sample.write(tmp_path / "other", records)
+    done = run("agree", bundle, other)
+    assert done.exit_code == 1
+    assert "pass   fail    broken now" in done.output
+    found = json.loads(run("agree", bundle, other, "--json").output)
+    assert {(one["first"], one["second"]) for one in found["differing"]} == {("pass", "fail")}
+    assert found["common"] > len(found["differing"]) > 0

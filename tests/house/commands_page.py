@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "command"))  # for `make commands`, which is not pytest
 
-from asked import DRIVERS, KERNELS, ask, stand
+from asked import DRIVERS, KERNELS, MORE, ask, stand
 
 PAGE = Path(__file__).parents[2] / "docs/commands.md"
 FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,7 +37,7 @@ def printed(line):
 def here():
     """Go to a fresh directory with the recorded runs in bundles/; the newest one is `drivers`."""
     place = Path(tempfile.mkdtemp())
-    os.chdir(stand(place, KERNELS, DRIVERS))
+    os.chdir(stand(place, KERNELS, MORE, DRIVERS))
     return place
 
 

@@ -19,23 +19,23 @@ PAGE = Path(__file__).parents[2] / "docs/durability.md"
 LONGEST = 100
 
 
-def marks(name):
-    """The lines between which a made part of the page lies."""
-    return f"<!-- {name}: made by `make durability` -->\n", f"<!-- /{name} -->\n"
+def marks(name, target="durability"):
+    """The lines between which a made part of a page lies."""
+    return f"<!-- {name}: made by `make {target}` -->\n", f"<!-- /{name} -->\n"
 
 
-def between(page, name):
+def between(page, name, target="durability"):
     """The text between the marks of that name."""
-    begin, end = marks(name)
+    begin, end = marks(name, target)
     found = re.findall(f"{re.escape(begin)}(.*?){re.escape(end)}", page, re.DOTALL)
-    assert len(found) == 1, f"{PAGE.name} has no one place for the {name}"
+    assert len(found) == 1, f"the page has no one place for the {name}"
     return found[0]
 
 
-def placed(page, name, text):
+def placed(page, name, text, target="durability"):
     """A page with this text in the place of the older one, between the marks of that name."""
-    begin, end = marks(name)
-    return page.replace(f"{begin}{between(page, name)}{end}", f"{begin}\n{text}\n{end}")
+    begin, end = marks(name, target)
+    return page.replace(f"{begin}{between(page, name, target)}{end}", f"{begin}\n{text}\n{end}")
 
 
 def cell(text):

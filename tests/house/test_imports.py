@@ -50,7 +50,7 @@ FLOORS = (
     ("mutants",),
     ("fixtures",),
     ("command",),
-    ("measuring",),
+    ("measuring", "repro"),
     ("run", "explorer", "cuts"),
     ("lane",),
     ("engines", "verdict", "store"),

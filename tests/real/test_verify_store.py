@@ -11,16 +11,8 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
+from private_daemon import private_daemon
 
-from roadworthy.engines import engine_class
-from roadworthy.engines.dockerd import installed_engine
-from roadworthy.lane.booting import booted
-from roadworthy.lane.daemon import confirm, daemon
-from roadworthy.lane.matrix_file import lanes_named
-from roadworthy.lane.needs import refuse_unmet
-from roadworthy.machines.host import Host
-from roadworthy.reasons import Precondition, Unsupported
-from roadworthy.stage import quietly
 from roadworthy.store.on_disk import opened
 from roadworthy.trees.layers import (
     Device,
@@ -37,9 +29,6 @@ from roadworthy.trees.layers import (
     layer_tar,
     write_archive,
 )
-from roadworthy.upkeep import reaper
-from roadworthy.upkeep.ledger import Ledger
-from roadworthy.upkeep.site import Site
 
 pytestmark = pytest.mark.real
 
@@ -101,28 +90,13 @@ def sample(draw):
 @contextmanager
 def running(driver, root=""):
     """A private daemon with the sample as its image; the test is skipped if this host lacks what the lane needs."""
-    named = {"driver": (driver,), "engine": (root,) if root else ()}
-    axes = ("driver", "backing", "engine", "kernel", "driver_opt", "kernel_opt")
-    (lane,) = lanes_named({axis: named.get(axis, ()) for axis in axes}, None, installed_engine(), Host().kernel)
     trees = sample(random.Random(SEED))
-    ledger = Ledger()
-    try:
-        site = Site(ledger)
-        with booted(lane, site, quietly) as machine:
-            refuse_unmet(lane, machine)
-            parts = daemon(site, machine, engine_class(lane.engine), lane.driver, lane.backing, size=2 << 30)
-            with parts as (_, backing, engine):
-                confirm(lane, backing, engine)
-                archive = io.BytesIO()
-                write_archive(archive, "sample:1", [layer_tar(tree) for tree in trees])
-                engine.client.images.load(archive.getvalue())
-                host = f"unix://{engine.socket}"
-                yield SimpleNamespace(engine=engine, trees=trees, host=host, archive=archive.getvalue())
-    except (Unsupported, Precondition) as reason:
-        pytest.skip(str(reason))
-    finally:
-        ledger.close()
-        reaper.reap()
+    with private_daemon(driver, root) as engine:
+        archive = io.BytesIO()
+        write_archive(archive, "sample:1", [layer_tar(tree) for tree in trees])
+        engine.client.images.load(archive.getvalue())
+        host = f"unix://{engine.socket}"
+        yield SimpleNamespace(engine=engine, trees=trees, host=host, archive=archive.getvalue())
 
 
 def verify(host, *options, environment=None):
