@@ -21,10 +21,11 @@ from markupsafe import Markup, escape
 from roadworthy.reports import curves, intervals
 from roadworthy.reports.added import added
 from roadworthy.reports.bundle import Bundle
-from roadworthy.reports.claims import answers, load
+from roadworthy.reports.claims import answers, article, load
 from roadworthy.reports.comparisons import Comparison, Source
 from roadworthy.reports.cuts import capture_command, disk_command, power_cuts
 from roadworthy.reports.drawer import evidence
+from roadworthy.reports.effects import WIDEST
 from roadworthy.reports.made import is_page, replace_file
 from roadworthy.reports.matrix import Matrix, build, differs
 from roadworthy.reports.null import nulls
@@ -82,7 +83,9 @@ def page_text(
         matrix=matrix,
         nulls=nulls(record for comparison in matrix.comparisons for *_, record in comparison.records),
         cuts=power_cuts(matrix),
+        article=article(),
         claims=answers(load(), matrix),
+        widest=WIDEST,
         kills=kills,
         kills_date=kills_date,
         refused=refused,

@@ -125,9 +125,9 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Pa
 def claims(bundles: tuple[Path, ...]) -> None:
     """Print the claims of 2016 about the drivers; with run BUNDLES, also what verdicts and numbers say of each.
 
-    A claim holds, holds with conditions, or never held on the lanes that could decide it; or it is undecided, because
-    intervals are too wide; or these runs did not measure it. What a run lacks of its plan is named, and so is a bundle
-    that cannot be read, which makes the exit status 1.
+    A claim holds, holds in part, or does not hold on the lanes that are named; or it is undecided there, because
+    something was not asked, an interval is too wide, or a difference does not exceed A/A; or these runs did not measure
+    it. What a run lacks of its plan is named, and so is a bundle that cannot be read, which makes the exit status 1.
     """
     said = load_claims()
     read, refused = good_bundles_in(bundles) if bundles else ([], [])
@@ -142,13 +142,12 @@ def claims(bundles: tuple[Path, ...]) -> None:
         elif matrix is None:
             click.echo(f"     asked by {'; '.join(found.claim.asked_of)}")
         else:
-            click.echo(f"     {found.overall}")
-        why = dict(found.why)
-        for word, lanes in found.lanes:
-            for lane in lanes:
-                click.echo(f"     {word}: {visible(lane)}")
-                for number in why.get(lane, ()):
-                    click.echo(f"       {visible(number)}")
+            for sentence in found.sentences:
+                click.echo(f"     {visible(sentence)}")
+        for lane, numbers in found.why:
+            click.echo(f"     {visible(lane)}:")
+            for number in numbers:
+                click.echo(f"       {visible(number)}")
     if refused:
         raise click.exceptions.Exit(FOUND)
 

@@ -330,9 +330,12 @@ def test_samples_are_shown_with_what_voided_them(page):
 
 
 def test_claims_about_cost_are_answered_with_their_numbers(page):
-    """A claim shows what lanes say together, and a lane's numbers; those that were not measured are folded."""
+    """A claim names the lanes of each answer, with numbers; those that were not measured are folded."""
     part = page[page.index('id="claims"') : page.index('id="lanes"')]
-    assert "<b>never held</b>" in part
+    heads = re.findall(r'<th scope="col">(.*?)</th>', part)
+    assert heads == ["Claim", "Holds on", "Holds in part on", "Does not hold on", "Undecided on"]
+    assert "What an article of 2016 on Docker" in part
+    assert "never" not in " ".join(heads)
     assert "space/page-cache, pages for five readers: 81,920 pages, 5 times the 16,384 pages of the baseline" in part
     assert "claims were not measured here" in part
     assert "Not tested: it compares a driver with a virtual machine" in part
