@@ -46,6 +46,26 @@ def within(record: Benchmark) -> str:
     return f"the ratio does not exceed that of the baseline against itself, {between}"
 
 
+def against(record: Benchmark) -> str:
+    """The verdict as a phrase that says against what: `slower than native`, `equivalent to native`."""
+    verdict = shown(record)
+    if verdict in DIFFERENT:
+        return f"{verdict} than {record.baseline.name}"
+    return f"{verdict} to {record.baseline.name}" if verdict == "equivalent" else verdict
+
+
+def drifted(record: Benchmark) -> str:
+    """Why the two medians say something else than the ratio, in words; empty if they agree.
+
+    The ratio is the median of the rows' ratios. If the whole machine slows down or speeds up during a run, the medians of
+    the sides come from other rows, and their quotient is noise.
+    """
+    quotient = record.arm.median / record.baseline.median if record.baseline.median else 0.0
+    if record.ratio_low <= quotient <= record.ratio_high:
+        return ""
+    return f"the medians alone would say {number(quotient)}; a ratio is taken within each row, because times drift"
+
+
 def unfit(record: Benchmark) -> str:
     """Why a record decides no claim, whatever its ratio; empty if it may decide."""
     if record.twin is None:

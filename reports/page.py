@@ -18,14 +18,13 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from roadworthy.reports import curves, intervals
+from roadworthy.reports import curves, effects, intervals
 from roadworthy.reports.added import added
 from roadworthy.reports.bundle import Bundle
 from roadworthy.reports.claims import answers, article, load
 from roadworthy.reports.comparisons import Comparison, Source
 from roadworthy.reports.cuts import capture_command, disk_command, power_cuts
 from roadworthy.reports.drawer import evidence
-from roadworthy.reports.effects import WIDEST
 from roadworthy.reports.made import is_page, replace_file
 from roadworthy.reports.matrix import Matrix, build, differs
 from roadworthy.reports.null import nulls
@@ -85,7 +84,7 @@ def page_text(
         cuts=power_cuts(matrix),
         article=article(),
         claims=answers(load(), matrix),
-        widest=WIDEST,
+        widest=effects.WIDEST,
         kills=kills,
         kills_date=kills_date,
         refused=refused,
@@ -116,6 +115,7 @@ def environment() -> Environment:
     environment.globals.update(capture_command=capture_command, states_limit=STATES_LIMIT, calls_limit=CALLS_LIMIT)
     environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=number, short=_short)
     environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per, added=added)
+    environment.filters.update(effect=effects.shown, why=effects.why, against=effects.against, drifted=effects.drifted)
     environment.filters.update(command=shlex.join, query=_query)
     return environment
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import random
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,7 +18,7 @@ import sample
 from roadworthy.reports.bundle import Bundle, read_bundle
 from roadworthy.reports.drawer import rerun_command
 from roadworthy.reports.page import TEMPLATES, page_text, write_page
-from roadworthy.reports.records import MEANING, WORST_FIRST, Call, Lane, Result
+from roadworthy.reports.records import MEANING, WORST_FIRST, Arm, Benchmark, Call, Lane, Result, Trend, Twin
 
 
 class Elements(HTMLParser):
@@ -236,7 +237,7 @@ OVERLAY, VFS, EMULATED = (sample.LANES[place].id for place in (1, 4, 5))
 def test_benchmarks_show_ratio_interval_guards_and_record(page):
     """Each lane of a workload has a plot with its numbers in words, its guards and its raw record."""
     part = article(page, "randwrite-4k")
-    plots = re.findall(r'aria-label="ratio [\d.]+, 95 % interval [\d.]+ to [\d.]+"', part)
+    plots = re.findall(r'aria-label="ratio [\d.]+, 95 % interval [\d.]+ to [\d.]+[";]', part)
     assert len(plots) == 4
     assert "1 of 3 broken" in part
     assert "the device wrote what the workload wrote: <b>broken</b>" in part
@@ -260,7 +261,60 @@ def test_the_baseline_against_itself_stands_beside(page):
     assert ">0.97–1.04<" in found  # noqa: RUF001
     assert "the baseline against itself 1.01, 0.97 to 1.04" in found
     assert 'class="twin"' in found
-    assert ">none<" in row(article(page, "randwrite-4k"), OVERLAY)
+    assert ">none<" in row(article(page, "seqread-1m"), OVERLAY)
+
+
+def of_one_record(tmp_path, **changes):
+    """The row of one benchmark on overlay2 and its whole article, where only this record is changed."""
+    some = sample.benchmark(sample.LANES[1], "data/fsync", "time per I/O", "ns", random.Random(1))
+    plan = sample.plan(lanes=sample.LANES[1:2])
+    record = msgspec.structs.replace(some, reason="", **changes)
+    lines = [one for one in sample.records(plan) if not isinstance(one, Benchmark | Trend)]
+    part = article(page_text([read_bundle(sample.write(tmp_path / "one", [*lines[:-1], record, lines[-1]]))]), "data")
+    return row(part, OVERLAY), part
+
+
+def arms(arm, baseline):
+    """Both sides of a comparison with these medians."""
+    sides = (("overlay2", arm), ("native", baseline))
+    return {"arm" if name == "overlay2" else "baseline": Arm(name=name, samples=[at], median=at, low=at, high=at)
+            for name, at in sides}  # fmt: skip
+
+
+def test_a_verdict_says_against_what_and_both_times(tmp_path):
+    """Slower is slower than the baseline, which is named; so are both medians, and what the ratio is of."""
+    found, part = of_one_record(tmp_path, ratio=2.0, ratio_low=1.9, ratio_high=2.1, verdict="slower", guards={},
+                                **arms(4e6, 2e6))  # fmt: skip
+    assert ">slower than native<" in found
+    assert "<span>overlay2 4 ms</span>" in found
+    assert "<span>native 2 ms</span>" in found
+    assert "the driver’s cost divided by the baseline’s" in part
+    assert "the medians alone" not in found
+    assert "no guard applies" in found
+    assert not re.search("<td>none</td>", found)
+
+
+def test_medians_that_contradict_the_ratio_are_explained(tmp_path):
+    """A ratio below 1 beside a larger median of the driver would read as a mistake; the reason stands there."""
+    found, _ = of_one_record(tmp_path, ratio=0.921, ratio_low=0.9, ratio_high=0.95, verdict="faster",
+                             **arms(2.73e6, 2.68e6))  # fmt: skip
+    assert "the medians alone would say 1.02; a ratio is taken within each row" in found
+
+
+@pytest.mark.parametrize("verdict", ["slower", "faster"])
+def test_a_difference_within_the_baseline_s_own_is_inconclusive(tmp_path, verdict):
+    """A ratio inside the A/A interval proves nothing: words, mark and colour say so, and the reason names A/A."""
+    ratio = {"slower": 1.08, "faster": 0.94}[verdict]
+    within = {"ratio": ratio, "ratio_low": ratio - 0.02, "ratio_high": ratio + 0.02, "verdict": verdict}
+    own = Twin(ratio=1.0, low=0.92, high=1.05, verdict="inconclusive")
+    found, _ = of_one_record(tmp_path, **within, twin=own)
+    assert ">inconclusive<small>" in found
+    assert f"the interval alone says {verdict}, but the ratio does not exceed" in found
+    assert 'class="b-inconclusive"' in found
+    assert "plot inconclusive" in found
+    narrow = Twin(ratio=1.0, low=0.99, high=1.01, verdict="equivalent")
+    found, _ = of_one_record(tmp_path, **within, twin=narrow)
+    assert f">{verdict} than native<" in found
 
 
 def test_times_that_are_not_published_are_grey_and_say_why(page):
