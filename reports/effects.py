@@ -57,8 +57,8 @@ def against(record: Benchmark) -> str:
 def drifted(record: Benchmark) -> str:
     """Why the two medians say something else than the ratio, in words; empty if they agree.
 
-    The ratio is the median of the rows' ratios. If the whole machine slows down or speeds up during a run, the medians of
-    the sides come from other rows, and their quotient is noise.
+    The ratio is the median of the rows' ratios. If the whole machine slows down or speeds up during a run, the medians
+    of the sides come from other rows, and their quotient is noise.
     """
     quotient = record.arm.median / record.baseline.median if record.baseline.median else 0.0
     if record.ratio_low <= quotient <= record.ratio_high:
