@@ -18,7 +18,7 @@ import sample
 from roadworthy.reports.bundle import Bundle, read_bundle
 from roadworthy.reports.drawer import rerun_command
 from roadworthy.reports.page import TEMPLATES, page_text, write_page
-from roadworthy.reports.records import MEANING, WORST_FIRST, Arm, Benchmark, Call, Lane, Result, Trend, Twin
+from roadworthy.reports.records import MEANING, WORST_FIRST, Arm, Benchmark, Call, Lane, LaneRecord, Result, Trend, Twin
 
 
 class Elements(HTMLParser):
@@ -210,6 +210,57 @@ def test_incomplete_runs_say_so_first(tmp_path):
     families = page[page.index('id="families"') : page.index('id="matrix"')]
     assert "<b>pass</b>" not in families
     assert "<b>partial</b>" in families
+
+
+def of_two_runs(tmp_path, second):
+    """The page of the sample run and of a second run on another lane, which `second` makes from its records."""
+    lane = sample.MORE_LANES[0]
+    later = sample.plan("later", "2026-11-24T02:00:00Z", lanes=[lane])
+    lines = second(lane, later, sample.records(later))
+    runs = {"one": sample.records(), "two": lines}
+    return lane, page_text([read_bundle(sample.write(tmp_path / name, runs[name])) for name in runs])
+
+
+def test_a_lane_that_was_asked_less_says_so(tmp_path):
+    """One check of a family is no green cell beside the whole family: its cells say how many were not asked."""
+
+    def second(lane, plan, lines):
+        name = next(check.id for check in plan.checks if check.family == "images")
+        plan = msgspec.structs.replace(plan, cells=[(lane.id, name)])
+        kept = [one for one in lines[1:] if not isinstance(one, Result) or one.check == name]
+        return [plan, *kept]
+
+    _, page = of_two_runs(tmp_path, second)
+    families = page[page.index('id="families"') : page.index('id="matrix"')]
+    assert re.search(r"<b>partial</b><small>\s*1 asked, \d+ not: 1 (pass|known)", families)
+    assert "Lanes were not asked the same checks" in families
+    common = families.partition("To compare lanes: the one check that every lane was asked")[2]
+    assert not re.search(r"<b>partial</b>| not asked<", common)
+    assert len(re.findall(r'<td class="v-', common)) == len(sample.LANES) + 1
+    assert re.search(r'<span class="word">1 asked, \d+ not</span>', page)
+    assert "not asked</span>" in families
+    assert "Lanes were not asked the same checks" not in page_text([read_bundle(tmp_path / "one")])
+
+
+def test_a_lane_that_never_started_is_one_word(tmp_path):
+    """It has one cell over all families, one over each family's rows, a banner with the cause, and no evidence."""
+
+    def second(lane, plan, lines):
+        down = LaneRecord(lane=lane.id, at="", state="error", reason="dockerd died")
+        return [plan, down, lines[-1]]
+
+    lane, page = of_two_runs(tmp_path, second)
+    families = page[page.index('id="families"') : page.index('id="matrix"')]
+    assert families.count('class="never v-error"') == 1
+    count = len({check.family for check in sample.checks()})
+    assert re.search(rf'class="never v-error" data-lane="\d" rowspan="{count}"', families)
+    matrix = page[page.index('id="matrix"') : page.index('id="benchmarks"')]
+    assert matrix.count('class="never v-error"') == count
+    assert "Lane never started (error)." in page
+    assert f"{lane.id}</a>: dockerd died" in page
+    place = next(at for at, one in enumerate(evidence(page)["lanes"]) if one["id"] == lane.id)
+    assert not [key for key in evidence(page)["cells"] if key.startswith(f"{place}.")]
+    assert "<b>0</b> <span>missing</span>" in page
 
 
 def test_facts_and_runs_are_listed(page):
