@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from roadworthy.reports.matrix import Cell, Matrix
-from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Call, Check, Deviation, Lane, Result
-from roadworthy.reports.text import anchor, visible, with_links
+from roadworthy.reports.records import MEANING, SHOWN, WITH_DIFFERENCE, Call, Check, Deviation, Lane, Result
+from roadworthy.reports.shows import Shown
+from roadworthy.reports.sources import linked
+from roadworthy.reports.text import anchor, visible
 from roadworthy.reports.transcript import CALL_LIMIT, FIRST_CALLS, bounded, shown
 
 KERNEL_LINES = 80
@@ -23,11 +25,12 @@ def evidence(matrix: Matrix) -> dict[str, Any]:
     rows = matrix.rows
     return {
         "meaning": MEANING,
+        "shown_as": SHOWN,
         "with_difference": WITH_DIFFERENCE,
         "lanes": [_lane(column.lane) for column in matrix.columns],
         "checks": [_check(row.check) for row in rows],
         "cells": {
-            f"{lane}.{check}": _cell(cell, matrix.columns[lane].lane)
+            f"{lane}.{check}": _cell(cell, row.shown[lane], matrix.columns[lane].lane)
             for check, row in enumerate(rows)
             for lane, cell in enumerate(row.cells)
             if cell
@@ -54,14 +57,16 @@ def _check(check: Check) -> dict[str, Any]:
         "family": visible(check.family),
         "promise": visible(check.promise),
         "provenance": visible(check.provenance),
-        "source": with_links(check.source),
+        "source": linked(check.source),
         "claim": visible(check.claim),
         "place": visible(f"{check.file}:{check.line}"),
     }
 
 
-def _cell(cell: Cell, lane: Lane) -> dict[str, Any]:
+def _cell(cell: Cell, shown: Shown, lane: Lane) -> dict[str, Any]:
     found: dict[str, Any] = {"verdict": cell.verdict, "run": visible(cell.run)}
+    if shown.value:
+        found["shown"] = [visible(shown.value), visible(shown.expected)]
     if cell.with_difference:
         found["meaning"] = f"{MEANING['pass']}, {WITH_DIFFERENCE}"
     if cell.reason:
@@ -108,7 +113,7 @@ def _call(call: Call) -> list[Any]:
 def _deviation(deviation: Deviation) -> dict[str, Any]:
     return {
         "why": visible(deviation.why),
-        "source": with_links(deviation.source),
+        "source": linked(deviation.source),
         "when": visible(deviation.when),
         "signature": visible(deviation.signature),
         "place": visible(f"{deviation.file}:{deviation.line}"),

@@ -18,6 +18,7 @@ from roadworthy.reports.comparisons import Comparison, Counted, comparisons, cou
 from roadworthy.reports.families import title
 from roadworthy.reports.records import WORST_FIRST, Check, Lane, LaneRecord, Plan, Result, Verdict
 from roadworthy.reports.repeats import Tally, by_check, worst_of
+from roadworthy.reports.shows import Shown, shown_in
 
 #: The reference pseudo-driver stands left of the drivers that are compared with it.
 REFERENCE = "native"
@@ -56,11 +57,6 @@ class Cell:
         """Whether it passed with a recorded difference of the tree."""
         return self.result is not None and self.result.with_difference
 
-    @property
-    def observation(self) -> str:
-        """The value of the first observation, or ""."""
-        return self.result.observations[0].value if self.result and self.result.observations else ""
-
 
 @dataclass(frozen=True)
 class RollUp:
@@ -95,6 +91,11 @@ class Row:
 
     check: Check
     cells: tuple[Cell | None, ...]
+
+    @cached_property
+    def shown(self) -> tuple[Shown, ...]:
+        """What each cell shows beside its verdict."""
+        return tuple(shown_in([cell.result if cell else None for cell in self.cells]))
 
 
 @dataclass(frozen=True)
@@ -236,8 +237,9 @@ def build(bundles: Sequence[Bundle]) -> Matrix:
 
 
 def differs(row: Row) -> bool:
-    """Tell whether lanes that answered disagree about a check, by verdict or by first observation."""
-    answers = {(cell.verdict, cell.observation) for cell in row.cells if cell and cell.verdict not in SILENT}
+    """Tell whether lanes that answered disagree about a check, by verdict or by the value that they show."""
+    pairs = zip(row.cells, row.shown, strict=True)
+    answers = {(cell.verdict, shown.value) for cell, shown in pairs if cell and cell.verdict not in SILENT}
     return len(answers) > 1
 
 

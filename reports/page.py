@@ -28,7 +28,7 @@ from roadworthy.reports.drawer import evidence
 from roadworthy.reports.made import is_page, replace_file
 from roadworthy.reports.matrix import Matrix, build, differs
 from roadworthy.reports.null import nulls
-from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Benchmark, Count, Trend
+from roadworthy.reports.records import MEANING, SHOWN, WITH_DIFFERENCE, Benchmark, Count, Trend
 from roadworthy.reports.text import anchor, cleaned, counted, island, visible, with_links
 from roadworthy.reports.units import amount, brief, exact, number, per
 from roadworthy.reports.weekly import STATES, Weekly, reading
@@ -111,7 +111,7 @@ def environment() -> Environment:
     )
     environment.globals.update(anchor=anchor, differs=differs, axis=intervals.axis, plot=intervals.plot)
     environment.globals.update(chart=curves.chart, key=curves.key, raw_link=_raw_link, samples_limit=SAMPLES_LIMIT)
-    environment.globals.update(with_difference=WITH_DIFFERENCE, disk_command=disk_command)
+    environment.globals.update(with_difference=WITH_DIFFERENCE, shown_as=SHOWN, disk_command=disk_command)
     environment.globals.update(capture_command=capture_command, states_limit=STATES_LIMIT, calls_limit=CALLS_LIMIT)
     environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=number, short=_short)
     environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per, added=added)

@@ -201,6 +201,33 @@ def test_a_pass_with_a_recorded_difference_is_told_apart(tmp_path, page):
     assert f"of them {said}" not in page
 
 
+def test_a_known_break_is_a_break(page):
+    """The page says "breaks (explained)", with the value that breaks and the one that was expected; never "known"."""
+    part = page[page.index('id="matrix"') : page.index('id="benchmarks"')]
+    cell = part[part.index(f'id="cell:{OVERLAY}:rename/merged-directory"') :]
+    assert cell.partition("</td>")[0].endswith("<b>breaks (explained)</b><small>EXDEV, expected 1 of 1</small></a>")
+    for name in ("summary", "families", "legend"):
+        section = page[page.index(f'<section id="{name}"') :].partition("</section>")[0]
+        assert "breaks (explained)" in section
+        assert not re.search(r">\s*known\s*<|\d known", section)
+    cells = evidence(page)["cells"]
+    assert evidence(page)["shown_as"] == {"known": "breaks (explained)"}
+    place = next(n for n, c in enumerate(evidence(page)["checks"]) if c["id"] == "rename/merged-directory")
+    assert cells[f"1.{place}"]["shown"] == ["EXDEV", "1 of 1"]
+
+
+def test_a_break_s_source_is_linked(tmp_path):
+    """A source in prose leads to where it is written."""
+    records = sample.records()
+    place = next(at for at, one in enumerate(records) if isinstance(one, Result) and one.verdict == "known")
+    source = "Linux Documentation/filesystems/overlayfs.rst, renaming directories; moby/moby#25409"
+    recorded = msgspec.structs.replace(records[place].deviation, source=source)
+    records[place] = msgspec.structs.replace(records[place], deviation=recorded)
+    cells = evidence(page_text([read_bundle(sample.write(tmp_path / "b", records))]))["cells"].values()
+    found = [cell["deviation"]["source"] for cell in cells if cell.get("deviation")]
+    assert [["moby/moby#25409", "https://github.com/moby/moby/issues/25409"]] in [pieces[-1:] for pieces in found]
+
+
 def test_incomplete_runs_say_so_first(tmp_path):
     """A page of an interrupted run opens with a banner that counts what was reported, and shows no green family."""
     records = sample.records()[:400]
