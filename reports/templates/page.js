@@ -214,7 +214,7 @@
     if (cell.omitted) parts.push(make("p", `${cell.omitted.toLocaleString("en")} more calls were made but not recorded.`));
     if (cell.log) section("Kernel log", make("pre", cell.log.join("\n")));
     if (cell.log_cut) parts.push(make("p", `${cell.log_cut} earlier lines are in the bundle.`));
-    if (cell.rerun) section("Run it again", make("pre", cell.rerun, "rerun"));
+    if (cell.rerun) section("Run it again", copied(make("pre", cell.rerun, "rerun")), make("p", lane.again, "again"));
     section("About this check", pairs([
       ["provenance", check.provenance], ["promised by", linked(check.source)], ["claim", check.claim], ["check", check.place],
       ["test", cell.nodeid], ["run", cell.run], ["reported", cell.at], ["took", cell.seconds === undefined ? "" : `${cell.seconds} s`],
@@ -222,6 +222,18 @@
     const keys = ["←", "↑", "↓", "→"].flatMap((key) => [make("kbd", key), " "]);
     parts.push(make("footer", [...keys, "move between cells, ", make("kbd", "Esc"), " closes."]));
     return parts;
+  }
+
+  // A command with a button that copies it. Where the page may not use the clipboard, the command is selected.
+  function copied(pre) {
+    const button = make("button", "Copy", "copy");
+    button.type = "button";
+    button.addEventListener("click", async () => {
+      getSelection().selectAllChildren(pre);
+      try { await navigator.clipboard.writeText(pre.textContent); } catch { if (!document.execCommand("copy")) return; }
+      button.textContent = "Copied";
+    });
+    return make("div", [pre, button], "command");
   }
 
   function transcript(cell) {
@@ -332,6 +344,12 @@
       theme(button.dataset.theme);
       try { localStorage.setItem("roadworthy-theme", button.dataset.theme); } catch { /* storage is refused here */ }
     });
+  }
+
+  for (const pre of all("pre.rerun")) {
+    const place = document.createComment("");
+    pre.replaceWith(place);
+    place.replaceWith(copied(pre));
   }
 
   one(".theme").hidden = false;
