@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 
 from roadworthy.reports import curves, effects, intervals
 from roadworthy.reports.added import added
-from roadworthy.reports.bundle import Bundle
+from roadworthy.reports.bundle import FILE_NAME, Bundle
 from roadworthy.reports.claims import answers, article, load
 from roadworthy.reports.comparisons import Comparison, Source
 from roadworthy.reports.cuts import capture_command, disk_command, power_cuts
@@ -28,7 +28,9 @@ from roadworthy.reports.drawer import evidence
 from roadworthy.reports.made import is_page, replace_file
 from roadworthy.reports.matrix import Matrix, build, differs
 from roadworthy.reports.null import nulls
+from roadworthy.reports.published import published, redacted
 from roadworthy.reports.records import MEANING, SHOWN, WITH_DIFFERENCE, Benchmark, Count, Trend
+from roadworthy.reports.redaction import Redaction
 from roadworthy.reports.text import anchor, cleaned, counted, island, visible, with_links
 from roadworthy.reports.units import amount, brief, exact, number, per
 from roadworthy.reports.weekly import STATES, Weekly, reading
@@ -48,21 +50,26 @@ _RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)
 
 def write_page(
     bundles: Sequence[Bundle], path: Path, kills: str = "", kills_date: str = "", weekly: Weekly | None = None,
-    refused: Sequence[str] = (),
+    refused: Sequence[str] = (), hide: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Write bundles to `path` as a page, which appears whole or not at all, and replaces nothing but a page.
 
     `kills` is the address of a kill matrix that it links to, with the date of its runs, `weekly` the last weekly
-    result; `refused` says why other bundles are left out. Raises what `matrix.build` raises, and OSError.
+    result; `refused` says why other bundles are left out. `hide` has names that the page must not show, besides what no
+    page shows, see `published`. Raises what `matrix.build` raises, and OSError.
     """
-    replace_file(path, page_text(bundles, path.parent, kills, kills_date, weekly, refused), is_page)
+    replace_file(path, page_text(bundles, path.parent, kills, kills_date, weekly, refused, hide), is_page)
 
 
 def page_text(
     bundles: Sequence[Bundle], directory: Path | None = None, kills: str = "", kills_date: str = "",
-    weekly: Weekly | None = None, refused: Sequence[str] = (),
+    weekly: Weekly | None = None, refused: Sequence[str] = (), hide: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """Return the page of one or more bundles. It links to the raw files of a bundle that lies in its `directory`."""
+    redact = Redaction(hide)
+    bundles = [published(bundle, redact) for bundle in bundles]
+    weekly = redacted(weekly, redact)
+    refused = [redact(_of_its_directory(sentence)) for sentence in refused]
     matrix = build(bundles)
     style, script = asset("page.css"), asset("page.js")
     policy = "; ".join(
@@ -97,6 +104,13 @@ def page_text(
         policy=policy,
         evidence=Markup(island(evidence(matrix))),
     )
+
+
+def _of_its_directory(sentence: str) -> str:
+    """A sentence that begins with the path of a bundle, with no more of the path than names the bundle."""
+    path, mark, rest = re.split(r"([:,])", f"{sentence}:", maxsplit=1)
+    parts = Path(path).parts[-2 if Path(path).name == FILE_NAME else -1 :]
+    return f"{'/'.join(parts)}{mark}{rest}".removesuffix(":")
 
 
 def environment() -> Environment:

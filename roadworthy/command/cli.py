@@ -92,7 +92,14 @@ main.add_command(workflow)
 @click.option(
     "--weekly", type=click.Path(dir_okay=False, path_type=Path), help="A result of `make weekly`: show it on the page."
 )
-def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Path | None) -> None:
+@click.option(
+    "--redact", multiple=True, metavar="TEXT",
+    help="A name that the page must not show, wherever it stands; repeatable. Paths of the machine, network addresses "
+    "and facts that are not of drivers, engines and kernels are never shown.",
+)  # fmt: skip
+def site(
+    bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Path | None, redact: tuple[str, ...]
+) -> None:
     """Write one page from run BUNDLES: directories with a bundle.jsonl, or directories that hold such directories.
 
     A bundle that cannot be read is left out, and both this command and the page say so. Exit status: 0, 1 if a bundle
@@ -108,7 +115,7 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Pa
             refuse_foreign(page, is_page)
         if matrix:
             write_kills(matrix, output.with_name(KILLS_PAGE))
-        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "", result, refused)
+        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "", result, refused, redact)
     except (KillsRefused, WeeklyRefused) as reason:
         raise click.UsageError(str(reason)) from None
     except NotOurs as reason:
