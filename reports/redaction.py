@@ -53,8 +53,16 @@ class Redaction:
         found = sorted({name for name in names if name.strip()}, key=len, reverse=True)
         self._names = re.compile("|".join(re.escape(name) for name in found), re.IGNORECASE) if found else None
 
+        self._done: dict[str, str] = {}
+
     def __call__(self, text: str) -> str:
         """The text as it may be published."""
+        found = self._done.get(text)
+        if found is None:  # most texts of a bundle stand in it many times
+            found = self._done[text] = self._redacted(text)
+        return found
+
+    def _redacted(self, text: str) -> str:
         if self._names:
             text = self._names.sub(GONE, text)
         if "://" in text:
@@ -63,7 +71,7 @@ class Redaction:
             text = _PATH.sub(lambda found: found[0] if _COMMON.match(found[0]) else f"/{GONE}", text)
         if "@" in text:
             text = _MAIL.sub(GONE, text)
-        return _ADDRESS.sub(GONE, text)
+        return _ADDRESS.sub(GONE, text) if "." in text or ":" in text else text
 
 
 def of_this_machine(words: Iterable[str]) -> list[str]:
