@@ -41,6 +41,10 @@ class Shown:
         return f"{self.value}, expected {self.expected}" if self.expected else self.value
 
 
+#: What is shown of a cell without a value.
+NOTHING = Shown()
+
+
 def shown_in(results: Sequence[Result | None]) -> list[Shown]:
     """What each cell of a row shows; the reference comes first, and None stands for a cell without a result."""
     kept: dict[str, list[str]] = {}
@@ -59,7 +63,7 @@ def observed(result: Result | None, name: str) -> Shown:
     """What a promise shows that is not broken: the observation by which it breaks on other lanes, or the first."""
     values = last(result.observations) if result else {}
     if not values:
-        return Shown()
+        return NOTHING
     name = name if name in values else next(iter(values))
     return Shown(values[name], name=name)
 
