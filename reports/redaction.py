@@ -16,10 +16,10 @@ from collections.abc import Iterable
 #: What stands in place of a text that is not published.
 GONE = "…"
 
-#: Where paths of containers and of every Linux lie. Others are those of one machine.
+#: Where paths of containers, of every Linux and of an engine's API lie. Others are those of one machine.
 _COMMON = re.compile(
     r"/+(?:"
-    r"(?:c|volume|volumes|toolbox|proc|sys|etc|usr|bin|sbin|lib|lib64|merged)"
+    r"(?:c|volume|volumes|toolbox|proc|sys|etc|usr|bin|sbin|lib|lib64|merged|v\d+(?:\.\d+)+)"
     r"|dev/(?:null|zero|full|u?random|tty|ptmx|pts|shm|mqueue|fuse|kvm|loop-control|(?:loop|dm-)\d+|[svx]?v?d[a-z]\d*)"
     r"|var/(?:lib/(?:docker|containerd|containers|dpkg|apt|rpm)|cache/apt|log)"
     r"|run/(?:docker|containerd|lock|crun|runc)"

@@ -143,6 +143,7 @@ def test_a_run_hides_the_names_of_its_own_machine(tmp_path, monkeypatch):
     [
         ("/proc/self/maps and /etc/hosts", "/proc/self/maps and /etc/hosts"),
         ("rename('/c/a/b', '/volume/x')", "rename('/c/a/b', '/volume/x')"),
+        ("POST /v1.41/images/load", "POST /v1.41/images/load"),
         ("PATH=/usr/bin:/home/me/bin:/bin", f"PATH=/usr/bin:/{GONE}:/bin"),
         ("lowerdir=/run/roadworthy/1/m:/run/roadworthy/2/m", f"lowerdir=/{GONE}:/{GONE}"),
         ("/var/lib/docker/overlay2/x", "/var/lib/docker/overlay2/x"),
