@@ -15,7 +15,7 @@ from roadworthy.engine_name import EngineName
 from roadworthy.lane.matrix_file import lanes_named, matrix_lanes
 from roadworthy.reports.again import rerun_command, target, where, words
 from roadworthy.reports.records import Check, Lane
-from roadworthy.run.options import AXES, add_options
+from roadworthy.run.options import AXES, DRIVERS_NAMED, add_free_options, add_options
 
 ROOT = Path(__file__).parents[2]
 INSTALLED, RUNNING = EngineName("docker", "20.10"), "linux6.18"
@@ -46,8 +46,10 @@ def selected(argv: list[str], installed: EngineName = INSTALLED, running: str = 
     """The lanes that pytest's command line names, by the plugin's own options."""
     parser = Parser(_ispytest=True)
     add_options(parser)
+    add_free_options(parser)
     given = parser.parse_known_args(argv)
-    return lanes_named({axis: getattr(given, axis) for axis in AXES}, given.matrix, installed, running)
+    named = {axis: getattr(given, DRIVERS_NAMED if axis == "driver" else axis) for axis in AXES}
+    return lanes_named(named, given.matrix, installed, running)
 
 
 @pytest.mark.parametrize("matrix", sorted((ROOT / "matrices").glob("*.toml")), ids=lambda path: path.stem)
