@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roadworthy.reports.drawer import KERNEL_LINES, OBSERVATIONS, rerun_command
+from roadworthy.reports.again import rerun_command
+from roadworthy.reports.drawer import KERNEL_LINES, OBSERVATIONS
 from roadworthy.reports.records import Check, Deviation, Lane, Result
 from roadworthy.reports.sides import sides
 from roadworthy.reports.text import counted, visible
@@ -23,7 +24,7 @@ def account(result: Result, lane: Lane, check: Check) -> list[tuple[str, str]]:
         (f"{result.check} on {result.lane}", table(rows(result, check))),
         (CALLS, "\n".join(lines(result.transcript, result.omitted_calls))),
         (KERNEL_LOG, "\n".join(kernel_log(result))),
-        (AGAIN, rerun_command(lane, result.nodeid)),
+        (AGAIN, rerun_command(lane, check, result.nodeid)),
     ]
     return [(visible(title), text) for title, text in found if text]
 

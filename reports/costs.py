@@ -1,6 +1,8 @@
 """Conditions of claims on measured numbers: each is tested on one lane, and gives the number as its reason.
 
-A condition names a benchmark and one test. The result is undecided if an interval lies on both sides of the limit:
+A condition names a benchmark and one test. The result is undecided if an interval lies on both sides of the limit, if
+its ends are further apart than a factor of two, or if there is no A/A. That a cost is higher or lower needs a ratio
+that exceeds A/A, see reports/effects.py:
 
 verdict                    the verdict of a time is one of these
 ratio_most, ratio_least    the whole interval of the ratio to the baseline is at most, or at least, the limit
@@ -22,6 +24,7 @@ from typing import Any
 
 from roadworthy.reports.added import added
 from roadworthy.reports.comparisons import workload
+from roadworthy.reports.effects import exceeds, reach, shown, unfit, within
 from roadworthy.reports.matrix import Column, Matrix
 from roadworthy.reports.nearest import meant
 from roadworthy.reports.records import Benchmark, Count, Lane, Sample, Trend
@@ -150,16 +153,25 @@ def _withheld(record: Benchmark | Trend) -> str:
 def _ratio(record: Benchmark) -> str:
     between = f"{number(record.ratio_low)}–{number(record.ratio_high)}"  # noqa: RUF001
     more = f", {said}" if (said := added(record)) else ""
-    return f"{record.benchmark}, {record.metric}: {number(record.ratio)} ({between}){more}, {record.verdict}"
+    return f"{record.benchmark}, {record.metric}: {number(record.ratio)} ({between}){more}, {shown(record)}"
 
 
 def _of_time(asked: Cost, record: Benchmark) -> Finding:
     if said := _withheld(record):
         return Finding(True if record.verdict == "invalid" and "invalid" in _named(asked) else None, said)
+    if said := unfit(record):
+        return Finding(None, f"{_ratio(record)}; {said}")
     if asked.test == "verdict":
-        told = record.verdict != "inconclusive" or "inconclusive" in asked.limit
-        return Finding(record.verdict in asked.limit if told else None, _ratio(record))
-    return Finding(_bounded(asked, record.ratio_low, record.ratio_high), _ratio(record))
+        verdict = shown(record)
+        if verdict != record.verdict:
+            return Finding(None, f"{_ratio(record)}; {within(record)}")
+        told = verdict != "inconclusive" or "inconclusive" in asked.limit
+        return Finding(verdict in asked.limit if told else None, _ratio(record))
+    holds = _bounded(asked, record.ratio_low, record.ratio_high)
+    beyond = holds is not None and holds == asked.test.endswith("least")
+    if beyond and not exceeds(record):
+        return Finding(None, f"{_ratio(record)}; {within(record)}")
+    return Finding(holds, _ratio(record))
 
 
 def _named(asked: Cost) -> tuple[str, ...]:
@@ -219,19 +231,28 @@ def _bounded(asked: Cost, low: float, high: float) -> bool | None:
 
 def _against(asked: Cost, lane: str, matrix: Matrix) -> list[Finding]:
     """Compare this lane's ratios, or its counts if it has no ratios, with those of all lanes of the other drivers."""
-    others = [column.lane for column in matrix.columns if column.lane.driver in asked.limit]
     find: list[Callable[[Cost, Matrix, str], Iterator[Benchmark | Count]]] = [_times, _counts]
     for kind in find:
         mine = list(kind(asked, matrix, lane))
         if mine:
-            return [
-                _pair(one, their)
-                for other in others
-                for their in kind(asked, matrix, other.id)
-                for one in mine
-                if (one.benchmark, one.metric, one.unit) == (their.benchmark, their.metric, their.unit)
-            ]
+            return [found for driver in asked.limit for found in _against_driver(asked, mine, kind, driver, matrix)]
     return []
+
+
+def _against_driver(
+    asked: Cost, mine: Sequence[Benchmark | Count],
+    kind: Callable[[Cost, Matrix, str], Iterator[Benchmark | Count]], driver: str, matrix: Matrix,
+) -> list[Finding]:  # fmt: skip
+    """Compare records of one lane with those of another driver; that it has none leaves the condition open."""
+    lanes = [column.lane.id for column in matrix.columns if column.lane.driver == driver]
+    pairs = [
+        _pair(one, their)
+        for lane in lanes
+        for their in kind(asked, matrix, lane)
+        for one in mine
+        if (one.benchmark, one.metric, one.unit) == (their.benchmark, their.metric, their.unit)
+    ]
+    return pairs or [Finding(None, f"not measured: {asked.benchmark} on {driver}")]
 
 
 def _pair(one: Benchmark | Count, other: Benchmark | Count) -> Finding:
@@ -242,5 +263,11 @@ def _pair(one: Benchmark | Count, other: Benchmark | Count) -> Finding:
     assert isinstance(other, Benchmark)
     if said := _withheld(one) or _withheld(other):
         return Finding(None, said)
+    said = f"{_ratio(one)} against {_ratio(other)} on {other.lane}"
+    if reason := unfit(one) or unfit(other):
+        return Finding(None, f"{said}; {reason}")
     holds = True if one.ratio_high < other.ratio_low else False if one.ratio_low > other.ratio_high else None
-    return Finding(holds, f"{_ratio(one)} against {_ratio(other)} on {other.lane}")
+    apart = max(one.ratio / other.ratio, other.ratio / one.ratio)
+    if holds is not None and apart <= max(reach(one), reach(other)):
+        return Finding(None, f"{said}; the drivers differ by no more than a baseline from itself")
+    return Finding(holds, said)

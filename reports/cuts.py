@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from roadworthy.reports.drawer import rerun_command
+from roadworthy.reports.again import rerun_command
 from roadworthy.reports.matrix import Cell, Matrix, worst
 from roadworthy.reports.records import Check, Cuts, Lane, Verdict
 from roadworthy.reports.states import WHOLE, rank
@@ -149,6 +149,5 @@ def disk_command(lane: Lane, asked: Asked) -> str:
 def capture_command(lane: Lane, asked: Asked) -> str:
     """The shell command that does the operation again, cuts the power in it, and keeps the log."""
     assert asked.cell.result is not None
-    pytest, rest = rerun_command(lane, asked.cell.result.nodeid).split(" ", 1)
-    cuts = [shlex.quote(f"--cuts={asked.cuts.asked}")] if asked.cuts.asked else []
-    return " ".join([pytest, "--keep-logs", *cuts, rest])
+    cuts = (f"--cuts={asked.cuts.asked}",) if asked.cuts.asked else ()
+    return rerun_command(lane, asked.check, asked.cell.result.nodeid, ("--keep-logs", *cuts))

@@ -5,13 +5,15 @@ Evidence is bounded per cell: a page with every call of a stress check could not
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from roadworthy.reports.again import rerun_command, where
 from roadworthy.reports.matrix import Cell, Matrix
-from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Call, Check, Deviation, Lane, Result
-from roadworthy.reports.text import anchor, visible, with_links
+from roadworthy.reports.records import MEANING, SHOWN, WITH_DIFFERENCE, Call, Check, Deviation, Lane, Result
+from roadworthy.reports.shows import Shown
+from roadworthy.reports.sources import linked
+from roadworthy.reports.text import anchor, visible
 from roadworthy.reports.transcript import CALL_LIMIT, FIRST_CALLS, bounded, shown
 
 KERNEL_LINES = 80
@@ -23,11 +25,12 @@ def evidence(matrix: Matrix) -> dict[str, Any]:
     rows = matrix.rows
     return {
         "meaning": MEANING,
+        "shown_as": SHOWN,
         "with_difference": WITH_DIFFERENCE,
         "lanes": [_lane(column.lane) for column in matrix.columns],
         "checks": [_check(row.check) for row in rows],
         "cells": {
-            f"{lane}.{check}": _cell(cell, matrix.columns[lane].lane)
+            f"{lane}.{check}": _cell(cell, row.check, row.shown[lane], matrix.columns[lane].lane)
             for check, row in enumerate(rows)
             for lane, cell in enumerate(row.cells)
             if cell
@@ -35,17 +38,11 @@ def evidence(matrix: Matrix) -> dict[str, Any]:
     }
 
 
-def rerun_command(lane: Lane, nodeid: str) -> str:
-    """Return the shell command that runs one check on one lane again.
-
-    If a bundle's lanes have no words, only driver and backing are known for certain.
-    """
-    words = lane.words or [f"--driver={lane.driver}", f"--backing={lane.backing}"]
-    return f"pytest {' '.join(map(shlex.quote, words))} \\\n{shlex.quote(nodeid)}"
-
-
 def _lane(lane: Lane) -> dict[str, Any]:
-    return {"id": visible(lane.id), "driver": visible(lane.driver), "anchor": anchor("facts", lane.id)}
+    return {
+        "id": visible(lane.id), "driver": visible(lane.driver), "anchor": anchor("facts", lane.id),
+        "again": visible(where(lane)),
+    }  # fmt: skip
 
 
 def _check(check: Check) -> dict[str, Any]:
@@ -54,20 +51,22 @@ def _check(check: Check) -> dict[str, Any]:
         "family": visible(check.family),
         "promise": visible(check.promise),
         "provenance": visible(check.provenance),
-        "source": with_links(check.source),
+        "source": linked(check.source),
         "claim": visible(check.claim),
         "place": visible(f"{check.file}:{check.line}"),
     }
 
 
-def _cell(cell: Cell, lane: Lane) -> dict[str, Any]:
+def _cell(cell: Cell, check: Check, shown: Shown, lane: Lane) -> dict[str, Any]:
     found: dict[str, Any] = {"verdict": cell.verdict, "run": visible(cell.run)}
+    if shown.value:
+        found["shown"] = [visible(shown.value), visible(shown.expected)]
     if cell.with_difference:
         found["meaning"] = f"{MEANING['pass']}, {WITH_DIFFERENCE}"
     if cell.reason:
         found["reason"] = visible(cell.reason)
     if cell.result:
-        found.update(_result(cell.result, lane))
+        found.update(_result(cell.result, check, lane))
     if cell.planned > 1:
         found["rounds"] = [["verdicts", str(cell.tally)], ["flake rate", cell.tally.sentence()]]
         if cell.cut_short:
@@ -75,7 +74,7 @@ def _cell(cell: Cell, lane: Lane) -> dict[str, Any]:
     return found
 
 
-def _result(result: Result, lane: Lane) -> dict[str, Any]:
+def _result(result: Result, check: Check, lane: Lane) -> dict[str, Any]:
     calls, cut = _transcript(result.transcript)
     found = {
         "observations": [[visible(o.name), visible(o.value)] for o in result.observations[:OBSERVATIONS]],
@@ -89,7 +88,7 @@ def _result(result: Result, lane: Lane) -> dict[str, Any]:
     }
     return {name: value for name, value in found.items() if value} | {
         "nodeid": visible(result.nodeid),
-        "rerun": visible(rerun_command(lane, result.nodeid)),
+        "rerun": visible(rerun_command(lane, check, result.nodeid)),
         "seconds": round(result.seconds, 4),
         "at": visible(result.at),
     }
@@ -108,7 +107,7 @@ def _call(call: Call) -> list[Any]:
 def _deviation(deviation: Deviation) -> dict[str, Any]:
     return {
         "why": visible(deviation.why),
-        "source": with_links(deviation.source),
+        "source": linked(deviation.source),
         "when": visible(deviation.when),
         "signature": visible(deviation.signature),
         "place": visible(f"{deviation.file}:{deviation.line}"),

@@ -39,7 +39,7 @@ def of_facts(lane: Lane, facts: Mapping[str, Any]) -> dict[str, str]:
     found = {f"option.{key}": value for key, value in lane.options.items()}
     for name, value in _flat("", facts):
         if _MOUNT.fullmatch(name):
-            found[name] = _mount_options(str(value))
+            found[name] = mount_options(str(value))
         elif name == "kernel.command line":  # the clock's frequency is measured anew for each machine that is emulated
             found[name] = re.sub(r"tsc_early_khz=\S+ ?", "", str(value))
         elif name == "host.memory" and isinstance(value, int | float):
@@ -81,7 +81,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _mount_options(line: str) -> str:
+def mount_options(line: str) -> str:
     """Return the file system and options of a line of mountinfo, without options with paths or identifiers."""
     before, _, after = line.partition(" - ")
     fields, rest = before.split(), after.split()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from roadworthy.reports.effects import shown
 from roadworthy.reports.records import Benchmark
 
 WIDTH = 320
@@ -85,8 +86,8 @@ def plot(record: Benchmark, scale: Scale) -> Markup:
     low, high, at = scale.x(record.ratio_low), scale.x(record.ratio_high), scale.x(record.ratio)
     parts.append(f'<line class="span" x1="{low}" x2="{high}" y1="{middle}" y2="{middle}"/>')
     parts += [_end(scale, ratio, middle) for ratio in (record.ratio_low, record.ratio_high)]
-    parts.append(_mark(record.verdict, at, middle))
-    return _svg(label, "".join(parts), HEIGHT, record.verdict)
+    parts.append(_mark(shown(record), at, middle))
+    return _svg(label, "".join(parts), HEIGHT, shown(record))
 
 
 def _plottable(ratio: float) -> bool:

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from roadworthy.reports.bundle import Bundle, BundleRefused
 from roadworthy.reports.comparisons import Comparison, Counted, comparisons, counted
 from roadworthy.reports.families import title
 from roadworthy.reports.records import WORST_FIRST, Check, Lane, LaneRecord, Plan, Result, Verdict
 from roadworthy.reports.repeats import Tally, by_check, worst_of
+from roadworthy.reports.shows import Shown, shown_in
 
 #: The reference pseudo-driver stands left of the drivers that are compared with it.
 REFERENCE = "native"
@@ -56,25 +57,27 @@ class Cell:
         """Whether it passed with a recorded difference of the tree."""
         return self.result is not None and self.result.with_difference
 
-    @property
-    def observation(self) -> str:
-        """The value of the first observation, or ""."""
-        return self.result.observations[0].value if self.result and self.result.observations else ""
-
 
 @dataclass(frozen=True)
 class RollUp:
     """Several cells as one: the worst verdict, and how often each occurs, worst first.
 
-    `verdict` is None if nothing was planned. `partial` means that the worst verdict may be worse than shown,
-    because cells or the closing record are missing; a partial roll-up is never shown as green. `with_difference` of its
-    passes rest on a recorded difference of the tree.
+    `verdict` is None if nothing was asked. `partial` means that the worst verdict may be worse than shown, because
+    cells or the closing record are missing, or because `unasked` checks of the family were asked on other lanes only;
+    a partial roll-up is never shown as green. `with_difference` of its passes rest on a recorded difference of the
+    tree.
     """
 
     verdict: Verdict | None
     counts: tuple[tuple[Verdict, int], ...]
     partial: bool
     with_difference: int = 0
+    unasked: int = 0
+
+    @property
+    def asked(self) -> int:
+        """How many checks were to be asked."""
+        return sum(count for _, count in self.counts)
 
     @property
     def word(self) -> str:
@@ -84,10 +87,15 @@ class RollUp:
 
 @dataclass(frozen=True)
 class Row:
-    """One check over all columns; None for a lane on which it was not planned."""
+    """One check over all columns; None for a lane on which it was not planned, or which never started."""
 
     check: Check
     cells: tuple[Cell | None, ...]
+
+    @cached_property
+    def shown(self) -> tuple[Shown, ...]:
+        """What each cell shows beside its verdict."""
+        return tuple(shown_in([cell.result if cell else None for cell in self.cells]))
 
 
 @dataclass(frozen=True)
@@ -106,13 +114,17 @@ class Family:
 
 @dataclass(frozen=True)
 class Column:
-    """One lane and its records, the newest last. `state` is `missing` if there is no record."""
+    """One lane and its records, the newest last. `state` is `missing` if there is no record.
+
+    A lane that was never ready and has no result has not `started`: it has no cells, and its state says all.
+    """
 
     lane: Lane
-    state: str
+    state: Literal["ready", "error", "unsupported", "skipped", "missing"]
     reason: str
     records: tuple[tuple[str, LaneRecord], ...]
     runs: tuple[str, ...]
+    started: bool
 
 
 @dataclass(frozen=True)
@@ -133,15 +145,24 @@ class Run:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All values of a page. `notes` are sentences about how bundles were merged."""
+    """All values of a page. `notes` are sentences about how bundles were merged.
+
+    `common` are the families of those checks alone that every lane that started was asked.
+    """
 
     runs: tuple[Run, ...]
     columns: tuple[Column, ...]
     families: tuple[Family, ...]
+    common: tuple[Family, ...]
     counts: tuple[tuple[Verdict, int], ...]
     comparisons: tuple[Comparison, ...]
     counted: tuple[Counted, ...]
     notes: tuple[str, ...]
+
+    @property
+    def subsets(self) -> bool:
+        """Whether a lane was asked a part of a family only."""
+        return any(roll_up.asked and roll_up.unasked for family in self.families for roll_up in family.roll_ups)
 
     @property
     def with_difference(self) -> int:
@@ -198,11 +219,16 @@ def build(bundles: Sequence[Bundle]) -> Matrix:
         rows.setdefault(check.family, []).append(Row(check, cells))
     interrupted = {bundle.plan.run for bundle in ordered if bundle.troubles}
     families = tuple(_family(name, tuple(members), columns, interrupted) for name, members in rows.items())
+    asked_everywhere = {
+        name: tuple(row for row in members if all(row.cells[at] for at, one in enumerate(columns) if one.started))
+        for name, members in rows.items()
+    }
     every = [cell for family in families for row in family.rows for cell in row.cells if cell]
     return Matrix(
         runs=tuple(_run(bundle) for bundle in ordered),
         columns=columns,
         families=families,
+        common=tuple(_family(name, some, columns, interrupted) for name, some in asked_everywhere.items() if some),
         counts=_counts(every),
         comparisons=comparisons(ordered, lanes),
         counted=counted(ordered, lanes),
@@ -211,8 +237,9 @@ def build(bundles: Sequence[Bundle]) -> Matrix:
 
 
 def differs(row: Row) -> bool:
-    """Tell whether lanes that answered disagree about a check, by verdict or by first observation."""
-    answers = {(cell.verdict, cell.observation) for cell in row.cells if cell and cell.verdict not in SILENT}
+    """Tell whether lanes that answered disagree about a check, by verdict or by the value that they show."""
+    pairs = zip(row.cells, row.shown, strict=True)
+    answers = {(cell.verdict, shown.value) for cell, shown in pairs if cell and cell.verdict not in SILENT}
     return len(answers) > 1
 
 
@@ -246,12 +273,14 @@ def _columns(ordered: Sequence[Bundle]) -> tuple[Column, ...]:
 def _column(lane: Lane, ordered: Sequence[Bundle]) -> Column:
     bundles = [bundle for bundle in ordered if any(known.id == lane.id for known in bundle.plan.lanes)]
     records = [(bundle.plan.run, record) for bundle in bundles for record in bundle.lanes if record.lane == lane.id]
+    ready = any(record.state == "ready" for _, record in records)
     return Column(
         lane=lane,
         state=records[-1][1].state if records else "missing",
         reason=records[-1][1].reason if records else "it never reported that it came up",
         records=tuple(records),
         runs=tuple(bundle.plan.run for bundle in bundles),
+        started=ready or any(result.lane == lane.id for bundle in bundles for result in bundle.results),
     )
 
 
@@ -271,7 +300,7 @@ def _cell(
         plan, rounds = results[key]
         result = worst_of(rounds)
         return Cell(result.verdict, result.reason, plan.run, result, tuple(rounds), plan.rounds)
-    if key not in planned:
+    if key not in planned or not column.started:
         return None
     reason = "" if column.state == "ready" else f"the lane is not ready ({column.state}): {column.reason}"
     return Cell("missing", reason, planned[key], None)
@@ -280,14 +309,18 @@ def _cell(
 def _family(name: str, rows: tuple[Row, ...], columns: tuple[Column, ...], interrupted: set[str]) -> Family:
     roll_ups = []
     for index, column in enumerate(columns):
+        if column.state != "ready" and not column.started:
+            roll_ups.append(RollUp(column.state, (), partial=False))
+            continue
         cells = [cell for row in rows if (cell := row.cells[index])]
         verdicts = [cell.verdict for cell in cells]
         # A daemon that does not start leaves cells missing; its one error must not roll up to "missing".
         if cells and column.state == "error":
             verdicts.append("error")
-        partial = "missing" in verdicts or any(cell.run in interrupted or cell.cut_short for cell in cells)
+        unasked = len(rows) - len(cells)
+        missing = "missing" in verdicts or any(cell.run in interrupted or cell.cut_short for cell in cells)
         beside = sum(cell.with_difference for cell in cells)
-        roll_ups.append(RollUp(worst(verdicts), _counts(cells), partial, beside))
+        roll_ups.append(RollUp(worst(verdicts), _counts(cells), missing or unasked > 0, beside, unasked))
     return Family(name, rows, tuple(roll_ups))
 
 

@@ -18,17 +18,19 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from roadworthy.reports import curves, intervals
+from roadworthy.reports import curves, effects, intervals
 from roadworthy.reports.added import added
-from roadworthy.reports.bundle import Bundle
-from roadworthy.reports.claims import answers, load
+from roadworthy.reports.bundle import FILE_NAME, Bundle
+from roadworthy.reports.claims import answers, article, load
 from roadworthy.reports.comparisons import Comparison, Source
 from roadworthy.reports.cuts import capture_command, disk_command, power_cuts
 from roadworthy.reports.drawer import evidence
 from roadworthy.reports.made import is_page, replace_file
 from roadworthy.reports.matrix import Matrix, build, differs
 from roadworthy.reports.null import nulls
-from roadworthy.reports.records import MEANING, WITH_DIFFERENCE, Benchmark, Count, Trend
+from roadworthy.reports.published import published, redacted
+from roadworthy.reports.records import MEANING, SHOWN, WITH_DIFFERENCE, Benchmark, Count, Trend
+from roadworthy.reports.redaction import Redaction
 from roadworthy.reports.text import anchor, cleaned, counted, island, visible, with_links
 from roadworthy.reports.units import amount, brief, exact, number, per
 from roadworthy.reports.weekly import STATES, Weekly, reading
@@ -48,21 +50,26 @@ _RAW_PATH = re.compile(r"(?!\.)[A-Za-z0-9._~+,@-]+(?:/(?!\.)[A-Za-z0-9._~+,@-]+)
 
 def write_page(
     bundles: Sequence[Bundle], path: Path, kills: str = "", kills_date: str = "", weekly: Weekly | None = None,
-    refused: Sequence[str] = (),
+    refused: Sequence[str] = (), hide: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Write bundles to `path` as a page, which appears whole or not at all, and replaces nothing but a page.
 
     `kills` is the address of a kill matrix that it links to, with the date of its runs, `weekly` the last weekly
-    result; `refused` says why other bundles are left out. Raises what `matrix.build` raises, and OSError.
+    result; `refused` says why other bundles are left out. `hide` has names that the page must not show, besides what no
+    page shows, see `published`. Raises what `matrix.build` raises, and OSError.
     """
-    replace_file(path, page_text(bundles, path.parent, kills, kills_date, weekly, refused), is_page)
+    replace_file(path, page_text(bundles, path.parent, kills, kills_date, weekly, refused, hide), is_page)
 
 
 def page_text(
     bundles: Sequence[Bundle], directory: Path | None = None, kills: str = "", kills_date: str = "",
-    weekly: Weekly | None = None, refused: Sequence[str] = (),
+    weekly: Weekly | None = None, refused: Sequence[str] = (), hide: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """Return the page of one or more bundles. It links to the raw files of a bundle that lies in its `directory`."""
+    redact = Redaction(hide)
+    bundles = [published(bundle, redact) for bundle in bundles]
+    weekly = redacted(weekly, redact)
+    refused = [redact(_of_its_directory(sentence)) for sentence in refused]
     matrix = build(bundles)
     style, script = asset("page.css"), asset("page.js")
     policy = "; ".join(
@@ -82,7 +89,9 @@ def page_text(
         matrix=matrix,
         nulls=nulls(record for comparison in matrix.comparisons for *_, record in comparison.records),
         cuts=power_cuts(matrix),
+        article=article(),
         claims=answers(load(), matrix),
+        widest=effects.WIDEST,
         kills=kills,
         kills_date=kills_date,
         refused=refused,
@@ -97,6 +106,13 @@ def page_text(
     )
 
 
+def _of_its_directory(sentence: str) -> str:
+    """A sentence that begins with the path of a bundle, with no more of the path than names the bundle."""
+    path, mark, rest = re.split(r"([:,])", f"{sentence}:", maxsplit=1)
+    parts = Path(path).parts[-2 if Path(path).name == FILE_NAME else -1 :]
+    return f"{'/'.join(parts)}{mark}{rest}".removesuffix(":")
+
+
 def environment() -> Environment:
     """Return a template environment that makes every value visible and then escapes it."""
     environment = Environment(
@@ -109,10 +125,11 @@ def environment() -> Environment:
     )
     environment.globals.update(anchor=anchor, differs=differs, axis=intervals.axis, plot=intervals.plot)
     environment.globals.update(chart=curves.chart, key=curves.key, raw_link=_raw_link, samples_limit=SAMPLES_LIMIT)
-    environment.globals.update(with_difference=WITH_DIFFERENCE, disk_command=disk_command)
+    environment.globals.update(with_difference=WITH_DIFFERENCE, shown_as=SHOWN, disk_command=disk_command)
     environment.globals.update(capture_command=capture_command, states_limit=STATES_LIMIT, calls_limit=CALLS_LIMIT)
     environment.filters.update(links=with_links, facts=_facts, raw=_raw, scale=_scale, number=number, short=_short)
     environment.filters.update(amount=amount, brief=brief, counted=counted, exact=exact, per=per, added=added)
+    environment.filters.update(effect=effects.shown, why=effects.why, against=effects.against, drifted=effects.drifted)
     environment.filters.update(command=shlex.join, query=_query)
     return environment
 

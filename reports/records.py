@@ -36,6 +36,9 @@ MEANING: dict[Verdict, str] = {
     "missing": "planned, and never reported",
 }
 
+#: What a page calls a verdict, where its name alone would sound like less than it is.
+SHOWN: dict[Verdict, str] = {"known": "breaks (explained)"}
+
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """One column: where checks ran. `id` uses series; exact versions are facts of the lane record.

@@ -73,7 +73,7 @@ def unrooted(monkeypatch, tmp_path):
     monkeypatch.setattr(session.reaper, "reap", list)
     monkeypatch.setattr(host, "KernelLog", lambda: KernelLog("/dev/null"))
     monkeypatch.setattr(session, "installed_engine", lambda: EngineName("docker", "20.10"))
-    monkeypatch.setattr(session, "write_page", lambda bundles, path: path.write_text("a page"))
+    monkeypatch.setattr(session, "write_page", lambda bundles, path, **_: path.write_text("a page"))
 
 
 @pytest.fixture

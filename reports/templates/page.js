@@ -74,7 +74,7 @@
     }
     for (const menu of all(".menu")) {
       const chosen = state[menu.dataset.key];
-      one("summary span", menu).textContent = chosen.length > 1 ? chosen.length : (chosen[0] ?? "");
+      one("summary span", menu).textContent = chosen.length > 1 ? chosen.length : (data.shown_as[chosen[0]] ?? chosen[0] ?? "");
       for (const box of all("input", menu)) box.checked = chosen.includes(box.value);
     }
     if (one("#text").value !== state.text) one("#text").value = state.text;
@@ -86,7 +86,7 @@
 
   function disagree(cells) {
     const said = cells.filter((cell) => !quiet.includes(cell.verdict));
-    return new Set(said.map((cell) => `${cell.verdict}\n${cell.observations?.[0]?.[1] ?? ""}`)).size > 1;
+    return new Set(said.map((cell) => `${cell.verdict}\n${cell.shown?.[0] ?? ""}`)).size > 1;
   }
 
   function folded(body) {
@@ -195,24 +195,26 @@
     shut.addEventListener("click", leave);
     const where = make("a", lane.id);
     where.href = `#${lane.anchor}`;
-    const verdict = make("div", [glyph(cell.verdict), make("b", cell.verdict), make("span", cell.meaning ?? data.meaning[cell.verdict])], `verdict v-${cell.verdict}`);
+    const verdict = make("div", [glyph(cell.verdict), make("b", data.shown_as[cell.verdict] ?? cell.verdict), make("span", cell.meaning ?? data.meaning[cell.verdict])], `verdict v-${cell.verdict}`);
     const parts = [make("header", [make("h2", check.id), make("p", ["on ", where]), shut]), make("p", check.promise, "promise"), verdict];
     const section = (title, ...content) => parts.push(make("h3", title), ...content);
+    if (cell.deviation) parts.push(make("p", cell.deviation.why, "why"));
+    if (cell.shown?.[1]) parts.push(pairs([["saw", cell.shown[0]], ["expected", cell.shown[1]]], "values saw"));
+    if (cell.deviation) parts.push(make("p", ["Source: ", ...linked(cell.deviation.source)], "source"));
     if (cell.reason) section("Reason", make("pre", cell.reason));
     if (cell.observations) section("Observed", pairs(cell.observations, "values"));
     if (cell.rounds) section("Rounds", pairs(cell.rounds));
     if (cell.deviation) {
       const known = cell.deviation;
       section("Recorded deviation", pairs([
-        ["why", known.why], ["when", known.when], ["signature", known.signature],
-        ["source", linked(known.source)], ["recorded in", known.place],
+        ["when", known.when], ["signature", known.signature], ["recorded in", known.place],
       ]));
     }
     if (cell.calls) section(`System calls (${cell.calls.length})`, transcript(cell));
     if (cell.omitted) parts.push(make("p", `${cell.omitted.toLocaleString("en")} more calls were made but not recorded.`));
     if (cell.log) section("Kernel log", make("pre", cell.log.join("\n")));
     if (cell.log_cut) parts.push(make("p", `${cell.log_cut} earlier lines are in the bundle.`));
-    if (cell.rerun) section("Run it again", make("pre", cell.rerun, "rerun"));
+    if (cell.rerun) section("Run it again", copied(make("pre", cell.rerun, "rerun")), make("p", lane.again, "again"));
     section("About this check", pairs([
       ["provenance", check.provenance], ["promised by", linked(check.source)], ["claim", check.claim], ["check", check.place],
       ["test", cell.nodeid], ["run", cell.run], ["reported", cell.at], ["took", cell.seconds === undefined ? "" : `${cell.seconds} s`],
@@ -220,6 +222,18 @@
     const keys = ["←", "↑", "↓", "→"].flatMap((key) => [make("kbd", key), " "]);
     parts.push(make("footer", [...keys, "move between cells, ", make("kbd", "Esc"), " closes."]));
     return parts;
+  }
+
+  // A command with a button that copies it. Where the page may not use the clipboard, the command is selected.
+  function copied(pre) {
+    const button = make("button", "Copy", "copy");
+    button.type = "button";
+    button.addEventListener("click", async () => {
+      getSelection().selectAllChildren(pre);
+      try { await navigator.clipboard.writeText(pre.textContent); } catch { if (!document.execCommand("copy")) return; }
+      button.textContent = "Copied";
+    });
+    return make("div", [pre, button], "command");
   }
 
   function transcript(cell) {
@@ -330,6 +344,12 @@
       theme(button.dataset.theme);
       try { localStorage.setItem("roadworthy-theme", button.dataset.theme); } catch { /* storage is refused here */ }
     });
+  }
+
+  for (const pre of all("pre.rerun")) {
+    const place = document.createComment("");
+    pre.replaceWith(place);
+    place.replaceWith(copied(pre));
   }
 
   one(".theme").hidden = false;

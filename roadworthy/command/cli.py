@@ -92,7 +92,14 @@ main.add_command(workflow)
 @click.option(
     "--weekly", type=click.Path(dir_okay=False, path_type=Path), help="A result of `make weekly`: show it on the page."
 )
-def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Path | None) -> None:
+@click.option(
+    "--redact", multiple=True, metavar="TEXT",
+    help="A name that the page must not show, wherever it stands; repeatable. Paths of the machine, network addresses "
+    "and facts that are not of drivers, engines and kernels are never shown.",
+)  # fmt: skip
+def site(
+    bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Path | None, redact: tuple[str, ...]
+) -> None:
     """Write one page from run BUNDLES: directories with a bundle.jsonl, or directories that hold such directories.
 
     A bundle that cannot be read is left out, and both this command and the page say so. Exit status: 0, 1 if a bundle
@@ -108,7 +115,7 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Pa
             refuse_foreign(page, is_page)
         if matrix:
             write_kills(matrix, output.with_name(KILLS_PAGE))
-        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "", result, refused)
+        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "", result, refused, redact)
     except (KillsRefused, WeeklyRefused) as reason:
         raise click.UsageError(str(reason)) from None
     except NotOurs as reason:
@@ -125,9 +132,9 @@ def site(bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Pa
 def claims(bundles: tuple[Path, ...]) -> None:
     """Print the claims of 2016 about the drivers; with run BUNDLES, also what verdicts and numbers say of each.
 
-    A claim holds, holds with conditions, or never held on the lanes that could decide it; or it is undecided, because
-    intervals are too wide; or these runs did not measure it. What a run lacks of its plan is named, and so is a bundle
-    that cannot be read, which makes the exit status 1.
+    A claim holds, holds in part, or does not hold on the lanes that are named; or it is undecided there, because
+    something was not asked, an interval is too wide, or a difference does not exceed A/A; or these runs did not measure
+    it. What a run lacks of its plan is named, and so is a bundle that cannot be read, which makes the exit status 1.
     """
     said = load_claims()
     read, refused = good_bundles_in(bundles) if bundles else ([], [])
@@ -142,13 +149,12 @@ def claims(bundles: tuple[Path, ...]) -> None:
         elif matrix is None:
             click.echo(f"     asked by {'; '.join(found.claim.asked_of)}")
         else:
-            click.echo(f"     {found.overall}")
-        why = dict(found.why)
-        for word, lanes in found.lanes:
-            for lane in lanes:
-                click.echo(f"     {word}: {visible(lane)}")
-                for number in why.get(lane, ()):
-                    click.echo(f"       {visible(number)}")
+            for sentence in found.sentences:
+                click.echo(f"     {visible(sentence)}")
+        for lane, numbers in found.why:
+            click.echo(f"     {visible(lane)}:")
+            for number in numbers:
+                click.echo(f"       {visible(number)}")
     if refused:
         raise click.exceptions.Exit(FOUND)
 

@@ -86,7 +86,7 @@ def of_check(
     if named.lane:
         head += [part for one in asked for part in of_cell(one)]
     else:
-        rows = [(one.column.lane.id, case(one.check.id), one.cell.verdict, one.cell.observation) for one in asked]
+        rows = [(one.column.lane.id, case(one.check.id), one.cell.verdict, one.shown.value) for one in asked]
         head += [Title("recorded verdicts"), Table(("lane", "case", "verdict", "observed"), rows)] if rows else []
     if not asked:
         where = "the recorded results have no such cell" if matrix else "no recorded results here"

@@ -16,6 +16,7 @@ from roadworthy.reports.matrix import Cell, Column, Matrix, build
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.records import Check
 from roadworthy.reports.series import bundle_paths
+from roadworthy.reports.shows import NOTHING, Shown
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 #: Where a run puts its bundle if it is not told, below the directory that the user stands in.
@@ -50,11 +51,12 @@ def newest() -> list[Path]:
 
 @dataclass(frozen=True)
 class Asked:
-    """One recorded cell: a check on a lane."""
+    """One recorded cell: a check on a lane, and what the page shows of it beside its verdict."""
 
     column: Column
     check: Check
     cell: Cell
+    shown: Shown = NOTHING
 
 
 def cells(matrix: Matrix | None, check: str, lane: str = "") -> list[Asked]:
@@ -65,9 +67,9 @@ def cells(matrix: Matrix | None, check: str, lane: str = "") -> list[Asked]:
     if matrix is None:
         return []
     return [
-        Asked(column, row.check, cell)
+        Asked(column, row.check, cell, shown)
         for row in matrix.rows if check in (row.check.id, row.check.id.partition("[")[0])
-        for column, cell in zip(matrix.columns, row.cells, strict=True)
+        for column, cell, shown in zip(matrix.columns, row.cells, row.shown, strict=True)
         if cell is not None and (not lane or is_named(column, lane))
     ]  # fmt: skip
 

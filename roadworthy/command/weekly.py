@@ -24,6 +24,7 @@ from roadworthy.programs import ProgramFailed, run
 from roadworthy.reports.bundle import BundleRefused, read_bundle
 from roadworthy.reports.made import NotOurs, make_directory, refuse_foreign, replace_file
 from roadworthy.reports.page import write_page
+from roadworthy.reports.redaction import of_this_machine
 from roadworthy.reports.series import bundle_paths
 from roadworthy.reports.text import visible
 from roadworthy.reports.weekly import FORM, SCHEMA, Part, Weekly, WeeklyRefused, read_weekly, weekly_text
@@ -139,7 +140,8 @@ def page_of(work: Path) -> Path | None:
         return None
     page = work / "index.html"
     try:
-        write_page(bundles, page)
+        ids = [one.id for bundle in bundles for one in bundle.plan.lanes]
+        write_page(bundles, page, hide=of_this_machine(ids))
     except (OSError, ValueError) as reason:
         click.echo(f"weekly: no page: {reason}", err=True)
         return None

@@ -33,6 +33,7 @@ from roadworthy.reports.claims import Claim, asking
 from roadworthy.reports.claims import load as load_claims
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
+from roadworthy.reports.redaction import of_this_machine
 from roadworthy.run.interrupts import Interrupts, why_stopped
 from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
 from roadworthy.run.lacking import Lacking
@@ -434,7 +435,10 @@ def page_beside(bundle: BundleWriter, say: Callable[..., None]) -> Path | None:
     """Write the page of a closed bundle beside it, and return its path; None after `say` has told why there is none."""
     page = bundle.directory / PAGE
     try:
-        write_page([read_bundle(bundle.directory)], page)
+        read = read_bundle(bundle.directory)
+        ids = [*(lane.id for lane in read.plan.lanes), *(check.id for check in read.plan.checks)]
+        hide = of_this_machine(ids)
+        write_page([read], page, hide=hide)
     except OSError as reason:
         said = f"{page} cannot be written: {reason.strerror}; `roadworthy site` makes one from the bundle"
         say(said, needed=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from roadworthy.reports.added import added
+from roadworthy.reports.effects import shown, why
 from roadworthy.reports.records import Benchmark, Count, Trend
 from roadworthy.reports.units import amount, exact, number, per
 
@@ -72,19 +73,18 @@ def time(table: Table, record: Benchmark, detail: int) -> None:
     """Add a time to its table."""
     row = label(record.benchmark, record.metric)
     table.against.add(record.baseline.name)
-    verdict = "not published" if record.unpublished and record.verdict != "invalid" else record.verdict
+    verdict = "not published" if record.unpublished and record.verdict != "invalid" else shown(record)
     table.verdicts.setdefault(record.lane, Counter())[verdict] += 1
     table.put(row, record.lane, ratio(record, detail))
-    why = record.unpublished or record.reason
-    if why:
-        table.reasons.append(f"{record.lane}, {row}: {verdict}, {why}")
+    if reason := record.unpublished or why(record):
+        table.reasons.append(f"{record.lane}, {row}: {verdict}, {reason}")
 
 
 def ratio(record: Benchmark, detail: int) -> str:
     """Format a time as a cell: mark, ratio with interval, and the added cost if the baseline is far below it."""
     if record.verdict == "invalid":
         return MARKS["invalid"]
-    mark = " " if record.unpublished else MARKS[record.verdict]
+    mark = " " if record.unpublished else MARKS[shown(record)]
     said = f"{mark} {record.ratio:.2f} [{record.ratio_low:.2f}, {record.ratio_high:.2f}]"
     if more := added(record):
         said += f" {more}"

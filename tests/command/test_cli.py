@@ -141,7 +141,8 @@ def test_a_bad_bundle_does_not_cost_the_good_ones(bundle, tmp_path, bad):
     assert (done.exit_code, f"{page}: 1 bundle, 1 left out" in done.output) == (1, True), done.output
     assert f"left out: {place}" in done.output
     assert "A bundle is left out." in page.read_text()
-    assert str(place) in page.read_text()
+    assert "</strong> bad" in page.read_text()
+    assert str(tmp_path) not in page.read_text()
     for words in (["claims"], ["bench", "series"]):
         done = run(*words, bundle, place)
         assert (done.exit_code, f"left out: {place}" in done.output) == (1, True), done.output

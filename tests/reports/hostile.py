@@ -83,7 +83,7 @@ def records(server: str) -> list[Any]:
             observations=[Observation(bad, bad)],
             transcript=[Call(bad, bad, bad, True, 10**30)] * 500,
             omitted_calls=3,
-            kernel_log=[bad] * 200,
+            kernel_log=[f"EXT4-fs: {bad}"] * 200,
             deviation=Deviation(why=bad, source=script, signature=bad, when=bad, file=bad, line=1),
             cuts=cuts(bad),
         ),

@@ -63,7 +63,7 @@ def test_an_account_has_what_a_reader_asks_for():
         "A  rename('a', 'b') = -1 EXDEV (Invalid cross-device link)", "… 1 more call, not recorded",
     ]  # fmt: skip
     assert log == "overlayfs: hm"
-    assert again == "pytest --driver=overlay2 '--kernel=a path' \\\n'test_rename.py::test[a-b]'"
+    assert again == "pytest --driver=overlay2 '--kernel=a path' \\\nconformance/posix/test_rename.py::test"
 
 
 def test_an_account_explains_a_recorded_break():

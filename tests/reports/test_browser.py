@@ -151,6 +151,24 @@ def test_keys_move_open_and_close(browser, page):
     ]
 
 
+def test_a_button_copies_the_command(browser, page):
+    """The drawer's command has a button; what was copied is the command, whole."""
+    script = """
+      document.execCommand = (name) => { document.body.dataset.copied = name + ":" + getSelection(); return true; };
+      const refuse = async () => { throw new Error("refused"); };
+      Object.defineProperty(navigator, "clipboard", { value: { writeText: refuse } });
+      document.querySelector("#drawer .command .copy").click();
+    """
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = page.read_text().replace("script-src ", f"script-src &#39;sha256-{digest}&#39; ", 1)
+    page.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
+    dom = browser(f"{page.as_uri()}#{CELL}").stdout
+    copied = re.search('data-copied="([^"]*)"', dom)[1]
+    assert copied.startswith("copy:pytest --driver=overlay2 --backing=ext4")
+    assert copied.endswith("test_rename.py::test_merged_directory")
+    assert ">Copied</button>" in dom
+
+
 @pytest.mark.parametrize("kind", ["record", "trend", "count"])
 def test_a_link_to_a_record_opens_it(browser, page, kind):
     """A number's link opens what its record is folded into, and marks it."""

@@ -117,12 +117,45 @@ def test_a_newer_whole_run_makes_up_for_an_interrupted_one():
     assert build([old, bundle(results[0], run="new", day=2)]).families[0].roll_ups[0].word == "partial"
 
 
-def test_a_lane_in_error_rolls_up_to_error():
-    """A daemon that did not start is one error with its cause; its cells are missing, its families not."""
+@pytest.mark.parametrize("state", ["error", "skipped", "unsupported", None])
+def test_a_lane_that_never_started_is_one_word(state):
+    """A daemon that did not start has one state with its cause, and no cells that would count as missing."""
+    down = LaneRecord(lane=NATIVE.id, at="", state=state or "error", reason="dockerd died")
+    up = LaneRecord(lane=OVERLAY.id, at="", state="ready")
+    whole = [result(OVERLAY, name) for name in ("a/one", "a/two", "b/one")]
+    matrix = build([bundle(*whole, records=(down, up) if state else (up,))])
+    assert [(column.started, column.state) for column in matrix.columns] == [
+        (False, state or "missing"),
+        (True, "ready"),
+    ]
+    assert [roll.verdict for roll in matrix.families[0].roll_ups] == [state or "missing", "pass"]
+    assert verdicts(matrix) == [[None, "pass"]] * 3
+    assert matrix.counts == (("pass", 3),)
+    assert not matrix.subsets
+
+
+def test_a_lane_that_was_lost_has_missing_cells():
+    """A daemon that started and died later is an error in each family, and its cells without a result say why."""
     down = LaneRecord(lane=NATIVE.id, at="", state="error", reason="dockerd died")
-    family = build([bundle(records=(down,))]).families[0]
+    family = build([bundle(result(NATIVE, "b/one"), records=(down,))]).families[0]
     assert family.roll_ups[0].verdict == "error"
     assert family.rows[0].cells[0].reason == "the lane is not ready (error): dockerd died"
+
+
+def test_a_part_of_a_family_is_not_compared_with_the_whole():
+    """A lane that was asked one check of two does not read as passed, and says how many it was not asked."""
+    whole = [result(NATIVE, "a/one"), result(NATIVE, "a/two"), result(NATIVE, "b/one")]
+    part = bundle(result(OVERLAY, "a/one"), lanes=(OVERLAY,), checks=("a/one",), run="part", day=2)
+    matrix = build([bundle(*whole, lanes=(NATIVE,)), part])
+    native, overlay = matrix.families[0].roll_ups
+    assert (native.asked, native.unasked, native.word) == (2, 0, "pass")
+    assert (overlay.asked, overlay.unasked, overlay.word) == (1, 1, "partial")
+    assert [roll.verdict for roll in matrix.families[1].roll_ups] == ["pass", None]
+    assert matrix.subsets
+    (common,) = matrix.common
+    assert [row.check.id for row in common.rows] == ["a/one"]
+    assert [roll.word for roll in common.roll_ups] == ["pass", "pass"]
+    assert matrix.counts == (("pass", 4),)
 
 
 def test_reference_comes_first_and_kernels_in_order():

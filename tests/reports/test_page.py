@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import random
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,9 +16,8 @@ import pytest
 import sample
 
 from roadworthy.reports.bundle import Bundle, read_bundle
-from roadworthy.reports.drawer import rerun_command
 from roadworthy.reports.page import TEMPLATES, page_text, write_page
-from roadworthy.reports.records import MEANING, WORST_FIRST, Call, Lane, Result
+from roadworthy.reports.records import MEANING, WORST_FIRST, Arm, Benchmark, Call, LaneRecord, Result, Trend, Twin
 
 
 class Elements(HTMLParser):
@@ -200,6 +200,33 @@ def test_a_pass_with_a_recorded_difference_is_told_apart(tmp_path, page):
     assert f"of them {said}" not in page
 
 
+def test_a_known_break_is_a_break(page):
+    """The page says "breaks (explained)", with the value that breaks and the one that was expected; never "known"."""
+    part = page[page.index('id="matrix"') : page.index('id="benchmarks"')]
+    cell = part[part.index(f'id="cell:{OVERLAY}:rename/merged-directory"') :]
+    assert cell.partition("</td>")[0].endswith("<b>breaks (explained)</b><small>EXDEV, expected 1 of 1</small></a>")
+    for name in ("summary", "families", "legend"):
+        section = page[page.index(f'<section id="{name}"') :].partition("</section>")[0]
+        assert "breaks (explained)" in section
+        assert not re.search(r">\s*known\s*<|\d known", section)
+    cells = evidence(page)["cells"]
+    assert evidence(page)["shown_as"] == {"known": "breaks (explained)"}
+    place = next(n for n, c in enumerate(evidence(page)["checks"]) if c["id"] == "rename/merged-directory")
+    assert cells[f"1.{place}"]["shown"] == ["EXDEV", "1 of 1"]
+
+
+def test_a_break_s_source_is_linked(tmp_path):
+    """A source in prose leads to where it is written."""
+    records = sample.records()
+    place = next(at for at, one in enumerate(records) if isinstance(one, Result) and one.verdict == "known")
+    source = "Linux Documentation/filesystems/overlayfs.rst, renaming directories; moby/moby#25409"
+    recorded = msgspec.structs.replace(records[place].deviation, source=source)
+    records[place] = msgspec.structs.replace(records[place], deviation=recorded)
+    cells = evidence(page_text([read_bundle(sample.write(tmp_path / "b", records))]))["cells"].values()
+    found = [cell["deviation"]["source"] for cell in cells if cell.get("deviation")]
+    assert [["moby/moby#25409", "https://github.com/moby/moby/issues/25409"]] in [pieces[-1:] for pieces in found]
+
+
 def test_incomplete_runs_say_so_first(tmp_path):
     """A page of an interrupted run opens with a banner that counts what was reported, and shows no green family."""
     records = sample.records()[:400]
@@ -211,9 +238,60 @@ def test_incomplete_runs_say_so_first(tmp_path):
     assert "<b>partial</b>" in families
 
 
+def of_two_runs(tmp_path, second):
+    """The page of the sample run and of a second run on another lane, which `second` makes from its records."""
+    lane = sample.MORE_LANES[0]
+    later = sample.plan("later", "2026-11-24T02:00:00Z", lanes=[lane])
+    lines = second(lane, later, sample.records(later))
+    runs = {"one": sample.records(), "two": lines}
+    return lane, page_text([read_bundle(sample.write(tmp_path / name, runs[name])) for name in runs])
+
+
+def test_a_lane_that_was_asked_less_says_so(tmp_path):
+    """One check of a family is no green cell beside the whole family: its cells say how many were not asked."""
+
+    def second(lane, plan, lines):
+        name = next(check.id for check in plan.checks if check.family == "images")
+        plan = msgspec.structs.replace(plan, cells=[(lane.id, name)])
+        kept = [one for one in lines[1:] if not isinstance(one, Result) or one.check == name]
+        return [plan, *kept]
+
+    _, page = of_two_runs(tmp_path, second)
+    families = page[page.index('id="families"') : page.index('id="matrix"')]
+    assert re.search(r"<b>partial</b><small>\s*1 asked, \d+ not: 1 (pass|known)", families)
+    assert "Lanes were not asked the same checks" in families
+    common = families.partition("To compare lanes: the one check that every lane was asked")[2]
+    assert not re.search(r"<b>partial</b>| not asked<", common)
+    assert len(re.findall(r'<td class="v-', common)) == len(sample.LANES) + 1
+    assert re.search(r'<span class="word">1 asked, \d+ not</span>', page)
+    assert "not asked</span>" in families
+    assert "Lanes were not asked the same checks" not in page_text([read_bundle(tmp_path / "one")])
+
+
+def test_a_lane_that_never_started_is_one_word(tmp_path):
+    """It has one cell over all families, one over each family's rows, a banner with the cause, and no evidence."""
+
+    def second(lane, plan, lines):
+        down = LaneRecord(lane=lane.id, at="", state="error", reason="dockerd died")
+        return [plan, down, lines[-1]]
+
+    lane, page = of_two_runs(tmp_path, second)
+    families = page[page.index('id="families"') : page.index('id="matrix"')]
+    assert families.count('class="never v-error"') == 1
+    count = len({check.family for check in sample.checks()})
+    assert re.search(rf'class="never v-error" data-lane="\d" rowspan="{count}"', families)
+    matrix = page[page.index('id="matrix"') : page.index('id="benchmarks"')]
+    assert matrix.count('class="never v-error"') == count
+    assert "Lane never started (error)." in page
+    assert f"{lane.id}</a>: dockerd died" in page
+    place = next(at for at, one in enumerate(evidence(page)["lanes"]) if one["id"] == lane.id)
+    assert not [key for key in evidence(page)["cells"] if key.startswith(f"{place}.")]
+    assert "<b>0</b> <span>missing</span>" in page
+
+
 def test_facts_and_runs_are_listed(page):
-    """Nested facts, stages with seconds, and the command of a run are on the page."""
-    for text in ("redirect_dir", "6.12.57-1", "daemon 1.9 s", "pytest --matrix=nightly.toml -n 4", "4f1c9a2"):
+    """Nested facts, stages with seconds, and what a run was asked with are on the page."""
+    for text in ("redirect_dir", "6.12.57-1", "daemon 1.9 s", "--matrix=nightly.toml -n 4", "4f1c9a2"):
         assert text in page
     assert "<dt>Backing Filesystem</dt><dd>btrfs</dd>" in page.replace("\n", "")
 
@@ -236,7 +314,7 @@ OVERLAY, VFS, EMULATED = (sample.LANES[place].id for place in (1, 4, 5))
 def test_benchmarks_show_ratio_interval_guards_and_record(page):
     """Each lane of a workload has a plot with its numbers in words, its guards and its raw record."""
     part = article(page, "randwrite-4k")
-    plots = re.findall(r'aria-label="ratio [\d.]+, 95 % interval [\d.]+ to [\d.]+"', part)
+    plots = re.findall(r'aria-label="ratio [\d.]+, 95 % interval [\d.]+ to [\d.]+[";]', part)
     assert len(plots) == 4
     assert "1 of 3 broken" in part
     assert "the device wrote what the workload wrote: <b>broken</b>" in part
@@ -260,7 +338,60 @@ def test_the_baseline_against_itself_stands_beside(page):
     assert ">0.97–1.04<" in found  # noqa: RUF001
     assert "the baseline against itself 1.01, 0.97 to 1.04" in found
     assert 'class="twin"' in found
-    assert ">none<" in row(article(page, "randwrite-4k"), OVERLAY)
+    assert ">none<" in row(article(page, "seqread-1m"), OVERLAY)
+
+
+def of_one_record(tmp_path, **changes):
+    """The row of one benchmark on overlay2 and its whole article, where only this record is changed."""
+    some = sample.benchmark(sample.LANES[1], "data/fsync", "time per I/O", "ns", random.Random(1))
+    plan = sample.plan(lanes=sample.LANES[1:2])
+    record = msgspec.structs.replace(some, reason="", **changes)
+    lines = [one for one in sample.records(plan) if not isinstance(one, Benchmark | Trend)]
+    part = article(page_text([read_bundle(sample.write(tmp_path / "one", [*lines[:-1], record, lines[-1]]))]), "data")
+    return row(part, OVERLAY), part
+
+
+def arms(arm, baseline):
+    """Both sides of a comparison with these medians."""
+    sides = (("overlay2", arm), ("native", baseline))
+    return {"arm" if name == "overlay2" else "baseline": Arm(name=name, samples=[at], median=at, low=at, high=at)
+            for name, at in sides}  # fmt: skip
+
+
+def test_a_verdict_says_against_what_and_both_times(tmp_path):
+    """Slower is slower than the baseline, which is named; so are both medians, and what the ratio is of."""
+    found, part = of_one_record(tmp_path, ratio=2.0, ratio_low=1.9, ratio_high=2.1, verdict="slower", guards={},
+                                **arms(4e6, 2e6))  # fmt: skip
+    assert ">slower than native<" in found
+    assert "<span>overlay2 4 ms</span>" in found
+    assert "<span>native 2 ms</span>" in found
+    assert "cost divided by the baseline" in part
+    assert "the medians alone" not in found
+    assert "no guard applies" in found
+    assert not re.search("<td>none</td>", found)
+
+
+def test_medians_that_contradict_the_ratio_are_explained(tmp_path):
+    """A ratio below 1 beside a larger median of the driver would read as a mistake; the reason stands there."""
+    found, _ = of_one_record(tmp_path, ratio=0.921, ratio_low=0.9, ratio_high=0.95, verdict="faster",
+                             **arms(2.73e6, 2.68e6))  # fmt: skip
+    assert "the medians alone would say 1.02; a ratio is taken within each row" in found
+
+
+@pytest.mark.parametrize("verdict", ["slower", "faster"])
+def test_a_difference_within_the_baseline_s_own_is_inconclusive(tmp_path, verdict):
+    """A ratio inside the A/A interval proves nothing: words, mark and colour say so, and the reason names A/A."""
+    ratio = {"slower": 1.08, "faster": 0.94}[verdict]
+    within = {"ratio": ratio, "ratio_low": ratio - 0.02, "ratio_high": ratio + 0.02, "verdict": verdict}
+    own = Twin(ratio=1.0, low=0.92, high=1.05, verdict="inconclusive")
+    found, _ = of_one_record(tmp_path, **within, twin=own)
+    assert ">inconclusive<small>" in found
+    assert f"the interval alone says {verdict}, but the ratio does not exceed" in found
+    assert 'class="b-inconclusive"' in found
+    assert "plot inconclusive" in found
+    narrow = Twin(ratio=1.0, low=0.99, high=1.01, verdict="equivalent")
+    found, _ = of_one_record(tmp_path, **within, twin=narrow)
+    assert f">{verdict} than native<" in found
 
 
 def test_times_that_are_not_published_are_grey_and_say_why(page):
@@ -330,28 +461,25 @@ def test_samples_are_shown_with_what_voided_them(page):
 
 
 def test_claims_about_cost_are_answered_with_their_numbers(page):
-    """A claim shows what lanes say together, and a lane's numbers; those that were not measured are folded."""
+    """A claim names the lanes of each answer, with numbers; those that were not measured are folded."""
     part = page[page.index('id="claims"') : page.index('id="lanes"')]
-    assert "<b>never held</b>" in part
+    heads = re.findall(r'<th scope="col">(.*?)</th>', part)
+    assert heads == ["Claim", "Holds on", "Holds in part on", "Does not hold on", "Undecided on"]
+    assert "What an article of 2016 on Docker" in part
+    assert "never" not in " ".join(heads)
     assert "space/page-cache, pages for five readers: 81,920 pages, 5 times the 16,384 pages of the baseline" in part
     assert "claims were not measured here" in part
     assert "Not tested: it compares a driver with a virtual machine" in part
 
 
-def test_rerun_command_names_lane_and_test(page):
-    """The evidence holds a command that runs the check on its lane again."""
+def test_a_cell_has_the_command_to_run_it_again(page):
+    """It selects the lane and the check, and the lane says what the command means by host."""
     shown = evidence(page)
     check = next(n for n, c in enumerate(shown["checks"]) if c["id"] == "rename/merged-directory")
     command = shown["cells"][f"1.{check}"]["rerun"]
-    assert command.startswith("pytest --driver=overlay2 --backing=ext4 ")
-    assert "test_rename.py::test_merged_directory[overlay2-ext4-docker20.10-linux6.1]'" in command
-
-
-def test_rerun_command_has_the_words_of_the_lane():
-    """Engine, kernel and module parameters too, as the run was asked for them."""
-    words = ["--driver=overlay2", "--engine=docker-28.5", "--kernel=7.2", "--kernel-opt=overlay.metacopy=on"]
-    lane = Lane(id="l", driver="overlay2", backing="ext4", engine="docker28.5", kernel="7.2", words=words)
-    assert rerun_command(lane, "test_a.py::test_b[l]") == f"pytest {' '.join(words)} \\\n'test_a.py::test_b[l]'"
+    assert command.startswith("pytest --driver=overlay2 --backing=ext4 --engine=docker-20.10 --kernel=6.1 ")
+    assert command.endswith("conformance/posix/test_rename.py::test_merged_directory")
+    assert {lane["again"] for lane in shown["lanes"]} == {""}  # sample lanes name their engine and kernel
 
 
 def luminance(colour: str) -> float:

@@ -129,7 +129,7 @@ def test_a_working_directory_that_is_deleted_costs_no_clean_up(run, fake_stand, 
 def test_a_page_that_cannot_be_written_is_told(run, fake_stand, monkeypatch, tmp_path, quiet):
     """The run says why, also with -q, and names no page; its records are there."""
 
-    def full(bundles, path):
+    def full(bundles, path, **_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(session, "write_page", full)

@@ -90,7 +90,7 @@ def test_a_page_that_cannot_be_written_is_told(pytester, quiet):
     """A run over workers says why it has no page, also with -q, and names none; its bundle is whole."""
     pytester.makeconftest(
         "import errno, os\nfrom roadworthy.run import conductor, session\n\n"
-        "def full(*_):\n    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n\n"
+        "def full(*_, **__):\n    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n\n"
         "conductor.write_page = session.write_page = full\n"
     )
     pytester.makepyfile(

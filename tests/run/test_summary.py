@@ -50,6 +50,14 @@ def test_a_number_of_something_else_is_not_told():
     assert lines[2] == "  overlay2-ext4, time per I/O (lower): invalid, not true: the device saw the bytes"
 
 
+def test_a_difference_within_the_baselines_own_is_not_told():
+    """A ratio that A/A shows, too, has the mark of the undecided, and the reason names the A/A interval."""
+    noisy = Twin(ratio=1.0, low=0.9, high=1.6, verdict="inconclusive")
+    said = "\n".join(shown(replaced(ratio=1.5, ratio_low=1.4, ratio_high=1.55, twin=noisy)))
+    assert "? 1.50 [1.40, 1.55]" in said
+    assert "the interval alone says slower, but the ratio does not exceed that of the baseline against itself" in said
+
+
 def test_a_number_that_is_of_no_machine_says_so():
     """It has no verdict."""
     lines = shown(replaced(unpublished="measured under emulation"))
