@@ -150,7 +150,7 @@ def test_mutant_that_no_check_reaches_is_an_error(tmp_path):
 END_OF_SUPERVISOR = """
 import os, signal
 from pathlib import Path
-from roadworthy.plugin import SESSION
+from roadworthy.run.session import SESSION
 
 def pytest_runtest_teardown(item):
     for supervisor in item.config.stash[SESSION].faults._supervisors:
