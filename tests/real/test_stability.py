@@ -113,7 +113,7 @@ def test_rounds_and_order_go_to_workers_too(start):
     found = read_bundle(run.bundle)
     assert found.troubles == ()
     assert (found.plan.rounds, len(found.plan.cells), len(found.results)) == (2, 6, 12)
-    (seed,) = {int(word) for word in re.findall(r"again with --random-order=(\d+)", run.text())}
+    (seed,) = {int(word) for word in re.findall(r"again with --shuffle-checks=(\d+)", run.text())}
     assert [record.facts["random order"] for record in found.lanes] == [{"seed": seed}] * 2
     assert run.left() == []
 
