@@ -53,7 +53,12 @@ WAS_RUN = (
     Run(("aufs",), ("ext4",), kernels=("5.10",)),
     *(Run(("overlay2", "vfs", "btrfs"), engine=engine) for engine in ("docker 26.1", "docker 28.5")),
     Run(("containerd:overlayfs", "containerd:native", "containerd:btrfs", "containerd:erofs"), engine="docker 28.5"),
-    Run(("containerd:overlayfs", "containerd:erofs"), engine="docker 28.5", switched=(("sync_fs", "true"),)),
+    Run(
+        ("containerd:overlayfs", "containerd:native", "containerd:btrfs", "containerd:erofs"),
+        engine="docker 28.5",
+        switched=(("sync_fs", "true"),),
+    ),  # fmt: skip
+    Run(("containerd:blockfile",), ("xfs",), "docker 28.5", switched=(("sync_fs", "true"),)),
     Run(("containerd:blockfile",), ("xfs", "btrfs", "ext4"), "docker 28.5"),
     Run(("containerd:devmapper",), ("ext4",), "docker 28.5", ("6.12",)),
     Run(("podman:overlay", "podman:vfs", "podman:btrfs"), engine="podman 5.4"),
