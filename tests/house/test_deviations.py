@@ -57,7 +57,7 @@ WAS_RUN = (
         ("containerd:overlayfs", "containerd:native", "containerd:btrfs", "containerd:erofs"),
         engine="docker 28.5",
         switched=(("sync_fs", "true"),),
-    ),  # fmt: skip
+    ),
     Run(("containerd:blockfile",), ("xfs",), "docker 28.5", switched=(("sync_fs", "true"),)),
     Run(("containerd:blockfile",), ("xfs", "btrfs", "ext4"), "docker 28.5"),
     Run(("containerd:devmapper",), ("ext4",), "docker 28.5", ("6.12",)),
