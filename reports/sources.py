@@ -16,7 +16,6 @@ from roadworthy.reports.text import TEXT_LIMIT, visible, with_links
 
 GITHUB = "https://github.com"
 MAN = "https://man7.org/linux/man-pages"
-DEBIAN = "https://manpages.debian.org"
 DOCKER = "https://docs.docker.com"
 KERNEL = "https://www.kernel.org/doc/html/v6.12"
 
@@ -85,10 +84,13 @@ PAGES = {
 ELSEWHERE = {
     "zfsprops(7)": "https://openzfs.github.io/openzfs-docs/man/v2.1/7/zfsprops.7.html",
     "zfs(4)": "https://openzfs.github.io/openzfs-docs/man/v2.1/4/zfs.4.html",
-    "logrotate(8)": f"{DEBIAN}/bookworm/logrotate/logrotate.8.en.html",
-    "mount.fuse3(8)": f"{DEBIAN}/bookworm/fuse3/mount.fuse3.8.en.html",
-    "podman-run(1)": f"{DEBIAN}/bookworm/podman/podman-run.1.en.html",
+    "logrotate(8)": f"{GITHUB}/logrotate/logrotate/blob/3.21.0/logrotate.8.in",
+    "mount.fuse3(8)": f"{GITHUB}/libfuse/libfuse/blob/fuse-3.14.0/doc/mount.fuse3.8",
+    "podman-run(1)": f"{GITHUB}/containers/podman/blob/v4.3.1/docs/source/markdown/podman-run.1.md.in",
 }
+
+#: aufs.5, whose own repository is not on GitHub.
+AUFS_PAGE = f"{GITHUB}/tianon/aufs-util/blob/0385c8954ac32680cd3de9c0323227ee4f81f201/aufs.in.5"
 
 _OWNERS = r"moby/moby|containers/[\w-]+|containerd/containerd|npm/npm|docker/for-linux|coreos/bugs"
 _PATH = r"[\w.+-]+(?:/[\w.+-]+)+|main\.c|store\.go|layer\.md|[\w-]+\.rst"
@@ -195,7 +197,7 @@ RULES: list[tuple[Rule, re.Pattern[str]]] = [
     (_fixed(rf"{DOCKER}/engine/release-notes/\1/"), re.compile(r"Docker Engine (\d+\.\d+) release notes")),
     (_fixed(rf"{GITHUB}/containers/container-libs/pull/\1"), re.compile(r"container-libs pull request (\d+)")),
     (_fixed(f"{GITHUB}/openzfs/zfs/releases/tag/zfs-2.2.0"), re.compile(r"OpenZFS 2\.2(?!\.)")),
-    (_fixed(f"{DEBIAN}/bullseye/aufs-tools/aufs.5.en.html"), re.compile(r"(?<![\w/])aufs\.5")),
+    (_fixed(AUFS_PAGE), re.compile(r"(?<![\w/])aufs\.5")),
     (_page, re.compile("|".join(re.escape(title) for title in sorted(PAGES, key=len, reverse=True)))),
     (_commit, re.compile(r"(?<=Linux commit )(?P<hash>[0-9a-f]{12,40})")),
     (_further, re.compile(r"(?P<kind>issues? |PR |pull request |(?<=\d and )|(?<=\d, ))#?(?P<number>\d+)(?![\w.:])")),

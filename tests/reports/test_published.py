@@ -25,7 +25,7 @@ from roadworthy.run.session import page_beside
 SECRETS = {
     "home": "/home/alice/src/acme",
     "state": "/srv/acme-ci/state",
-    "work": "/work/acme/checkout",
+    "work": "/opt/acme/checkout",
     "temporary": "/tmp/pytest-of-alice/pytest-7",
     "run": "/run/roadworthy/20261130-1/m/docker",
     "device": "/dev/mapper/vg_acme-root",

@@ -61,7 +61,7 @@ def test_links_leave_the_words_of_a_source_as_they_are():
         ("containers/fuse-overlayfs main.c; issue 351", ["https://github.com/containers/fuse-overlayfs/blob/v1.10/main.c",
                                                          "https://github.com/containers/fuse-overlayfs/issues/351"]),
         ("fsync(2), directories; mount.fuse3(8)", ["https://man7.org/linux/man-pages/man2/fsync.2.html",
-                                                   "https://manpages.debian.org/bookworm/fuse3/mount.fuse3.8.en.html"]),
+                                                   "https://github.com/libfuse/libfuse/blob/fuse-3.14.0/doc/mount.fuse3.8"]),
         ("Docker documentation, Use the VFS storage driver",
          ["https://docs.docker.com/engine/storage/drivers/vfs-driver/"]),
         ("measured with Podman 4.3", ["https://github.com/containers/podman/tree/v4.3.1"]),
