@@ -23,7 +23,8 @@ from roadworthy.reports.account import account
 from roadworthy.reports.environment import of_facts
 from roadworthy.reports.families import title
 from roadworthy.reports.records import MEANING, Call, Check, LaneRecord, Result, Verdict
-from roadworthy.reports.text import counted, visible, with_links
+from roadworthy.reports.sources import linked
+from roadworthy.reports.text import counted, visible
 from roadworthy.reports.transcript import FIRST_CALLS, bounded, came_back, line, lines
 from roadworthy.run.recorder import without_round
 from roadworthy.run.results import BundleWriter
@@ -115,7 +116,7 @@ class AllureResults:
         if found.deviation is not None:
             result.links += [
                 Link(type="link", url=address, name=text)
-                for text, address in with_links(found.deviation.source) if address
+                for text, address in linked(found.deviation.source) if address
             ]  # fmt: skip
 
     def pytest_unconfigure(self) -> None:

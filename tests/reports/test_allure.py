@@ -22,8 +22,8 @@ STATUS = {
 def results(run, fake_stand, deviations, tmp_path):
     """Run the checks above with more options; the directory with Allure's results, and these by the checks' ids."""
 
-    def results(*options, text=CHECKS, name="allure"):
-        deviations(RECORDED)
+    def results(*options, text=CHECKS, name="allure", recorded=RECORDED):
+        deviations(recorded)
         shutil.rmtree(tmp_path / "bundle", ignore_errors=True)
         run(text, "-p", "allure_pytest.plugin", f"--alluredir={tmp_path / name}", *options)
         found = [json.loads(path.read_text()) for path in (tmp_path / name).glob("*-result.json")]
@@ -106,6 +106,16 @@ def test_a_failure_is_told_with_its_traceback_and_a_break_with_its_reason(result
     known = found["sample/known"]
     assert "no redirect" in known["statusDetails"]["trace"]
     assert [link["url"] for link in known["links"]] == ["https://docs.kernel.org/filesystems/overlayfs.html"]
+
+
+def test_a_source_that_is_written_in_words_is_a_link_too(results):
+    """As all sources of recorded deviations are, which name a document and not its address."""
+    words = "Linux Documentation/filesystems/overlayfs.rst, renaming directories"
+    _, found = results(
+        recorded=RECORDED.replace("https://docs.kernel.org/filesystems/overlayfs.html, and a talk", words)
+    )
+    addresses = [link["url"] for link in found["sample/known"]["links"]]
+    assert addresses == ["https://www.kernel.org/doc/html/v6.12/filesystems/overlayfs.html"]
 
 
 def test_history_goes_on_over_runs(results):
