@@ -22,6 +22,9 @@ WORST_FIRST: tuple[Verdict, ...] = (
     "error", "crash", "hang", "fail", "fixed", "known", "pass", "unsupported", "skipped", "missing",
 )  # fmt: skip
 
+#: The verdicts by which a run fails.
+FAILING: frozenset[Verdict] = frozenset({"error", "crash", "hang", "fail", "fixed"})
+
 #: What each verdict means, in the words of a legend.
 MEANING: dict[Verdict, str] = {
     "error": "the suite, the host or the engine was in trouble; nothing is said about the driver",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from roadworthy.reports.agreement import cells
 from roadworthy.reports.matrix import Matrix
-from roadworthy.reports.records import Verdict
+from roadworthy.reports.records import FAILING, Verdict
 
 Kind = Literal[
     "newly failing", "not reported", "still failing", "no longer failing", "changed", "new check", "check gone",
@@ -28,8 +28,6 @@ MEANING: dict[Kind, str] = {
 }
 #: What is worse than before.
 REGRESSIONS: tuple[Kind, ...] = ("newly failing", "not reported")
-#: The verdicts by which a run fails.
-FAILING: tuple[Verdict, ...] = ("error", "crash", "hang", "fail", "fixed")
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,12 @@ from xml.etree import ElementTree
 from roadworthy.lane.lanes import Lane
 from roadworthy.programs import tied
 from roadworthy.reports.bundle import BundleRefused, read_bundle
-from roadworthy.reports.records import Verdict
+from roadworthy.reports.records import FAILING
 from roadworthy.run.recorder import INTERRUPTED
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
 
 #: The part of the suite's own tests, and the marks of those that other runs leave out.
 TESTS, MARKS = "tests", "guest or builds"
-#: Verdicts by which a lane fails.
-BROKEN: frozenset[Verdict] = frozenset({"error", "crash", "hang", "fail", "fixed"})
 #: Seconds that a part may take; under emulation a lane takes an hour or two.
 DEADLINE = 8 * 3600.0
 #: Seconds that a part has to clean up after it was told to end.
@@ -95,7 +93,7 @@ class OnLane:
         counts["missing"] = len(bundle.plan.cells) - len(bundle.results)
         # The check during which a run was interrupted is an error, and says so; it has not failed.
         broken = [result.check for result in bundle.results
-                  if result.verdict in BROKEN and result.reason != INTERRUPTED]  # fmt: skip
+                  if result.verdict in FAILING and result.reason != INTERRUPTED]  # fmt: skip
         record = bundle.lanes[-1] if bundle.lanes else None
         came = record.state if record else "missing"
         so = state(ended, came if came in ("unsupported", "skipped") else "passed" if came == "ready" else "failed")

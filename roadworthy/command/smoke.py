@@ -11,12 +11,11 @@ import click
 from roadworthy.command.answer import Answer, Fields, Line, Part, Table, Title, answers, tell
 from roadworthy.command.axes import axes, lane_named
 from roadworthy.command.exits import FOUND, NO_ANSWER
-from roadworthy.command.parts import BROKEN
 from roadworthy.command.recording import Recorded, recorded
 from roadworthy.lane.lanes import Lane
 from roadworthy.reports.bundle import Bundle
 from roadworthy.reports.families import title
-from roadworthy.reports.records import WORST_FIRST
+from roadworthy.reports.records import FAILING, WORST_FIRST
 from roadworthy.reports.text import counted
 
 #: The families that are asked: what a container's programs meet first, in checks that take milliseconds.
@@ -51,7 +50,7 @@ def smoke(form: str | None, **named: tuple[str, ...]) -> None:
         tell(Answer(data, [Line(f"{lane.id} could not be asked: {reason}")]), form)
         raise SystemExit(NO_ANSWER)
     tell(of_run(lane, said.bundle, took), form)
-    if any(result.verdict in BROKEN for result in said.bundle.results):
+    if any(result.verdict in FAILING for result in said.bundle.results):
         raise SystemExit(FOUND)
 
 
@@ -76,7 +75,7 @@ def of_run(lane: Lane, bundle: Bundle, took: float) -> Answer:
         (title(family), *(str(counts[verdict] or "") for verdict in verdicts)) for family, counts in families.items()
     ]
     total = Counter(result.verdict for result in bundle.results)
-    broken = [one for one in bundle.results if one.verdict in (*BROKEN, "known")]
+    broken = [one for one in bundle.results if one.verdict in (*FAILING, "known")]
     worst = next(verdict for verdict in WORST_FIRST if total[verdict])
     said = ", ".join(f"{total[verdict]} {verdict}" for verdict in verdicts)
     parts: list[Part] = [
