@@ -12,7 +12,7 @@ import click
 from roadworthy.command.answer import Answer, Fields, Line, Part, Table, Title, answers, tell
 from roadworthy.command.completion import checks_like
 from roadworthy.command.exits import NO_ANSWER
-from roadworthy.command.recorded import from_bundles, of_runs, read
+from roadworthy.command.recorded import cells, from_bundles, of_runs, read
 from roadworthy.command.recording import recorded
 from roadworthy.command.subject import subject
 from roadworthy.engines.dockerd import installed_engine
@@ -20,8 +20,10 @@ from roadworthy.lane.lanes import Lane, LaneError, words
 from roadworthy.lane.matrix_file import lanes_named
 from roadworthy.machines.host import Host
 from roadworthy.reports.bundle import Bundle
+from roadworthy.reports.cases import case
 from roadworthy.reports.matrix import SILENT, Matrix, build
 from roadworthy.reports.records import Verdict
+from roadworthy.reports.shows import last
 
 #: Verdicts that say nothing about the series.
 NOTHING: frozenset[Verdict] = SILENT | {"error"}
@@ -181,16 +183,13 @@ class Search:
 
     def _of(self, matrix: Matrix, lane: Lane, source: str) -> Found | None:
         values: dict[str, str] = {}
-        for row in matrix.rows:
-            if self.check not in (row.check.id, row.check.id.partition("[")[0]):
+        for one in cells(matrix, self.check, lane.id):
+            if one.cell.verdict in NOTHING:
                 continue
-            for column, cell in zip(matrix.columns, row.cells, strict=True):
-                if column.lane.id != lane.id or cell is None or cell.verdict in NOTHING:
-                    continue
-                seen = {one.name: one.value for one in cell.result.observations} if cell.result else {}
-                value = seen.get(self.observed) if self.observed else cell.verdict
-                if value is not None:
-                    values[row.check.id.partition("[")[2].removesuffix("]")] = value
+            seen = last(one.cell.result.observations) if one.cell.result else {}
+            value = seen.get(self.observed) if self.observed else one.cell.verdict
+            if value is not None:
+                values[case(one.check.id)] = value
         return Found(values, source) if values else None
 
 

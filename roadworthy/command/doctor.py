@@ -18,6 +18,7 @@ from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.engine_name import EngineName
 from roadworthy.engines.dockerd import installed_engine
 from roadworthy.machines.host import Host
+from roadworthy.reports.cases import base
 from roadworthy.reports.text import counted
 from roadworthy.verdict import deviations
 from roadworthy.verdict.deviations import Deviation, Deviations
@@ -106,7 +107,7 @@ def broken_parts(driver: str, met: Sequence[Deviation], recorded: Deviations) ->
         return [Line(f"none is recorded: {driver} keeps every promise that was asked of it in such a cell")]
     checks: dict[str, dict[str, None]] = {}
     for one in met:
-        helps = checks.setdefault(one.check.partition("[")[0], {})
+        helps = checks.setdefault(base(one.check), {})
         helps.update(dict.fromkeys(knob.partition(", ")[0] for knob in knobs(one, recorded.entries, driver)))
     lines = [(check, "; or ".join(helps) or "nothing that can be turned") for check, helps in checks.items()]
     return [

@@ -16,6 +16,7 @@ from roadworthy.command.recorded import Asked, cells, columns_named, from_bundle
 from roadworthy.command.subject import Subject, subject
 from roadworthy.declaring.known import Known, checks_known
 from roadworthy.drivers import DRIVERS
+from roadworthy.reports.cases import case, names
 from roadworthy.reports.matrix import Matrix
 from roadworthy.reports.records import MEANING, Call
 from roadworthy.verdict import deviations, messages
@@ -66,7 +67,7 @@ def entries_of(named: Subject) -> list[Deviation]:
     """The recorded deviations of a check, those that can apply to the driver if the lane is named by one."""
     found = [
         entry for entry in deviations.load(CONFORMANCE / "deviations").entries
-        if named.check in (entry.check, entry.check.partition("[")[0]) or entry.check == named.base
+        if names(named.check, entry.check) or entry.check == named.base
     ]  # fmt: skip
     driver = DRIVERS.get(named.lane)
     return [entry for entry in found if driver is None or is_of(entry, driver)]
@@ -111,11 +112,6 @@ def is_told(entry: Deviation, asked: Sequence[Asked]) -> bool:
     """Whether the verdict of one of these cells rests on an entry."""
     told = [one.cell.result.deviation for one in asked if one.cell.result and one.cell.result.deviation]
     return any((one.file, one.line) == (entry.file, entry.line) for one in told)
-
-
-def case(check: str) -> str:
-    """The case of a check's id, without its brackets."""
-    return check.partition("[")[2].removesuffix("]")
 
 
 def of_cell(one: Asked) -> list[Part]:

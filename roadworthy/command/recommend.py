@@ -14,6 +14,7 @@ import click
 from roadworthy.command.answer import Answer, Line, Part, Table, Title, answers, tell
 from roadworthy.command.exits import NO_ANSWER
 from roadworthy.command.recorded import from_bundles, of_runs, read
+from roadworthy.reports.cases import base
 from roadworthy.reports.comparisons import workload
 from roadworthy.reports.matrix import REFERENCE, Matrix
 from roadworthy.reports.nearest import hint
@@ -185,7 +186,7 @@ def answer(chosen: Sequence[Question], found: Sequence[OfLane]) -> Answer:
 
 def brief(checks: Sequence[str]) -> str:
     """The checks by their ids, each with how many of its cases."""
-    cases = Counter(check.partition("[")[0] for check in checks)
+    cases = Counter(map(base, checks))
     return ", ".join(f"{check} ({count} cases)" if count > 1 else check for check, count in cases.items())
 
 

@@ -12,6 +12,7 @@ import click
 from roadworthy.command.mistakes import good_bundles_in, tell_refused
 from roadworthy.command.progress import working
 from roadworthy.reports.bundle import Bundle
+from roadworthy.reports.cases import names
 from roadworthy.reports.matrix import Cell, Column, Matrix, build
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.records import Check
@@ -68,7 +69,7 @@ def cells(matrix: Matrix | None, check: str, lane: str = "") -> list[Asked]:
         return []
     return [
         Asked(column, row.check, cell, shown)
-        for row in matrix.rows if check in (row.check.id, row.check.id.partition("[")[0])
+        for row in matrix.rows if names(check, row.check.id)
         for column, cell, shown in zip(matrix.columns, row.cells, row.shown, strict=True)
         if cell is not None and (not lane or is_named(column, lane))
     ]  # fmt: skip

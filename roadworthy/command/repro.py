@@ -18,6 +18,7 @@ from roadworthy.command.subject import Subject, subject
 from roadworthy.declaring.known import checks_known
 from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.base import Driver
+from roadworthy.reports.cases import base, names
 from roadworthy.reports.matrix import REFERENCE, Matrix
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.records import Result
@@ -128,7 +129,7 @@ def calls_of(identity: str, asked: Sequence[Asked], matrix: Matrix | None) -> Re
 
 def script_of(chosen: Chosen, with_engine: bool) -> str:
     """The script. Raises NoScript."""
-    known = checks_known()[chosen.identity.partition("[")[0]]
+    known = checks_known()[base(chosen.identity)]
     result, identity = chosen.calls, chosen.identity
     refuse(known)
     if result is None:
@@ -143,7 +144,7 @@ def recorded_calls(identity: str) -> Result:
     """The calls of a check on a plain volume, where it is run for them. Raises NoScript."""
     said = recorded([f"--driver={REFERENCE}", "-k", identity], f"running {identity} on a plain volume")
     results = said.bundle.results if said.bundle else ()
-    made = [one for one in results if one.transcript and identity in (one.check, one.check.partition("[")[0])]
+    made = [one for one in results if one.transcript and names(identity, one.check)]
     found = next(iter(made), None)
     if found is None:
         reasons = [one.reason for one in said.bundle.lanes if one.reason] if said.bundle else []

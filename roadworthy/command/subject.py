@@ -9,6 +9,7 @@ import click
 
 from roadworthy.declaring.known import checks_known
 from roadworthy.drivers import DRIVERS
+from roadworthy.reports.cases import base
 from roadworthy.reports.nearest import hint
 
 #: LANE/family/behaviour[case]; lane and case may be left out. A case may hold anything, a lane slashes.
@@ -25,7 +26,7 @@ class Subject:
     @property
     def base(self) -> str:
         """The check's id without a case."""
-        return self.check.partition("[")[0]
+        return base(self.check)
 
 
 def subject(word: str) -> Subject | None:

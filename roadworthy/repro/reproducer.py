@@ -9,6 +9,7 @@ from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.declaring.known import Known
 from roadworthy.declaring.places import CHECKS
 from roadworthy.drivers.base import Driver
+from roadworthy.reports.cases import case
 from roadworthy.reports.records import Call
 from roadworthy.reports.text import visible
 from roadworthy.repro.calls import NoScript, made
@@ -41,8 +42,8 @@ def reproducer(
     ends with the break.
     """
     refuse(check)
-    case = identity.partition("[")[2].removesuffix("]")
-    words = [word for word in PROVENANCES if case == word or case.endswith(f"-{word}") or case.startswith(f"{word}-")]
+    of = case(identity)
+    words = [word for word in PROVENANCES if of == word or of.endswith(f"-{word}") or of.startswith(f"{word}-")]
     provenance = max(words, key=len, default="")  # `lower-deep` is not `lower`
     if not provenance:
         provenance = check.provenances[0] if check.provenances else "lower" if check.trees else "upper"

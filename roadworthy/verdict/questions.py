@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from roadworthy.reports.cases import base
+
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One question. `checks` are ids without a case or `family/*`, `benchmarks` ids without stratum and point."""
@@ -23,7 +25,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def is_of(check: str, pattern: str) -> bool:
     """Whether a check, whose id may carry a case, is the one that is named, or of the family `family/*`."""
-    return fnmatch.fnmatchcase(check.partition("[")[0], pattern)
+    return fnmatch.fnmatchcase(base(check), pattern)
 
 
 class Questions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
