@@ -20,6 +20,7 @@ from roadworthy.command.exits import FOUND
 from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
 from roadworthy.command.jobs import FORMATS, job
+from roadworthy.command.merge import merge
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.command.recommend import recommend
 from roadworthy.command.repro import repro
@@ -68,6 +69,7 @@ main.add_command(doctor)
 main.add_command(explain)
 main.add_command(explore)
 main.add_command(run_checks)
+main.add_command(merge)
 main.add_command(recommend)
 main.add_command(repro)
 main.add_command(smoke)

@@ -53,7 +53,7 @@ cp "public/$DATE/index.html" public/latest/
         echo "$missing" | sed 's/.*/- `&`/'
     fi
     echo
-    if [ -n "$before" ]; then roadworthy diff "$before" "public/bundles/$DATE" --markdown || status=$?
+    if [ -n "$before" ]; then roadworthy diff "$before" "public/bundles/$DATE" --allow-truncated --markdown || status=$?
     else echo "There is no run before this one."; fi
 } >summary.md
 cat summary.md
