@@ -25,6 +25,7 @@ from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundl
 from roadworthy.command.recommend import recommend
 from roadworthy.command.repro import repro
 from roadworthy.command.run import run as run_checks
+from roadworthy.command.site import site
 from roadworthy.command.smoke import smoke
 from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
@@ -37,13 +38,9 @@ from roadworthy.machines.host import Host
 from roadworthy.reports.agreement import agreement
 from roadworthy.reports.claims import Answered, answers
 from roadworthy.reports.claims import load as load_claims
-from roadworthy.reports.kills import KILLS_PAGE, KillsRefused, read_kills, write_kills
-from roadworthy.reports.made import NotOurs, is_page, refuse_foreign
 from roadworthy.reports.matrix import build
 from roadworthy.reports.nearest import hint
-from roadworthy.reports.page import write_page
-from roadworthy.reports.text import counted, visible
-from roadworthy.reports.weekly import WeeklyRefused, read_weekly
+from roadworthy.reports.text import visible
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
 from roadworthy.supplies.cache import Cache
 from roadworthy.upkeep import reaper
@@ -72,61 +69,11 @@ main.add_command(run_checks)
 main.add_command(merge)
 main.add_command(recommend)
 main.add_command(repro)
+main.add_command(site)
 main.add_command(smoke)
 main.add_command(verify_store)
 main.add_command(weekly)
 main.add_command(workflow)
-
-
-@main.command()
-@click.argument("bundles", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("index.html"),
-    show_default=True,
-    help="The page to write.",
-)
-@click.option(
-    "--kills", type=click.Path(dir_okay=False, path_type=Path),
-    help="A kill matrix from `make sensitivity`: write it as kills.html beside the page, and link to it.",
-)  # fmt: skip
-@click.option(
-    "--weekly", type=click.Path(dir_okay=False, path_type=Path), help="A result of `make weekly`: show it on the page."
-)
-@click.option(
-    "--redact", multiple=True, metavar="TEXT",
-    help="A name that the page must not show, wherever it stands; repeatable. Paths of the machine, network addresses "
-    "and facts that are not of drivers, engines and kernels are never shown.",
-)  # fmt: skip
-def site(
-    bundles: tuple[Path, ...], output: Path, kills: Path | None, weekly: Path | None, redact: tuple[str, ...]
-) -> None:
-    """Write one page from run BUNDLES: directories with a bundle.jsonl, or directories that hold such directories.
-
-    A bundle that cannot be read is left out, and both this command and the page say so. Exit status: 0, 1 if a bundle
-    was left out, 4 for a mistake on the command line.
-    """
-    read, refused = good_bundles_in(bundles)
-    tell_refused(refused)
-    try:
-        matrix = read_kills(kills) if kills else None
-        result = read_weekly(weekly) if weekly else None
-        output.parent.mkdir(parents=True, exist_ok=True)
-        for page in (output, output.with_name(KILLS_PAGE)) if matrix else (output,):
-            refuse_foreign(page, is_page)
-        if matrix:
-            write_kills(matrix, output.with_name(KILLS_PAGE))
-        write_page(read, output, KILLS_PAGE if matrix else "", matrix.date if matrix else "", result, refused, redact)
-    except (KillsRefused, WeeklyRefused) as reason:
-        raise click.UsageError(str(reason)) from None
-    except NotOurs as reason:
-        raise click.UsageError(f"{reason.filename}: {reason.strerror}; name another --output") from None
-    except OSError as reason:
-        raise click.UsageError(f"--output: {output} cannot be written: {reason.strerror}") from None
-    click.echo(f"{output}: {counted(len(read), 'bundle')}" + f", {len(refused)} left out" * bool(refused))
-    if refused:
-        raise click.exceptions.Exit(FOUND)
 
 
 @main.command()

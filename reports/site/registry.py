@@ -1,0 +1,15 @@
+"""The kinds of pages of the site, in the order in which they are made; each is one function of the site's values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from roadworthy.reports.site import front, looks
+from roadworthy.reports.site.page import Page
+from roadworthy.reports.site.values import Site
+
+#: One line for each kind of page: a function that says which pages there are, and how each is made.
+KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
+    looks.pages,
+    front.pages,
+)
