@@ -90,6 +90,16 @@ def data(name: str, form: str = "json") -> str:
     return f"data/{slug(name)}.{form}"
 
 
+def schema(name: str) -> str:
+    """The JSON schema of a table."""
+    return f"data/schemas/{slug(name)}.json"
+
+
+def junit(lane: str) -> str:
+    """The report of one lane in JUnit's form."""
+    return f"data/junit/{slug(lane)}.xml"
+
+
 def changes(edition: str) -> str:
     """What changed in an edition, for programs."""
     return f"data/changes/{slug(edition)}.json"
