@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import hashlib
 import os
 import re
 import socket
@@ -15,6 +16,9 @@ from collections.abc import Iterable
 
 #: What stands in place of a text that is not published.
 GONE = "…"
+
+#: How many texts are remembered with what may be published of them.
+REMEMBERED = 100_000
 
 #: Where paths of containers, of every Linux and of an engine's API lie. Others are those of one machine.
 _COMMON = re.compile(
@@ -52,15 +56,18 @@ class Redaction:
     def __init__(self, names: Iterable[str] = ()) -> None:
         found = sorted({name for name in names if name.strip()}, key=len, reverse=True)
         self._names = re.compile("|".join(re.escape(name) for name in found), re.IGNORECASE) if found else None
-
+        #: Differs where other names are hidden.
+        self.digest = hashlib.sha256("\n".join(found).encode("utf-8", "surrogatepass")).hexdigest()
         self._done: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
         """The text as it may be published."""
         found = self._done.get(text)
         if found is None:  # most texts of a bundle stand in it many times
+            if len(self._done) >= REMEMBERED:
+                self._done.clear()
             found = self._done[text] = self._redacted(text)
-        return found
+        return text if found == text else found
 
     def _redacted(self, text: str) -> str:
         if self._names:

@@ -100,12 +100,11 @@ def _place(lane: Lane, release: str) -> dict[str, Any]:
 def _test(lane: Lane, check: Check, cell: Cell, common: Mapping[str, Any]) -> dict[str, Any]:
     """A check on a lane; `common` is what tests of the lane and of the check have."""
     result = cell.result
-    log = "\n".join(filter(None, [cell.reason, *(result.kernel_log if result else ())]))
     return {
         "id": _id("test", cell.run, lane.id, check.id), **common, "status": STATUS[cell.verdict],
         **({"start_time": started} if result and (started := _time(result.at)) else {}),
         **({"duration": result.seconds} if result else {}),
-        **({"log_excerpt": shown(log)} if log else {}),
+        **({"log_excerpt": shown(cell.reason)} if cell.reason else {}),
         "misc": {**common["misc"], "verdict": cell.verdict},
     }  # fmt: skip
 
