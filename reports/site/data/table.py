@@ -27,8 +27,9 @@ JSON_TYPES: Mapping[Kind, Mapping[str, Any]] = {
     "number?": {"type": ["number", "null"]},
     "truth": {"type": "boolean"},
 }
-#: A spreadsheet takes a cell that begins with one of these for a formula; some take the wide forms, too.
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001
+#: A spreadsheet takes a cell that begins with one of these for a formula, perhaps after white space; some take the wide
+#: forms, too.
+FORMULA = tuple("=+-@＝＋－＠")  # noqa: RUF001
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 #: What a list's texts are divided by in a CSV file.
 BETWEEN = "; "
@@ -132,7 +133,7 @@ def field(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = _joined(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.lstrip().startswith(FORMULA) or text[:1].isspace() else text
 
 
 def _joined(value: Any) -> str:
