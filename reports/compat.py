@@ -9,7 +9,7 @@ What no lane was asked is unknown. The file may come from anywhere: it is data, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -107,11 +107,10 @@ class Compat:
 
 
 def where(statement: Mapping[str, Any]) -> str:
-    """The conditions of a statement in words: `overlay.metacopy=on, on ext4, docker20.10, Linux 6.1 to 6.12`."""
+    """The conditions of a statement in words: `overlay.metacopy=on, on ext4, docker20.10, Linux 6.1/6.12`."""
     flags = [f"{flag['name']}={flag['value_to_set']}" for flag in statement.get("flags", ())]
-    kernel = statement["kernel"]
-    kernels = kernel["first"] if kernel["first"] == kernel["last"] else f"{kernel['first']} to {kernel['last']}"
-    return ", ".join([*flags, f"on {statement['backing']}", "/".join(statement["engines"]), f"Linux {kernels}"])
+    engines, kernels = "/".join(statement["engines"]), "/".join(statement["kernel"]["asked"])
+    return ", ".join([*flags, f"on {statement['backing']}", engines, f"Linux {kernels}"])
 
 
 def _walk(name: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -138,8 +137,3 @@ def _together(found: Iterable[Any]) -> Support:
     """Several answers as one: those that are unknown say nothing, and those that disagree are partial."""
     words = {SUPPORT.get(one, "unknown") for one in found} - {"unknown"}
     return words.pop() if len(words) == 1 else "partial" if words else "unknown"
-
-
-def statements_of(answer: Answer) -> Sequence[Mapping[str, Any]]:
-    """The statements to show: those asked for, or the others if there are none."""
-    return answer.statements or answer.others

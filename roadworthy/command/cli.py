@@ -12,6 +12,7 @@ from roadworthy.command import answer, shelf
 from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
 from roadworthy.command.bisect import bisect
+from roadworthy.command.compat import compat
 from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
 from roadworthy.command.diff import diff
@@ -59,6 +60,7 @@ def main() -> None:
 
 main.add_command(bench)
 main.add_command(bisect)
+main.add_command(compat)
 main.add_command(completion)
 main.add_command(cut)
 main.add_command(diff)

@@ -9,63 +9,20 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-import hostile
 import jsonschema
 import msgspec
 import pytest
-import sample
-import sample_cuts
 from sample_site import bundle, made
 
-from roadworthy.reports.bundle import FILE_NAME, read_bundle
-from roadworthy.reports.matrix import build
-from roadworthy.reports.published import published
+from roadworthy.reports.bundle import FILE_NAME
 from roadworthy.reports.records import Result
-from roadworthy.reports.redaction import Redaction
-from roadworthy.reports.site import addresses, writing
+from roadworthy.reports.site import addresses
 from roadworthy.reports.site.data import files
 from roadworthy.reports.site.data.junit import ELEMENTS
 from roadworthy.reports.site.data.reasons import ENTRIES, entries
 from roadworthy.reports.site.data.table import Column, Form, Table, field
-from roadworthy.reports.site.editions import Edition
-from roadworthy.reports.site.history import History
-from roadworthy.reports.site.values import Site
 
 JSON = [addresses.data(name) for name in files.schemas()]
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[Site, Path]:
-    """A site of two editions with everything in it: all verdicts, benchmarks, trends, counts, power cuts, changes."""
-    root = tmp_path_factory.mktemp("bundles")
-    sample.write(root / "2026-11-22" / "run", sample.records(sample.plan("before", "2026-11-22T02:00:00Z"), seed=8))
-    sample.write(root / "2026-11-23" / "run", sample.records())
-    sample.write(root / "2026-11-23" / "cuts", sample_cuts.records())
-    public = root.parent / "public"
-    return made(root, public), public
-
-
-@pytest.fixture(scope="module")
-def attacked(tmp_path_factory) -> tuple[Site, Path]:
-    """The data of a bundle whose every text attacks its reader, with nothing between the bundle and the files."""
-    place = tmp_path_factory.mktemp("hostile")
-    (place / FILE_NAME).write_bytes(hostile.lines("http://attacker.example"))
-    read = published(read_bundle(place), Redaction())
-    edition = Edition("2026-11-30", "2026-11-30", tuple(lane.id for lane in read.plan.lanes), (read.plan.run,))
-    site = Site(
-        matrix=build([read]), editions=(edition,), newest=dict.fromkeys(edition.lanes, edition.name),
-        history=History((edition.name,), {}, {}), changes={}, evidence=lambda check, lanes=None: {},
-        of_edition=lambda name: build([read]), series=(), newest_bundles=(read,), addresses=set(),
-    )  # fmt: skip
-    public = place.parent / "attacked"
-    writing.write(public, files.pages(site), "")
-    return site, public
-
-
-@pytest.fixture(params=["whole", "attacked"])
-def site(request) -> tuple[Site, Path]:
-    found: tuple[Site, Path] = request.getfixturevalue(request.param)
-    return found
 
 
 def rows(public, name):
@@ -73,9 +30,9 @@ def rows(public, name):
 
 
 @pytest.mark.parametrize("address", JSON)
-def test_a_file_is_what_its_schema_says(site, address):
+def test_a_file_is_what_its_schema_says(any_site, address):
     """Also where every text is hostile. The schema is the shipped one, at the address that the file itself names."""
-    _, public = site
+    _, public = any_site
     found = json.loads((public / address).read_text())
     schema = json.loads((public / address).parent.joinpath(found["$schema"]).read_text())
     assert schema == json.loads((files.SCHEMAS / Path(found["$schema"]).name).read_text())
@@ -84,9 +41,9 @@ def test_a_file_is_what_its_schema_says(site, address):
 
 
 @pytest.mark.parametrize("form", [form for form, _ in files.TABLES], ids=lambda form: form.name)
-def test_every_table_has_rows_in_the_sample(whole, form):
+def test_every_table_has_rows_in_the_sample(whole_site, form):
     """So that its schema is tested; the rows of the CSV file are those of the JSON file."""
-    _, public = whole
+    _, public = whole_site
     found = rows(public, form.name)
     assert found
     with (public / addresses.data(form.name, "csv")).open(newline="") as stream:
@@ -98,9 +55,9 @@ def test_every_table_has_rows_in_the_sample(whole, form):
         assert told == {name: field(value) for name, value in one.items()}
 
 
-def test_cells_are_those_of_the_matrix(whole):
+def test_cells_are_those_of_the_matrix(whole_site):
     """Each cell with its verdict; nothing is left out, and a value that could not be had is null and not 0."""
-    site, public = whole
+    site, public = whole_site
     found = {(one["lane"], one["check"]): one for one in rows(public, "cells")}
     for row in site.matrix.rows:
         for column, cell in zip(site.matrix.columns, row.cells, strict=True):
@@ -110,9 +67,9 @@ def test_cells_are_those_of_the_matrix(whole):
     assert not found
 
 
-def test_counts_of_lanes_and_checks_are_those_of_the_cells(whole):
+def test_counts_of_lanes_and_checks_are_those_of_the_cells(whole_site):
     """Whichever way one adds up, the numbers agree."""
-    _, public = whole
+    _, public = whole_site
     cells = rows(public, "cells")
     for name in ("lane", "check"):
         for one in rows(public, f"{name}s"):
@@ -120,17 +77,17 @@ def test_counts_of_lanes_and_checks_are_those_of_the_cells(whole):
             assert one["asked"] == len(own) == sum(map(int, one["counts"].values()))
 
 
-def test_times_that_mean_nothing_are_not_given(whole):
+def test_times_that_mean_nothing_are_not_given(whole_site):
     """Under emulation neither the ratio nor the medians, and the reason."""
-    _, public = whole
+    _, public = whole_site
     withheld = [one for one in rows(public, "benchmarks") if one["unpublished"]]
     assert withheld
     assert {one[name] for one in withheld for name in ("ratio", "median", "baseline_median", "aa_low")} == {None}
 
 
-def test_a_cell_leads_to_its_deviation(whole):
+def test_a_cell_leads_to_its_deviation(whole_site):
     """By the id of the reason, which a row of the deviations has, with that lane."""
-    _, public = whole
+    _, public = whole_site
     known = {one["reason"]: set() for one in rows(public, "deviations")}
     for one in rows(public, "deviations"):
         known[one["reason"]].update(one["lanes"])
@@ -139,9 +96,9 @@ def test_a_cell_leads_to_its_deviation(whole):
             assert cell["lane"] in known[cell["deviation"]]
 
 
-def test_every_recorded_entry_is_a_row(whole):
+def test_every_recorded_entry_is_a_row(whole_site):
     """Also those that no lane of these bundles shows; one that only a bundle knows is marked."""
-    _, public = whole
+    _, public = whole_site
     found = rows(public, "deviations")
     recorded = [one for one in found if one["recorded"]]
     assert [(one["check"], one["condition"]) for one in recorded] == [
@@ -171,9 +128,9 @@ def test_an_entry_finds_its_cells(tmp_path):
     assert (seen["check"], seen["recorded"], seen["cells"]) == ("rename/merged-dir", True, 1)
 
 
-def test_transitions_are_those_between_the_editions(whole):
+def test_transitions_are_those_between_the_editions(whole_site):
     """Each names the edition in which it is new."""
-    site, public = whole
+    site, public = whole_site
     found = rows(public, "transitions")
     assert {one["edition"] for one in found} == {"2026-11-23"}
     assert len(found) == len(site.changes["2026-11-23"])
@@ -202,9 +159,9 @@ def test_a_spreadsheet_takes_no_text_for_a_formula(text):
     assert number == "-1.5"
 
 
-def test_nothing_hidden_gets_into_a_file(attacked):
+def test_nothing_hidden_gets_into_a_file(attacked_site):
     """No control character but the ends of lines, nothing that reorders text, no huge field."""
-    _, public = attacked
+    _, public = attacked_site
     for path in (public / "data").rglob("*.*"):
         text = path.read_text(encoding="utf-8")
         assert not set(text) & set("\x00\x08\x1b\x07\x7f\u202e\u2066\u200b\ufeff"), path
@@ -239,9 +196,9 @@ def test_data_are_published_data_only(tmp_path):
         assert "build77" not in path.read_text()
 
 
-def test_a_junit_report_has_every_cell_of_its_lane(site):
+def test_a_junit_report_has_every_cell_of_its_lane(any_site):
     """Recorded breaks are skipped with their reason, as expected failures; what never reported is an error."""
-    found, public = site
+    found, public = any_site
     for at, column in enumerate(found.matrix.columns):
         cells = [cell for row in found.matrix.rows if (cell := row.cells[at])]
         (suite,) = ElementTree.parse(public / addresses.junit(column.lane.id)).getroot()
@@ -261,7 +218,7 @@ def test_a_missing_cell_is_an_error_in_junit(tmp_path):
     assert 'name="a/y"' in report.partition("<error")[0].rpartition("<testcase")[2]
 
 
-def test_the_results_of_a_site_have_no_surprises_for_json(whole):
+def test_the_results_of_a_site_have_no_surprises_for_json(whole_site):
     """Every JSON file is one that a strict reader takes: no NaN, no name twice."""
 
     def once(pairs):
@@ -271,7 +228,7 @@ def test_the_results_of_a_site_have_no_surprises_for_json(whole):
     def never(word):
         raise AssertionError(word)
 
-    _, public = whole
+    _, public = whole_site
     for path in (public / "data").rglob("*.json"):
         json.loads(path.read_text(), object_pairs_hook=once, parse_constant=never)
 
