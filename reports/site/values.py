@@ -10,6 +10,7 @@ from roadworthy.reports.matrix import Matrix
 from roadworthy.reports.records import Result
 from roadworthy.reports.site.editions import Edition
 from roadworthy.reports.site.history import History
+from roadworthy.reports.site.known import Known
 from roadworthy.reports.transitions import Transition
 from roadworthy.reports.weekly import Reading
 
@@ -21,7 +22,7 @@ class Site:
     `matrix` has the newest results of every lane, without transcripts and kernel messages; `newest` names for each lane
     the edition that they are of, which need not be the newest of all. `changes` has the changes of each edition since
     the one before, `evidence` the whole results of one check by lane, `of_edition` the matrix of one edition alone.
-    `addresses` are all files of the site.
+    `addresses` are all files of the site. `known` is what the suite knows beside its bundles.
     """
 
     matrix: Matrix
@@ -34,6 +35,7 @@ class Site:
     kills: Kills | None = None
     weekly: Reading | None = None
     addresses: frozenset[str] = frozenset()
+    known: Known = Known()
 
     @property
     def edition(self) -> Edition:
