@@ -11,7 +11,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,10 @@ FILE_NAME = "bundle.jsonl"
 
 #: The longest integer that a fact may hold; 20 digits are a 64-bit counter.
 _DIGITS = 40
+
+_RESULTS, _ENCODER = msgspec.json.Decoder(Result), msgspec.json.Encoder()
+#: How the line of a result begins that msgspec wrote.
+_RESULT = b'{"type":"result",'
 
 # The closing quote is optional so that each byte is looked at once, whatever the line holds.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -53,7 +57,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Bundle:
-    """One run as it was recorded. `troubles` says in sentences why the bundle is incomplete; none means it is whole."""
+    """One run as it was recorded. `troubles` says in sentences why the bundle is incomplete; none means it is whole.
+
+    `places` has for each result the byte at which its line begins, for `read_results`.
+    """
 
     file: str
     plan: Plan
@@ -65,6 +72,7 @@ class Bundle:
     troubles: tuple[str, ...]
     trends: tuple[Trend, ...] = ()
     counts: tuple[Count, ...] = ()
+    places: tuple[int, ...] = ()
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -76,26 +84,74 @@ def read_bundle(path: Path, limits: Limits | None = None) -> Bundle:
     """Return the bundle in a directory, or in one file. Raises `BundleRefused`, also for what cannot be opened."""
     limits = limits or Limits()
     file = path / FILE_NAME if path.is_dir() else path
+    # The file in a directory may be a hostile link to a file of the reader's; a file that the reader names is not.
+    with _opened(file, limits, follow=file == path) as stream:
+        reading = _Reading(str(file))
+        place = 0
+        for number, line in _lines(stream, str(file), limits):
+            result = _canonical(line)
+            if result is not None:
+                reading.take_result(number, place, result)
+            elif not line.endswith(b"\n") and not _is_json(line):
+                reading.troubles.append(f"its last line, {number}, is torn and was dropped")
+                break
+            else:
+                reading.take(number, _parsed(line, str(file), number, limits), place)
+            place += len(line)
+    return reading.bundle()
+
+
+def read_results(file: Path, places: Sequence[int], limits: Limits | None = None) -> list[Result]:
+    """Return the results whose lines begin at these bytes of a file that was read before.
+
+    Raises `BundleRefused` if there is no result, which means that the file has changed since.
+    """
+    limits = limits or Limits()
+    found = []
+    with _opened(file, limits, follow=False) as stream:
+        for place in places:
+            stream.seek(place)
+            line = stream.readline(limits.line + 1)
+            result = _canonical(line)
+            if result is None:
+                try:
+                    result = msgspec.convert(_parsed(line[: limits.line], str(file), 0, limits), type=Result)
+                except (msgspec.ValidationError, OverflowError, RecursionError) as error:
+                    raise BundleRefused(str(file), 0, f"expected a result at byte {place:,}: {error}") from None
+            found.append(result)
+    return found
+
+
+def _opened(file: Path, limits: Limits, follow: bool) -> BinaryIO:
+    """Open a regular file for reading, or refuse it. A link is followed only if the reader named it."""
     try:
-        # The file in a directory may be a hostile link to a file of the reader's; a file that the reader names is not.
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if file != path else 0))
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     except OSError as error:
         raise BundleRefused(str(file), 0, f"expected a readable run bundle: {error.strerror}") from None
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)  # os.fdopen() refuses a directory
         raise BundleRefused(str(file), 0, "expected a regular file")
-    with os.fdopen(descriptor, "rb") as stream:
-        if status.st_size > limits.size:
-            raise BundleRefused(str(file), 0, f"expected at most {limits.size:,} bytes, found {status.st_size:,}")
-        reading = _Reading(str(file))
-        for number, line in _lines(stream, str(file), limits):
-            whole = line.endswith(b"\n")
-            if not whole and not _is_json(line):
-                reading.troubles.append(f"its last line, {number}, is torn and was dropped")
-                break
-            reading.take(number, _parsed(line, str(file), number, limits))
-    return reading.bundle()
+    if status.st_size > limits.size:
+        os.close(descriptor)
+        raise BundleRefused(str(file), 0, f"expected at most {limits.size:,} bytes, found {status.st_size:,}")
+    return os.fdopen(descriptor, "rb")
+
+
+def _canonical(line: bytes) -> Result | None:
+    """Return the result on a line that is what the suite would write for it, byte by byte; None for any other line.
+
+    Such a line has no unknown or double key, no number that is none, and no more nesting than a result has, so that the
+    slow rules hold for it. Most lines of a bundle are such lines.
+    """
+    if not line.startswith(_RESULT):
+        return None
+    try:
+        result = _RESULTS.decode(line)
+        written = _ENCODER.encode(result)
+    except (msgspec.DecodeError, OverflowError, RecursionError, UnicodeError):
+        return None
+    return result if line.startswith(written) and line[len(written) :] == b"\n" else None
 
 
 @dataclass
@@ -114,11 +170,12 @@ class _Reading:
     counts: dict[tuple[str, str, str], Count] = field(default_factory=dict)
     end: End | None = None
     troubles: list[str] = field(default_factory=list)
+    places: dict[tuple[str, str, int], int] = field(default_factory=dict)
     line: int = 0
     rounds: int = 1
 
-    def take(self, line: int, found: dict[str, Any]) -> None:
-        """Accept the record on `line`, or raise `BundleRefused`."""
+    def take(self, line: int, found: dict[str, Any], place: int) -> None:
+        """Accept the record on `line`, which begins at byte `place`, or raise `BundleRefused`."""
         self.line = line
         if self.plan is None:
             self._expect(found.get("type") == "plan", "the first record must be the plan")
@@ -128,7 +185,9 @@ class _Reading:
             record: Record = msgspec.convert(found, type=Record)
         except (msgspec.ValidationError, OverflowError, RecursionError) as error:
             raise self._refused(f"expected a record of schema {SCHEMA}: {error}") from None
-        if isinstance(record, Plan):
+        if isinstance(record, Result):
+            self.take_result(line, place, record)
+        elif isinstance(record, Plan):
             self._take_plan(record)
         elif isinstance(record, End):
             self.end = record
@@ -136,15 +195,24 @@ class _Reading:
             self._expect(record.lane in self.lanes, f"lane {record.lane!r} is not in the plan")
             if isinstance(record, LaneRecord):
                 self.lane_records.append(record)
-            elif isinstance(record, Result):
-                cell = (record.lane, record.check)
-                self._expect(cell in self.cells, f"check {record.check!r} on lane {record.lane!r} is not in the plan")
-                key = (*cell, record.round)
-                self._expect(1 <= record.round <= self.rounds, f"round {record.round} is not in the plan")
-                self._expect(key not in self.results, f"a second result for {record.check!r} on {record.lane!r}")
-                self.results[key] = record
             else:
                 self._take_measured(record)
+
+    def take_result(self, line: int, place: int, record: Result) -> None:
+        """Accept a result, or raise `BundleRefused`."""
+        self.line = line
+        self._expect(self.plan is not None, "the first record must be the plan")
+        self._expect(self.end is None, "expected nothing after the closing record")
+        key = (record.lane, record.check, record.round)
+        if key[:2] not in self.cells:  # the sentences take longer to make than all else
+            self._expect(record.lane in self.lanes, f"lane {record.lane!r} is not in the plan")
+            raise self._refused(f"check {record.check!r} on lane {record.lane!r} is not in the plan")
+        if not 1 <= record.round <= self.rounds:
+            raise self._refused(f"round {record.round} is not in the plan")
+        if key in self.results:
+            raise self._refused(f"a second result for {record.check!r} on {record.lane!r}")
+        self.results[key] = record
+        self.places[key] = place
 
     def _take_measured(self, record: Benchmark | Trend | Count) -> None:
         """Accept a measured record; a lane has one of each kind for each benchmark and metric."""
@@ -173,6 +241,7 @@ class _Reading:
             benchmarks=tuple(self.benchmarks.values()),
             trends=tuple(self.trends.values()),
             counts=tuple(self.counts.values()),
+            places=tuple(self.places.values()),
             end=self.end,
             troubles=tuple(self.troubles),
         )

@@ -7,6 +7,7 @@ is therefore not published before it stands here.
 from __future__ import annotations
 
 import dataclasses
+import operator
 import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -80,20 +81,30 @@ def published(bundle: Bundle, redact: Redaction) -> Bundle:
 
 def redacted(value: Value, redact: Redaction) -> Value:
     """A record, or anything else of plain values, with every text in it redacted, keys too."""
-
-    def walked(one: Any) -> Any:
-        if isinstance(one, str):
-            return redact(one)
-        if isinstance(one, dict):
-            return {redact(key) if isinstance(key, str) else key: walked(item) for key, item in one.items()}
-        if isinstance(one, list | tuple):
-            return type(one)(walked(item) for item in one)
-        if isinstance(one, msgspec.Struct):
-            return msgspec.structs.replace(one, **{name: walked(getattr(one, name)) for name in one.__struct_fields__})
-        return one
-
-    found: Value = walked(value)
+    found: Value = _walked(value, redact)
     return found
+
+
+def _walked(one: Any, redact: Redaction) -> Any:
+    """What nothing is hidden in is itself and no copy: most records are, and a bundle has very many."""
+    if isinstance(one, str):
+        return redact(one)
+    if isinstance(one, int | float) or one is None:
+        return one
+    if isinstance(one, dict):
+        found = {_walked(key, redact): _walked(item, redact) for key, item in one.items()}
+        return found if found != one else one
+    if isinstance(one, list | tuple):
+        parts = [_walked(item, redact) for item in one]
+        return one if all(map(operator.is_, parts, one)) else type(one)(parts)
+    if isinstance(one, msgspec.Struct):
+        changed = {}
+        for name in one.__struct_fields__:
+            old = getattr(one, name)
+            if (new := _walked(old, redact)) is not old:
+                changed[name] = new
+        return msgspec.structs.replace(one, **changed) if changed else one
+    return one
 
 
 def _of_plan(plan: Plan) -> Plan:
@@ -148,6 +159,8 @@ def _command_line(text: str) -> str:
 
 
 def _of_result(result: Result) -> Result:
+    if not result.kernel_log:
+        return result
     kept = [line for line in result.kernel_log if _LOG.match(line)]
     if len(kept) < len(result.kernel_log):
         kept.append(f"({len(result.kernel_log) - len(kept)} messages that are not of storage are in the bundle)")

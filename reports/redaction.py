@@ -16,6 +16,9 @@ from collections.abc import Iterable
 #: What stands in place of a text that is not published.
 GONE = "…"
 
+#: How many texts are remembered with what may be published of them.
+REMEMBERED = 100_000
+
 #: Where paths of containers, of every Linux and of an engine's API lie. Others are those of one machine.
 _COMMON = re.compile(
     r"/+(?:"
@@ -59,8 +62,10 @@ class Redaction:
         """The text as it may be published."""
         found = self._done.get(text)
         if found is None:  # most texts of a bundle stand in it many times
+            if len(self._done) >= REMEMBERED:
+                self._done.clear()
             found = self._done[text] = self._redacted(text)
-        return found
+        return text if found == text else found
 
     def _redacted(self, text: str) -> str:
         if self._names:

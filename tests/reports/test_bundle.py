@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import sample
 
+from roadworthy.reports import bundle as reader
 from roadworthy.reports.bundle import BundleRefused, Limits, read_bundle
 
 LANE = sample.LANES[0]
@@ -198,3 +199,48 @@ def test_a_missing_bundle_is_refused(tmp_path):
 def test_a_refusal_is_safe_on_a_terminal(tmp_path):
     """Text from the bundle cannot colour or rewrite the terminal."""
     assert "\x1b" not in refused(write(tmp_path / "b", broken(RESULT, lane="\x1b[2Jx\x1b")))
+
+
+def test_lines_as_the_suite_writes_them_read_like_others(tmp_path, monkeypatch):
+    """The short way past lines that msgspec wrote changes nothing: it gives what the rules for all lines give."""
+    records = sample.records()
+    lines = [msgspec.json.encode(record) for record in records]
+    short = read_bundle(write_lines(tmp_path / "short.jsonl", lines))
+    monkeypatch.setattr(reader, "_canonical", lambda line: None)
+    long = read_bundle(tmp_path / "short.jsonl")
+    assert short == long
+    spaced = read_bundle(write_lines(tmp_path / "spaced.jsonl", [json.dumps(json.loads(one)).encode() for one in lines]))
+    assert (short.results, short.plan) == (spaced.results, spaced.plan)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b'{"type":"result","lane":"x","lane":"a"', "duplicate key 'lane'"),
+        (b'{"type":"result","seconds":NaN', "NaN is not a number"),
+    ],
+)
+def test_lines_that_begin_like_ours_take_no_short_way(tmp_path, line, words):
+    """A line that msgspec would not have written keeps to the rules for all lines, whatever it begins with."""
+    whole = msgspec.json.encode(sample.records()[len(sample.LANES) + 1])
+    assert whole.startswith(b'{"type":"result",')
+    rest = whole[len(b'{"type":"result"') :]
+    path = write_lines(tmp_path / "b.jsonl", [msgspec.json.encode(sample.plan()), line + rest])
+    assert words in refused(path)
+
+
+def test_results_are_read_again_where_they_lie(tmp_path):
+    """A bundle tells where each result's line begins, and the result is read from there; after a change it is not."""
+    path = write_lines(tmp_path / "b.jsonl", [msgspec.json.encode(record) for record in sample.records()])
+    bundle = read_bundle(path)
+    some = [3, 500, 0]
+    assert reader.read_results(path, [bundle.places[at] for at in some]) == [bundle.results[at] for at in some]
+    for changed in (path.read_bytes()[1:], b"", b"{}\n" * 100_000):
+        path.write_bytes(changed)
+        with pytest.raises(BundleRefused, match="expected"):
+            reader.read_results(path, bundle.places[:1])
+
+
+def write_lines(path, lines):
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
