@@ -93,6 +93,10 @@ class Known:
         return function_of(text, base(check.id))
 
 
+#: What a site says that is made without the suite's own knowledge.
+NOTHING = Known()
+
+
 def function_of(text: str, check: str) -> str:
     """The function that is decorated as this check, and nothing if there is none."""
     try:

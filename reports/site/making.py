@@ -17,7 +17,7 @@ from roadworthy.reports.redaction import Redaction
 from roadworthy.reports.site import editions, registry, writing
 from roadworthy.reports.site.editions import Edition
 from roadworthy.reports.site.history import History, State
-from roadworthy.reports.site.known import Known
+from roadworthy.reports.site.known import NOTHING, Known
 from roadworthy.reports.site.values import Site
 from roadworthy.reports.transitions import Transition, transitions
 from roadworthy.reports.weekly import Weekly, reading
@@ -29,14 +29,14 @@ def make(
     hide: Sequence[str] = (),
     kills: Kills | None = None,
     weekly: Weekly | None = None,
-    known: Known | None = None,
+    known: Known = NOTHING,
 ) -> tuple[Site, list[str]]:
     """Make the site of all bundles below `root` in `public`, and return its values and the files that were written.
 
     `hide` has names that no page may show. Raises BundleRefused if there is no bundle that can be read, NotOurs, and
     OSError.
     """
-    site = dataclasses.replace(values(root, hide, kills, weekly), known=known or Known())
+    site = dataclasses.replace(values(root, hide, kills, weekly), known=known)
     pages = [page for kind in registry.KINDS for page in kind(site)]
     site = dataclasses.replace(site, addresses=frozenset(page.address for page in pages))
     pages = [page for kind in registry.KINDS for page in kind(site)]

@@ -1,4 +1,4 @@
-"""A strip of the last editions of a cell: one mark an edition, readable without colour, and in words for who hears it."""
+"""A strip of the last editions of a cell: one mark an edition, readable without colour, and told in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from roadworthy.reports.records import SHOWN, Verdict
 
 #: One character a verdict; an edition in which a lane was not asked has a dot.
 MARKS: dict[Verdict | None, str] = {
-    "error": "E", "crash": "C", "hang": "H", "fail": "F", "fixed": "X", "known": "B", "pass": "✓", "unsupported": "–",
+    "error": "E", "crash": "C", "hang": "H", "fail": "F", "fixed": "X", "known": "B", "pass": "✓", "unsupported": "U",
     "skipped": "S", "missing": "?", None: "·",
 }  # fmt: skip
 

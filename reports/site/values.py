@@ -10,7 +10,7 @@ from roadworthy.reports.matrix import Matrix
 from roadworthy.reports.records import Result
 from roadworthy.reports.site.editions import Edition
 from roadworthy.reports.site.history import History
-from roadworthy.reports.site.known import Known
+from roadworthy.reports.site.known import NOTHING, Known
 from roadworthy.reports.transitions import Transition
 from roadworthy.reports.weekly import Reading
 
@@ -35,7 +35,7 @@ class Site:
     kills: Kills | None = None
     weekly: Reading | None = None
     addresses: frozenset[str] = frozenset()
-    known: Known = Known()
+    known: Known = NOTHING
 
     @property
     def edition(self) -> Edition:

@@ -209,7 +209,9 @@ def test_lines_as_the_suite_writes_them_read_like_others(tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "_canonical", lambda line: None)
     long = read_bundle(tmp_path / "short.jsonl")
     assert short == long
-    spaced = read_bundle(write_lines(tmp_path / "spaced.jsonl", [json.dumps(json.loads(one)).encode() for one in lines]))
+    spaced = read_bundle(
+        write_lines(tmp_path / "spaced.jsonl", [json.dumps(json.loads(one)).encode() for one in lines])
+    )
     assert (short.results, short.plan) == (spaced.results, spaced.plan)
 
 
