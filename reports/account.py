@@ -8,8 +8,9 @@ from roadworthy.reports.again import rerun_command
 from roadworthy.reports.drawer import KERNEL_LINES, OBSERVATIONS
 from roadworthy.reports.records import Check, Deviation, Lane, Result
 from roadworthy.reports.sides import sides
+from roadworthy.reports.strace import CALL_LIMIT
 from roadworthy.reports.text import counted, visible
-from roadworthy.reports.transcript import CALL_LIMIT, lines
+from roadworthy.reports.transcript import lines
 
 #: The titles of the account's sections.
 CALLS, KERNEL_LOG, AGAIN = "system calls", "kernel log", "run it again"

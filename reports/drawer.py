@@ -13,8 +13,9 @@ from roadworthy.reports.matrix import Cell, Matrix
 from roadworthy.reports.records import MEANING, SHOWN, WITH_DIFFERENCE, Call, Check, Deviation, Lane, Result
 from roadworthy.reports.shows import Shown
 from roadworthy.reports.sources import linked
+from roadworthy.reports.strace import CALL_LIMIT
 from roadworthy.reports.text import anchor, visible
-from roadworthy.reports.transcript import CALL_LIMIT, FIRST_CALLS, bounded, shown
+from roadworthy.reports.transcript import FIRST_CALLS, bounded, shown
 
 KERNEL_LINES = 80
 OBSERVATIONS = 40
@@ -101,7 +102,8 @@ def _transcript(transcript: Sequence[Call]) -> tuple[list[list[Any]], list[int]]
 
 
 def _call(call: Call) -> list[Any]:
-    return [visible(call.process, CALL_LIMIT), *shown(call), int(call.failed), call.microseconds]
+    made, returned, steps = shown(call)
+    return [visible(call.process, CALL_LIMIT), made, returned, int(call.failed), *([steps] if steps else [])]
 
 
 def _deviation(deviation: Deviation) -> dict[str, Any]:

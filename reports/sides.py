@@ -6,7 +6,7 @@ import ast
 import re
 from dataclasses import dataclass
 
-from roadworthy.reports.transcript import refusal
+from roadworthy.reports.strace import refusal
 
 _REFUSED = re.compile(r"(?P<call>.+) was refused with (?P<code>E[A-Z0-9]+)")
 _KILLED = re.compile(r"(?P<call>.+) killed the process: (?P<signal>SIG[A-Z0-9]+)")

@@ -54,15 +54,15 @@ _PER_EDITION = ("ran", "state", "change", "bundle", "number")
 class Index:
     """The index in one file, which is made if it is not there. Use it in a `with` block."""
 
-    def __init__(self, path: Path, redact: Redaction) -> None:
-        """`redact` is what was and will be hidden; an index that hides anything else is begun anew."""
-        self._path, self._redact = path, redact
+    def __init__(self, path: Path | None, redact: Redaction) -> None:
+        """An index that hides anything but what `redact` does is begun anew. Without a path it is in memory only."""
+        self._redact = redact
         self._shared: dict[tuple[State, ...], tuple[State, ...]] = {}
         wanted = json.dumps([FORMAT, suite(), redact.digest])
-        if not self._usable(wanted):
+        if path and not _usable(path, wanted):
             path.unlink(missing_ok=True)
-        new = not path.exists()
-        self._db = self._connected()
+        new = path is None or not path.exists()
+        self._db = _connected(path)
         if new:
             self._db.executescript(_TABLES)
             self._db.execute("INSERT INTO meta VALUES ('made for', ?)", [wanted])
@@ -78,22 +78,6 @@ class Index:
         if kind is None:
             self._db.execute("INSERT INTO meta VALUES ('whole', '')")
         self._db.close()
-
-    def _connected(self) -> sqlite3.Connection:
-        found = sqlite3.connect(self._path, isolation_level=None)
-        found.execute("PRAGMA journal_mode = OFF")
-        found.execute("PRAGMA synchronous = OFF")
-        return found
-
-    def _usable(self, wanted: str) -> bool:
-        if not self._path.is_file() or self._path.is_symlink():
-            return False
-        try:
-            with contextlib.closing(self._connected()) as found:
-                rows = dict(found.execute("SELECT key, value FROM meta"))
-        except sqlite3.DatabaseError:
-            return False
-        return "whole" in rows and rows.get("made for") == wanted
 
     def known(self) -> list[tuple[str, str]]:
         """The editions in the index with the print of their files, the oldest first."""
@@ -257,6 +241,24 @@ class Index:
             night = Night(run, started, value, low, high, environments[environment], withheld)
             nights.setdefault(key, []).append(night)
         return tuple(Series(*key, tolerances[key], tuple(found)) for key, found in nights.items())
+
+
+def _connected(path: Path | None) -> sqlite3.Connection:
+    found = sqlite3.connect(path or ":memory:", isolation_level=None)
+    found.execute("PRAGMA journal_mode = OFF")
+    found.execute("PRAGMA synchronous = OFF")
+    return found
+
+
+def _usable(path: Path, wanted: str) -> bool:
+    if not path.is_file() or path.is_symlink():
+        return False
+    try:
+        with contextlib.closing(_connected(path)) as found:
+            rows = dict(found.execute("SELECT key, value FROM meta"))
+    except sqlite3.DatabaseError:
+        return False
+    return "whole" in rows and rows.get("made for") == wanted
 
 
 def _reported(states: Sequence[State]) -> Verdict | None:

@@ -18,6 +18,7 @@ from roadworthy.reports.site import registry, writing
 from roadworthy.reports.site.editions import Edition, Found, found_in
 from roadworthy.reports.site.history import History
 from roadworthy.reports.site.index import Index
+from roadworthy.reports.site.known import NOTHING, Known
 from roadworthy.reports.site.reading import read
 from roadworthy.reports.site.release import suite
 from roadworthy.reports.site.slim import restricted
@@ -31,25 +32,43 @@ KEPT = 2
 
 
 def make(
-    root: Path, public: Path, hide: Sequence[str] = (), kills: Kills | None = None, weekly: Weekly | None = None
-) -> tuple[Site, list[str]]:
+    root: Path, public: Path, hide: Sequence[str] = (), kills: Kills | None = None, weekly: Weekly | None = None,
+    known: Known = NOTHING,
+) -> tuple[Site, list[str]]:  # fmt: skip
     """Make the site of all bundles below `root` in `public`, and return its values and the files that were written.
 
     `hide` has names that no page may show. Raises BundleRefused if there is no bundle that can be read, NotOurs, and
     OSError.
     """
-    redact = Redaction(hide)
-    found = found_in(root)
     make_directory(public)
+    redact = Redaction(hide)
     with Index(public / INDEX, redact) as index:
-        update(index, root, found, redact)
-        site = values(index, root, found, redact)
-        site = dataclasses.replace(site, kills=redacted(kills, redact))
-        if weekly:
-            site = dataclasses.replace(site, weekly=reading(redacted(weekly, redact), site.newest_bundles))
+        site = _beside(_site(index, root, redact), redact, kills, weekly, known)
         pages = [page for kind in registry.KINDS for page in kind(site)]
         site.addresses.update(page.address for page in pages)
         return site, writing.write(public, pages, suite())
+
+
+def values(
+    root: Path, hide: Sequence[str] = (), kills: Kills | None = None, weekly: Weekly | None = None,
+    known: Known = NOTHING,
+) -> Site:  # fmt: skip
+    """The values of the site of all bundles below `root`. Raises BundleRefused as `make` does."""
+    redact = Redaction(hide)
+    with Index(None, redact) as index:
+        return _beside(_site(index, root, redact), redact, kills, weekly, known)
+
+
+def _beside(site: Site, redact: Redaction, kills: Kills | None, weekly: Weekly | None, known: Known) -> Site:
+    """The site with what is known beside its bundles."""
+    told = reading(redacted(weekly, redact), site.newest_bundles) if weekly else None
+    return dataclasses.replace(site, kills=redacted(kills, redact), weekly=told, known=known)
+
+
+def _site(index: Index, root: Path, redact: Redaction) -> Site:
+    found = found_in(root)
+    update(index, root, found, redact)
+    return from_index(index, root, found, redact)
 
 
 def update(index: Index, root: Path, found: Sequence[Found], redact: Redaction) -> None:
@@ -65,7 +84,7 @@ def update(index: Index, root: Path, found: Sequence[Found], redact: Redaction) 
         index.add(found[number], read(root, found[number], redact, whole=whole))
 
 
-def values(index: Index, root: Path, found: Sequence[Found], redact: Redaction) -> Site:
+def from_index(index: Index, root: Path, found: Sequence[Found], redact: Redaction) -> Site:
     """The values of a site from an index that is up to date. Raises BundleRefused if no bundle can be read."""
     editions = index.editions()
     if not any(edition.runs for edition in editions):

@@ -13,11 +13,12 @@ from roadworthy.reports.records import Result
 from roadworthy.reports.series import Series
 from roadworthy.reports.site.editions import Edition
 from roadworthy.reports.site.history import History
+from roadworthy.reports.site.known import NOTHING, Known
 from roadworthy.reports.transitions import Transition
 from roadworthy.reports.weekly import Reading
 
 #: The whole results of one check by lane; several rounds are several results.
-Evidence = Mapping[str, Sequence[Result]]
+Evidence = Mapping[str, tuple[Result, ...]]
 
 
 class FindsEvidence(Protocol):
@@ -37,7 +38,7 @@ class Site:
     `newest_bundles`; `newest` names for each lane the edition that they are of, which need not be the newest of all.
     `changes` has the changes of each edition since the one before, `of_edition` the matrix of one edition alone, which
     is quick for the two newest, and `series` all numbers of benchmarks over the editions. `addresses` are all files of
-    the site, which are known when the first page is made.
+    the site, which are known when the first page is made. `known` is what the suite knows beside its bundles.
     """
 
     matrix: Matrix
@@ -52,6 +53,7 @@ class Site:
     addresses: set[str]
     kills: Kills | None = None
     weekly: Reading | None = None
+    known: Known = NOTHING
 
     @property
     def edition(self) -> Edition:

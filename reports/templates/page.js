@@ -236,15 +236,17 @@
     return make("div", [pre, button], "command");
   }
 
+  // As strace prints it; a step of the suite's own stands apart, with the calls that it consists of.
   function transcript(cell) {
-    const head = make("tr", ["process", "call", "answer", "µs"].map((name) => make("th", name, name === "µs" ? "n" : "")));
+    const head = make("tr", ["process", "call", "answer"].map((name) => make("th", name)));
     for (const th of head.children) th.scope = "col";
-    const lines = cell.calls.map(([process, call, answer, failed, microseconds]) => make("tr", [
-      make("td", process), make("td", call), make("td", failed ? `✗ ${answer}` : answer), make("td", microseconds.toLocaleString("en"), "n"),
-    ], failed ? "failed" : ""));
+    const lines = cell.calls.map(([process, call, answer, failed, steps]) => make("tr", [
+      make("td", process), make("td", steps ? [call, make("small", ` the suite's step: ${steps}`)] : call),
+      make("td", `${failed ? "✗" : "="} ${answer}`),
+    ], [failed ? "failed" : "", steps ? "step" : ""].join(" ").trim()));
     if (cell.cut) {
       const gap = make("td", `${cell.cut[0].toLocaleString("en")} calls are left out here; they are in the bundle`);
-      gap.colSpan = 4;
+      gap.colSpan = 3;
       lines.splice(cell.cut[1], 0, make("tr", gap, "gap"));
     }
     const caption = make("caption", "System calls in the order in which they were answered", "unseen");

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from roadworthy.command.beside import known
 from roadworthy.command.exits import FOUND
 from roadworthy.command.mistakes import good_bundles_in, tell_refused
 from roadworthy.reports.bundle import BundleRefused
@@ -68,7 +69,7 @@ def _site(
     if len(bundles) != 1 or not bundles[0].is_dir():
         raise click.UsageError("--out makes a site from one directory of bundles: name one")
     try:
-        found, written = make(bundles[0], public, redact, kills, weekly)
+        found, written = make(bundles[0], public, redact, kills, weekly, known())
     except BundleRefused as reason:
         raise click.UsageError(str(reason)) from None
     except NotOurs as reason:

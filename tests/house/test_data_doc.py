@@ -9,7 +9,6 @@ import sys
 
 import pytest
 from asked import DRIVERS, KERNELS, MORE
-from commands_page import printed, transcripts
 from data_page import PAGE, SCHEMAS, made, shipped
 
 from roadworthy.reports.site.making import make
@@ -45,12 +44,3 @@ def test_the_examples_in_python_print_what_the_page_says():
     line, said = re.search(r"```console\n\$ python3 -c '(.*?)'\n(.*?)```", PAGE.read_text(), re.DOTALL).groups()
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
     assert done.stdout == said
-
-
-@pytest.mark.usefixtures("here")
-def test_the_transcripts_are_what_is_printed():
-    """Of the command that asks compat.json."""
-    found = list(transcripts(PAGE.read_text()))
-    assert len(found) == 2
-    for line, said in found:
-        assert printed(line) == said

@@ -60,7 +60,7 @@ def test_an_account_has_what_a_reader_asks_for():
         "recorded  outcome: EXDEV",
     ]
     assert calls.splitlines() == [
-        "A  rename('a', 'b') = -1 EXDEV (Invalid cross-device link)", "… 1 more call, not recorded",
+        'A  rename("a", "b") = -1 EXDEV (Invalid cross-device link)', "… 1 more call, not recorded",
     ]  # fmt: skip
     assert log == "overlayfs: hm"
     assert again == "pytest --driver=overlay2 '--kernel=a path' \\\nconformance/posix/test_rename.py::test"

@@ -80,7 +80,7 @@ def test_system_calls_are_steps(results):
     steps = found["sample/fail"]["steps"]
     assert [(step["name"], step["status"], step["stop"] - step["start"]) for step in steps] == [
         ("A  getpid() = 7", "passed", 2),
-        ("B  rename('a', 'b') = -1 EXDEV (Invalid cross-device link)", "passed", 1),
+        ('B  rename("a", "b") = -1 EXDEV (Invalid cross-device link)', "passed", 1),
     ]
     assert found["sample/hang"]["steps"][-1]["status"] == "broken"
 
@@ -101,7 +101,7 @@ def test_a_failure_is_told_with_its_traceback_and_a_break_with_its_reason(result
     _, found = results()
     assert "AssertionError" in found["sample/fail"]["statusDetails"]["trace"]
     for name in ("fail", "known", "fixed", "hang", "error"):
-        assert "B  rename('a', 'b') = " in found[f"sample/{name}"]["statusDetails"]["trace"], name
+        assert 'B  rename("a", "b") = ' in found[f"sample/{name}"]["statusDetails"]["trace"], name
         assert "run it again" in found[f"sample/{name}"]["statusDetails"]["trace"], name
     known = found["sample/known"]
     assert "no redirect" in known["statusDetails"]["trace"]
@@ -193,6 +193,6 @@ def test_allure_draws_the_report(results, browser, tmp_path):
     for name in ("Broken promises", "Recorded breaks", "Recorded breaks that no longer happen", "Unsupported"):
         assert f">{name}<" in categories_shown, name
     shown = browser(f"{(page / 'index.html').as_uri()}#{failed}").stdout
-    assert "rename('a', 'b') = -1 EXDEV (Invalid cross-device link)" in shown
+    assert 'rename("a", "b") = -1 EXDEV (Invalid cross-device link)' in shown
     assert "facts of the lane" in shown
     assert not re.search(r">\s*missed\s*<", shown)  # said of an attachment that is not there
