@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +23,17 @@ def merged_text(bundles: Sequence[Bundle]) -> str:
 
     Raw files of benchmarks and logs of power cuts stay with the bundles that have them, so that nothing here names one.
     """
-    return "".join(f"{_line(record)}\n" for record in merged(bundles))
+    return text_of(merged(bundles))
+
+
+def alone(bundle: Bundle) -> list[Record]:
+    """The records of a bundle that is given away without the other files of its directory."""
+    return [bundle.plan, *_records(bundle), *([bundle.end] if bundle.end else [])]
+
+
+def text_of(records: Iterable[Record]) -> str:
+    """Records as the text of a bundle."""
+    return "".join(f"{_line(record)}\n" for record in records)
 
 
 def merged(bundles: Sequence[Bundle]) -> list[Record]:

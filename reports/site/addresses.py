@@ -21,12 +21,15 @@ KILLS = "kills.html"
 METHOD = "method.html"
 MOVE = "move.html"
 WEEKLY = "weekly.html"
+ERRORS = "errors.html"
+OPTIONS = "options.html"
 BENCHMARKS = "benchmarks/index.html"
 COMPARE = "compare/index.html"
 LATEST = "latest/index.html"
 FEED = "feed.atom"
 CHANGES = "data/changes.json"
-STYLE, SCRIPT, SEARCH = "site.css", "site.js", "search.js"
+STYLE, SCRIPT = "site.css", "site.js"
+ASK, SEARCH = "ask.js", "search.js"
 
 #: Names that are their own file's name. Neither a page of ours nor a digest looks like one of them.
 _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9.:-]*[a-z0-9])?")
@@ -91,8 +94,8 @@ def data(name: str, form: str = "json") -> str:
 
 
 def schema(name: str) -> str:
-    """The JSON schema of a table."""
-    return f"data/schemas/{slug(name)}.json"
+    """The JSON schema of a file of data, whose name is one of ours."""
+    return f"data/schemas/{name}.json"
 
 
 def junit(lane: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from roadworthy.reports.site import check, front, looks
+from roadworthy.reports.site import badges, check, edition, errors, feed, front, lanes, looks, options, search
 from roadworthy.reports.site.data import files as data
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
@@ -13,6 +13,13 @@ from roadworthy.reports.site.values import Site
 KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     looks.pages,
     front.pages,
+    search.pages,
+    lanes.pages,
+    edition.pages,
+    feed.pages,
+    badges.pages,
+    errors.pages,
+    options.pages,
     check.pages,
     data.pages,
 )

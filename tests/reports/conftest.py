@@ -79,7 +79,7 @@ def attacked_site(tmp_path_factory) -> tuple[Site, Path]:
     place = tmp_path_factory.mktemp("hostile")
     (place / FILE_NAME).write_bytes(hostile.lines("http://attacker.example"))
     read = published(read_bundle(place), Redaction())
-    edition = Edition("2026-11-30", "2026-11-30", tuple(lane.id for lane in read.plan.lanes), (read.plan.run,))
+    edition = Edition("2026-11-30", "2026-11-30", tuple(lane.id for lane in read.plan.lanes), ())
     site = Site(
         matrix=build([read]), editions=(edition,), newest=dict.fromkeys(edition.lanes, edition.name),
         history=History((edition.name,), {}, {}), changes={}, evidence=lambda check, lanes=None: {},

@@ -6,9 +6,10 @@ import json
 
 import pytest
 from asked import ask
-from sample_site import bundle, made
+from sample_site import bundle, check, made
 
 from roadworthy.command.exits import FOUND, MISTAKE, NO_ANSWER
+from roadworthy.reports import sources
 from roadworthy.reports.compat import Compat, CompatRefused, where
 from roadworthy.reports.site import addresses
 
@@ -89,10 +90,7 @@ def test_a_check_with_cases_is_kept_in_part(known):
 
 def test_a_statement_has_the_reason_its_id_and_the_source_of_the_promise(known):
     entry = known.entry("rename/dir")
-    assert entry["spec_url"] == [
-        "https://man7.org/linux/man-pages/man2/rename.2.html",
-        "https://man7.org/rename.2.html",
-    ]
+    assert entry["spec_url"] == sources.addresses(check("rename/dir").source) != []
     (said,) = known.ask("rename/dir", "overlay2", kernel="5.10").statements
     assert said["notes"] == ["overlayfs will not rename a directory that has a lower layer unless redirect_dir is on"]
     assert said["deviations"][0].startswith("overlay2-")

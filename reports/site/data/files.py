@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from roadworthy.reports.site import addresses
-from roadworthy.reports.site.data import compat, numbers, reasons, said, verdicts
+from roadworthy.reports.site.data import changes, compat, numbers, reasons, said, verdicts
 from roadworthy.reports.site.data.junit import junit_text
 from roadworthy.reports.site.data.kcidb import kcidb_text
 from roadworthy.reports.site.data.table import Form, Table, schema_text
@@ -47,7 +47,7 @@ def pages(site: Site) -> Iterator[Page]:
 
 def schemas() -> dict[str, Mapping[str, Any]]:
     """The schema of each JSON file, by its name."""
-    return {**{form.name: form.schema for form, _ in TABLES}, "compat": compat.SCHEMA}
+    return {**{form.name: form.schema for form, _ in TABLES}, "compat": compat.SCHEMA, "changes": changes.SCHEMA}
 
 
 def _once(made: Callable[[], Table]) -> Callable[[], Table]:
