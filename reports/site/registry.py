@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from roadworthy.reports.site import check, front, looks
+from roadworthy.reports.site import card, check, front, looks
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
 
@@ -12,5 +12,6 @@ from roadworthy.reports.site.values import Site
 KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     looks.pages,
     front.pages,
+    card.pages,
     check.pages,
 )
