@@ -225,7 +225,7 @@ def build(bundles: Sequence[Bundle]) -> Matrix:
     }
     every = [cell for family in families for row in family.rows for cell in row.cells if cell]
     return Matrix(
-        runs=tuple(_run(bundle) for bundle in ordered),
+        runs=tuple(run_of(bundle) for bundle in ordered),
         columns=columns,
         families=families,
         common=tuple(_family(name, some, columns, interrupted) for name, some in asked_everywhere.items() if some),
@@ -329,7 +329,8 @@ def _counts(cells: Iterable[Cell]) -> tuple[tuple[Verdict, int], ...]:
     return tuple((verdict, counted[verdict]) for verdict in WORST_FIRST if counted[verdict])
 
 
-def _run(bundle: Bundle) -> Run:
+def run_of(bundle: Bundle) -> Run:
+    """The facts of a bundle's run."""
     plan = bundle.plan
     return Run(
         name=plan.run,

@@ -65,7 +65,7 @@ _LOG = re.compile(
 
 def published(bundle: Bundle, redact: Redaction) -> Bundle:
     """The bundle as a page may show it."""
-    results = tuple(redacted(_of_result(result), redact) for result in bundle.results)
+    results = tuple(published_result(result, redact) for result in bundle.results)
     return dataclasses.replace(
         bundle,
         plan=redacted(_of_plan(bundle.plan), redact),
@@ -77,6 +77,11 @@ def published(bundle: Bundle, redact: Redaction) -> Bundle:
         end=redacted(bundle.end, redact) if bundle.end else None,
         troubles=tuple(map(redact, bundle.troubles)),
     )
+
+
+def published_result(result: Result, redact: Redaction) -> Result:
+    """One result as a page may show it."""
+    return redacted(_of_result(result), redact)
 
 
 def redacted(value: Value, redact: Redaction) -> Value:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import hashlib
 import os
 import re
 import socket
@@ -55,7 +56,8 @@ class Redaction:
     def __init__(self, names: Iterable[str] = ()) -> None:
         found = sorted({name for name in names if name.strip()}, key=len, reverse=True)
         self._names = re.compile("|".join(re.escape(name) for name in found), re.IGNORECASE) if found else None
-
+        #: Differs where other names are hidden.
+        self.digest = hashlib.sha256("\n".join(found).encode("utf-8", "surrogatepass")).hexdigest()
         self._done: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,40 +48,59 @@ def transitions(before: Matrix, after: Matrix) -> list[Transition]:
     A lane of one run only is one change with all its checks, but for those that fail. The worst verdict of a repeated
     check counts, as everywhere.
     """
-    return sorted(_found(before, after), key=lambda one: list(MEANING).index(one.kind))
+    return ordered(_found(before, after))
+
+
+def ordered(found: Iterable[Transition]) -> list[Transition]:
+    """Changes, the most urgent first, otherwise as they are."""
+    places = list(MEANING)
+    return sorted(found, key=lambda one: places.index(one.kind))
 
 
 def _found(before: Matrix, after: Matrix) -> Iterator[Transition]:
-    had, has = dict(cells(before)), dict(cells(after))
-    lanes_before, lanes_after = _lanes(before), _lanes(after)
-    for lane in lanes_after:
-        if lane not in lanes_before:
-            yield Transition("new lane", lane)
-    for (lane, check), cell in has.items():
-        old, reason = had.get((lane, check)), (cell.reason.splitlines() or [""])[0]
-        was = old.verdict if old else None
-        if cell.verdict in FAILING:
-            yield Transition(
-                "still failing" if was in FAILING else "newly failing", lane, check, was, cell.verdict, reason
-            )
-        elif was in FAILING:
-            yield Transition("no longer failing", lane, check, was, cell.verdict, reason)
-        elif was is None:
-            if lane in lanes_before:
-                yield Transition("new check", lane, check, None, cell.verdict)
-        elif was != cell.verdict:
-            yield Transition("changed", lane, check, was, cell.verdict, reason)
     planned = {(column.lane.id, row.check.id): cell for row in after.rows
                for column, cell in zip(after.columns, row.cells, strict=True) if cell}  # fmt: skip
-    for (lane, check), cell in had.items():
-        if (lane, check) in has or lane not in lanes_after:
+    lanes_before, lanes_after = _lanes(before), _lanes(after)
+    return between(
+        {cell: one.verdict for cell, one in cells(before)},
+        {cell: (one.verdict, one.reason) for cell, one in cells(after)},
+        {cell: one.reason for cell, one in planned.items() if one.result is None},
+        lanes_before,
+        lanes_after,
+        dict.fromkeys((lane for lane in lanes_before if lane not in lanes_after), ""),
+    )
+
+
+def between(
+    had: Mapping[tuple[str, str], Verdict], has: Mapping[tuple[str, str], tuple[Verdict, str]],
+    unreported: Mapping[tuple[str, str], str], known: Collection[str], lanes: Collection[str], gone: Mapping[str, str],
+) -> Iterator[Transition]:  # fmt: skip
+    """All that changed, in no order: by lane and check, verdicts before and after, the latter with its reason.
+
+    `unreported` has a reason for each cell that was planned and has no verdict; `known` are the lanes before, `lanes`
+    those after, and `gone` those before that are named as gone, each with a reason if there is one.
+    """
+    for lane in lanes:
+        if lane not in known:
+            yield Transition("new lane", lane)
+    for (lane, check), (verdict, why) in has.items():
+        was, reason = had.get((lane, check)), why.partition("\n")[0]
+        if verdict in FAILING:
+            yield Transition("still failing" if was in FAILING else "newly failing", lane, check, was, verdict, reason)
+        elif was in FAILING:
+            yield Transition("no longer failing", lane, check, was, verdict, reason)
+        elif was is None:
+            if lane in known:
+                yield Transition("new check", lane, check, None, verdict)
+        elif was != verdict:
+            yield Transition("changed", lane, check, was, verdict, reason)
+    for (lane, check), verdict in had.items():
+        if (lane, check) in has or lane not in lanes:
             continue
-        kind: Kind = "not reported" if (lane, check) in planned else "check gone"
-        said = planned[lane, check].reason if (lane, check) in planned else ""
-        yield Transition(kind, lane, check, cell.verdict, None, said)
-    for lane in lanes_before:
-        if lane not in lanes_after:
-            yield Transition("lane gone", lane)
+        kind: Kind = "not reported" if (lane, check) in unreported else "check gone"
+        yield Transition(kind, lane, check, verdict, None, unreported.get((lane, check), ""))
+    for lane, why in gone.items():
+        yield Transition("lane gone", lane, reason=why)
 
 
 def _lanes(matrix: Matrix) -> list[str]:

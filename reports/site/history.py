@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 from roadworthy.reports.records import FAILING, Verdict
 
@@ -15,46 +14,51 @@ SHOWN = 14
 CROSSINGS = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class State:
-    """What a cell was from an edition on, until the next state. `verdict` is None if the lane ran without it.
+    """What a cell was from an edition on, until its next state. `verdict` is None if its lane ran without it.
 
-    `value` is what it showed beside the verdict, in a few words. `wavering` says that rounds of this edition disagree.
+    `wavering` says that rounds of one edition disagreed.
     """
 
     edition: int
     verdict: Verdict | None
-    value: str = ""
     wavering: bool = False
 
 
 @dataclass(frozen=True)
 class History:
-    """The states of every cell, of which only transitions are kept.
+    """The states of every cell, by lane and check, of which only transitions are kept.
 
-    `editions` are all names, the oldest first; `ran` has for each lane the numbers of the editions that ran it.
+    `editions` are all names, the oldest first; `ran` has for each lane the numbers of the editions in which it was up,
+    in order.
     """
 
     editions: tuple[str, ...]
     ran: Mapping[str, Sequence[int]]
-    states: Mapping[tuple[str, str], Sequence[State]]
+    states: Mapping[str, Mapping[str, tuple[State, ...]]]
+    _strips: dict[tuple[str, tuple[State, ...]], tuple[Verdict | None, ...]] = field(default_factory=dict, repr=False)
 
     def strip(self, lane: str, check: str) -> tuple[Verdict | None, ...]:
         """The verdicts of a cell in the last editions, the newest last; None where it was not asked."""
+        states = self.of(lane, check)
+        found = self._strips.get((lane, states))
+        if found is None:  # most cells of a lane are alike
+            found = self._strips[lane, states] = self._strip(lane, states)
+        return found
+
+    def of(self, lane: str, check: str) -> tuple[State, ...]:
+        """All states of a cell, the oldest first."""
+        return self.states.get(lane, {}).get(check, ())
+
+    def _strip(self, lane: str, states: tuple[State, ...]) -> tuple[Verdict | None, ...]:
         first = max(0, len(self.editions) - SHOWN)
         found: list[Verdict | None] = [None] * (len(self.editions) - first)
-        states = self.states.get((lane, check), ())
-        at = 0
-        for edition in self._ran.get(lane, ()):
-            while at + 1 < len(states) and states[at + 1].edition <= edition:
-                at += 1
-            if edition >= first and states and states[at].edition <= edition:
-                found[edition - first] = states[at].verdict
+        for edition in self.ran.get(lane, ()):
+            now = [state.verdict for state in states if state.edition <= edition]
+            if edition >= first and now:
+                found[edition - first] = now[-1]
         return tuple(found)
-
-    @cached_property
-    def _ran(self) -> dict[str, list[int]]:
-        return {lane: sorted(numbers) for lane, numbers in self.ran.items()}
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -63,7 +67,7 @@ class History:
 
     def flaky(self, lane: str, check: str) -> bool:
         """Whether a cell's rounds disagree, or it went from good to failing and back within a strip."""
-        states = self.states.get((lane, check), ())
+        states = self.of(lane, check)
         if states and states[-1].wavering:
             return True
         if len(states) <= CROSSINGS:  # as most cells
@@ -72,8 +76,8 @@ class History:
         return sum(one != other for one, other in itertools.pairwise(failing)) >= CROSSINGS
 
     def since(self, lane: str, check: str) -> str:
-        """The edition since which a cell has its verdict, whatever it shows beside it; empty if it was never asked."""
-        states = self.states.get((lane, check), ())
+        """The edition since which a cell has its verdict; empty if it was never asked."""
+        states = self.of(lane, check)
         if not states or states[-1].verdict is None:
             return ""
         first = states[-1]
@@ -82,3 +86,15 @@ class History:
                 break
             first = state
         return self.editions[first.edition]
+
+    def at(self, edition: int) -> list[tuple[str, str, Verdict]]:
+        """Lane, check and verdict of every cell that was asked in an edition, by its number."""
+        found: list[tuple[str, str, Verdict]] = []
+        for lane in sorted(self.ran):
+            if edition not in self.ran[lane]:
+                continue
+            for check, states in self.states.get(lane, {}).items():
+                now = next((state for state in reversed(states) if state.edition <= edition), None)
+                if now and now.verdict:
+                    found.append((lane, check, now.verdict))
+        return found

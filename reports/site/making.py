@@ -3,123 +3,153 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
-import msgspec
-
-from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
+from roadworthy.reports.bundle import Bundle, BundleRefused, read_results
 from roadworthy.reports.kills import Kills
+from roadworthy.reports.made import make_directory
 from roadworthy.reports.matrix import Matrix, build
-from roadworthy.reports.published import published, redacted
-from roadworthy.reports.records import SCHEMA, Result
+from roadworthy.reports.published import published_result, redacted
+from roadworthy.reports.records import Result
 from roadworthy.reports.redaction import Redaction
-from roadworthy.reports.site import editions, registry, writing
-from roadworthy.reports.site.editions import Edition
-from roadworthy.reports.site.history import History, State
+from roadworthy.reports.site import registry, writing
+from roadworthy.reports.site.editions import Edition, Found, found_in
+from roadworthy.reports.site.history import History
+from roadworthy.reports.site.index import Index
 from roadworthy.reports.site.known import NOTHING, Known
-from roadworthy.reports.site.values import Site
-from roadworthy.reports.transitions import Transition, transitions
+from roadworthy.reports.site.reading import read
+from roadworthy.reports.site.release import suite
+from roadworthy.reports.site.slim import restricted
+from roadworthy.reports.site.values import FindsEvidence, Site
 from roadworthy.reports.weekly import Weekly, reading
+
+#: The index, below the root of the site.
+INDEX = ".index.sqlite"
+#: How many of the newest editions are kept with their bundles, besides those that a lane was up in the last time.
+KEPT = 2
 
 
 def make(
-    root: Path,
-    public: Path,
-    hide: Sequence[str] = (),
-    kills: Kills | None = None,
-    weekly: Weekly | None = None,
+    root: Path, public: Path, hide: Sequence[str] = (), kills: Kills | None = None, weekly: Weekly | None = None,
     known: Known = NOTHING,
-) -> tuple[Site, list[str]]:
+) -> tuple[Site, list[str]]:  # fmt: skip
     """Make the site of all bundles below `root` in `public`, and return its values and the files that were written.
 
     `hide` has names that no page may show. Raises BundleRefused if there is no bundle that can be read, NotOurs, and
     OSError.
     """
-    site = dataclasses.replace(values(root, hide, kills, weekly), known=known)
-    pages = [page for kind in registry.KINDS for page in kind(site)]
-    site = dataclasses.replace(site, addresses=frozenset(page.address for page in pages))
-    pages = [page for kind in registry.KINDS for page in kind(site)]
-    return site, writing.write(public, pages, "")
-
-
-def values(root: Path, hide: Sequence[str], kills: Kills | None, weekly: Weekly | None) -> Site:
+    make_directory(public)
     redact = Redaction(hide)
-    found: dict[str, list[Bundle]] = {}
-    refused: dict[str, list[str]] = {}
-    for file in editions.bundle_files(root):
-        try:
-            bundle = published(read_bundle(file), redact)
-        except BundleRefused as reason:
-            refused.setdefault(editions.named(root, file), []).append(redact(str(reason)))
-            continue
-        found.setdefault(editions.named(root, file) or editions.day(bundle.started), []).append(bundle)
-    if not found:
-        raise BundleRefused(str(root), 0, "expected a directory with run bundles below it")
-    names = sorted(found)
-    matrices = {name: build(found[name]) for name in names}
-    refused.setdefault(names[-1], []).extend(refused.pop("", []))  # those of no edition are told with the newest
-    every = tuple(_edition(name, found[name], refused.get(name, [])) for name in names)
-    newest = {lane: edition.name for edition in every for lane in edition.lanes}
-    latest = [restricted(bundle, {lane for lane, edition in newest.items() if edition == name})
-              for name in names for bundle in found[name]]  # fmt: skip
-    matrix = build([bundle for bundle in latest if bundle.plan.lanes])
-    changes: dict[str, tuple[Transition, ...]] = {}
-    for before, name in zip([None, *names], names, strict=False):
-        changes[name] = tuple(transitions(matrices[before], matrices[name])) if before else ()
+    with Index(public / INDEX, redact) as index:
+        site = _beside(_site(index, root, redact), redact, kills, weekly, known)
+        pages = [page for kind in registry.KINDS for page in kind(site)]
+        site.addresses.update(page.address for page in pages)
+        return site, writing.write(public, pages, suite())
 
-    def evidence(check: str) -> dict[str, tuple[Result, ...]]:
-        row = next(row for row in matrix.rows if row.check.id == check)
-        return {column.lane.id: cell.rounds for column, cell in zip(matrix.columns, row.cells, strict=True) if cell}
 
+def values(
+    root: Path, hide: Sequence[str] = (), kills: Kills | None = None, weekly: Weekly | None = None,
+    known: Known = NOTHING,
+) -> Site:  # fmt: skip
+    """The values of the site of all bundles below `root`. Raises BundleRefused as `make` does."""
+    redact = Redaction(hide)
+    with Index(None, redact) as index:
+        return _beside(_site(index, root, redact), redact, kills, weekly, known)
+
+
+def _beside(site: Site, redact: Redaction, kills: Kills | None, weekly: Weekly | None, known: Known) -> Site:
+    """The site with what is known beside its bundles."""
+    told = reading(redacted(weekly, redact), site.newest_bundles) if weekly else None
+    return dataclasses.replace(site, kills=redacted(kills, redact), weekly=told, known=known)
+
+
+def _site(index: Index, root: Path, redact: Redaction) -> Site:
+    found = found_in(root)
+    update(index, root, found, redact)
+    return from_index(index, root, found, redact)
+
+
+def update(index: Index, root: Path, found: Sequence[Found], redact: Redaction) -> None:
+    """Bring the index up to date: what changed, and all that follows it, is read anew."""
+    known = index.known()
+    same = 0
+    while same < min(len(known), len(found)) and known[same] == (found[same].name, found[same].print):
+        same += 1
+    if same < len(known):
+        index.forget_from(same)
+    for number in range(same, len(found)):
+        whole = number >= len(found) - KEPT
+        index.add(found[number], read(root, found[number], redact, whole=whole))
+
+
+def from_index(index: Index, root: Path, found: Sequence[Found], redact: Redaction) -> Site:
+    """The values of a site from an index that is up to date. Raises BundleRefused if no bundle can be read."""
+    editions = index.editions()
+    if not any(edition.runs for edition in editions):
+        refused = [sentence for edition in editions for sentence in edition.refused]
+        raise BundleRefused(str(root), 0, refused[0] if refused else "expected a directory with run bundles below it")
+    history = index.history()
+    newest = newest_of(editions, history)
+
+    wanted = {*newest.values(), *range(max(0, len(editions) - KEPT), len(editions))}
+    index.drop_bundles(wanted)
+    kept = {number: index.bundles(number) for number in sorted(wanted)}
+    for number, bundles in kept.items():
+        if not bundles:
+            kept[number] = list(read(root, found[number], redact, whole=True).bundles)
+            for bundle in kept[number]:
+                index.keep(number, bundle)
+    shown = [restricted(bundle, {lane for lane, edition in newest.items() if edition == number})
+             for number in sorted(set(newest.values())) for bundle in kept[number]]  # fmt: skip
+    shown = [bundle for bundle in shown if bundle.plan.lanes]
+    names = [edition.name for edition in editions]
+
+    @cache
     def of_edition(name: str) -> Matrix:
-        return matrices[name]
+        number = names.index(name)
+        bundles = kept.get(number) or read(root, found[number], redact, whole=True).bundles
+        return build(bundles)
 
-    bundles = [bundle for name in names for bundle in found[name]]
     return Site(
-        matrix=matrix, editions=every, newest=newest, history=_history(names, matrices), changes=changes,
-        evidence=evidence, of_edition=of_edition, kills=redacted(kills, redact),
-        weekly=reading(redacted(weekly, redact), bundles) if weekly else None,
-    )  # fmt: skip
-
-
-def restricted(bundle: Bundle, lanes: set[str]) -> Bundle:
-    """The part of a bundle that is about these lanes."""
-    plan = msgspec.structs.replace(
-        bundle.plan,
-        schema=SCHEMA,  # editions of several releases are shown together
-        lanes=[lane for lane in bundle.plan.lanes if lane.id in lanes],
-        cells=[cell for cell in bundle.plan.cells if cell[0] in lanes],
-    )
-    return dataclasses.replace(
-        bundle,
-        plan=plan,
-        lanes=tuple(record for record in bundle.lanes if record.lane in lanes),
-        results=tuple(record for record in bundle.results if record.lane in lanes),
-        benchmarks=tuple(record for record in bundle.benchmarks if record.lane in lanes),
-        trends=tuple(record for record in bundle.trends if record.lane in lanes),
-        counts=tuple(record for record in bundle.counts if record.lane in lanes),
+        matrix=build(shown),
+        editions=editions,
+        newest={lane: names[number] for lane, number in newest.items()},
+        history=history,
+        changes=index.changes(),
+        evidence=evidence_in(root, shown, redact),
+        of_edition=of_edition,
+        series=index.series(),
+        newest_bundles=tuple(shown),
+        addresses=set(),
     )
 
 
-def _edition(name: str, bundles: Sequence[Bundle], refused: Sequence[str]) -> Edition:
-    lanes = dict.fromkeys(lane.id for bundle in bundles for lane in bundle.plan.lanes)
-    runs = dict.fromkeys(bundle.plan.run for bundle in bundles)
-    return Edition(name, editions.day_of(name), tuple(lanes), tuple(runs), tuple(refused))
+def newest_of(editions: Sequence[Edition], history: History) -> dict[str, int]:
+    """For each lane the number of the newest edition in which it was up, or that planned it if it never was."""
+    planned = {lane: number for number, edition in enumerate(editions) for lane in edition.lanes}
+    return {lane: history.ran[lane][-1] if lane in history.ran else number for lane, number in planned.items()}
 
 
-def _history(names: Sequence[str], matrices: dict[str, Matrix]) -> History:
-    ran: dict[str, list[int]] = {}
-    states: dict[tuple[str, str], list[State]] = {}
-    for number, name in enumerate(names):
-        matrix = matrices[name]
-        for column in matrix.columns:
-            ran.setdefault(column.lane.id, []).append(number)
-        for row in matrix.rows:
-            for column, cell, shown in zip(matrix.columns, row.cells, row.shown, strict=True):
-                known = states.setdefault((column.lane.id, row.check.id), [])
-                state = State(number, cell.verdict if cell else None, shown.value if cell else "",
-                              bool(cell and cell.tally.flaky))  # fmt: skip
-                if not known or dataclasses.replace(known[-1], edition=number) != state:
-                    known.append(state)
-    return History(tuple(names), ran, states)
+def evidence_in(root: Path, bundles: Sequence[Bundle], redact: Redaction) -> FindsEvidence:
+    """What finds the whole results of a check in the files of bundles, as they may be published."""
+
+    @cache
+    def places() -> Mapping[str, Mapping[str, list[tuple[str, int]]]]:
+        every: dict[str, dict[str, list[tuple[str, int]]]] = {}
+        for bundle in bundles:
+            for result, place in zip(bundle.results, bundle.places, strict=True):
+                every.setdefault(result.check, {}).setdefault(result.lane, []).append((bundle.file, place))
+        return every
+
+    def evidence(check: str, lanes: Sequence[str] | None = None) -> dict[str, tuple[Result, ...]]:
+        found = {}
+        for lane, known in places().get(check, {}).items():
+            if lanes is None or lane in lanes:
+                file = known[-1][0]  # where several bundles have the cell, the newest counts
+                results = read_results(root / file, [place for name, place in known if name == file])
+                found[lane] = tuple(published_result(result, redact) for result in results)
+        return found
+
+    return evidence
