@@ -13,5 +13,5 @@ from roadworthy.reports.site.values import Site
 
 def pages(_: Site) -> Iterator[Page]:
     """`site.css`, which is the style of a run's page with the site's own after it, and `site.js`."""
-    yield Page(addresses.STYLE, lambda: asset("page.css") + (TEMPLATES / "site.css").read_text(encoding="utf-8"))
+    yield Page(addresses.STYLE, lambda: str(asset("page.css")) + (TEMPLATES / "site.css").read_text(encoding="utf-8"))
     yield Page(addresses.SCRIPT, lambda: (TEMPLATES / "site.js").read_text(encoding="utf-8"))

@@ -32,12 +32,14 @@ def span(broken: Sequence[Lane], kept: Sequence[Lane]) -> str:
     if not kept:
         asked = [f"{axis} {listed(values(broken, of))}" for axis, of in AXES[:3]]
         return f"on every lane that was asked: {'; '.join(asked)}"
+    told = []
     for axis, of in AXES:
         bad, good = values(broken, of), values(kept, of)
         if not set(bad) & set(good):
-            return (
-                f"{axis}: {since(bad, good) if axis in ORDERED else ''}breaks on {listed(bad)}; not on {listed(good)}"
-            )
+            first = since(bad, good) if axis in ORDERED else ""
+            told.append(f"{axis}: {first}breaks on {listed(bad)}; not on {listed(good)}")
+    if told:
+        return " · or ".join(told)
     lanes = listed([lane.id for lane in kept])
     return f"on {len(broken)} of {len(broken) + len(kept)} lanes that were asked; not on {lanes}"
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import sample
-import site_sample as small
+import sample_small as small
 
 from roadworthy.reports.site import card
 

@@ -1,6 +1,6 @@
 """Since and until when something breaks."""
 
-import site_sample as small
+import sample_small as small
 
 from roadworthy.reports.records import Lane
 from roadworthy.reports.site.spans import span
