@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from roadworthy.reports.site import card, check, front, looks
+from roadworthy.reports.site import card, check, front, looks, matrix
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
 
@@ -14,4 +14,5 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     front.pages,
     card.pages,
     check.pages,
+    matrix.pages,
 )
