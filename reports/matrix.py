@@ -265,7 +265,7 @@ def _columns(ordered: Sequence[Bundle]) -> tuple[Column, ...]:
     drivers = list(dict.fromkeys(lane.driver for lane in lanes.values()))
 
     def place(lane: Lane) -> tuple[bool, int, list[Any]]:
-        return lane.driver != REFERENCE, drivers.index(lane.driver), _natural(f"{lane.backing} {lane.kernel} {lane.id}")
+        return lane.driver != REFERENCE, drivers.index(lane.driver), natural(f"{lane.backing} {lane.kernel} {lane.id}")
 
     return tuple(_column(lane, ordered) for lane in sorted(lanes.values(), key=place))
 
@@ -284,7 +284,7 @@ def _column(lane: Lane, ordered: Sequence[Bundle]) -> Column:
     )
 
 
-def _natural(text: str) -> list[Any]:
+def natural(text: str) -> list[Any]:
     """Return a sort key in which linux6.2 comes before linux6.12."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", text)]
 

@@ -21,6 +21,8 @@ KILLS = "kills.html"
 METHOD = "method.html"
 MOVE = "move.html"
 WEEKLY = "weekly.html"
+ERRORS = "errors.html"
+OPTIONS = "options.html"
 BENCHMARKS = "benchmarks/index.html"
 COMPARE = "compare/index.html"
 LATEST = "latest/index.html"
@@ -29,7 +31,8 @@ CHANGES = "data/changes.json"
 MATRIX_SCRIPT = "matrix.js"
 #: The directory of the evidence behind cells.
 EVIDENCE = "evidence"
-STYLE, SCRIPT, SEARCH = "site.css", "site.js", "search.js"
+STYLE, SCRIPT = "site.css", "site.js"
+ASK, SEARCH = "ask.js", "search.js"
 
 #: Names that are their own file's name. Neither a page of ours nor a digest looks like one of them.
 _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9.:-]*[a-z0-9])?")

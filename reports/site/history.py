@@ -30,8 +30,8 @@ class State:
 class History:
     """The states of every cell, by lane and check, of which only transitions are kept.
 
-    `editions` are all names, the oldest first; `ran` has for each lane the numbers of the editions in which it was up,
-    in order.
+    `editions` are all names, the oldest first; `ran` has for each lane the numbers of the editions that asked it
+    anything, in order.
     """
 
     editions: tuple[str, ...]
@@ -86,6 +86,15 @@ class History:
                 break
             first = state
         return self.editions[first.edition]
+
+    def asked(self, lane: str, check: str) -> int | None:
+        """The number of the newest edition in which a cell was asked; None if it never was."""
+        end = len(self.editions)
+        for state in reversed(self.of(lane, check)):
+            if state.verdict is not None:
+                return max((edition for edition in self.ran[lane] if state.edition <= edition < end), default=None)
+            end = state.edition
+        return None
 
     def at(self, edition: int) -> list[tuple[str, str, Verdict]]:
         """Lane, check and verdict of every cell that was asked in an edition, by its number."""

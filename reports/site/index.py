@@ -23,6 +23,7 @@ from roadworthy.reports.redaction import Redaction
 from roadworthy.reports.series import Kind, Night, Series
 from roadworthy.reports.site.editions import Edition, Found
 from roadworthy.reports.site.history import History, State
+from roadworthy.reports.site.newest import function
 from roadworthy.reports.site.reading import Cell, Read
 from roadworthy.reports.site.release import suite
 from roadworthy.reports.site.slim import packed, unpacked
@@ -35,7 +36,7 @@ _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE edition (number INTEGER PRIMARY KEY, name TEXT NOT NULL, print TEXT NOT NULL, value BLOB NOT NULL);
 CREATE TABLE name (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE ran (edition INTEGER, lane INTEGER, up INTEGER, PRIMARY KEY (edition, lane)) WITHOUT ROWID;
+CREATE TABLE ran (edition INTEGER, lane INTEGER, PRIMARY KEY (edition, lane)) WITHOUT ROWID;
 CREATE TABLE state (
     lane INTEGER, test INTEGER, edition INTEGER, verdict TEXT, wavering INTEGER, PRIMARY KEY (lane, test, edition)
 ) WITHOUT ROWID;
@@ -96,8 +97,8 @@ class Index:
         self._db.execute("BEGIN")
         value = msgspec.json.encode(read.edition)
         self._db.execute("INSERT INTO edition VALUES (?, ?, ?, ?)", [number, found.name, found.print, value])
-        rows = [(number, self._id(lane), lane in read.up) for lane in read.edition.lanes]
-        self._db.executemany("INSERT INTO ran VALUES (?, ?, ?)", rows)
+        rows = [(number, self._id(lane)) for lane in read.asked]
+        self._db.executemany("INSERT INTO ran VALUES (?, ?)", rows)
         changes = self._changes(number, read) if number else []
         values = [(number, msgspec.json.encode(one)) for one in changes]
         self._db.executemany("INSERT INTO change VALUES (?, ?)", values)
@@ -111,7 +112,7 @@ class Index:
         """Enter the states that are new in an edition."""
         now: dict[Cell, tuple[Verdict | None, bool]] = {cell: (one[0], one[1]) for cell, one in read.cells.items()}
         now.update(dict.fromkeys(read.unreported, ("missing", False)))
-        for lane in read.up:
+        for lane in read.asked:
             self._ran.setdefault(lane, []).append(number)
             for check in self._states.get(lane, ()):  # asked of this lane before, and perhaps not now
                 now.setdefault((lane, check), (None, False))
@@ -129,17 +130,24 @@ class Index:
         return self._shared.setdefault(states, states)
 
     def _changes(self, number: int, read: Read) -> list[Transition]:
-        """What changed since each lane was up the last time; a lane is gone if it was up in the edition before."""
-        had = {
-            (lane, check): verdict
-            for lane in read.up for check, states in self._states.get(lane, {}).items()
-            if (verdict := _reported(states))
-        }  # fmt: skip
+        """What changed since each cell was asked the last time.
+
+        A lane is gone if it was up in the edition before, and a check if this edition asks others of its family: an
+        edition may be a part of the suite only.
+        """
         up = set(read.up)
-        gone = {lane: read.down.get(lane, "") for lane, ran in self._ran.items()
-                if lane not in up and ran[-1] == number - 1}  # fmt: skip
+        families = {(lane, family(check)) for lane, check in (*read.cells, *read.unreported)}
+        had = {}
+        for lane in up:
+            for check, states in self._states.get(lane, {}).items():
+                asked = (lane, check) in read.cells or (lane, check) in read.unreported
+                gone = not asked and states[-1].verdict is not None and (lane, family(check)) in families
+                if (asked or gone) and (verdict := _reported(states)):
+                    had[lane, check] = verdict
+        missed = {lane: read.down.get(lane, "") for lane, ran in self._ran.items()
+                  if lane not in up and ran[-1] == number - 1}  # fmt: skip
         has = {cell: (verdict, reason) for cell, (verdict, _, reason) in read.cells.items()}
-        found = between(had, has, read.unreported, self._ran.keys(), up, gone)
+        found = between(had, has, read.unreported, self._ran.keys(), read.up, missed)
         return ordered(dataclasses.replace(one, reason=visible(self._redact(one.reason))) for one in found)
 
     def _numbers(self, number: int, every: Sequence[Series]) -> None:
@@ -199,7 +207,7 @@ class Index:
     def _loaded(self) -> tuple[dict[str, list[int]], dict[str, dict[str, tuple[State, ...]]]]:
         names = {number: name for name, number in self._names.items()}
         ran: dict[str, list[int]] = {}
-        for lane, edition in self._db.execute("SELECT lane, edition FROM ran WHERE up ORDER BY edition, lane"):
+        for lane, edition in self._db.execute("SELECT lane, edition FROM ran ORDER BY edition, lane"):
             ran.setdefault(names[lane], []).append(edition)
         states: dict[str, dict[str, tuple[State, ...]]] = {}
         for lane, check, found in self._cells():
@@ -223,6 +231,16 @@ class Index:
             found.append(state)
         if cell:
             yield *cell, tuple(found)
+
+    def measured(self) -> dict[tuple[str, str], int]:
+        """For each lane and benchmark, whatever its strata and points, the newest edition that measured it."""
+        found: dict[tuple[str, str], int] = {}
+        for lane, benchmark, edition in self._db.execute(
+            "SELECT lane, benchmark, MAX(edition) FROM number GROUP BY lane, benchmark"
+        ):
+            key = (lane, function(benchmark))
+            found[key] = max(edition, found.get(key, 0))
+        return found
 
     def series(self) -> tuple[Series, ...]:
         """The numbers of all editions, as series."""
@@ -262,7 +280,9 @@ def _usable(path: Path, wanted: str) -> bool:
 
 
 def _reported(states: Sequence[State]) -> Verdict | None:
-    """The verdict that a cell had last; one that was never reported does not count, nor one that was not asked."""
-    if states[-1].verdict is None:
-        return None
+    """The last verdict that a cell reported; None if it never did."""
     return next((state.verdict for state in reversed(states) if state.verdict not in (None, "missing")), None)
+
+
+def family(check: str) -> str:
+    return check.partition("/")[0]

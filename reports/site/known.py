@@ -53,6 +53,17 @@ class Script:
 
 
 @dataclass(frozen=True)
+class Message:
+    """What an engine or a kernel prints, with … for what varies; what it means, what to do, and where it was read."""
+
+    text: str
+    means: str
+    do: str
+    source: str
+    checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Known:
     """Everything that pages say beside what is in bundles.
 
@@ -64,6 +75,16 @@ class Known:
     knobs: Mapping[tuple[str, str, str], Sequence[str]] = field(default_factory=dict)
     code: Path | None = None
     documents: Mapping[str, str] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+
+    @cached_property
+    def options(self) -> Mapping[str, tuple[str, ...]]:
+        """Everything that can be turned against a recorded break, with the check functions that it helps."""
+        found: dict[str, dict[str, None]] = {}
+        for (check, _, _), words in self.knobs.items():
+            for word in words:
+                found.setdefault(word, {})[check] = None
+        return {word: tuple(sorted(checks)) for word, checks in sorted(found.items())}
 
     def asking(self, function: str) -> tuple[str, ...]:
         """The questions that a check function answers."""

@@ -15,19 +15,18 @@ from roadworthy.reports.published import published_result, redacted
 from roadworthy.reports.records import Result
 from roadworthy.reports.redaction import Redaction
 from roadworthy.reports.site import registry, writing
-from roadworthy.reports.site.editions import Edition, Found, found_in
-from roadworthy.reports.site.history import History
+from roadworthy.reports.site.editions import Found, found_in
 from roadworthy.reports.site.index import Index
 from roadworthy.reports.site.known import NOTHING, Known
+from roadworthy.reports.site.newest import newest_of, part_of
 from roadworthy.reports.site.reading import read
 from roadworthy.reports.site.release import suite
-from roadworthy.reports.site.slim import restricted
 from roadworthy.reports.site.values import FindsEvidence, Site
 from roadworthy.reports.weekly import Weekly, reading
 
 #: The index, below the root of the site.
 INDEX = ".index.sqlite"
-#: How many of the newest editions are kept with their bundles, besides those that a lane was up in the last time.
+#: How many of the newest editions are kept with their bundles, besides those of which something is shown.
 KEPT = 2
 
 
@@ -91,19 +90,18 @@ def from_index(index: Index, root: Path, found: Sequence[Found], redact: Redacti
         refused = [sentence for edition in editions for sentence in edition.refused]
         raise BundleRefused(str(root), 0, refused[0] if refused else "expected a directory with run bundles below it")
     history = index.history()
-    newest = newest_of(editions, history)
-
-    wanted = {*newest.values(), *range(max(0, len(editions) - KEPT), len(editions))}
-    index.drop_bundles(wanted)
-    kept = {number: index.bundles(number) for number in sorted(wanted)}
+    wanted = newest_of(editions, history, index.measured())
+    numbers = {*wanted, *range(max(0, len(editions) - KEPT), len(editions))}
+    index.drop_bundles(numbers)
+    kept = {number: index.bundles(number) for number in sorted(numbers)}
     for number, bundles in kept.items():
         if not bundles:
             kept[number] = list(read(root, found[number], redact, whole=True).bundles)
             for bundle in kept[number]:
                 index.keep(number, bundle)
-    shown = [restricted(bundle, {lane for lane, edition in newest.items() if edition == number})
-             for number in sorted(set(newest.values())) for bundle in kept[number]]  # fmt: skip
-    shown = [bundle for bundle in shown if bundle.plan.lanes]
+    parts = [part_of(bundle, wanted[number]) for number in sorted(wanted) for bundle in kept[number]]
+    shown = [bundle for bundle in parts if bundle.plan.lanes]
+    newest = {lane: number for number, one in wanted.items() for lane in one.lanes}
     names = [edition.name for edition in editions]
 
     @cache
@@ -124,12 +122,6 @@ def from_index(index: Index, root: Path, found: Sequence[Found], redact: Redacti
         newest_bundles=tuple(shown),
         addresses=set(),
     )
-
-
-def newest_of(editions: Sequence[Edition], history: History) -> dict[str, int]:
-    """For each lane the number of the newest edition in which it was up, or that planned it if it never was."""
-    planned = {lane: number for number, edition in enumerate(editions) for lane in edition.lanes}
-    return {lane: history.ran[lane][-1] if lane in history.ran else number for lane, number in planned.items()}
 
 
 def evidence_in(root: Path, bundles: Sequence[Bundle], redact: Redaction) -> FindsEvidence:

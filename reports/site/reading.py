@@ -37,6 +37,12 @@ class Read:
     series: tuple[Series, ...]
     bundles: tuple[Bundle, ...]
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The lanes that were up and asked any check; others were measured only."""
+        lanes = {lane for lane, _ in (*self.cells, *self.unreported)}
+        return tuple(lane for lane in self.up if lane in lanes)
+
 
 def read(root: Path, found: Found, redact: Redaction, whole: bool) -> Read:
     """Read all bundles of an edition; `whole` says whether more of their results is needed than verdicts of cells."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from roadworthy.reports.site import card, check, front, looks, matrix
+from roadworthy.reports.site import card, check, errors, front, looks, matrix, options, search
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
 
@@ -13,6 +13,9 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     looks.pages,
     front.pages,
     card.pages,
+    search.pages,
+    errors.pages,
+    options.pages,
     check.pages,
     matrix.pages,
 )

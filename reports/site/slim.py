@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from array import array
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from roadworthy.reports.bundle import Bundle
-from roadworthy.reports.records import SCHEMA, Benchmark, Count, End, LaneRecord, Plan, Result, Trend
+from roadworthy.reports.records import Benchmark, Count, End, LaneRecord, Plan, Result, Trend
 
 
 class _Packed(msgspec.Struct, frozen=True, array_like=True):
@@ -54,27 +53,3 @@ def unpacked(values: bytes, places: bytes) -> Bundle:
     numbers = array("Q")
     numbers.frombytes(zlib.decompress(places))
     return Bundle(**every, places=tuple(numbers))
-
-
-def restricted(bundle: Bundle, lanes: Collection[str]) -> Bundle:
-    """The part of a bundle that is about these lanes."""
-    if all(lane.id in lanes for lane in bundle.plan.lanes):
-        kept = [*range(len(bundle.results))]
-    else:
-        kept = [at for at, result in enumerate(bundle.results) if result.lane in lanes]
-    plan = msgspec.structs.replace(
-        bundle.plan,
-        schema=SCHEMA,  # editions of several releases are shown together
-        lanes=[lane for lane in bundle.plan.lanes if lane.id in lanes],
-        cells=[cell for cell in bundle.plan.cells if cell[0] in lanes],
-    )
-    return dataclasses.replace(
-        bundle,
-        plan=plan,
-        lanes=tuple(record for record in bundle.lanes if record.lane in lanes),
-        results=tuple(bundle.results[at] for at in kept),
-        places=tuple(bundle.places[at] for at in kept),
-        benchmarks=tuple(record for record in bundle.benchmarks if record.lane in lanes),
-        trends=tuple(record for record in bundle.trends if record.lane in lanes),
-        counts=tuple(record for record in bundle.counts if record.lane in lanes),
-    )

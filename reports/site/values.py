@@ -34,8 +34,9 @@ class FindsEvidence(Protocol):
 class Site:
     """The values of a whole site, as they may be published. Evidence is read when a page asks for it.
 
-    `matrix` has the newest results of every lane, without transcripts and kernel messages, and is made of
-    `newest_bundles`; `newest` names for each lane the edition that they are of, which need not be the newest of all.
+    `matrix` has the newest result of every cell, without transcripts and kernel messages, and is made of
+    `newest_bundles`; `newest` names for each lane the edition in which it was up last. What that edition did not ask of
+    the lane is shown as it was answered before, `edition_of` says when.
     `changes` has the changes of each edition since the one before, `of_edition` the matrix of one edition alone, which
     is quick for the two newest, and `series` all numbers of benchmarks over the editions. `addresses` are all files of
     the site, which are known when the first page is made. `known` is what the suite knows beside its bundles.
@@ -54,6 +55,11 @@ class Site:
     kills: Kills | None = None
     weekly: Reading | None = None
     known: Known = NOTHING
+
+    def edition_of(self, lane: str, check: str) -> str:
+        """The edition that a cell's result is of; empty if it was never asked."""
+        number = self.history.asked(lane, check)
+        return "" if number is None else self.history.editions[number]
 
     @property
     def edition(self) -> Edition:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from roadworthy.reports.cases import base
-from roadworthy.reports.site.known import Known, Question
-from roadworthy.verdict import deviations, questions
+from roadworthy.reports.site.known import Known, Message, Question
+from roadworthy.verdict import deviations, messages, questions
 from roadworthy.verdict.knobs import concerned, knobs
 
 PACKAGE = Path(__file__).parents[1]
@@ -24,6 +24,10 @@ def known() -> Known:
         knobs=recorded_knobs(),
         code=PACKAGE,
         documents={name: (DOCUMENTS / name).read_text() for name in NAMES if (DOCUMENTS / name).is_file()},
+        messages=tuple(
+            Message(one.text, one.means, one.do, one.source, one.checks)
+            for one in messages.load(CONFORMANCE / "messages.toml")
+        ),
     )
 
 

@@ -33,7 +33,7 @@ def lane(name: str) -> Lane:
 def check(name: str) -> Check:
     return Check(
         id=name, family=name.partition("/")[0], promise=f"What {name} promises holds.", provenance="lower",
-        file="conformance/posix/test_it.py", line=3, source="rename(2), https://man7.org/rename.2.html",
+        file="conformance/posix/test_it.py", line=3, source="rename(2); moby/moby#25409",
     )  # fmt: skip
 
 

@@ -113,6 +113,34 @@ def test_a_lane_that_comes_back_is_compared_with_its_own_past(root, public):
     assert told(made(root, public), "2026-12-01") == [("newly failing", "vfs", "a/x"), ("lane gone", "overlay2", "")]
 
 
+def test_an_edition_of_a_part_hides_nothing(root, public):
+    """What an edition did not ask is shown as it was answered before, which is said; that is no change."""
+    count = sample.count(sample_site.lane("overlay2"), "space/inodes", "inodes per layer", "inodes", 7.0)
+    bundle(root / "2026-12-01", {"overlay2": {"b/w": "pass"}}, "2026-12-01T02:00:00Z")
+    bundle(root / "2026-12-02", {"overlay2": {}}, "2026-12-02T02:00:00Z", more={"overlay2": [count]})
+    site = made(root, public)
+    verdicts = {row.check.id: cell.verdict for row in site.matrix.rows
+                for column, cell in zip(site.matrix.columns, row.cells, strict=True)
+                if cell and column.lane.id == OVERLAY}  # fmt: skip
+    assert verdicts == {"a/x": "pass", "a/y": "known", "a/z": "pass", "b/w": "pass"}
+    assert site.edition_of(OVERLAY, "a/y") == "2026-11-30"
+    assert site.edition_of(OVERLAY, "b/w") == site.newest[OVERLAY] == "2026-12-01"
+    assert [row.cells[0][1].value for row in site.matrix.counted] == [7.0]
+    assert (told(site, "2026-12-01"), told(site, "2026-12-02")) == ([("new check", "overlay2", "b/w")], [])
+    assert site.history.strip(OVERLAY, "a/y") == ("known", "known", "known", None, None)
+    bundle(root / "2026-12-03", {"overlay2": {"a/x": "pass", "a/y": "pass"}}, "2026-12-03T02:00:00Z")
+    site = made(root, public)
+    assert told(site, "2026-12-03") == [("changed", "overlay2", "a/y")]  # a/z is gone, but was not asked before either
+    assert len(site.matrix.counted) == 1
+
+
+def test_what_is_not_asked_any_more_is_forgotten(root, public):
+    """A check or a number that no edition of a strip has is not shown."""
+    for at in range(1, 15):
+        bundle(root / f"2026-12-{at:02}", {"overlay2": {"a/x": "pass"}}, f"2026-12-{at:02}T02:00:00Z")
+    assert [row.check.id for row in made(root, public).matrix.rows] == ["a/x"]
+
+
 def test_a_lane_that_does_not_start_is_gone_with_its_reason(root, public):
     """It is one change and not one a check, and what is shown of it is what it was when it was up."""
     bundle(root / "2026-12-01", {"overlay2": {"a/x": None, "a/y": None}}, "2026-12-01T02:00:00Z", "error")

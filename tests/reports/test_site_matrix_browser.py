@@ -26,9 +26,10 @@ const rows = () => [...document.querySelectorAll("tr[data-check]")].filter((row)
 const heads = () => [...document.querySelectorAll("th.lane")].filter((head) => head.offsetWidth);
 const lanes = () => heads().map((head) => head.dataset.lane);
 const type = (text) => { one("#q").value = text; one("#q").dispatchEvent(new Event("input", { bubbles: true })); };
-const key = (at, name) => at.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
+const pressed = { bubbles: true, cancelable: true };
+const key = (at, name) => at.dispatchEvent(new KeyboardEvent("keydown", { key: name, ...pressed }));
 const press = (name) => key(document.activeElement, name);
-const close = async () => { one("#drawer").close(); await until(() => document.activeElement.tagName === "TD"); };
+const close = async () => { one("#drawer").close(); await rest(50); };
 const tabStops = () => document.querySelectorAll('td[tabindex="0"]').length;
 const cell = (check, place) => one(`tr[data-check="${check}"]`).cells[place + 1];
 const until = async (holds) => { while (!holds()) await new Promise((done) => setTimeout(done, 10)); };
