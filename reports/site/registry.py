@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from roadworthy.reports.site import badges, check, edition, errors, feed, front, lanes, looks, options, search
+from roadworthy.reports.site import (
+    badges,
+    card,
+    check,
+    edition,
+    errors,
+    feed,
+    front,
+    lanes,
+    looks,
+    matrix,
+    options,
+    search,
+)
 from roadworthy.reports.site.data import files as data
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
@@ -13,6 +26,7 @@ from roadworthy.reports.site.values import Site
 KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     looks.pages,
     front.pages,
+    card.pages,
     search.pages,
     lanes.pages,
     edition.pages,
@@ -21,5 +35,6 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     errors.pages,
     options.pages,
     check.pages,
+    matrix.pages,
     data.pages,
 )
