@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import posixpath
 import re
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,11 +20,13 @@ from roadworthy.reports.bundle import FILE_NAME
 from roadworthy.reports.records import Result
 from roadworthy.reports.site import addresses
 from roadworthy.reports.site.data import files
+from roadworthy.reports.site.data.editions import keys
 from roadworthy.reports.site.data.junit import ELEMENTS
 from roadworthy.reports.site.data.reasons import ENTRIES, entries
 from roadworthy.reports.site.data.table import Column, Form, Table, field
+from roadworthy.reports.site.making import make
 
-JSON = [addresses.data(name) for name in files.schemas() if name != "changes"]
+JSON = [addresses.data(name) for name in files.schemas() if name not in ("changes", "verdicts")]
 
 
 def rows(public, name):
@@ -143,6 +147,52 @@ def test_what_changed_is_what_its_schema_says(whole_site):
     jsonschema.Draft202012Validator.check_schema(schema)
     for address in (addresses.CHANGES, *(addresses.changes(edition.name) for edition in site.editions)):
         jsonschema.Draft202012Validator(schema).validate(json.loads((public / address).read_text()))
+
+
+def test_the_grid_of_an_edition_is_its_matrix(whole_site):
+    """Each verdict at its place, of every edition, in both forms; the schema is where the file says."""
+    site, public = whole_site
+    for edition in site.editions:
+        file = public / addresses.edition_data(edition.name, "verdicts")
+        found = json.loads(file.read_text())
+        schema = json.loads((file.parent / found["$schema"]).read_text())
+        jsonschema.Draft202012Validator(schema).validate(found)
+        matrix = site.of_edition(edition.name)
+        told = {(lane, check): verdict for check, own in found["checks"].items()
+                for lane, verdict in zip(found["lanes"], own, strict=True) if verdict}  # fmt: skip
+        assert told == {(column.lane.id, row.check.id): cell.verdict for row in matrix.rows
+                        for column, cell in zip(matrix.columns, row.cells, strict=True) if cell}  # fmt: skip
+        with file.with_suffix(".csv").open(newline="") as stream:
+            table = [*csv.reader(stream)]
+        assert table[0] == ["check", *found["lanes"]]
+        assert {row[0]: [word or None for word in row[1:]] for row in table[1:]} == found["checks"]
+
+
+def test_a_further_edition_makes_no_older_grid_anew(tmp_path):
+    """And a changed past does."""
+    root, public = tmp_path / "bundles", tmp_path / "public"
+    bundle(root / "2026-11-28", {"vfs": {"a/x": "pass"}}, "2026-11-28T02:00:00Z")
+    bundle(root / "2026-11-29", {"vfs": {"a/x": "pass"}}, "2026-11-29T02:00:00Z")
+    first, second, third = (keys(make(root, public)[0].history) for _ in range(3))
+    assert first == second == third
+    bundle(root / "2026-11-30", {"vfs": {"a/x": "fail"}}, "2026-11-30T02:00:00Z")
+    site, written = make(root, public)
+    assert keys(site.history)[:2] == first
+    grids = [address for address in written if address.endswith("verdicts.csv")]
+    assert grids == [addresses.edition_data("2026-11-30", "verdicts", "csv")]
+    shutil.rmtree(root / "2026-11-28")
+    bundle(root / "2026-11-28", {"vfs": {"a/x": "known"}}, "2026-11-28T02:00:00Z")
+    changed = keys(make(root, public)[0].history)
+    assert all(one != other for one, other in zip(changed, keys(site.history), strict=True))
+
+
+def test_the_page_of_the_data_leads_to_every_file(whole_site):
+    """To each file below data/, but for itself and pages of schemas that a table links to; and to nothing else."""
+    site, public = whole_site
+    page = (public / addresses.DATA).read_text()
+    linked = {posixpath.normpath(f"data/{found}") for found in re.findall(r'href="([^"#:]+)"', page)}
+    assert {one for one in site.addresses if one.startswith("data/")} - {addresses.DATA} <= linked
+    assert all((public / found).is_file() for found in linked)
 
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", '=HYPERLINK("http://x")', "  =1"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from roadworthy.reports.site import addresses
-from roadworthy.reports.site.data import changes, compat, numbers, reasons, said, verdicts
+from roadworthy.reports.site.data import catalogue, changes, compat, editions, numbers, reasons, said, verdicts
 from roadworthy.reports.site.data.junit import junit_text
 from roadworthy.reports.site.data.kcidb import kcidb_text
 from roadworthy.reports.site.data.table import Form, Table, schema_text
@@ -41,13 +41,20 @@ def pages(site: Site) -> Iterator[Page]:
     yield Page(addresses.data("kcidb"), lambda: kcidb_text(site))
     for column in site.matrix.columns:
         yield Page(addresses.junit(column.lane.id), partial(junit_text, site, column.lane.id))
+    yield from editions.pages(site)
+    yield Page(addresses.DATA, lambda: catalogue.page_text(site, [form for form, _ in TABLES]))
     for name, schema in schemas().items():
         yield Page(addresses.schema(name), partial(schema_text, schema))
 
 
 def schemas() -> dict[str, Mapping[str, Any]]:
     """The schema of each JSON file, by its name."""
-    return {**{form.name: form.schema for form, _ in TABLES}, "compat": compat.SCHEMA, "changes": changes.SCHEMA}
+    return {
+        **{form.name: form.schema for form, _ in TABLES},
+        "compat": compat.SCHEMA,
+        "changes": changes.SCHEMA,
+        editions.NAME: editions.SCHEMA,
+    }
 
 
 def _once(made: Callable[[], Table]) -> Callable[[], Table]:
