@@ -37,9 +37,11 @@ def text_of(records: Iterable[Record]) -> str:
 
 
 def merged(bundles: Sequence[Bundle]) -> list[Record]:
-    """The records of the bundle that these make. Raises ValueError for none."""
+    """The records of the bundle that these make; one alone stays the run that it is. Raises ValueError for none."""
     if not bundles:
         raise ValueError("a merged bundle needs at least one bundle")
+    if len(bundles) == 1:
+        return alone(bundles[0])
     ordered = in_order(bundles)
     records: list[Record] = [record for bundle in ordered for record in _records(bundle)]
     return [_plan(ordered, records), *records, _end(ordered)]

@@ -74,6 +74,14 @@ def test_the_sources_are_kept(parts):
     assert plan.run.startswith("20261123-010000-")
 
 
+def test_one_bundle_alone_stays_the_run_that_it_is(parts, tmp_path):
+    """Its name, its command line and its end; so does one that was cut short."""
+    alone = read(tmp_path / "alone", merged_text(parts[:1]))
+    assert (alone.plan, alone.results, alone.end) == (parts[0].plan, parts[0].results, parts[0].end)
+    cut = part(tmp_path, "cut", [sample.LANES[4]], drop=1)
+    assert read(tmp_path / "again", merged_text([cut])).troubles == cut.troubles
+
+
 def test_a_merged_bundle_can_be_merged_again(parts, tmp_path):
     """Its sources stay those that it was made from."""
     two = read(tmp_path / "two", merged_text(parts[:2]))
