@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from roadworthy.reports.site import badges, check, edition, errors, feed, front, lanes, looks, options, search
+from roadworthy.reports.site import (
+    badges,
+    benchmarks,
+    check,
+    edition,
+    errors,
+    feed,
+    front,
+    lanes,
+    looks,
+    options,
+    search,
+)
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
 
@@ -13,6 +25,7 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     looks.pages,
     front.pages,
     search.pages,
+    benchmarks.pages,
     lanes.pages,
     edition.pages,
     feed.pages,
