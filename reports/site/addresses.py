@@ -29,6 +29,7 @@ LATEST = "latest/index.html"
 FEED = "feed.atom"
 CHANGES = "data/changes.json"
 MATRIX_SCRIPT = "matrix.js"
+COMPARE_SCRIPT, COMPARE_CELLS = "compare/compare.js", "compare/cells.js"
 #: The directory of the evidence behind cells.
 EVIDENCE = "evidence"
 STYLE, SCRIPT = "site.css", "site.js"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from roadworthy.reports.site import card, check, errors, front, looks, matrix, options, search
+from roadworthy.reports.site import card, check, compare, errors, front, looks, matrix, options, search
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
 
@@ -18,4 +18,5 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     options.pages,
     check.pages,
     matrix.pages,
+    compare.pages,
 )
