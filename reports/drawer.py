@@ -29,9 +29,9 @@ def evidence(matrix: Matrix) -> dict[str, Any]:
         "shown_as": SHOWN,
         "with_difference": WITH_DIFFERENCE,
         "lanes": [_lane(column.lane) for column in matrix.columns],
-        "checks": [_check(row.check) for row in rows],
+        "checks": [of_check(row.check) for row in rows],
         "cells": {
-            f"{lane}.{check}": _cell(cell, row.check, row.shown[lane], matrix.columns[lane].lane)
+            f"{lane}.{check}": of_cell(cell, row.check, row.shown[lane], matrix.columns[lane].lane)
             for check, row in enumerate(rows)
             for lane, cell in enumerate(row.cells)
             if cell
@@ -46,7 +46,8 @@ def _lane(lane: Lane) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _check(check: Check) -> dict[str, Any]:
+def of_check(check: Check) -> dict[str, Any]:
+    """What a page's script is told of a check."""
     return {
         "id": visible(check.id),
         "family": visible(check.family),
@@ -58,7 +59,8 @@ def _check(check: Check) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell, check: Check, shown: Shown, lane: Lane) -> dict[str, Any]:
+def of_cell(cell: Cell, check: Check, shown: Shown, lane: Lane) -> dict[str, Any]:
+    """What a page's script is told of a cell."""
     found: dict[str, Any] = {"verdict": cell.verdict, "run": visible(cell.run)}
     if shown.value:
         found["shown"] = [visible(shown.value), visible(shown.expected)]

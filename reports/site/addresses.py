@@ -28,6 +28,10 @@ COMPARE = "compare/index.html"
 LATEST = "latest/index.html"
 FEED = "feed.atom"
 CHANGES = "data/changes.json"
+MATRIX_SCRIPT = "matrix.js"
+COMPARE_SCRIPT, COMPARE_CELLS = "compare/compare.js", "compare/cells.js"
+#: The directory of the evidence behind cells.
+EVIDENCE = "evidence"
 STYLE, SCRIPT = "site.css", "site.js"
 ASK, SEARCH = "ask.js", "search.js"
 
@@ -111,6 +115,11 @@ def badge(driver: str, form: str = "svg") -> str:
 def evidence(digest: str) -> str:
     """Transcripts that do not fit on a page, named by the digest of their content."""
     return f"evidence/{slug(digest)}.html"
+
+
+def evidence_script(function: str) -> str:
+    """The evidence of all cells of a check function, as a script that the matrix loads when a cell is opened."""
+    return f"{EVIDENCE}/{path(function)}.js"
 
 
 def link(of: str, to: str, place: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -205,10 +205,9 @@ def _answers(site: Site, rows: Sequence[Row], asked: Sequence[int]) -> Iterator[
         for row in rows:
             if cell := row.cells[at]:
                 found.setdefault(_key(cell), []).append((at, row, cell))
-    evidence: dict[str, Mapping[str, tuple[Result, ...]]] = {}
     order = sorted(found, key=lambda key: WORST_FIRST.index(key[0]))
     for number, key in enumerate(order):
-        yield _answer(site, key, found[key], evidence, number < TRANSCRIPTS)
+        yield _answer(site, key, found[key], number < TRANSCRIPTS)
 
 
 def _key(cell: Cell) -> Key:
@@ -218,10 +217,7 @@ def _key(cell: Cell) -> Key:
     return cell.verdict, told.why if told else "", "" if told else cell.reason.partition("\n")[0]
 
 
-def _answer(
-    site: Site, key: Key, cells: Sequence[tuple[int, Row, Cell]], evidence: dict[str, Mapping[str, tuple[Result, ...]]],
-    with_calls: bool,
-) -> Answer:  # fmt: skip
+def _answer(site: Site, key: Key, cells: Sequence[tuple[int, Row, Cell]], with_calls: bool) -> Answer:
     columns = site.matrix.columns
     lanes: dict[int, list[str]] = {}
     values: dict[Shown, None] = {}
@@ -234,9 +230,7 @@ def _answer(
     told = result.deviation if result else None
     whole = None
     if with_calls and result and cell.verdict not in SILENT:
-        if row.check.id not in evidence:
-            evidence[row.check.id] = site.evidence(row.check.id)
-        rounds = evidence[row.check.id].get(lane.id, ())
+        rounds = site.evidence(row.check.id, (lane.id,)).get(lane.id, ())
         whole = next((one for one in rounds if one.verdict == cell.verdict and one.transcript), None)
     helps: dict[tuple[str, ...], list[str]] = {}
     for driver in dict.fromkeys(columns[one].lane.driver for one in lanes):

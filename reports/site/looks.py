@@ -11,12 +11,19 @@ from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.rendering import TEMPLATES
 from roadworthy.reports.site.values import Site
 
+#: The site's own style, in parts: what all pages share comes first.
+STYLES = ("site.css", "check.css", "card.css", "matrix.css", "compare.css")
+
 
 def pages(_: Site) -> Iterator[Page]:
     """`site.css`, which is the style of a run's page with the site's own after it, and the scripts."""
-    yield Page(addresses.STYLE, lambda: str(asset("page.css")) + _own(addresses.STYLE), key="style")
+    yield Page(addresses.STYLE, _style, key="style")
     for name in (addresses.SCRIPT, addresses.ASK):
         yield Page(name, partial(_own, name), key="script")
+
+
+def _style() -> str:
+    return "\n".join((str(asset("page.css")), *map(_own, STYLES)))
 
 
 def _own(name: str) -> str:

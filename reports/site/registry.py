@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable
 from roadworthy.reports.site import (
     badges,
     benchmarks,
+    card,
     check,
+    compare,
     edition,
     errors,
     feed,
     front,
     lanes,
     looks,
+    matrix,
     options,
     search,
 )
@@ -24,6 +27,7 @@ from roadworthy.reports.site.values import Site
 KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     looks.pages,
     front.pages,
+    card.pages,
     search.pages,
     benchmarks.pages,
     lanes.pages,
@@ -33,4 +37,6 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     errors.pages,
     options.pages,
     check.pages,
+    matrix.pages,
+    compare.pages,
 )

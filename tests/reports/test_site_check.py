@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-import site_sample as small
+import sample_small as small
 
 from roadworthy.reports.claims import load
 from roadworthy.reports.site import check
