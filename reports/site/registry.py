@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 
 from roadworthy.reports.site import (
     badges,
+    benchmarks,
     card,
     check,
+    compare,
     edition,
     errors,
     feed,
@@ -25,9 +27,11 @@ from roadworthy.reports.site.values import Site
 #: One line for each kind of page: a function that says which pages there are, and how each is made.
 KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     looks.pages,
+    data.pages,
     front.pages,
     card.pages,
     search.pages,
+    benchmarks.pages,
     lanes.pages,
     edition.pages,
     feed.pages,
@@ -36,5 +40,5 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     options.pages,
     check.pages,
     matrix.pages,
-    data.pages,
+    compare.pages,
 )
