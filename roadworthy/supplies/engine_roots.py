@@ -29,6 +29,8 @@ DOCKER = ("docker.io", "containerd", "runc")
 PODMAN = ("podman", "crun", "conmon")
 #: Debian 12's crun raises a resource limit, which needs a capability that not every root has; runc works without it.
 PODMAN_WITH_RUNC = ("podman", "runc", "conmon")
+#: What Podman 6 needs in the versions that came with it.
+PODMAN_6 = (*PODMAN, "netavark", "golang-github-containers-common")
 #: Bytes free in an image, for guests that write to the disk itself; a hole until then.
 SPARE = 256 << 20
 #: Added by NAME+zfs: the tools are in contrib, and useful only if the kernel has the module.
@@ -42,6 +44,8 @@ ENGINES = {
     "docker-28.5": ("forky", DOCKER),
     "podman-4.3": ("bookworm", PODMAN_WITH_RUNC),
     "podman-5": ("trixie", PODMAN),
+    "podman-5.8": ("forky", PODMAN),
+    "podman-6.1": ("experimental", PODMAN_6),
 }
 
 
