@@ -94,9 +94,16 @@ class EngineRoot:
         return {"suite": self.entry.recipe["suite"], **{name: self.packages[name] for name in asked}}
 
 
-def newest(kind: str) -> str:
-    """The name of the engine root that has the newest series of a kind of engine, as `docker`."""
-    return max((name for name in ENGINES if EngineName.of_root(name).kind == kind), key=series_of)
+def newest(kind: str, after: tuple[int, ...] | None = None) -> str:
+    """The name of the engine root that has the newest series of a kind of engine, as `docker`.
+
+    With `after`, the newest that reads the data root of this series: Podman 6 has no BoltDB, in which Podman 4 kept its
+    containers, and asks for a migration by Podman 5.8.
+    """
+    names = [name for name in ENGINES if EngineName.of_root(name).kind == kind]
+    if kind == "podman" and after is not None and after < (5,):
+        names = [name for name in names if series_of(name) < (6,)]
+    return max(names, key=series_of)
 
 
 def series_of(name: str) -> tuple[int, ...]:

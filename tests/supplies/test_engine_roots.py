@@ -54,6 +54,13 @@ def test_the_newest_root_of_a_kind_is_the_one_of_its_highest_series(kind, root):
     assert all(series_of(name) < series_of(root) for name in others)
 
 
+def test_podman_4_is_upgraded_to_the_last_series_that_has_its_database():
+    """Podman 6 refuses a data root with a BoltDB."""
+    assert newest("podman", (4, 3)) == "podman-5.8"
+    assert newest("podman", (5,)) == newest("podman", (5, 8)) == "podman-6.1"
+    assert newest("docker", (20, 10)) == "docker-28.5"
+
+
 def test_a_partial_suite_gives_what_it_has_of_what_is_named():
     """The rest comes from the whole suite beside it, as experimental's from sid."""
     assert PARTIAL == {"experimental": "sid"}
