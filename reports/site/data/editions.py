@@ -84,12 +84,10 @@ def _csv(history: History, number: int) -> str:
 def grid(history: History, number: int) -> Grid:
     """The verdicts of the edition with this number."""
     lanes = tuple(sorted(lane for lane, ran in history.ran.items() if number in ran))
+    place = {lane: at for at, lane in enumerate(lanes)}
     found: dict[str, list[Verdict | None]] = {}
-    for at, lane in enumerate(lanes):
-        for check, states in history.states.get(lane, {}).items():
-            verdict = next((state.verdict for state in reversed(states) if state.edition <= number), None)
-            if verdict:
-                found.setdefault(check, [None] * len(lanes))[at] = verdict
+    for lane, check, verdict in history.at(number):
+        found.setdefault(check, [None] * len(lanes))[place[lane]] = verdict
     return Grid(history.editions[number], lanes, tuple((check, tuple(found[check])) for check in sorted(found)))
 
 

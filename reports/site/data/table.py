@@ -88,9 +88,8 @@ class Table:
     def as_json(self, edition: str) -> str:
         """One JSON object, with a row a line so that two versions can be compared line by line."""
         head = json.dumps({"$schema": schema_address(self.form.name), "edition": shown(edition)}, ensure_ascii=False)
-        names = [column.name for column in self.form.columns]
-        rows = ",\n".join(json.dumps(dict(zip(names, map(plain, row), strict=True)), ensure_ascii=False)
-                          for row in self.rows)  # fmt: skip
+        line = "{" + ", ".join(f'"{column.name}": %s' for column in self.form.columns) + "}"
+        rows = ",\n".join(line % tuple([in_json(value) for value in row]) for row in self.rows)
         return f'{head[:-1]}, "rows": [\n{rows}\n]}}\n'
 
     def as_csv(self) -> str:
@@ -98,7 +97,7 @@ class Table:
         stream = io.StringIO(newline="")
         writer = csv.writer(stream)
         writer.writerow([column.name for column in self.form.columns])
-        writer.writerows([field(plain(value)) for value in row] for row in self.rows)
+        writer.writerows([in_csv(value) for value in row] for row in self.rows)
         return stream.getvalue()
 
 
@@ -122,6 +121,28 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
+
+
+def in_json(value: Any) -> str:
+    """A value as JSON text."""
+    return text_in_json(value) if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+
+
+@lru_cache(maxsize=1 << 16)
+def text_in_json(text: str) -> str:
+    """A text as JSON; most texts of a table stand in it many times."""
+    return json.dumps(visible(text), ensure_ascii=False)
+
+
+def in_csv(value: Any) -> str:
+    """A value as one field of a CSV file."""
+    return text_in_csv(value) if isinstance(value, str) else field(plain(value))
+
+
+@lru_cache(maxsize=1 << 16)
+def text_in_csv(text: str) -> str:
+    """A text as a field."""
+    return field(visible(text))
 
 
 def field(value: Any) -> str:
