@@ -12,3 +12,13 @@ def long_date(day: str) -> str:
     """`2026-11-30` as `30 November 2026`, in any locale."""
     found = date.fromisoformat(day)
     return f"{found.day} {_MONTHS[found.month - 1]} {found.year}"
+
+
+def told(edition: str) -> str:
+    """`2026-11-30-evening` as `30 November 2026, evening`; a name without a date as it is."""
+    try:
+        day = long_date(edition[:10])
+    except ValueError:
+        return edition
+    rest = edition[10:].strip("-_. ").replace("-", " ")
+    return f"{day}, {rest}" if rest else day

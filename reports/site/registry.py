@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from roadworthy.reports.site import card, check, compare, errors, front, looks, matrix, options, search
+from roadworthy.reports.site import (
+    badges,
+    card,
+    check,
+    compare,
+    edition,
+    errors,
+    feed,
+    front,
+    lanes,
+    looks,
+    matrix,
+    options,
+    search,
+)
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
 
@@ -14,6 +28,10 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     front.pages,
     card.pages,
     search.pages,
+    lanes.pages,
+    edition.pages,
+    feed.pages,
+    badges.pages,
     errors.pages,
     options.pages,
     check.pages,
