@@ -9,6 +9,7 @@ from roadworthy.reports.site import (
     card,
     check,
     compare,
+    documents,
     edition,
     errors,
     feed,
@@ -37,4 +38,5 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     check.pages,
     matrix.pages,
     compare.pages,
+    documents.pages,
 )
