@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roadworthy.reports.environment import differences
-from roadworthy.reports.series import NORMAL, Kind, Night, Series
+from roadworthy.reports.series import NORMAL, Night, Series
 
 #: A smaller change of a time does not count; two times within this band are called equivalent.
 MAGNITUDE = 1.10
@@ -70,13 +70,13 @@ class Difference:
 
 def compare(before: Sequence[Series], after: Sequence[Series]) -> tuple[Change, ...]:
     """Compare the newest number of every series; alerts come first, then by name."""
-    keys = {(one.kind, one.benchmark, one.lane, one.metric, one.unit): one for one in (*before, *after)}
-    olds, news = ({_key(one): one for one in side} for side in (before, after))
+    keys = {one.key: one for one in (*before, *after)}
+    olds, news = ({one.key: one for one in side} for side in (before, after))
     pairs = [(keys[key], olds.get(key), news.get(key)) for key in sorted(keys)]
     found = [_change(series, _newest(old), _newest(new)) for series, old, new in pairs]
     corrected = corrections([change.chance for change in found])
     judged = [_judged(change, chance) for change, chance in zip(found, corrected, strict=True)]
-    return tuple(sorted(judged, key=lambda change: (OUTCOMES.index(change.outcome), _key(change.series))))
+    return tuple(sorted(judged, key=lambda change: (OUTCOMES.index(change.outcome), change.series.key)))
 
 
 def corrections(chances: Sequence[float | None]) -> list[float | None]:
@@ -91,10 +91,6 @@ def corrections(chances: Sequence[float | None]) -> list[float | None]:
 def beyond(value: float, reference: float, tolerance: float) -> bool:
     """Whether a count has changed; `tolerance` is the share of `reference` by which it may differ."""
     return abs(value - reference) > tolerance * abs(reference)
-
-
-def _key(one: Series) -> tuple[Kind, str, str, str, str]:
-    return one.kind, one.benchmark, one.lane, one.metric, one.unit
 
 
 def _newest(one: Series | None) -> Night | None:

@@ -13,6 +13,8 @@ from roadworthy.reports.environment import Environment, of_lane, of_record
 from roadworthy.reports.records import Benchmark, Count
 
 Kind = Literal["time", "count"]
+#: Kind, benchmark, lane, metric and unit of a series.
+Key = tuple[Kind, str, str, str, str]
 #: Half of a 95 % interval in standard errors.
 NORMAL = 1.959964
 
@@ -59,6 +61,11 @@ class Series:
         return f"{self.benchmark}, {self.metric}, on {self.lane}"
 
     @property
+    def key(self) -> Key:
+        """What tells it from all others."""
+        return self.kind, self.benchmark, self.lane, self.metric, self.unit
+
+    @property
     def usable(self) -> tuple[Night, ...]:
         return tuple(night for night in self.nights if not night.withheld)
 
@@ -81,8 +88,8 @@ def bundle_paths(places: Iterable[Path]) -> list[Path]:
 
 def series(bundles: Sequence[Bundle]) -> tuple[Series, ...]:
     """Return every series of the bundles, in the order of names; bundles are ordered by the time of their plan."""
-    nights: dict[tuple[Kind, str, str, str, str], list[Night]] = {}
-    tolerances: dict[tuple[Kind, str, str, str, str], float] = {}
+    nights: dict[Key, list[Night]] = {}
+    tolerances: dict[Key, float] = {}
     for bundle in sorted(bundles, key=lambda bundle: (bundle.started, bundle.plan.run, bundle.file)):
         facts = {lane.id: of_lane(bundle, lane) for lane in bundle.plan.lanes}
         records: list[Benchmark | Count] = [*bundle.benchmarks, *bundle.counts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from roadworthy.reports.cases import base
 from roadworthy.reports.site import addresses
 from roadworthy.reports.site.asked import Question, questions
 from roadworthy.reports.site.coverage import Coverage, coverage
@@ -54,7 +55,11 @@ def title(site: Site) -> str:
 
 def pages(site: Site) -> Iterator[Page]:
     """`index.html`."""
-    yield Page(
-        addresses.FRONT,
-        lambda: render(site, addresses.FRONT, "front.html.j2", title(site), page=front(site), named=NAMED),
-    )
+
+    def make() -> str:
+        promises = {base(row.check.id): row.check.promise for row in site.matrix.rows}
+        return render(
+            site, addresses.FRONT, "front.html.j2", title(site), page=front(site), named=NAMED, promises=promises
+        )
+
+    yield Page(addresses.FRONT, make)

@@ -20,7 +20,7 @@ from roadworthy.reports.bundle import Bundle
 from roadworthy.reports.environment import Environment
 from roadworthy.reports.records import Verdict
 from roadworthy.reports.redaction import Redaction
-from roadworthy.reports.series import Kind, Night, Series
+from roadworthy.reports.series import Key, Night, Series
 from roadworthy.reports.site.editions import Edition, Found
 from roadworthy.reports.site.history import History, State
 from roadworthy.reports.site.newest import function
@@ -247,14 +247,14 @@ class Index:
         environments: dict[int, Environment] = {
             number: json.loads(value) for number, value in self._db.execute("SELECT id, value FROM environment")
         }
-        nights: dict[tuple[Kind, str, str, str, str], list[Night]] = {}
-        tolerances: dict[tuple[Kind, str, str, str, str], float] = {}
+        nights: dict[Key, list[Night]] = {}
+        tolerances: dict[Key, float] = {}
         rows = self._db.execute(
             "SELECT kind, benchmark, lane, metric, unit, tolerance, run, started, value, low, high, environment, "
             "withheld FROM number ORDER BY kind, benchmark, lane, metric, unit, edition, number.rowid"
         )
         for row in rows:
-            key = (row[0], row[1], row[2], row[3], row[4])
+            key: Key = (row[0], row[1], row[2], row[3], row[4])
             tolerances[key], run, started, value, low, high, environment, withheld = row[5:]
             night = Night(run, started, value, low, high, environments[environment], withheld)
             nights.setdefault(key, []).append(night)

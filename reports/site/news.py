@@ -13,8 +13,8 @@ from roadworthy.reports.transitions import MEANING, Kind, Transition
 #: Kinds whose name is a noun, with its plural.
 _PLURAL: dict[Kind, str] = {"new check": "new checks", "check gone": "checks gone", "new lane": "new lanes",
                             "lane gone": "lanes gone"}  # fmt: skip
-#: Kinds that are about lanes as wholes.
-OF_LANES: tuple[Kind, ...] = ("new lane", "lane gone")
+#: Kinds that are told by lane: what a run that was interrupted did not report has one reason a lane.
+OF_LANES: tuple[Kind, ...] = ("not reported", "new lane", "lane gone")
 #: Kinds that are about checks as wholes: one that is new or gone on many lanes counts once.
 OF_CHECKS: tuple[Kind, ...] = ("new check", "check gone")
 
@@ -23,7 +23,7 @@ OF_CHECKS: tuple[Kind, ...] = ("new check", "check gone")
 class Group:
     """Changes that are alike: of one check function, from one verdict to another, with the first one's reason.
 
-    Of a lane as a whole, `check` is empty.
+    Of a lane as a whole, `check` is empty; `count` says of how many cells.
     """
 
     check: str
@@ -32,6 +32,7 @@ class Group:
     reason: str
     lanes: tuple[str, ...]
     cases: tuple[str, ...]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,13 @@ def _cells(alike: list[Transition]) -> int:
 
 def _group(alike: list[Transition]) -> Group:
     first = alike[0]
-    before, after = (None, None) if first.kind in OF_CHECKS else (first.before, first.after)
+    told = first.kind not in (*OF_CHECKS, *OF_LANES)
     return Group(
-        base(first.check), before, after, first.reason,
-        tuple(dict.fromkeys(one.lane for one in alike)),
-        tuple(dict.fromkeys(case(one.check) for one in alike if case(one.check))),
-    )  # fmt: skip
+        check="" if first.kind in OF_LANES else base(first.check),
+        before=first.before if told else None,
+        after=first.after if told else None,
+        reason=first.reason,
+        lanes=tuple(dict.fromkeys(one.lane for one in alike)),
+        cases=tuple(dict.fromkeys(case(one.check) for one in alike if case(one.check))),
+        count=len(alike),
+    )

@@ -13,7 +13,8 @@ from roadworthy.reports.cases import base
 from roadworthy.reports.cuts import PowerCuts, power_cuts
 from roadworthy.reports.effects import against
 from roadworthy.reports.matrix import REFERENCE, Matrix
-from roadworthy.reports.records import FAILING, Benchmark, Check
+from roadworthy.reports.records import Benchmark
+from roadworthy.reports.site.card import Reason, reasons
 from roadworthy.reports.site.values import Site
 from roadworthy.reports.states import WHOLE, rank
 from roadworthy.reports.text import counted
@@ -24,8 +25,6 @@ SHARED = "pagecache/shared-across-containers"
 FIRST_WRITE, SIZE = "copy-up/first-write", "16MiB"
 #: Parts of a second, in milliseconds.
 _MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
-#: Families of promises whose break is felt first: those that are asked with real software, and what a power cut leaves.
-_FELT = ("app", "durability", "dura", "rename", "link", "image", "unlink", "whiteout")
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class DriverRow:
-    """A driver's row. `first` is the break that is felt first, with the number of checks that break besides."""
+    """A driver's row. `first` is the reason that matters most for which something breaks.
+
+    `breaks` counts the check functions that break on any of its lanes, `failing` those of them without an explanation.
+    """
 
     driver: str
-    first: Check | None
+    first: Reason | None
     breaks: int
     failing: int
     asked: int
@@ -56,34 +58,19 @@ def overview(site: Site) -> tuple[DriverRow, ...]:
     """The rows of all drivers that keep layers; the reference keeps none."""
     cuts = power_cuts(site.matrix)
     drivers = [one for one in site.matrix.drivers if one[0] != REFERENCE]
-    return tuple(_row(site.matrix, driver, places, cuts) for driver, places in drivers)
+    return tuple(_row(site, driver, places, cuts) for driver, places in drivers)
 
 
-def _row(matrix: Matrix, driver: str, places: Sequence[int], cuts: PowerCuts) -> DriverRow:
-    broken: dict[str, Check] = {}
-    failing: set[str] = set()
-    asked: set[str] = set()
-    for row in matrix.rows:
-        for at in places:
-            if (cell := row.cells[at]) is None or cell.result is None:
-                continue
-            function = base(row.check.id)
-            asked.add(function)
-            if cell.verdict in ("known", "fail"):
-                broken.setdefault(function, row.check)
-            if cell.verdict in FAILING:
-                failing.add(function)
-    first = min(broken.values(), key=lambda check: _felt(check, failing), default=None)
+def _row(site: Site, driver: str, places: Sequence[int], cuts: PowerCuts) -> DriverRow:
+    matrix = site.matrix
+    found = reasons(site, driver, places)
+    asked = {base(row.check.id) for row in matrix.rows for at in places if (cell := row.cells[at]) and cell.result}
+    broken = {check for reason in found for check, _ in reason.checks}
+    unexplained = {check for reason in found if not reason.explained for check, _ in reason.checks}
     return DriverRow(
-        driver, first, len(broken), len(failing), len(asked), _cache(matrix, places), _write(matrix, driver),
-        _cuts(cuts, driver), len(places), sum(matrix.columns[at].started for at in places),
+        driver, found[0] if found else None, len(broken), len(unexplained), len(asked), _cache(matrix, places),
+        _write(matrix, driver), _cuts(cuts, driver), len(places), sum(matrix.columns[at].started for at in places),
     )  # fmt: skip
-
-
-def _felt(check: Check, failing: set[str]) -> tuple[bool, int]:
-    """What nobody has explained yet comes first, and then what software meets."""
-    place = _FELT.index(check.family) if check.family in _FELT else len(_FELT)
-    return base(check.id) not in failing, place
 
 
 def _cache(matrix: Matrix, places: Sequence[int]) -> Answer:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from roadworthy.reports.site import (
     badges,
+    benchmarks,
     card,
     check,
     compare,
@@ -29,6 +30,7 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     front.pages,
     card.pages,
     search.pages,
+    benchmarks.pages,
     lanes.pages,
     edition.pages,
     feed.pages,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from roadworthy.reports.made import NotOurs, is_page, make_directory
+from roadworthy.reports.made import MARK, NotOurs, is_page, make_directory, marked, remove_directory
 from roadworthy.reports.site.page import Page
 
 #: The list of the files that are ours, below the root of the site.
@@ -73,9 +73,13 @@ def _directories(public: Path, address: str) -> None:
 
 
 def _remove(public: Path, address: str) -> None:
-    """Remove a file of an earlier site, and the directories that are empty without it."""
+    """Remove a file of an earlier site, and the directories of ours that have nothing but their mark without it."""
     path = public / address
     path.unlink(missing_ok=True)
+    for place in path.parents:
+        if place == public or not marked(place) or [one.name for one in place.iterdir()] != [MARK]:
+            break
+        remove_directory(place)
 
 
 def _listed(public: Path) -> dict[str, str]:
