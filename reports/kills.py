@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from markupsafe import Markup
@@ -183,15 +183,24 @@ def kills_text(kills: Kills) -> str:
         f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}'; base-uri 'none'; "
         "form-action 'none'"
     )
+    return (
+        environment()
+        .get_template("kills.html.j2")
+        .render(style=style, script=script, policy=policy, **kills_values(kills))
+    )
+
+
+def kills_values(kills: Kills) -> dict[str, Any]:
+    """What the templates of a kill matrix are given."""
     declared = {family for row in kills.mutants for family in row.families}
     families = sorted(declared | {family_of(check) for row in kills.mutants for check in row.killers})
     worst = list(OUTCOMES)
-    return environment().get_template("kills.html.j2").render(
-        kills=kills, title=title, style=style, script=script, policy=policy, outcomes=OUTCOMES, families=families,
-        rows=sorted(kills.mutants, key=lambda row: worst.index(row.outcome)),
-        counts={outcome: sum(row.outcome == outcome for row in kills.mutants) for outcome in OUTCOMES},
-        checks=teeth(kills), own=failing_by_themselves(kills),
-    )  # fmt: skip
+    return {
+        "kills": kills, "family_title": title, "outcomes": OUTCOMES, "families": families,
+        "rows": sorted(kills.mutants, key=lambda row: worst.index(row.outcome)),
+        "counts": {outcome: sum(row.outcome == outcome for row in kills.mutants) for outcome in OUTCOMES},
+        "checks": teeth(kills), "own": failing_by_themselves(kills),
+    }  # fmt: skip
 
 
 def teeth(kills: Kills) -> list[Teeth]:

@@ -30,6 +30,7 @@ DATA = "data/index.html"
 FEED = "feed.atom"
 CHANGES = "data/changes.json"
 MATRIX_SCRIPT = "matrix.js"
+KILLS_STYLE, KILLS_SCRIPT = "kills.css", "kills.js"
 COMPARE_SCRIPT, COMPARE_CELLS = "compare/compare.js", "compare/cells.js"
 #: The directory of the evidence behind cells.
 EVIDENCE = "evidence"

@@ -12,7 +12,7 @@ from roadworthy.reports.site.rendering import TEMPLATES
 from roadworthy.reports.site.values import Site
 
 #: The site's own style, in parts: what all pages share comes first.
-STYLES = ("site.css", "check.css", "card.css", "matrix.css", "compare.css")
+STYLES = ("site.css", "check.css", "card.css", "matrix.css", "compare.css", "documents.css")
 
 
 def pages(_: Site) -> Iterator[Page]:

@@ -10,6 +10,7 @@ from roadworthy.reports.site import (
     card,
     check,
     compare,
+    documents,
     edition,
     errors,
     feed,
@@ -41,4 +42,5 @@ KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     check.pages,
     matrix.pages,
     compare.pages,
+    documents.pages,
 )
