@@ -99,8 +99,11 @@ def evidence(site: Site, name: str, rows: Sequence[Row]) -> str:
     """The evidence of all cells of a function, as a script that hands it to the page. Equal calls are there once."""
     calls: dict[str, int] = {}
     cells: dict[str, dict[str, Any]] = {}
+    many = len(site.matrix.columns) > LANES
     for row in rows:
-        found = site.evidence(row.check.id)
+        read = [column.lane.id for column, cell in zip(site.matrix.columns, row.cells, strict=True)
+                if cell and not (many and cell.verdict == "pass")]  # fmt: skip
+        found = site.evidence(row.check.id, read)
         for column, cell, shown in zip(site.matrix.columns, row.cells, row.shown, strict=True):
             if cell is None:
                 continue
@@ -110,9 +113,6 @@ def evidence(site: Site, name: str, rows: Sequence[Row]) -> str:
             one = of_cell(told, row.check, shown, column.lane)
             if needs := where(column.lane):
                 one["again"] = visible(needs)
-            if cell.verdict == "pass" and len(site.matrix.columns) > LANES:
-                one.pop("calls", None)
-                one["omitted"] = len(whole.transcript) + whole.omitted_calls if whole else 0
             if "calls" in one:
                 one["calls"] = calls.setdefault(json.dumps(one["calls"]), len(calls))
             cells.setdefault(row.check.id, {})[column.lane.id] = one

@@ -31,12 +31,15 @@ _DECODER = msgspec.msgpack.Decoder(_Packed)
 
 
 def slim(bundle: Bundle) -> Bundle:
-    """The bundle without transcripts and kernel messages."""
-    results = tuple(
-        msgspec.structs.replace(result, transcript=[], kernel_log=[]) if result.transcript or result.kernel_log
-        else result for result in bundle.results
-    )  # fmt: skip
-    return dataclasses.replace(bundle, results=results)
+    """The bundle without transcripts and kernel messages; the calls that are gone count as omitted."""
+    return dataclasses.replace(bundle, results=tuple(map(_slim, bundle.results)))
+
+
+def _slim(result: Result) -> Result:
+    if not result.transcript and not result.kernel_log:
+        return result
+    omitted = result.omitted_calls + len(result.transcript)
+    return msgspec.structs.replace(result, transcript=[], kernel_log=[], omitted_calls=omitted)
 
 
 def packed(bundle: Bundle) -> tuple[bytes, bytes]:
