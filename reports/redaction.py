@@ -78,6 +78,8 @@ class Redaction:
             text = _PATH.sub(lambda found: found[0] if _COMMON.match(found[0]) else f"/{GONE}", text)
         if "@" in text:
             text = _MAIL.sub(GONE, text)
+        if not text.isascii():  # half of a surrogate pair can be kept in no file, nor in an index
+            text = text.encode("utf-8", "backslashreplace").decode()
         return _ADDRESS.sub(GONE, text) if "." in text or ":" in text else text
 
 

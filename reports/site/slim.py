@@ -44,9 +44,25 @@ def _slim(result: Result) -> Result:
 
 def packed(bundle: Bundle) -> tuple[bytes, bytes]:
     """A slim bundle for the index, and the places of its results."""
-    values = (getattr(bundle, name) for name in _Packed.__struct_fields__)
-    places = array("Q", bundle.places)
-    return zlib.compress(msgspec.msgpack.encode(_Packed(*values)), 1), zlib.compress(places.tobytes(), 1)
+    values = _Packed(*(getattr(bundle, name) for name in _Packed.__struct_fields__))
+    try:
+        encoded = msgspec.msgpack.encode(values)
+    except OverflowError:  # a fact of 65 bits and more, which no counter has
+        encoded = msgspec.msgpack.encode(_fitting(values))
+    return zlib.compress(encoded, 1), zlib.compress(array("Q", bundle.places).tobytes(), 1)
+
+
+def _fitting(value: Any) -> Any:
+    """A value whose whole numbers fit into 64 bits; those that do not are the last that does."""
+    if type(value) is int:
+        return max(-(1 << 63), min(value, (1 << 64) - 1))
+    if isinstance(value, dict):
+        return {_fitting(key): _fitting(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_fitting, value))
+    if isinstance(value, msgspec.Struct):
+        return type(value)(**{name: _fitting(getattr(value, name)) for name in value.__struct_fields__})
+    return value
 
 
 def unpacked(values: bytes, places: bytes) -> Bundle:
