@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -237,7 +238,7 @@ def _answer(site: Site, key: Key, cells: Sequence[tuple[int, Row, Cell]], with_c
         if told and (words := site.known.helps(row.check.id, told, driver)):
             helps.setdefault(words, []).append(driver)
     drivers = [(columns[number].lane.driver, one.check.id) for number, one, _ in cells]
-    scripts = [(f"{driver}/{name}", script) for driver, name in drivers
+    scripts = [(f"roadworthy repro {shlex.quote(f'{driver}/{name}')} >show.sh && sh show.sh", script) for driver, name in drivers
                if (script := site.known.scripts.get((driver, name))) and script.outcome == "shown"]  # fmt: skip
     return Answer(
         verdict=key[0],
