@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from roadworthy.reports.records import Call
+from roadworthy.reports.redaction import GONE
 from roadworthy.reports.text import visible
 
 #: Characters of one call or answer that are shown; the bundle may have more.
@@ -209,8 +210,12 @@ def _beginning(text: str) -> str:
 def string(value: str | bytes) -> str:
     """A text or bytes as strace prints it: escapes of C, the first bytes only, `...` for the rest."""
     raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-    shown = "".join(map(_byte, raw[:STRING_LIMIT]))
+    shown = "".join(map(_byte, raw[:STRING_LIMIT])).replace(_HIDDEN, GONE)
     return f'"{shown}"' + ("..." if len(raw) > STRING_LIMIT else "")
+
+
+#: How the mark of a text that is not published would be spelled.
+_HIDDEN = "\\342\\200\\246"
 
 
 def _byte(byte: int) -> str:
