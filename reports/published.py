@@ -97,24 +97,33 @@ def redacted(value: Value, redact: Redaction) -> Value:
 
 def _walked(one: Any, redact: Redaction) -> Any:
     """What nothing is hidden in is itself and no copy: most records are, and a bundle has very many."""
-    if isinstance(one, str):
+    kind = type(one)
+    if kind is str:
         return redact(one)
-    if isinstance(one, int | float) or one is None:
+    if kind in _PLAIN:
         return one
-    if isinstance(one, dict):
+    if kind is list or kind is tuple:
+        return _walked_list(one, redact) if one else one
+    if kind is dict:
         found = {_walked(key, redact): _walked(item, redact) for key, item in one.items()}
         return found if found != one else one
-    if isinstance(one, list | tuple):
-        parts = [_walked(item, redact) for item in one]
-        return one if all(map(operator.is_, parts, one)) else type(one)(parts)
     if isinstance(one, msgspec.Struct):
         changed = {}
         for name in one.__struct_fields__:
             old = getattr(one, name)
-            if (new := _walked(old, redact)) is not old:
+            if type(old) not in _PLAIN and (new := _walked(old, redact)) is not old:
                 changed[name] = new
         return msgspec.structs.replace(one, **changed) if changed else one
     return one
+
+
+#: Kinds of values in which nothing can be hidden.
+_PLAIN = frozenset({int, float, bool, type(None)})
+
+
+def _walked_list(one: Any, redact: Redaction) -> Any:
+    parts = [_walked(item, redact) for item in one]
+    return one if all(map(operator.is_, parts, one)) else type(one)(parts)
 
 
 def _of_plan(plan: Plan) -> Plan:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 #: What stands in place of a text that is not published.
 GONE = "…"
 
+_HALF = re.compile("[\ud800-\udfff]")
 #: How many texts are remembered with what may be published of them.
 REMEMBERED = 100_000
 
@@ -70,6 +71,8 @@ class Redaction:
         return text if found == text else found
 
     def _redacted(self, text: str) -> str:
+        if not text.isascii():  # half a character is none, and no file can hold it
+            text = _HALF.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
         if self._names:
             text = self._names.sub(GONE, text)
         if "://" in text:

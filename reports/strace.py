@@ -14,8 +14,10 @@ import re
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from roadworthy.reports.records import Call
+from roadworthy.reports.redaction import GONE
 from roadworthy.reports.text import visible
 
 #: Characters of one call or answer that are shown; the bundle may have more.
@@ -142,14 +144,28 @@ def literal(text: str) -> object:
     """The value of a recorded literal, or `_UNREADABLE`; a literal that was cut short is none."""
     if len(text) > 1 << 20:
         return _UNREADABLE
+    return _often(text) if len(text) <= OFTEN else _literal(text)
+
+
+def _literal(text: str) -> object:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return _UNREADABLE
 
 
+#: Texts up to this length are taken apart once: a check says the same to every lane.
+OFTEN = 200
+_often = lru_cache(8192)(_literal)
+
+
 def parsed(text: str) -> tuple[str, list[str] | None]:
     """The name of a recorded call, and its arguments as C writes them; None if they are not a plain list."""
+    name, words = _often_parsed(text) if len(text) <= OFTEN else _parsed(text)
+    return name, None if words is None else [*words]
+
+
+def _parsed(text: str) -> tuple[str, list[str] | None]:
     found = _NAME.fullmatch(text)
     if found is None or len(text) > 1 << 20:
         return text.partition("(")[0], None
@@ -162,6 +178,9 @@ def parsed(text: str) -> tuple[str, list[str] | None]:
         words.append(_word(word[1].strip()))
         at = word.end()
     return found[1], words
+
+
+_often_parsed = lru_cache(8192)(_parsed)
 
 
 class _Word(str):
@@ -191,8 +210,12 @@ def _beginning(text: str) -> str:
 def string(value: str | bytes) -> str:
     """A text or bytes as strace prints it: escapes of C, the first bytes only, `...` for the rest."""
     raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-    shown = "".join(map(_byte, raw[:STRING_LIMIT]))
+    shown = "".join(map(_byte, raw[:STRING_LIMIT])).replace(_HIDDEN, GONE)
     return f'"{shown}"' + ("..." if len(raw) > STRING_LIMIT else "")
+
+
+#: How the mark of a text that is not published would be spelled.
+_HIDDEN = "\\342\\200\\246"
 
 
 def _byte(byte: int) -> str:

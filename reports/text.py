@@ -37,6 +37,8 @@ def visible(text: str, limit: int = TEXT_LIMIT) -> str:
 
     Newlines and tabs stay. A C0 control becomes its control picture, any other hidden character `⟨U+202E⟩`.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():  # as most texts are
+        return text
     # Four times the limit is enough to fill it whatever is removed, and bounds the work on a line of many megabytes.
     shown = _TERMINAL.sub("", text[: 4 * limit])
     shown = _CONTROL_PICTURE.sub(lambda found: chr(0x2400 + ord(found[0])), shown)

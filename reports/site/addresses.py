@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+from functools import lru_cache
 
 FRONT = "index.html"
 MATRIX = "matrix.html"
@@ -45,6 +46,7 @@ _DEEPEST = 4
 _TAKEN = frozenset({"index", "changes"})
 
 
+@lru_cache(4096)
 def slug(name: str) -> str:
     """The file name of an id, without its suffix: the id itself if it is plain, else what is plain of it and a digest.
 
@@ -55,6 +57,7 @@ def slug(name: str) -> str:
     return _digested(name)
 
 
+@lru_cache(4096)
 def path(name: str) -> str:
     """The path of an id whose parts are divided by slashes: `rename/merged-directory`."""
     parts = name.split("/")
@@ -134,6 +137,7 @@ def evidence_script(function: str) -> str:
     return f"{EVIDENCE}/{path(function)}.js"
 
 
+@lru_cache(4096)
 def link(of: str, to: str, place: str = "") -> str:
     """The relative address of one file of the site as it stands in another, with a place in it."""
     found = posixpath.relpath(to, posixpath.dirname(of) or ".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -236,9 +237,9 @@ def _answer(site: Site, key: Key, cells: Sequence[tuple[int, Row, Cell]], with_c
     for driver in dict.fromkeys(columns[one].lane.driver for one in lanes):
         if told and (words := site.known.helps(row.check.id, told, driver)):
             helps.setdefault(words, []).append(driver)
-    drivers = [(columns[number].lane.driver, one.check.id) for number, one, _ in cells]
-    scripts = [(f"{driver}/{name}", script) for driver, name in drivers
-               if (script := site.known.scripts.get((driver, name))) and script.outcome == "shown"]  # fmt: skip
+    names = [(columns[number].lane.driver, one.check.id) for number, one, _ in cells]
+    scripts = [(f"{driver}/{check}", script) for driver, check in names
+               if (script := site.known.scripts.get((driver, check))) and script.outcome == "shown"]  # fmt: skip
     return Answer(
         verdict=key[0],
         reason=cell.reason,
@@ -248,10 +249,15 @@ def _answer(site: Site, key: Key, cells: Sequence[tuple[int, Row, Cell]], with_c
         helps=tuple((tuple(drivers), words) for words, drivers in helps.items()),
         again=rerun_command(lane, row.check, result.nodeid) if result else "",
         again_needs=where(lane),
-        script=scripts[0] if scripts and key[0] in BROKEN else None,
+        script=(_shown_by(scripts[0][0]), scripts[0][1]) if scripts and key[0] in BROKEN else None,
         transcript=transcript(lane, row.check, whole) if whole else None,
         log=tuple(visible(line, 400) for line in whole.kernel_log[-20:]) if whole else (),
     )
+
+
+def _shown_by(name: str) -> str:
+    """The command that shows a break without the suite, by the break's driver and check."""
+    return f"roadworthy repro {shlex.quote(name)} >show.sh && sh show.sh"
 
 
 def transcript(lane: Lane, check: Check, result: Result) -> Transcript:

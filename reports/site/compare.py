@@ -77,7 +77,7 @@ def groups(matrix: Matrix, driver: str, axis: str) -> list[Group]:
     found: dict[tuple[str, ...], list[int]] = {}
     for at in dict(matrix.drivers)[driver]:
         lane = matrix.columns[at].lane
-        rest = {"kernel": f"linux {lane.kernel}", "engine": lane.engine, "backing": lane.backing}
+        rest = {"backing": lane.backing, "engine": lane.engine, "kernel": f"linux {lane.kernel}"}
         rest.pop(axis)
         options = [f"{key}={value}" for key, value in sorted(lane.options.items())]
         found.setdefault((*rest.values(), *options), []).append(at)

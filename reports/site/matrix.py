@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from roadworthy.reports.again import where
+from roadworthy.reports.cases import base, case
 from roadworthy.reports.drawer import of_cell, of_check
 from roadworthy.reports.matrix import Cell, Row
 from roadworthy.reports.records import MEANING, SHOWN, Verdict
@@ -26,6 +27,8 @@ from roadworthy.reports.text import visible
 VALUE = 44
 #: With more lanes than this, cells that keep their promise have no system calls on the site.
 LANES = 40
+#: Stands between the cases of a row; no name of a case has it.
+BETWEEN = "␟"
 #: What a cell that was not asked shows.
 NOTHING = Markup("<td>")
 #: The presets, with what each leaves.
@@ -62,7 +65,7 @@ def _page(site: Site) -> str:
 def row_of(line: Line, href: str) -> Markup:
     """A row: the check, its cases if it has some, and one cell a lane. Cells are short, because there are thousands."""
     cases = f"<small>{escape(', '.join(line.cases))}</small>" if line.cases else ""
-    data = f' data-cases="{escape(visible(" ".join(line.cases)))}"' if line.cases else ""
+    data = f' data-cases="{escape(BETWEEN.join(map(visible, line.cases)))}"' if line.cases else ""
     head = (
         f'<tr data-check="{escape(visible(line.function))}"{data}><th scope="row">'
         f'<a href="{escape(href)}">{escape(visible(line.function))}</a>{cases}'
@@ -95,12 +98,21 @@ def _worst(verdict: Verdict | None) -> str:
     return f'<td class="v-{verdict}" title="{SHOWN.get(verdict, verdict)}">' if verdict else "<td>"
 
 
+def _name(row: Row) -> str:
+    """The check and its case, each made visible by itself, as the page's script puts them together again."""
+    which = case(row.check.id)
+    return f"{visible(base(row.check.id))}[{visible(which)}]" if which else visible(row.check.id)
+
+
 def evidence(site: Site, name: str, rows: Sequence[Row]) -> str:
     """The evidence of all cells of a function, as a script that hands it to the page. Equal calls are there once."""
     calls: dict[str, int] = {}
     cells: dict[str, dict[str, Any]] = {}
+    many = len(site.matrix.columns) > LANES
     for row in rows:
-        found = site.evidence(row.check.id)
+        read = [column.lane.id for column, cell in zip(site.matrix.columns, row.cells, strict=True)
+                if cell and not (many and cell.verdict == "pass")]  # fmt: skip
+        found = site.evidence(row.check.id, read)
         for column, cell, shown in zip(site.matrix.columns, row.cells, row.shown, strict=True):
             if cell is None:
                 continue
@@ -110,12 +122,9 @@ def evidence(site: Site, name: str, rows: Sequence[Row]) -> str:
             one = of_cell(told, row.check, shown, column.lane)
             if needs := where(column.lane):
                 one["again"] = visible(needs)
-            if cell.verdict == "pass" and len(site.matrix.columns) > LANES:
-                one.pop("calls", None)
-                one["omitted"] = len(whole.transcript) + whole.omitted_calls if whole else 0
             if "calls" in one:
                 one["calls"] = calls.setdefault(json.dumps(one["calls"]), len(calls))
-            cells.setdefault(row.check.id, {})[column.lane.id] = one
+            cells.setdefault(_name(row), {})[visible(column.lane.id)] = one
     value = {
         "check": of_check(rows[0].check), "shown_as": SHOWN, "meaning": MEANING, "cells": cells,
         "page": addresses.link(addresses.MATRIX, addresses.check(name)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import zlib
 from array import array
 from datetime import datetime
@@ -27,28 +28,40 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     counts: tuple[Count, ...]
 
 
+#: How a packed bundle begins, by its encoding.
+_COMPACT, _LONG = b"m", b"j"
 _DECODER = msgspec.msgpack.Decoder(_Packed)
 
 
 def slim(bundle: Bundle) -> Bundle:
-    """The bundle without transcripts and kernel messages."""
-    results = tuple(
-        msgspec.structs.replace(result, transcript=[], kernel_log=[]) if result.transcript or result.kernel_log
-        else result for result in bundle.results
-    )  # fmt: skip
-    return dataclasses.replace(bundle, results=results)
+    """The bundle without transcripts and kernel messages; the calls that are gone count as omitted."""
+    return dataclasses.replace(bundle, results=tuple(map(_slim, bundle.results)))
+
+
+def _slim(result: Result) -> Result:
+    if not result.transcript and not result.kernel_log:
+        return result
+    omitted = result.omitted_calls + len(result.transcript)
+    return msgspec.structs.replace(result, transcript=[], kernel_log=[], omitted_calls=omitted)
 
 
 def packed(bundle: Bundle) -> tuple[bytes, bytes]:
     """A slim bundle for the index, and the places of its results."""
-    values = (getattr(bundle, name) for name in _Packed.__struct_fields__)
-    places = array("Q", bundle.places)
-    return zlib.compress(msgspec.msgpack.encode(_Packed(*values)), 1), zlib.compress(places.tobytes(), 1)
+    value = _Packed(*(getattr(bundle, name) for name in _Packed.__struct_fields__))
+    try:
+        encoded = _COMPACT + msgspec.msgpack.encode(value)
+    except OverflowError:  # an integer of more than 64 bits, which a bundle may hold
+        encoded = _LONG + json.dumps(msgspec.to_builtins(value)).encode()
+    return zlib.compress(encoded, 1), zlib.compress(array("Q", bundle.places).tobytes(), 1)
 
 
 def unpacked(values: bytes, places: bytes) -> Bundle:
     """The slim bundle that was packed."""
-    found = _DECODER.decode(zlib.decompress(values))
+    encoded = zlib.decompress(values)
+    if encoded.startswith(_COMPACT):
+        found = _DECODER.decode(memoryview(encoded)[1:])
+    else:
+        found = msgspec.convert(json.loads(encoded[1:]), type=_Packed)
     every: dict[str, Any] = {name: getattr(found, name) for name in _Packed.__struct_fields__}
     numbers = array("Q")
     numbers.frombytes(zlib.decompress(places))

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.server
 import re
 import struct
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import hostile
@@ -27,26 +24,6 @@ CELL = "cell:overlay2-ext4-docker20.10-linux6.1:rename/merged-directory"
 def page(tmp_path: Path, bundle) -> Path:
     write_page([bundle], tmp_path / "page.html")
     return tmp_path / "page.html"
-
-
-@pytest.fixture
-def asked() -> Iterator[tuple[str, list[str]]]:
-    """A web server on this host, and the paths that were asked of it."""
-    paths: list[str] = []
-
-    class Listener(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            paths.append(self.path)
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", paths
-        server.shutdown()
 
 
 def shown_rows(dom: str) -> list[str]:

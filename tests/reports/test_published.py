@@ -93,7 +93,7 @@ def test_no_secret_of_a_bundle_reaches_its_page(bundle):
             "vg_", "token"]  # fmt: skip
     assert [secret for secret in told if secret in page] == []
     assert "night-3/bundle.jsonl, line 2: expected a plan" in page
-    assert "open('/\\u2026" in page
+    assert 'open(\\"/\\u2026' in page
 
 
 def test_what_verdicts_depend_on_stays(bundle):

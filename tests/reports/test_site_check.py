@@ -41,7 +41,7 @@ def test_lanes_that_answer_alike_for_one_reason_are_one_answer(site):
     assert [one.words for one in broken.values] == ["EXDEV, expected success"]
     assert [lane.id for lane, _ in broken.where] == [small.OLD.id, small.NEW.id, small.STORE.id]
     assert broken.helps == ((("overlay2",), ("redirect_dir=on",)),)
-    assert broken.script[0] == "overlay2/rename/merged-dir"
+    assert broken.script[0] == "roadworthy repro overlay2/rename/merged-dir >show.sh && sh show.sh"
     assert [lane.id for lane, _ in kept.where] == [small.NATIVE.id]
 
 

@@ -17,6 +17,7 @@ roadworthyEvidence.waiting = new Map();
   const drawer = document.querySelector("#drawer");
   const axes = ["driver", "kernel", "engine", "backing", "lane"];
   const keys = [...axes, "family", "verdict", "is"];
+  const between = "␟";
   const presets = { differs: "differs by verdict", one: "only one fails", new: "newly failing", unexplained: "unexplained", flaky: "flaky" };
   const broken = new Set(["crash", "hang", "fail", "known"]);
   const silent = new Set(["unsupported", "skipped", "missing"]);
@@ -193,14 +194,14 @@ roadworthyEvidence.waiting = new Map();
   // The drawer. A cell is named by its check, its case and its lane, so that a link finds it in a later edition.
   function nameOf(cell) {
     const row = cell.parentElement.dataset;
-    const which = row.cases ? `[${row.cases.split(" ")[0]}]` : "";
+    const which = row.cases ? `[${row.cases.split(between)[0]}]` : "";
     return `${row.check}${which}@${lanes[cell.cellIndex - 1].lane}`;
   }
   function cellOf(name) {
     const cut = name.lastIndexOf("@");
-    const [check, which] = name.slice(0, cut).split(/\[|\]$/);
+    const [, check, which] = name.slice(0, cut).match(/^([^[]*)(?:\[(.*)\])?$/s) ?? [];
     const place = lanes.findIndex((lane) => lane.lane === name.slice(cut + 1));
-    const row = rows.find((one) => one.check === check && (!which || one.cases.split(" ").includes(which)));
+    const row = rows.find((one) => one.check === check && (!which || one.cases.split(between).includes(which)));
     return row && place >= 0 ? row.element.cells[place + 1] : undefined;
   }
 
@@ -222,7 +223,7 @@ roadworthyEvidence.waiting = new Map();
     load(row, (value) => {
       if (!state.at || current !== cell) return;  // another cell has been opened meanwhile, or none
       const cases = Object.entries(value.cells).filter(([, cells]) => cells[lane]);
-      const wanted = row.dataset.cases ? row.dataset.cases.split(" ").map((one) => `${row.dataset.check}[${one}]`) : [row.dataset.check];
+      const wanted = row.dataset.cases ? row.dataset.cases.split(between).map((one) => `${row.dataset.check}[${one}]`) : [row.dataset.check];
       const of = cases.filter(([id]) => wanted.includes(id));
       fill(of.flatMap(([id, cells], number) => evidence(cells[lane], id, value, of.length > 1, number === 0)), row.dataset.check, lane, value);
     });
