@@ -102,7 +102,7 @@ class Card:
     kept: int
     reasons: tuple[Reason, ...]
     programs: tuple[Program, ...]
-    page_cache: tuple[tuple[Lane, str, Verdict | None], ...]
+    page_cache: tuple[tuple[str, tuple[Lane, ...]], ...]
     costs: tuple[Cost, ...]
     more_costs: int
     counts: tuple[tuple[Lane, Count], ...]
@@ -154,7 +154,7 @@ def of(site: Site, driver: str, cuts: PowerCuts | None = None) -> Card:
         kept=sum(cell.verdict in ("pass", "fixed") for _, _, cell in answered),
         reasons=tuple(reasons(site, driver, places)),
         programs=tuple(_programs(matrix, places)),
-        page_cache=tuple(_page_cache(matrix, places)),
+        page_cache=tuple(_page_cache(matrix, places).items()),
         costs=tuple(costs[:COSTS]),
         more_costs=max(0, len(costs) - COSTS),
         counts=tuple((matrix.columns[at].lane, found[1]) for row in matrix.counted for at in places
@@ -230,8 +230,9 @@ def _programs(matrix: Matrix, places: Sequence[int]) -> Iterator[Program]:
     yield from sorted(found, key=lambda one: (not one.hit, not one.works, one.check))
 
 
-def _page_cache(matrix: Matrix, places: Sequence[int]) -> Iterator[tuple[Lane, str, Verdict | None]]:
-    """Whether containers of one image share the page cache: yes, no, or why it is not known."""
+def _page_cache(matrix: Matrix, places: Sequence[int]) -> dict[str, tuple[Lane, ...]]:
+    """Whether containers of one image share the page cache, or why it is not known, with the lanes of each answer."""
+    found: dict[str, tuple[Lane, ...]] = {}
     row = next((row for row in matrix.rows if base(row.check.id) == SHARED), None)
     for at in places:
         cell = row.cells[at] if row else None
@@ -240,7 +241,8 @@ def _page_cache(matrix: Matrix, places: Sequence[int]) -> Iterator[tuple[Lane, s
             said = {"pass": "shared", "fixed": "shared", "known": "not shared", "fail": "not shared"}.get(
                 cell.verdict, cell.verdict
             )
-        yield matrix.columns[at].lane, said, cell.verdict if cell else None
+        found[said] = (*found.get(said, ()), matrix.columns[at].lane)
+    return found
 
 
 def _costs(matrix: Matrix, driver: str) -> Iterator[Cost]:
