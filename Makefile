@@ -3,11 +3,18 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DRIVER ?= overlay2
 TIER ?= smoke
-BUNDLES ?= $(wildcard bundles/*)
+# A directory of bundles, in any nesting: what `make conformance` leaves, or public/bundles of a night's workflow
+BUNDLES ?= bundles
+# The directories of editions that docs/example takes, as in make editions NIGHTS="nights/2026-11-30 nights/2026-12-01"
+NIGHTS ?=
+# Names that they must not show, as of a host's kernel
+HIDE ?=
 # The kill matrix of overlay2 is tracked: it shows what the checks of this commit were seen to notice.
 KILLS ?= $(if $(filter overlay2,$(DRIVER)),mutants/kills.json,build/kills.json)
 # The bundles of a run with --cuts whose results docs/durability.md has, as in make durability CUTS=bundles/RUN
 CUTS ?=
+# What a site shows besides bundles
+SHOWN_BESIDE = $(addprefix --kills=,$(wildcard $(KILLS))) $(addprefix --weekly=,$(wildcard docs/weekly.json))
 # The bundle whose breaks docs/repro.md shows scripts of, as in make repro BUNDLE=bundles/RUN
 BUNDLE ?=
 # Options of `roadworthy weekly`, as in make weekly WEEKLY=--rest
@@ -20,7 +27,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site house coverage durability commands repro clean lock packages test-packages root
+.PHONY: help conformance test check bench sensitivity weekly site example editions screenshots house coverage durability data commands repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -48,9 +55,18 @@ sensitivity: root packages .venv/ready ## prove that checks can fail: faulty dri
 weekly: root packages test-packages .venv/ready ## what CI never runs: tests of guests and engine roots, and matrices/weekly.toml lane by lane
 	.venv/bin/roadworthy weekly $(WEEKLY)
 
-site: .venv/ready ## one page from BUNDLES (all of bundles/) and the kill matrix in build/index.html
-	.venv/bin/roadworthy site $(BUNDLES) --output build/index.html $(addprefix --kills=,$(wildcard $(KILLS))) \
-		$(addprefix --weekly=,$(wildcard docs/weekly.json))
+site: .venv/ready ## the site of BUNDLES (all of bundles/), the kill matrix and the last weekly result in build/site
+	.venv/bin/roadworthy site $(BUNDLES) --out build/site $(SHOWN_BESIDE)
+
+example: .venv/ready ## the site of the real runs in docs/example in build/example/public
+	.venv/bin/python tests/house/example.py
+	.venv/bin/roadworthy site build/example/bundles --out build/example/public $(SHOWN_BESIDE)
+
+editions: .venv/ready ## pack the editions NIGHTS, as they may be published, into docs/example
+	.venv/bin/python tests/house/example.py $(NIGHTS) $(addprefix --hide=,$(HIDE))
+
+screenshots: example ## take the pictures of the README anew, of the site of docs/example
+	.venv/bin/python tests/house/screenshots.py
 
 house: .venv/ready ## draw the picture of the house in CONTRIBUTING.md anew, from what its files import
 	.venv/bin/python tests/house/picture.py
@@ -60,6 +76,9 @@ coverage: .venv/ready ## write what docs/coverage.md says of the checks anew, fr
 
 durability: .venv/ready ## write the operations of docs/durability.md anew, and its results from the bundles CUTS
 	.venv/bin/python tests/house/durability_page.py $(CUTS)
+
+data: .venv/ready ## write the tables of docs/data.md anew, and the schemas of the site's data
+	.venv/bin/python tests/house/data_page.py
 
 commands: .venv/ready ## write the transcripts of docs/commands.md anew
 	.venv/bin/python tests/house/commands_page.py

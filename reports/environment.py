@@ -82,10 +82,17 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def mount_options(line: str) -> str:
-    """Return the file system and options of a line of mountinfo, without options with paths or identifiers."""
-    before, _, after = line.partition(" - ")
-    fields, rest = before.split(), after.split()
-    options = [*(fields[5].split(",") if len(fields) > 5 else []), *(rest[2].split(",") if len(rest) > 2 else [])]
+    """Return the file system and options of a line of mountinfo, without options with paths or identifiers.
+
+    What it returned is returned again.
+    """
+    before, dash, after = line.partition(" - ")
+    if not dash:
+        rest = line.split()
+        options = rest[1].split(",") if len(rest) == 2 else []
+    else:
+        fields, rest = before.split(), after.split()
+        options = [*(fields[5].split(",") if len(fields) > 5 else []), *(rest[2].split(",") if len(rest) > 2 else [])]
     kept = [option for option in options if "/" not in option and not re.match(r"(subvolid|subvol|fd)=", option)]
     return " ".join([*rest[:1], ",".join(dict.fromkeys(kept))])
 

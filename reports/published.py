@@ -44,6 +44,8 @@ _WORDS = re.compile(
     r"|(?:mitigations|psi|transparent_hugepage|cgroup_\w+|systemd\.unified_cgroup_hierarchy|swiotlb|preempt)=[\w.,-]+"
     r"|nomodule|quiet"
 )
+#: A command line as it was published, which a bundle of what was published has.
+_COUNTED = re.compile(rf"(?:(?:{_WORDS.pattern}) )*(?:\d+ words|and \d+ more)")
 #: What a page shows of the suite.
 SUITE = ("version", "commit", "changes", "dirty")
 #: Options of a run that say what was asked, with or without a value; those that select lanes are seen in the lanes.
@@ -61,6 +63,9 @@ _LOG = re.compile(
     r"|The buggy|Memory state|page:|Workqueue|Out of memory|lr :|pc :|sp :|x\d+ ?:"
     r")"
 )
+#: What stands in place of other kernel messages.
+NOT_OF_STORAGE = "({} messages that are not of storage are in the bundle)"
+_NOT_OF_STORAGE = re.compile(re.escape(NOT_OF_STORAGE).replace(r"\{\}", r"\d+"))
 
 
 def published(bundle: Bundle, redact: Redaction) -> Bundle:
@@ -166,6 +171,8 @@ def _below(name: str, key: str) -> str:
 
 def _command_line(text: str) -> str:
     """The words of a kernel's command line that verdicts may depend on, and how many others there are."""
+    if _COUNTED.fullmatch(text):
+        return text
     every = text.split()
     words = [word for word in every if _WORDS.fullmatch(word)]
     others = len(every) - len(words)
@@ -175,7 +182,7 @@ def _command_line(text: str) -> str:
 def _of_result(result: Result) -> Result:
     if not result.kernel_log:
         return result
-    kept = [line for line in result.kernel_log if _LOG.match(line)]
+    kept = [line for line in result.kernel_log if _LOG.match(line) or _NOT_OF_STORAGE.fullmatch(line)]
     if len(kept) < len(result.kernel_log):
-        kept.append(f"({len(result.kernel_log) - len(kept)} messages that are not of storage are in the bundle)")
+        kept.append(NOT_OF_STORAGE.format(len(result.kernel_log) - len(kept)))
     return msgspec.structs.replace(result, kernel_log=kept)

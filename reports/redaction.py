@@ -17,6 +17,7 @@ from collections.abc import Iterable
 #: What stands in place of a text that is not published.
 GONE = "…"
 
+_HALF = re.compile("[\ud800-\udfff]")
 #: How many texts are remembered with what may be published of them.
 REMEMBERED = 100_000
 
@@ -70,6 +71,8 @@ class Redaction:
         return text if found == text else found
 
     def _redacted(self, text: str) -> str:
+        if not text.isascii():  # half a character is none, and no file can hold it
+            text = _HALF.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
         if self._names:
             text = self._names.sub(GONE, text)
         if "://" in text:
@@ -78,8 +81,6 @@ class Redaction:
             text = _PATH.sub(lambda found: found[0] if _COMMON.match(found[0]) else f"/{GONE}", text)
         if "@" in text:
             text = _MAIL.sub(GONE, text)
-        if not text.isascii():  # half of a surrogate pair can be kept in no file, nor in an index
-            text = text.encode("utf-8", "backslashreplace").decode()
         return _ADDRESS.sub(GONE, text) if "." in text or ":" in text else text
 
 

@@ -14,6 +14,8 @@ from roadworthy.engine_name import EngineName
 from roadworthy.machines import host
 from roadworthy.machines.kernel_log import KernelLog
 from roadworthy.run import session, stands
+from roadworthy.supplies import kernel_lists
+from roadworthy.supplies.kernel_lists import Listed
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.verdict.deviations import Facts
 
@@ -24,6 +26,20 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [
     str(Path(__file__).parent / folder) for folder in ("reports", "house", "calls", "command", "real", "cuts")
 ]
+
+
+@pytest.fixture(autouse=True)
+def package_lists(request, monkeypatch):
+    """Package lists as of one day, so that a test with a misspelt kernel does not read a mirror's."""
+    found = [
+        Listed(series, flavour, f"linux-image-{series}.4-{flavour}amd64", f"{series}.4", suite)
+        for series, suite in (("5.10", "bullseye"), ("6.1", "bookworm"), ("6.12", "trixie"), ("7.2", "sid"),
+                              ("6.18", "trixie-backports"), ("7.3", "trixie-backports"), ("7.3", "experimental"))
+        for flavour in ("", "cloud-")
+    ]  # fmt: skip
+    if not {"real", "builds", "guest"} & {mark.name for mark in request.node.iter_markers()}:
+        monkeypatch.setattr(kernel_lists, "listed", lambda *_, **__: found)
+    return found
 
 
 class FakeStand:

@@ -27,6 +27,7 @@ OPTIONS = "options.html"
 BENCHMARKS = "benchmarks/index.html"
 COMPARE = "compare/index.html"
 LATEST = "latest/index.html"
+DATA = "data/index.html"
 FEED = "feed.atom"
 CHANGES = "data/changes.json"
 MATRIX_SCRIPT = "matrix.js"
@@ -99,6 +100,16 @@ def edition(name: str) -> str:
 def data(name: str, form: str = "json") -> str:
     """A table of the newest state, as `form`."""
     return f"data/{slug(name)}.{form}"
+
+
+def schema(name: str) -> str:
+    """The JSON schema of a file of data, whose name is one of ours."""
+    return f"data/schemas/{name}.json"
+
+
+def junit(lane: str) -> str:
+    """The report of one lane in JUnit's form."""
+    return f"data/junit/{slug(lane)}.xml"
 
 
 def changes(edition: str) -> str:

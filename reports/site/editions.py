@@ -108,7 +108,12 @@ def _aware(moment: datetime) -> datetime:
 def named(root: Path, file: Path) -> str:
     """The edition that a bundle's place names, or an empty string."""
     parts = file.relative_to(root).parts
-    return parts[0] if len(parts) > 1 and day_of(parts[0]) else ""
+    return parts[0] if len(parts) > 1 and day_of(parts[0]) and is_text(parts[0]) else ""
+
+
+def is_text(name: str) -> bool:
+    """Whether the bytes of a file's name are text; other names cannot be written into a page or an index."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def day_of(name: str) -> str:
@@ -133,4 +138,4 @@ def _print(root: Path, files: list[Path]) -> str:
     for file in files:
         status = file.lstat()
         lines.append(f"{file.relative_to(root)} {status.st_size} {status.st_mtime_ns}")
-    return "\n".join(lines)
+    return "\n".join(lines).encode("utf-8", "backslashreplace").decode()

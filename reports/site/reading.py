@@ -14,7 +14,7 @@ from roadworthy.reports.records import Verdict
 from roadworthy.reports.redaction import Redaction
 from roadworthy.reports.repeats import by_check, worst_of
 from roadworthy.reports.series import Series, series
-from roadworthy.reports.site.editions import Edition, Found, day_of
+from roadworthy.reports.site.editions import Edition, Found, day_of, is_text
 from roadworthy.reports.site.slim import slim
 from roadworthy.reports.text import visible
 
@@ -85,6 +85,9 @@ def good(root: Path, found: Found, redact: Redaction) -> tuple[list[Bundle], lis
     bundles: list[Bundle] = []
     refused = []
     for file in found.files:
+        if not is_text(str(file)):
+            refused.append(f"{visible(str(file.relative_to(root)))}: expected a path that is text")
+            continue
         try:
             bundle = read_bundle(file.parent)  # which refuses a file that is a link
         except BundleRefused as reason:

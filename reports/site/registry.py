@@ -21,12 +21,14 @@ from roadworthy.reports.site import (
     options,
     search,
 )
+from roadworthy.reports.site.data import files as data
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
 
 #: One line for each kind of page: a function that says which pages there are, and how each is made.
 KINDS: tuple[Callable[[Site], Iterable[Page]], ...] = (
     looks.pages,
+    data.pages,
     front.pages,
     card.pages,
     search.pages,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import zlib
 from array import array
 from datetime import datetime
@@ -27,6 +28,8 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     counts: tuple[Count, ...]
 
 
+#: How a packed bundle begins, by its encoding.
+_COMPACT, _LONG = b"m", b"j"
 _DECODER = msgspec.msgpack.Decoder(_Packed)
 
 
@@ -44,30 +47,21 @@ def _slim(result: Result) -> Result:
 
 def packed(bundle: Bundle) -> tuple[bytes, bytes]:
     """A slim bundle for the index, and the places of its results."""
-    values = _Packed(*(getattr(bundle, name) for name in _Packed.__struct_fields__))
+    value = _Packed(*(getattr(bundle, name) for name in _Packed.__struct_fields__))
     try:
-        encoded = msgspec.msgpack.encode(values)
-    except OverflowError:  # a fact of 65 bits and more, which no counter has
-        encoded = msgspec.msgpack.encode(_fitting(values))
+        encoded = _COMPACT + msgspec.msgpack.encode(value)
+    except OverflowError:  # an integer of more than 64 bits, which a bundle may hold
+        encoded = _LONG + json.dumps(msgspec.to_builtins(value)).encode()
     return zlib.compress(encoded, 1), zlib.compress(array("Q", bundle.places).tobytes(), 1)
-
-
-def _fitting(value: Any) -> Any:
-    """A value whose whole numbers fit into 64 bits; those that do not are the last that does."""
-    if type(value) is int:
-        return max(-(1 << 63), min(value, (1 << 64) - 1))
-    if isinstance(value, dict):
-        return {_fitting(key): _fitting(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_fitting, value))
-    if isinstance(value, msgspec.Struct):
-        return type(value)(**{name: _fitting(getattr(value, name)) for name in value.__struct_fields__})
-    return value
 
 
 def unpacked(values: bytes, places: bytes) -> Bundle:
     """The slim bundle that was packed."""
-    found = _DECODER.decode(zlib.decompress(values))
+    encoded = zlib.decompress(values)
+    if encoded.startswith(_COMPACT):
+        found = _DECODER.decode(memoryview(encoded)[1:])
+    else:
+        found = msgspec.convert(json.loads(encoded[1:]), type=_Packed)
     every: dict[str, Any] = {name: getattr(found, name) for name in _Packed.__struct_fields__}
     numbers = array("Q")
     numbers.frombytes(zlib.decompress(places))

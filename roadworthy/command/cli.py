@@ -12,6 +12,7 @@ from roadworthy.command import answer, shelf
 from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
 from roadworthy.command.bisect import bisect
+from roadworthy.command.compat import compat
 from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
 from roadworthy.command.diff import diff
@@ -20,6 +21,7 @@ from roadworthy.command.exits import FOUND
 from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
 from roadworthy.command.jobs import FORMATS, job
+from roadworthy.command.merge import merge
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
 from roadworthy.command.recommend import recommend
 from roadworthy.command.repro import repro
@@ -58,6 +60,7 @@ def main() -> None:
 
 main.add_command(bench)
 main.add_command(bisect)
+main.add_command(compat)
 main.add_command(completion)
 main.add_command(cut)
 main.add_command(diff)
@@ -65,6 +68,7 @@ main.add_command(doctor)
 main.add_command(explain)
 main.add_command(explore)
 main.add_command(run_checks)
+main.add_command(merge)
 main.add_command(recommend)
 main.add_command(repro)
 main.add_command(site)

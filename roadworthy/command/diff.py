@@ -9,7 +9,7 @@ import click
 
 from roadworthy.command.answer import Answer, Line, Part, Table, Title, answers, tell
 from roadworthy.command.exits import FOUND
-from roadworthy.command.mistakes import bundles_in
+from roadworthy.command.mistakes import runs_in
 from roadworthy.reports.agreement import cells
 from roadworthy.reports.matrix import Matrix, build
 from roadworthy.reports.text import counted
@@ -23,17 +23,22 @@ SHOWN = 40
 @click.command()
 @click.argument("before", type=PLACE)
 @click.argument("after", type=PLACE)
+@click.option(
+    "--allow-truncated", is_flag=True, help="Compare bundles that were cut short, too, and say what they lack."
+)
 @answers
-def diff(before: Path, after: Path, form: str | None) -> None:
+def diff(before: Path, after: Path, form: str | None, allow_truncated: bool) -> None:
     """Say what changed in the verdicts from the run BEFORE to the run AFTER, the most urgent first.
 
     Each is a bundle, or a directory of bundles that belong together, as of a night whose lanes ran as jobs. Newly
     failing is told from still failing, a lane that is gone from a check that is gone, and "nothing changed" is said.
+    Refused, with the names of the bundles: records of two schemas, a lane of which two bundles of one side answer one
+    question, and a bundle that was cut short, whose checks would be gone.
 
     Exit status: 0 if nothing is worse than before, 1 if something newly fails, or was planned and not reported, 4 for
-    a mistake on the command line.
+    bundles that cannot be compared and other mistakes on the command line.
     """
-    old, new = (build(bundles_in([place])) for place in (before, after))
+    old, new = (build(side) for side in runs_in([[before], [after]], allow_truncated))
     found = transitions(old, new)
     tell(answer(old, new, found), form)
     if any(one.kind in REGRESSIONS for one in found):

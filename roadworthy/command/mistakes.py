@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import click
 
 from roadworthy.command.exits import MISTAKE
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
+from roadworthy.reports.joining import hindrances, mixed_rounds, mixed_schemas
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.series import bundle_paths
 from roadworthy.reports.text import visible
@@ -60,6 +61,39 @@ def good_bundles_in(places: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
 
     Bundles of one schema go together, the newest run's. Raises UsageError if none can be read.
     """
+    read, refused = _read(places)
+    if not read:
+        raise click.UsageError("; ".join(refused))
+    schema = max(read, key=lambda bundle: bundle.started).plan.schema
+    strangers = [bundle for bundle in read if bundle.plan.schema != schema]
+    refused += [f"{visible(one.file)}: expected schema {schema}, found {one.plan.schema}" for one in strangers]
+    read = [bundle for bundle in read if bundle not in strangers]
+    _tell_lacking(read)
+    return read, refused
+
+
+def runs_in(sides: Sequence[Iterable[Path]], truncated: bool, once: bool = False) -> list[list[Bundle]]:
+    """Read the bundles of each side, which are one run each, as those of a night are.
+
+    Raises UsageError with every hindrance: a bundle that cannot be read, mixed schemas on any side, and on one side a
+    lane that is there twice, and bundles cut short unless `truncated` ones may be among them. With `once` bundles of a
+    side have one number of rounds, too.
+    """
+    found = [_read(places) for places in sides]
+    refused = list(dict.fromkeys(sentence for _, sentences in found for sentence in sentences))
+    for read, _ in found:
+        refused += hindrances(read, truncated) + (mixed_rounds(read) if once else [])
+    if not refused:
+        refused = mixed_schemas([bundle for read, _ in found for bundle in read])
+    if refused:
+        raise click.UsageError("\n".join(refused))
+    for read, _ in found:
+        _tell_lacking(read)
+    return [read for read, _ in found]
+
+
+def _read(places: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
+    """The bundles at these places or directly below them, each once, and a sentence for each that is refused."""
     refused: list[str] = []
     paths: dict[Path, Path] = {}
     for place in places:
@@ -73,16 +107,14 @@ def good_bundles_in(places: Iterable[Path]) -> tuple[list[Bundle], list[str]]:
             read.append(read_bundle(path))
         except BundleRefused as reason:
             refused.append(str(reason))
-    if not read:
-        raise click.UsageError("; ".join(refused))
-    schema = max(read, key=lambda bundle: bundle.started).plan.schema
-    strangers = [bundle for bundle in read if bundle.plan.schema != schema]
-    refused += [f"{visible(one.file)}: expected schema {schema}, found {one.plan.schema}" for one in strangers]
-    read = [bundle for bundle in read if bundle not in strangers]
+    return read, refused
+
+
+def _tell_lacking(read: Iterable[Bundle]) -> None:
+    """Print what any of the bundles lacks."""
     for bundle in read:
         for sentence in bundle.lacking:
             click.echo(f"{visible(bundle.file)}: incomplete: {visible(sentence)}", err=True)
-    return read, refused
 
 
 def tell_refused(refused: Iterable[str]) -> None:

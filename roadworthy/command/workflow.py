@@ -37,23 +37,26 @@ eval "set -- $ARGUMENTS $SELECT"
 roadworthy run "$@" --allow-missing --bundle="night/$NAME" || status=$?
 [ "$status" -le 1 ]
 """,
+    # What is kept from night to night is what may be published: a bundle says more of its machine than a page does.
     "publish": """\
 . .venv/bin/activate
-mkdir -p "public/bundles/$DATE" "public/$DATE" public/latest
-for bundle in night/*/; do cp -r "$bundle" "public/bundles/$DATE/"; done
-before=$(ls -d public/bundles/*/ | grep -v "/$DATE/" | tail -n 1 || true)
+mkdir -p "$BUNDLES"
 status=0
-roadworthy site "public/bundles/$DATE" --output "public/$DATE/index.html" || status=$?
-cp "public/$DATE/index.html" public/latest/
+for bundle in night/*/; do
+    kept="$BUNDLES/$DATE/$(basename "$bundle")"
+    roadworthy merge "$bundle" --published --allow-truncated --output "$kept" || status=$?
+done
+before=$(ls -d "$BUNDLES"/*/ | grep -v "/$DATE/" | tail -n 1 || true)
+roadworthy site "$BUNDLES" --out "$PUBLIC" || status=$?
 {
     echo "## Storage drivers, $DATE"
-    if missing=$(roadworthy lanes --matrix="$MATRIX" --reported="public/bundles/$DATE"); then :; else
+    if missing=$(roadworthy lanes --matrix="$MATRIX" --reported="$BUNDLES/$DATE"); then :; else
         status=1
         printf '\\n### lanes that never reported\\n\\n'
         echo "$missing" | sed 's/.*/- `&`/'
     fi
     echo
-    if [ -n "$before" ]; then roadworthy diff "$before" "public/bundles/$DATE" --markdown || status=$?
+    if [ -n "$before" ]; then roadworthy diff "$before" "$BUNDLES/$DATE" --allow-truncated --markdown || status=$?
     else echo "There is no run before this one."; fi
 } >summary.md
 cat summary.md
@@ -67,7 +70,11 @@ exit "$(cat status)"
 VARIABLES: Mapping[str, tuple[str, str]] = {
     "MATRIX": ("matrices/nightly.toml", "the matrix file that names the lanes"),
     "SELECT": ("", "further options of pytest, as -m 'not slow'; nothing runs every check"),
+    "BUNDLES": ("kept/bundles", "the directory that keeps the bundles of every night, as they may be published"),
+    "PUBLIC": ("kept/docs", "the directory of the site"),
 }
+#: GitLab publishes one directory, and no other.
+ON_GITLAB: Mapping[str, str] = {"BUNDLES": "bundles", "PUBLIC": "public"}
 IMAGE = "debian:12"
 #: The step that names this night, before all others that need DATE.
 TODAY = "export DATE=${DATE:-$(date -u +%F)}\n"
@@ -93,14 +100,16 @@ def github() -> str:
         *github_step("lane", "env:\n  ARGUMENTS: ${{ matrix.arguments }}\n  NAME: ${{ matrix.name }}"),
         *github_uses("actions/upload-artifact@v4", "if: always()", name="night-${{ matrix.name }}", path="night"),
         *github_job("publish", ["plan", "lane"], "    if: always() && needs.plan.result == 'success'"),
-        *github_uses("actions/checkout@v4", "continue-on-error: true", ref="pages", path="public"),
+        *github_uses("actions/checkout@v4", "continue-on-error: true", ref="pages", path="kept"),
         *github_uses("actions/download-artifact@v4", path="night", pattern="night-*", **{"merge-multiple": "true"}),
         *github_step("install"),
         *github_step("publish", before=TODAY),
         *github_step(
             "keep", "if: github.event_name != 'pull_request'",
-            text="cd public\n[ -d .git ] || git init -q -b pages\ngit config --global --add safe.directory \"$PWD\"\n"
-            "git add -A\ngit -c user.name=roadworthy -c user.email=roadworthy@localhost commit -q -m \"The night\"\n"
+            # The index of the site is made anew from the bundles; it would only make the branch large.
+            text="cd kept\n[ -d .git ] || git init -q -b pages\ngit config --global --add safe.directory \"$PWD\"\n"
+            "echo docs/.index.sqlite >>.git/info/exclude\ngit add -A\n"
+            "git -c user.name=roadworthy -c user.email=roadworthy@localhost commit -q -m \"The night\"\n"
             'git push -q "https://x-access-token:${{ github.token }}@${GITHUB_SERVER_URL#https://}/$GITHUB_REPOSITORY" '
             "HEAD:pages\n",
         ),
@@ -146,7 +155,7 @@ def gitlab() -> str:
     """A pipeline of GitLab CI: the plan's job writes a child pipeline with a job a lane."""
     lines = [
         "stages: [plan, night, publish]", "variables:",
-        *(f"  {name}: {quoted(value)}  # {what}" for name, (value, what) in VARIABLES.items()),
+        *(f"  {name}: {quoted(ON_GITLAB.get(name, value))}  # {what}" for name, (value, what) in VARIABLES.items()),
         f"default:\n  image: {IMAGE}",
         "plan:", "  stage: plan", "  variables:", "    FORMAT: gitlab", "  script:",
         *gitlab_script("tools", "install", "plan"), "  artifacts:", "    paths: [lanes.yml]",
@@ -154,7 +163,7 @@ def gitlab() -> str:
         "      - artifact: lanes.yml", "        job: plan",
         "pages:", "  stage: publish", "  when: always", "  script:",
         *gitlab_script("tools", "install"), *gitlab_block(TODAY + STEPS["publish"] + STEPS["verdict"]),
-        "  cache:", "    key: pages", "    paths: [public]", "    when: always",
+        "  cache:", "    key: pages", "    paths: [bundles, public]", "    when: always",
         "  artifacts:", "    when: always", "    paths: [public, summary.md]",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -190,8 +199,9 @@ FILES: Mapping[str, Mapping[str, Callable[[], str]]] = {
 def workflow(system: str, write: bool) -> None:
     """Print the files with which a fork of this repository runs a night of lanes in GitHub Actions or GitLab CI.
 
-    A job plans the lanes of matrices/nightly.toml, each lane is a job, and the last job makes one page of all bundles,
-    says which planned lanes never reported and what changed since the run before, and fails on new failures only.
+    A job plans the lanes of matrices/nightly.toml, each lane is a job, and the last job adds the night to a site of all
+    nights, says which planned lanes never reported and what changed since the run before, and fails on new failures
+    only.
     """
     for name, made in FILES[system].items():
         if write:

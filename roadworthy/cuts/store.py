@@ -144,13 +144,13 @@ class Store:
         return self.containers.build([f"FROM {base}", "COPY context /built"], files)
 
     def newer_engine(self) -> Callable[[], None]:
-        """What upgrades the daemon to the newest series of its kind that there is an engine root of.
+        """What upgrades the daemon to the newest series of its kind that reads its data root and has an engine root.
 
         Raises Unsupported if its own is the newest, and what making the root raises. The upgrade raises Unsupported if
         the newer daemon does not run here, which is no matter of power cuts.
         """
         engine = self.stand.lane.engine
-        name = newest(engine.kind)
+        name = newest(engine.kind, version(engine.release))
         if version(engine.release) >= series_of(name):
             raise Unsupported(
                 f"{engine.kind} {engine.release} is the newest there is an engine root of: nothing to upgrade to"

@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -382,8 +383,11 @@ class Containers:
         return {path: kind for whole, kind in container.diff().items() if (path := self._relative(whole))}
 
     def volume(self) -> str:
-        """Create a named volume, which is removed with the check, and return its name."""
-        self._volumes.append(str(self._engine.client.volumes.create().name))
+        """Create a named volume, which is removed with the check, and return its name.
+
+        Of a volume that the engine names, Podman 6 thinks that it belongs to a container: it goes with the first one.
+        """
+        self._volumes.append(str(self._engine.client.volumes.create(name=f"roadworthy-{uuid.uuid4().hex}").name))
         return self._volumes[-1]
 
     def host_path(self, path: str) -> str:

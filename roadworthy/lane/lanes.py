@@ -13,7 +13,7 @@ from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
 from roadworthy.reports.nearest import hint
 from roadworthy.supplies.engine_roots import ENGINES
-from roadworthy.supplies.kernels import SERIES, KernelUnknown, kernel
+from roadworthy.supplies.kernels import KernelUnknown, expect_series, is_series, kernel
 
 #: The kernel series that messages give as an example.
 SERIES_DEFAULT = "6.1"
@@ -58,7 +58,7 @@ class Lane:
 
     def record(self) -> records.Lane:
         """The lane as the bundle's plan records it; the path of a kernel on this machine is replaced with `PATH`."""
-        here = replace(self, source=self.source if self.source in ("host", *SERIES) else "PATH")
+        here = replace(self, source=self.source if self.source == "host" or is_series(self.source) else "PATH")
         return records.Lane(
             id=self.id, driver=self.driver.name, backing=self.backing, engine=str(self.engine),
             kernel=self.kernel.removeprefix("linux"),
@@ -186,9 +186,10 @@ def default_root(installed: EngineName) -> str:
 
 def kernel_series(source: str) -> str:
     """The series that an id names: `source` itself, or that of the kernel at this path. Raises LaneError."""
-    if source in SERIES:
-        return source
     try:
+        if is_series(source):
+            expect_series(source)
+            return source
         return kernel(source).series
     except KernelUnknown as reason:
         raise LaneError(f"--kernel: {reason}") from None

@@ -52,8 +52,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--kernel", action="append", default=[], metavar="SERIES|PATH",
         help="Kernels to run on; repeatable. host is the running kernel. The others boot in a virtual machine: "
-        f"{', '.join(SERIES)} from Debian's packages, or the path of a bzImage, of kernel packages or of a directory "
-        "with vmlinuz and lib/modules.",
+        f"{', '.join(SERIES)} or another series that a suite of Debian's carries, or the path of a bzImage, of kernel "
+        "packages or of a directory with vmlinuz and lib/modules.",
     )  # fmt: skip
     group.addoption(
         "--accept-expired-suites", action="store_true",

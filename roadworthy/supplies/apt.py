@@ -103,6 +103,10 @@ class Apt:
             raise AptFailed(f"{self.suite} has no package {package}") from None
         return dict(re.findall(r"^([A-Za-z0-9-]+): (.*)$", said.partition("\n\n")[0], re.MULTILINE))
 
+    def names(self, prefix: str) -> list[str]:
+        """The names of all packages that begin with `prefix`, sorted."""
+        return sorted(self._run("apt-cache", "pkgnames", prefix).split())
+
     def download(self, package: str, into: Path) -> Path:
         """Fetch one package without unpacking it, and return its file. Raises AptFailed."""
         into.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,9 @@ from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt
 from roadworthy.supplies.packages import needs
 
+#: Suites that hold some packages only, with the suite beside which they are used: of what is named they give what they
+#: have.
+PARTIAL = {"experimental": "sid"}
 #: Paths that a machine's tree does not need; 100 MB of an image.
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
@@ -53,9 +56,11 @@ def bootstrap(
     if not shutil.which("mmdebstrap", path=ENVIRONMENT["PATH"]):
         raise BootstrapFailed(needs("mmdebstrap"))
     with tempfile.TemporaryDirectory(prefix="apt-", dir=target.parent) as scratch:
-        client = Apt(suite, Path(scratch), components, accept_expired)
-        with stage(f"reading the package lists of {suite}"):
-            client.update()
+        base = PARTIAL.get(suite, suite)
+        clients = [Apt(name, Path(scratch) / name, components, accept_expired) for name in dict.fromkeys((base, suite))]
+        for client in clients:
+            with stage(f"reading the package lists of {client.suite}"):
+                client.update()
         settings = Path(scratch) / "settings.conf"
         settings.write_text(client.acquire_settings())
         argv: list[str | os.PathLike[str]] = [
@@ -63,9 +68,9 @@ def bootstrap(
             "mmdebstrap", "--mode=root", "--variant=essential", "--format=directory", f"--aptopt={settings}",
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
             "--dpkgopt=force-unsafe-io",  # the cache syncs the whole once; dpkg would sync every file
-            f"--include={','.join(packages)}",
+            f"--include={','.join(included(packages, client) if suite in PARTIAL else packages)}",
             *([] if devices else ["--skip=output/dev"]),
-            suite, target, client.sourcelist,
+            base, target, *(client.sourcelist for client in clients),
         ]  # fmt: skip
         with stage(f"installing {packages[0]} and what it needs from {suite}"):
             try:
@@ -76,6 +81,12 @@ def bootstrap(
                 raise BootstrapFailed(f"mmdebstrap could not make a tree of {suite}: {words}") from None
     forget_the_host(target)
     return versions(target)
+
+
+def included(packages: Sequence[str], client: Apt) -> list[str]:
+    """The packages as apt-get(8) takes them: those that a partial suite has come from it, as NAME/SUITE."""
+    had = set(client.names(""))
+    return [f"{name}/{client.suite}" if name in had else name for name in packages]
 
 
 def forget_the_host(tree: Path) -> None:

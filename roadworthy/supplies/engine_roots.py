@@ -29,6 +29,8 @@ DOCKER = ("docker.io", "containerd", "runc")
 PODMAN = ("podman", "crun", "conmon")
 #: Debian 12's crun raises a resource limit, which needs a capability that not every root has; runc works without it.
 PODMAN_WITH_RUNC = ("podman", "runc", "conmon")
+#: What Podman 6 needs in the versions that came with it.
+PODMAN_6 = (*PODMAN, "netavark", "golang-github-containers-common")
 #: Bytes free in an image, for guests that write to the disk itself; a hole until then.
 SPARE = 256 << 20
 #: Added by NAME+zfs: the tools are in contrib, and useful only if the kernel has the module.
@@ -42,6 +44,8 @@ ENGINES = {
     "docker-28.5": ("forky", DOCKER),
     "podman-4.3": ("bookworm", PODMAN_WITH_RUNC),
     "podman-5": ("trixie", PODMAN),
+    "podman-5.8": ("forky", PODMAN),
+    "podman-6.1": ("experimental", PODMAN_6),
 }
 
 
@@ -90,9 +94,16 @@ class EngineRoot:
         return {"suite": self.entry.recipe["suite"], **{name: self.packages[name] for name in asked}}
 
 
-def newest(kind: str) -> str:
-    """The name of the engine root that has the newest series of a kind of engine, as `docker`."""
-    return max((name for name in ENGINES if EngineName.of_root(name).kind == kind), key=series_of)
+def newest(kind: str, after: tuple[int, ...] | None = None) -> str:
+    """The name of the engine root that has the newest series of a kind of engine, as `docker`.
+
+    With `after`, the newest that reads the data root of this series: Podman 6 has no BoltDB, in which Podman 4 kept its
+    containers, and asks for a migration by Podman 5.8.
+    """
+    names = [name for name in ENGINES if EngineName.of_root(name).kind == kind]
+    if kind == "podman" and after is not None and after < (5,):
+        names = [name for name in names if series_of(name) < (6,)]
+    return max(names, key=series_of)
 
 
 def series_of(name: str) -> tuple[int, ...]:

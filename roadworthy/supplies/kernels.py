@@ -1,7 +1,7 @@
 """Kernels to boot: this host's, one of Debian's by its series, or the user's own by a path.
 
-A series is resolved to the kernel package of the release that carries it; the package is fetched with the host's apt
-and unpacked into the cache, not installed.
+A series is resolved to the kernel package of the release that carries it, or of any suite whose package lists have it;
+the package is fetched with the host's apt and unpacked into the cache, not installed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from typing import Any
 from roadworthy.programs import run
 from roadworthy.reports.nearest import meant, nearest
 from roadworthy.stage import Stage, quietly
+from roadworthy.supplies import kernel_lists
 from roadworthy.supplies.apt import Apt, AptFailed, apt
 from roadworthy.supplies.cache import Cache, CacheEntry
 from roadworthy.supplies.disk_image import ext4_image
 from roadworthy.supplies.modules import ModuleLacking, Modules
 from roadworthy.versions import series as series_of
 
-#: Kernel series, and the suites that may carry them, the first one first.
+#: The series of Debian's releases, and the suites that may carry them, the first one first. Backports come and go, and
+#: are found in package lists, see `kernel_lists`.
 SERIES = {"5.10": ("bullseye",), "6.1": ("bookworm",), "6.12": ("trixie",), "7.2": ("forky", "sid")}
 #: Debian's flavours, the better one first: a cloud kernel is a third of the size and boots in half the time.
 FLAVOURS = ("cloud-", "")
@@ -74,21 +76,53 @@ def kernel(
     accept_expired: bool = False,
     stage: Stage = quietly,
 ) -> Kernel:
-    """The kernel named by `source`: `host`, a series of SERIES, or a path.
+    """The kernel named by `source`: `host`, a series that a suite carries, or a path.
 
     Of a series, the cloud flavour is taken if it has all modules in `needs`, else the generic one.
     Raises KernelUnknown, AptFailed, ModuleLacking.
     """
+    cache = cache or Cache()
     if source == "host":
         return host_kernel()
-    if source in SERIES:
-        return packaged(source, cache or Cache(), tuple(needs), accept_expired, stage)
+    if is_series(source):
+        expect_series(source, cache, accept_expired, stage)
+        return packaged(source, cache, tuple(needs), accept_expired, stage)
     if os.sep in source or Path(source).exists():
-        return from_path(Path(source), cache or Cache(), stage)
-    near = meant(source, ["host", *SERIES]) or "."
-    raise KernelUnknown(
-        f"no kernel {source}{near} Expected host, a series ({', '.join(SERIES)}), or the path of a bzImage, "
-        f"of a kernel package, or of a directory with packages or with vmlinuz and lib/modules/RELEASE"
+        return from_path(Path(source), cache, stage)
+    raise unknown(source, [*SERIES])
+
+
+def is_series(source: str) -> bool:
+    """Whether a value of --kernel is a series, such as `6.12`, and no path."""
+    return re.fullmatch(r"\d+\.\d+", source) is not None
+
+
+def expect_series(
+    source: str, cache: Cache | None = None, accept_expired: bool = False, stage: Stage = quietly
+) -> None:
+    """Raise KernelUnknown if no suite carries a kernel of this series, and the cache has none either.
+
+    Package lists are read for a series that is neither a release's nor in the cache.
+    """
+    cache = cache or Cache()
+    if source in SERIES or cached(source, cache):
+        return
+    try:
+        found = kernel_lists.all_series(kernel_lists.listed(cache, accept_expired, stage))
+    except AptFailed as reason:
+        raise unknown(
+            source, [*SERIES], f"; the package lists, which may have others, cannot be read: {reason}"
+        ) from None
+    if source not in found:
+        raise unknown(source, found)
+
+
+def unknown(source: str, series: list[str], more: str = "") -> KernelUnknown:
+    """The error for a name that no kernel has, with the nearest."""
+    near = meant(source, ["host", *series]) or "."
+    return KernelUnknown(
+        f"no kernel {source}{near} Expected host, a series ({', '.join(series)}), or the path of a bzImage, "
+        f"of a kernel package, or of a directory with packages or with vmlinuz and lib/modules/RELEASE{more}"
     )
 
 
@@ -121,10 +155,11 @@ def fetched(series: str, flavour: str, cache: Cache, accept_expired: bool, stage
 
     def fill(directory: Path) -> dict[str, Any]:
         complaint: AptFailed | None = None
-        for suite in SERIES[series]:
+        suites = carriers(series, flavour, cache, accept_expired, stage)
+        for suite, named in suites.items():
             try:
                 with apt(suite, accept_expired=accept_expired, within=directory) as client:
-                    package, version = candidate(client, flavour)
+                    package, version = candidate(client, flavour, named)
                     if series_of(version) != series:
                         continue
                     files = [client.download(name, directory / "package") for name in parts(client, package)]
@@ -136,13 +171,23 @@ def fetched(series: str, flavour: str, cache: Cache, accept_expired: bool, stage
             return {"package": package, "version": version, "suite": suite, "release": release}
         if complaint:
             raise complaint
-        raise KernelUnknown(f"{' and '.join(SERIES[series])} no longer carries a kernel {series}")
+        raise KernelUnknown(f"{' and '.join(suites)} no longer carries a kernel {series}")
 
     return cache.entry("kernel", recipe(series, flavour), fill, label=f"linux-{flavour}{series}", stage=stage)
 
 
-def candidate(client: Apt, flavour: str) -> tuple[str, str]:
-    """The kernel package behind a suite's metapackage, and its version. Raises AptFailed."""
+def carriers(series: str, flavour: str, cache: Cache, accept_expired: bool, stage: Stage) -> dict[str, str]:
+    """The suites to ask for a series, each with the package that it has of it; empty for its metapackage's."""
+    if series in SERIES:
+        return dict.fromkeys(SERIES[series], "")
+    found = kernel_lists.of_series(kernel_lists.listed(cache, accept_expired, stage), series, flavour)
+    return {one.suite: one.package for one in found}
+
+
+def candidate(client: Apt, flavour: str, package: str = "") -> tuple[str, str]:
+    """The kernel `package` or, without one, that behind a suite's metapackage, and its version. Raises AptFailed."""
+    if package:
+        return package, client.show(package)["Version"]
     fields = client.show(f"linux-image-{flavour}{client.architecture}")
     named = re.search(r"\blinux-image-(\d\S*)", fields.get("Depends", ""))
     if named is None:

@@ -21,6 +21,7 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
+from roadworthy.reports.conditions import in_words
 from roadworthy.reports.nearest import meant
 from roadworthy.verdict.matching import Wanted, holds_text, wanted
 from roadworthy.verdict.signatures import Template, Told, fits, restates, restates_tree, told
@@ -109,17 +110,9 @@ class Deviation:
 
     def record(self) -> records.Deviation:
         """The deviation as a bundle carries it, with its condition in words."""
-        condition = [f"{key} = {' or '.join(values)}" for key, values in self.when.items()]
-        if self.seen:
-            condition.append(f"seen on {', '.join(self.seen)}")
-            condition.append(
-                f"gone on {', '.join(self.gone)}; that the bound lies just there is the source's word"
-                if self.gone
-                else "not tried beyond the bound"
-            )
         return records.Deviation(
-            why=self.why, source=self.source, signature=self.tells, when="; ".join(condition), file=self.file,
-            line=self.line,
+            why=self.why, source=self.source, signature=self.tells, when=in_words(self.when, self.seen, self.gone),
+            file=self.file, line=self.line,
         )  # fmt: skip
 
 

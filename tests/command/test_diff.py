@@ -1,6 +1,7 @@
 """The command `roadworthy diff`: what changed between two runs, and whether it is worse."""
 
 import json
+import re
 
 from asked import DRIVERS, KERNELS, ask
 
@@ -59,3 +60,46 @@ def test_runs_of_other_lanes_are_new_lanes_and_lanes_that_are_gone():
 def test_what_is_no_run_is_a_mistake(tmp_path):
     done = ask("diff", str(tmp_path), str(DRIVERS))
     assert done.exit_code == MISTAKE
+
+
+def copied(tmp_path, name, change=lambda record: None, drop=0):
+    """A copy of the recorded run of drivers whose records are changed, without its last `drop` lines."""
+    records = [json.loads(line) for line in (DRIVERS / "bundle.jsonl").read_text().splitlines()]
+    for record in records:
+        change(record)
+    (tmp_path / name).mkdir(parents=True)
+    lines = [json.dumps(record) + "\n" for record in records[: len(records) - drop]]
+    (tmp_path / name / "bundle.jsonl").write_text("".join(lines))
+    return tmp_path / name
+
+
+def test_mixed_schemas_are_refused_by_name(tmp_path):
+    """Of the two sides, and on one side."""
+    newer = copied(tmp_path, "newer/run", lambda record: "schema" in record and record.update(schema="1.7"))
+    for place in (newer, newer.parent):
+        done = ask("diff", DRIVERS, place)
+        assert done.exit_code == MISTAKE
+        assert f"mixed schemas: 1.0 in {DRIVERS}/bundle.jsonl; 1.7 in {newer}/bundle.jsonl" in done.stderr
+    copied(tmp_path, "newer/other")
+    assert "mixed schemas" in ask("diff", DRIVERS, newer.parent).stderr
+
+
+def test_a_lane_that_one_side_has_twice_is_refused_by_name(tmp_path):
+    """Which of them counts is not ours to say."""
+    one, two = copied(tmp_path, "night/one"), copied(tmp_path, "night/two")
+    done = ask("diff", DRIVERS, tmp_path / "night")
+    assert done.exit_code == MISTAKE
+    assert re.search(r"duplicate lanes .*\bvfs-ext4-docker20\.10-linux6\.18\b.*: answered twice in ", done.stderr)
+    assert f"{one}/bundle.jsonl, {two}/bundle.jsonl" in done.stderr
+
+
+def test_a_truncated_bundle_is_refused_by_name_unless_it_is_allowed(tmp_path):
+    """Its checks would be gone, or not reported; allowed, what it lacks is told beside the answer."""
+    cut = copied(tmp_path, "cut", drop=2)
+    done = ask("diff", DRIVERS, cut)
+    assert done.exit_code == MISTAKE
+    assert f"truncated bundle {cut}/bundle.jsonl: it has no closing record" in done.stderr
+    done = ask("diff", DRIVERS, cut, "--allow-truncated")
+    assert done.exit_code == FOUND
+    assert "1 not reported" in done.stdout.splitlines()[0]
+    assert "incomplete" in done.stderr

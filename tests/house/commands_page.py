@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "command"))  # for `make comm
 
 from asked import DRIVERS, KERNELS, MORE, ask, stand
 
+from roadworthy.reports.site.making import make
+
 PAGE = Path(__file__).parents[2] / "docs/commands.md"
 FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANY = "…"
@@ -28,7 +30,12 @@ def transcripts(page):
 
 
 def printed(line):
-    """What a command line prints on standard output, and its exit status if it is not 0."""
+    """What a command line prints on standard output, and its exit status if it is not 0.
+
+    A line that names public/ is about the site of the recorded runs.
+    """
+    if "public/" in line and not Path("public").is_dir():
+        make(Path("bundles"), Path("public"))
     done = ask(*shlex.split(line)[1:])
     status = f"[exit status {done.exit_code}]\n" if done.exit_code else ""
     return done.stdout + status

@@ -63,6 +63,9 @@ WAS_RUN = (
     Run(("containerd:devmapper",), ("ext4",), "docker 28.5", ("6.12",)),
     Run(("podman:overlay", "podman:vfs", "podman:btrfs"), engine="podman 5.4"),
     Run(("podman:overlay",), engine="podman 4.3"),
+    # lsof on files of a volume
+    Run(("containerd:overlayfs", "containerd:native", "containerd:erofs"), ("btrfs",), "docker 28.5"),
+    Run(("podman:overlay", "podman:vfs"), ("btrfs",), "podman 5.4"),
     Run(("podman:overlay",), engine="podman 5.4", switched=(("overlay.mountopt", "volatile"),)),
 )
 FACTS = [facts for run in WAS_RUN for facts in run.facts()]

@@ -177,6 +177,7 @@ def test_misspelt_engines_and_kernels_are_told_the_nearest():
         combinations(["docker-28"])
     with pytest.raises(LaneError, match=r"no kernel 6\.2; did you mean '6\.12'"):
         combinations(kernels=["6.2"])
+    assert combinations(kernels=["6.18"])[0].kernel == "linux6.18"
 
 
 def test_one_lane_asked_for_twice_is_refused():

@@ -27,7 +27,8 @@ class Night:
 
     def step(self, name, **variables):
         """Do a step; returns its exit status and what it prints."""
-        here = {**os.environ, "MATRIX": "matrix.toml", "SELECT": "", "PYTHONPATH": str(ROOT), **variables}
+        here = {**os.environ, "MATRIX": "matrix.toml", "SELECT": "", "PYTHONPATH": str(ROOT),
+                "BUNDLES": "kept/bundles", "PUBLIC": "kept/docs", **variables}  # fmt: skip
         done = subprocess.run(
             ["sh", "-e", "-c", STEPS[name]], cwd=self.place, env=here, text=True, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -70,6 +71,9 @@ def test_two_nights(night):
     assert status == 1, said
     assert "newly failing" in said
     assert "- `vfs-ext4-" in said.partition("### lanes that never reported")[2]
-    public = night.place / "public"
-    assert (public / "latest/index.html").read_bytes() == (public / "2026-12-01/index.html").read_bytes()
-    assert sorted(path.name for path in (public / "bundles").iterdir()) == ["2026-11-29", "2026-11-30", "2026-12-01"]
+    kept = night.place / "kept"
+    nights = ["2026-11-29", "2026-11-30", "2026-12-01"]
+    assert sorted(path.name for path in (kept / "bundles").iterdir()) == nights
+    assert all((kept / "docs/edition" / name / "index.html").is_file() for name in nights)
+    assert json.loads((kept / "docs/data/changes.json").read_text())["worse"] is True
+    assert str(night.place) not in "".join(path.read_text() for path in (kept / "bundles").rglob("bundle.jsonl"))

@@ -146,6 +146,10 @@ def measurements(lane: str, bad: str, arm: Arm) -> list[Any]:
 
 
 def lines(server: str) -> bytes:
-    """Return the bundle's bytes; a lone surrogate is only possible as an escape."""
-    values = [msgspec.to_builtins(record) for record in records(server)]
-    return b"".join(json.dumps(value).encode() + b"\n" for value in values)
+    """Return the bundle's bytes."""
+    return b"".join(line(msgspec.to_builtins(record)) for record in records(server))
+
+
+def line(value: Any) -> bytes:
+    """One line of a bundle; a lone surrogate is only possible as an escape."""
+    return json.dumps(value).encode() + b"\n"

@@ -45,13 +45,14 @@ def bundle(
     lanes = {name: lane(name) for name in verdicts}
     checks = dict.fromkeys(test for cells in verdicts.values() for test in cells)
     plan = Plan(
-        schema="1.0", run=run or directory.name, started=started, suite={"version": "0.1.0", "commit": "4f1c9a2"},
-        argv=[], lanes=[*lanes.values()], checks=[check(test) for test in checks],
+        schema="1.0", run=run or ascii(directory.name).strip("'"), started=started, argv=[],
+        suite={"version": "0.1.0", "commit": "4f1c9a2"}, lanes=[*lanes.values()],
+        checks=[check(test) for test in checks],
         rounds=max([1, *(len(words(one)) for cells in verdicts.values() for one in cells.values())]),
         cells=[(lanes[name].id, test) for name, cells in verdicts.items() for test in cells],
     )  # fmt: skip
     records: list[Any] = [plan]
-    dice = random.Random(directory.name)
+    dice = random.Random(repr(directory.name))
     for name, cells in verdicts.items():
         facts = sample.lane_record(lanes[name]).facts
         why = "" if state == "ready" else "the daemon did not start"

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from roadworthy.command.cli import main
 from roadworthy.reports.bundle import read_bundle
 from roadworthy.reports.page import page_text
-from roadworthy.reports.published import FACTS, options
+from roadworthy.reports.published import FACTS, options, published
 from roadworthy.reports.records import Benchmark, Call, Count, LaneRecord, Observation, Plan, Result, Trend
 from roadworthy.reports.redaction import GONE, Redaction, of_this_machine
 from roadworthy.run.session import page_beside
@@ -175,3 +175,13 @@ def test_options_that_are_not_listed_are_not_published():
     """What was asked is told; where things lie is not."""
     argv = ["bench", "-m", "smoke", "--bundle=/x", "--keep", "-q", "--cuts", "all", "--isolate", "-p", "no:x"]
     assert options(argv) == ["-m", "smoke", "--cuts", "all", "--isolate"]
+
+
+def test_what_was_published_can_be_published_again(tmp_path):
+    """A bundle of published parts loses nothing more: the published form is a fixed point."""
+    redact = Redaction()
+    once = published(read_bundle(sample.write(tmp_path / "secretive", secretive())), redact)
+    facts = once.lanes[0].facts
+    assert facts["backing"]["mount"] == "ext4 rw,relatime,errors=remount-ro"
+    assert facts["kernel"]["command line"] == "overlay.metacopy=on and 6 more"
+    assert published(once, redact) == once

@@ -290,6 +290,13 @@ def test_refused_bundles_are_named(root, public):
         made(root, public)
 
 
+def test_names_that_are_no_text_are_refused_by_name(root, public):
+    """A directory whose name is no text is left out and named; what can be read is shown."""
+    bundle(root / "2026-11-30-\udcff", {"vfs": {"a/x": "pass"}})
+    site = made(root, public)
+    assert site.refused == ("2026-11-30-⟨U+DCFF⟩/bundle.jsonl: expected a path that is text",)
+
+
 def test_two_releases_of_one_major_schema_are_shown_together(root, public):
     """Editions of an earlier release stay; within one edition, strangers to its newest run are left out."""
     path = root / "2026-11-29" / "two" / "deep" / "bundle.jsonl"

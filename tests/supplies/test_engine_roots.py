@@ -1,10 +1,12 @@
 """Engine roots: names, recipes, and what the cache knows them by. Nothing is fetched."""
 
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 
 from roadworthy.supplies import engine_roots as roots
+from roadworthy.supplies.bootstrap import PARTIAL, included
 from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.engine_roots import (
     ENGINES,
@@ -44,12 +46,28 @@ def test_a_recipe_names_suite_components_and_packages():
     assert root_spec("podman-5").packages[0] == "podman"
 
 
-@pytest.mark.parametrize(("kind", "root"), [("docker", "docker-28.5"), ("podman", "podman-5")])
+@pytest.mark.parametrize(("kind", "root"), [("docker", "docker-28.5"), ("podman", "podman-6.1")])
 def test_the_newest_root_of_a_kind_is_the_one_of_its_highest_series(kind, root):
     """By number: 4.3 is older than 5, and 20.10 older than 26.1."""
     assert newest(kind) == root
     others = [name for name in ENGINES if name.startswith(kind) and name != root]
     assert all(series_of(name) < series_of(root) for name in others)
+
+
+def test_podman_4_is_upgraded_to_the_last_series_that_has_its_database():
+    """Podman 6 refuses a data root with a BoltDB."""
+    assert newest("podman", (4, 3)) == "podman-5.8"
+    assert newest("podman", (5,)) == newest("podman", (5, 8)) == "podman-6.1"
+    assert newest("docker", (20, 10)) == "docker-28.5"
+
+
+def test_a_partial_suite_gives_what_it_has_of_what_is_named():
+    """The rest comes from the whole suite beside it, as experimental's from sid."""
+    assert PARTIAL == {"experimental": "sid"}
+    experimental = SimpleNamespace(suite="experimental", names=lambda prefix: ["netavark", "podman", "runc"])
+    assert included(("podman", "crun", "netavark"), experimental) == [
+        "podman/experimental", "crun", "netavark/experimental",
+    ]  # fmt: skip
 
 
 def test_zfs_is_asked_for_by_name():

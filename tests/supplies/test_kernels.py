@@ -7,7 +7,9 @@ import subprocess
 import pytest
 
 from roadworthy.programs import run
-from roadworthy.supplies import kernels
+from roadworthy.stage import quietly
+from roadworthy.supplies import kernel_lists, kernels
+from roadworthy.supplies.apt import AptFailed
 from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.kernels import Kernel, KernelUnknown, kernel, modules_image
 from roadworthy.supplies.modules import ModuleLacking, Modules, canonical
@@ -112,12 +114,41 @@ def test_the_host_is_a_kernel():
     assert found.release.startswith(found.series + ".")
 
 
-@pytest.mark.parametrize(("name", "near"), [("6.11", "6.12"), ("hots", "host"), ("7.3", "7.2")])
+@pytest.mark.parametrize(("name", "near"), [("6.11", "6.12"), ("hots", "host"), ("7.4", "7.2")])
 def test_a_misspelt_name_names_the_nearest(name, near):
     with pytest.raises(
         KernelUnknown, match=rf"no kernel {name}; did you mean '{near}'\? Expected host, a series \(5.10"
     ):
         kernel(name)
+
+
+def test_a_series_that_only_backports_carry_is_a_kernel(monkeypatch):
+    """The table of releases need not name it."""
+    kernels.expect_series("6.18")
+    with pytest.raises(KernelUnknown, match=r"no kernel 6\.17; .* a series \(5\.10, 6\.1, 6\.12, 6\.18, 7\.2, 7\.3\)"):
+        kernels.expect_series("6.17")
+
+
+def test_lists_that_cannot_be_read_are_named(tmp_path, monkeypatch):
+    """A release's series needs no list; of another one nothing can be said without them."""
+
+    def refused(*_, **__):
+        raise AptFailed("the package lists of bookworm cannot be read: no network")
+
+    monkeypatch.setattr(kernel_lists, "listed", refused)
+    kernels.expect_series("6.12", Cache(tmp_path))
+    with pytest.raises(KernelUnknown, match=r"no kernel 6\.18; .*cannot be read: the package lists of bookworm"):
+        kernels.expect_series("6.18", Cache(tmp_path))
+
+
+def test_the_carriers_of_a_series(tmp_path):
+    """Of a release its suites, by their metapackage; of another series the package, a backport before experimental."""
+    assert kernels.carriers("7.2", "", Cache(tmp_path), False, quietly) == {"forky": "", "sid": ""}
+    assert list(kernels.carriers("7.3", "cloud-", Cache(tmp_path), False, quietly).items()) == [
+        ("trixie-backports", "linux-image-7.3.4-cloud-amd64"),
+        ("experimental", "linux-image-7.3.4-cloud-amd64"),
+    ]
+    assert kernels.carriers("8.0", "", Cache(tmp_path), False, quietly) == {}
 
 
 def test_an_image_has_everything_built_in(tmp_path):
