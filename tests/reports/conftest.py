@@ -16,13 +16,6 @@ import sample_cuts
 from sample_site import made
 
 from roadworthy.reports.bundle import FILE_NAME, Bundle, read_bundle
-from roadworthy.reports.matrix import build
-from roadworthy.reports.published import published
-from roadworthy.reports.redaction import Redaction
-from roadworthy.reports.site import writing
-from roadworthy.reports.site.data import files
-from roadworthy.reports.site.editions import Edition
-from roadworthy.reports.site.history import History
 from roadworthy.reports.site.values import Site
 
 FLAGS = [
@@ -64,6 +57,33 @@ def browser(tmp_path: Path) -> Browser:
     return run
 
 
+@pytest.fixture(scope="session")
+def whole_site(tmp_path_factory) -> tuple[Site, Path]:
+    """A site of two editions with everything in it: all verdicts, benchmarks, trends, counts, power cuts, changes."""
+    root = tmp_path_factory.mktemp("bundles")
+    sample.write(root / "2026-11-22" / "run", sample.records(sample.plan("before", "2026-11-22T02:00:00Z"), seed=8))
+    sample.write(root / "2026-11-23" / "run", sample.records())
+    sample.write(root / "2026-11-23" / "cuts", sample_cuts.records())
+    public = root.parent / "public"
+    return made(root, public), public
+
+
+@pytest.fixture(scope="session")
+def attacked_site(tmp_path_factory) -> tuple[Site, Path]:
+    """A site of a bundle whose every text attacks its reader."""
+    root = tmp_path_factory.mktemp("hostile")
+    (root / "2026-11-30").mkdir()
+    (root / "2026-11-30" / FILE_NAME).write_bytes(hostile.lines("http://attacker.example"))
+    public = root.parent / "attacked"
+    return made(root, public), public
+
+
+@pytest.fixture(params=["whole_site", "attacked_site"])
+def any_site(request) -> tuple[Site, Path]:
+    found: tuple[Site, Path] = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 def asked() -> Iterator[tuple[str, list[str]]]:
     """A web server on this host, and the paths that were asked of it."""
@@ -82,37 +102,3 @@ def asked() -> Iterator[tuple[str, list[str]]]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}", paths
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def whole_site(tmp_path_factory) -> tuple[Site, Path]:
-    """A site of two editions with everything in it: all verdicts, benchmarks, trends, counts, power cuts, changes."""
-    root = tmp_path_factory.mktemp("bundles")
-    sample.write(root / "2026-11-22" / "run", sample.records(sample.plan("before", "2026-11-22T02:00:00Z"), seed=8))
-    sample.write(root / "2026-11-23" / "run", sample.records())
-    sample.write(root / "2026-11-23" / "cuts", sample_cuts.records())
-    public = root.parent / "public"
-    return made(root, public), public
-
-
-@pytest.fixture(scope="session")
-def attacked_site(tmp_path_factory) -> tuple[Site, Path]:
-    """The data of a bundle whose every text attacks its reader, with nothing between the bundle and the files."""
-    place = tmp_path_factory.mktemp("hostile")
-    (place / FILE_NAME).write_bytes(hostile.lines("http://attacker.example"))
-    read = published(read_bundle(place), Redaction())
-    edition = Edition("2026-11-30", "2026-11-30", tuple(lane.id for lane in read.plan.lanes), ())
-    site = Site(
-        matrix=build([read]), editions=(edition,), newest=dict.fromkeys(edition.lanes, edition.name),
-        history=History((edition.name,), {}, {}), changes={}, evidence=lambda check, lanes=None: {},
-        of_edition=lambda name: build([read]), series=(), newest_bundles=(read,), addresses=set(),
-    )  # fmt: skip
-    public = place.parent / "attacked"
-    writing.write(public, files.pages(site), "")
-    return site, public
-
-
-@pytest.fixture(params=["whole_site", "attacked_site"])
-def any_site(request) -> tuple[Site, Path]:
-    found: tuple[Site, Path] = request.getfixturevalue(request.param)
-    return found
