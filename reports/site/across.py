@@ -15,10 +15,7 @@ from roadworthy.reports.effects import shown
 from roadworthy.reports.matrix import SILENT, Cell, Matrix, Row
 from roadworthy.reports.records import WORST_FIRST, Benchmark, Count, Deviation, Lane, Verdict
 from roadworthy.reports.shows import Shown
-
-#: Verdicts that keep the promise, and those that break it; others say nothing of it.
-KEPT: frozenset[Verdict] = frozenset({"pass", "fixed"})
-BROKEN: frozenset[Verdict] = frozenset({"crash", "hang", "fail", "known"})
+from roadworthy.reports.site.broken import BROKEN
 
 
 @dataclass(frozen=True)

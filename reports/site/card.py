@@ -11,18 +11,16 @@ from roadworthy.reports.cases import base, case
 from roadworthy.reports.cuts import Cutting, PowerCuts, power_cuts
 from roadworthy.reports.families import title
 from roadworthy.reports.matrix import REFERENCE, SILENT, Cell, Column, Matrix, Row
-from roadworthy.reports.records import FAILING, Benchmark, Count, Deviation, Lane, Verdict
+from roadworthy.reports.records import Benchmark, Count, Deviation, Lane, Verdict
 from roadworthy.reports.shows import KEPT_THIS_TIME, Shown
 from roadworthy.reports.site import addresses
+from roadworthy.reports.site.broken import BROKEN, KEPT
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.ranks import RANKS, TITLES, Rank, rank
 from roadworthy.reports.site.rendering import render
 from roadworthy.reports.site.spans import span
 from roadworthy.reports.site.values import Site
-from roadworthy.reports.units import amount
 
-#: Verdicts that say that a promise is broken.
-BROKEN: frozenset[Verdict] = frozenset({"crash", "hang", "fail", "known"})
 #: The most costs that a card shows; each benchmark has a page with all.
 COSTS = 40
 #: The check of a family that says whether containers of one image share the page cache.
@@ -77,7 +75,7 @@ class Program:
 
     @property
     def works(self) -> bool:
-        return not self.hit and any(verdict in ("pass", "fixed") for verdict, _ in self.verdicts)
+        return not self.hit and any(verdict in KEPT for verdict, _ in self.verdicts)
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Card:
     kept: int
     reasons: tuple[Reason, ...]
     programs: tuple[Program, ...]
-    page_cache: tuple[tuple[Lane, str, Verdict | None], ...]
+    page_cache: tuple[tuple[str, tuple[Lane, ...]], ...]
     costs: tuple[Cost, ...]
     more_costs: int
     counts: tuple[tuple[Lane, Count], ...]
@@ -151,10 +149,10 @@ def of(site: Site, driver: str, cuts: PowerCuts | None = None) -> Card:
         columns=columns,
         editions={column.lane.id: site.newest.get(column.lane.id, "") for column in columns},
         asked=len(answered),
-        kept=sum(cell.verdict in ("pass", "fixed") for _, _, cell in answered),
+        kept=sum(cell.verdict in KEPT for _, _, cell in answered),
         reasons=tuple(reasons(site, driver, places)),
         programs=tuple(_programs(matrix, places)),
-        page_cache=tuple(_page_cache(matrix, places)),
+        page_cache=tuple(_page_cache(matrix, places).items()),
         costs=tuple(costs[:COSTS]),
         more_costs=max(0, len(costs) - COSTS),
         counts=tuple((matrix.columns[at].lane, found[1]) for row in matrix.counted for at in places
@@ -211,7 +209,7 @@ def _reason(site: Site, driver: str, places: Sequence[int], why: str, cells: Seq
 
 
 def _kept(cell: Cell | None) -> bool:
-    return cell is not None and cell.verdict in ("pass", "fixed")
+    return cell is not None and cell.verdict in KEPT
 
 
 def _programs(matrix: Matrix, places: Sequence[int]) -> Iterator[Program]:
@@ -230,8 +228,9 @@ def _programs(matrix: Matrix, places: Sequence[int]) -> Iterator[Program]:
     yield from sorted(found, key=lambda one: (not one.hit, not one.works, one.check))
 
 
-def _page_cache(matrix: Matrix, places: Sequence[int]) -> Iterator[tuple[Lane, str, Verdict | None]]:
-    """Whether containers of one image share the page cache: yes, no, or why it is not known."""
+def _page_cache(matrix: Matrix, places: Sequence[int]) -> dict[str, tuple[Lane, ...]]:
+    """Whether containers of one image share the page cache, or why it is not known, with the lanes of each answer."""
+    found: dict[str, tuple[Lane, ...]] = {}
     row = next((row for row in matrix.rows if base(row.check.id) == SHARED), None)
     for at in places:
         cell = row.cells[at] if row else None
@@ -240,7 +239,8 @@ def _page_cache(matrix: Matrix, places: Sequence[int]) -> Iterator[tuple[Lane, s
             said = {"pass": "shared", "fixed": "shared", "known": "not shared", "fail": "not shared"}.get(
                 cell.verdict, cell.verdict
             )
-        yield matrix.columns[at].lane, said, cell.verdict if cell else None
+        found[said] = (*found.get(said, ()), matrix.columns[at].lane)
+    return found
 
 
 def _costs(matrix: Matrix, driver: str) -> Iterator[Cost]:
@@ -278,22 +278,3 @@ def _unasked(matrix: Matrix, places: Sequence[int]) -> Unasked:
 def _others(mine: Sequence[Lane], every: Sequence[Lane], axis: str) -> tuple[str, ...]:
     asked = {getattr(lane, axis) for lane in mine}
     return tuple(dict.fromkeys(str(value) for lane in every if (value := getattr(lane, axis)) not in asked))
-
-
-def first_write(matrix: Matrix, driver: str) -> tuple[Lane, Benchmark, str] | None:
-    """What the first write to a file of 16 MiB costs on a driver, and how long it takes, in words."""
-    for cost in _costs(matrix, driver):
-        one = cost.record
-        if one.benchmark.startswith(FIRST_WRITE) and one.point == 16 << 20 and one.verdict != "invalid":
-            return cost.lane, one, amount(one.arm.median, one.unit)
-    return None
-
-
-def breaks_first(card: Card) -> Reason | None:
-    """What breaks first: the reason at the top."""
-    return next(iter(card.reasons), None)
-
-
-def failing(card: Card) -> bool:
-    """Whether something breaks on the driver that nobody has explained."""
-    return any(one.verdict in FAILING for one in card.reasons)

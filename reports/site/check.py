@@ -15,6 +15,7 @@ from roadworthy.reports.matrix import SILENT, Cell, Column, Row
 from roadworthy.reports.records import WORST_FIRST, Check, Deviation, Lane, Result, Verdict
 from roadworthy.reports.shows import Shown
 from roadworthy.reports.site import addresses
+from roadworthy.reports.site.broken import SHOWING
 from roadworthy.reports.site.functions import columns_of, functions
 from roadworthy.reports.site.known import Found, Script
 from roadworthy.reports.site.page import Page
@@ -27,8 +28,6 @@ from roadworthy.reports.transcript import FIRST_CALLS, bounded
 
 #: The most answers of one page that show their system calls, lines of them, and values of one answer.
 TRANSCRIPTS, CALLS, VALUES = 12, 60, 4
-#: Verdicts that have something to show beside themselves.
-BROKEN: frozenset[Verdict] = frozenset({"crash", "hang", "fail", "fixed", "known"})
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Answer:
 
     @property
     def broken(self) -> bool:
-        return self.verdict in BROKEN
+        return self.verdict in SHOWING
 
     @property
     def drivers(self) -> tuple[tuple[str, tuple[tuple[Lane, tuple[str, ...]], ...]], ...]:
@@ -224,7 +223,7 @@ def _answer(site: Site, key: Key, cells: Sequence[tuple[int, Row, Cell]], with_c
     values: dict[Shown, None] = {}
     for at, row, cell in cells:
         lanes.setdefault(at, []).append(case(row.check.id))
-        if cell.verdict in BROKEN and row.shown[at].value:
+        if cell.verdict in SHOWING and row.shown[at].value:
             values.setdefault(Shown(row.shown[at].value, row.shown[at].expected))
     at, row, cell = cells[0]
     lane, result = columns[at].lane, cell.result
@@ -249,7 +248,7 @@ def _answer(site: Site, key: Key, cells: Sequence[tuple[int, Row, Cell]], with_c
         helps=tuple((tuple(drivers), words) for words, drivers in helps.items()),
         again=rerun_command(lane, row.check, result.nodeid) if result else "",
         again_needs=where(lane),
-        script=(_shown_by(scripts[0][0]), scripts[0][1]) if scripts and key[0] in BROKEN else None,
+        script=(_shown_by(scripts[0][0]), scripts[0][1]) if scripts and key[0] in SHOWING else None,
         transcript=transcript(lane, row.check, whole) if whole else None,
         log=tuple(visible(line, 400) for line in whole.kernel_log[-20:]) if whole else (),
     )

@@ -11,7 +11,8 @@ from roadworthy.reports.cases import base
 from roadworthy.reports.matrix import Matrix
 from roadworthy.reports.records import Lane, Verdict
 from roadworthy.reports.site import addresses
-from roadworthy.reports.site.across import KEPT, Across, across
+from roadworthy.reports.site.across import Across, across
+from roadworthy.reports.site.broken import BROKEN, KEPT
 from roadworthy.reports.site.matrix import asset_of
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.rendering import render
@@ -139,7 +140,7 @@ def _move(site: Site, pairs: Sequence[Group]) -> str:
 def told(found: Across, cells: Sequence[tuple[Verdict, object] | None]) -> str:
     """On which of the lanes a row breaks, in words."""
     lanes = list(zip(found.lanes, cells, strict=True))
-    broken = [lane for lane, cell in lanes if cell and cell[0] in ("crash", "hang", "fail", "known")]
+    broken = [lane for lane, cell in lanes if cell and cell[0] in BROKEN]
     return span(broken, [lane for lane, cell in lanes if cell and cell[0] in KEPT])
 
 

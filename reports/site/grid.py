@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from roadworthy.reports.cases import case
 from roadworthy.reports.matrix import Cell, Column, Row, worst
 from roadworthy.reports.records import Check, Verdict
+from roadworthy.reports.site.broken import SHOWING
 from roadworthy.reports.site.functions import functions
 from roadworthy.reports.site.values import Site
-
-#: Verdicts whose cells show a value.
-BROKEN: frozenset[Verdict] = frozenset({"crash", "hang", "fail", "fixed", "known"})
-#: Verdicts without a recorded reason.
-UNEXPLAINED: frozenset[Verdict] = frozenset({"error", "crash", "hang", "fail", "fixed"})
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def lines(site: Site, name: str, rows: Sequence[Row], new: set[tuple[str, str]])
 def _answer(cell: Cell | None) -> tuple[object, ...] | None:
     if cell is None:
         return None
-    told = cell.result.deviation if cell.result and cell.verdict in BROKEN else None
+    told = cell.result.deviation if cell.result and cell.verdict in SHOWING else None
     return cell.verdict, told.why if told else "", cell.tally.flaky
 
 
@@ -106,7 +102,7 @@ def _square(site: Site, rows: Sequence[Row], at: int, new: set[tuple[str, str]])
         marks.append("flaky")
     if any(other.with_difference for row in rows if (other := row.cells[at])):
         marks.append("differing")
-    value = rows[0].shown[at].value if cell.verdict in BROKEN else ""
+    value = rows[0].shown[at].value if cell.verdict in SHOWING else ""
     return Square(cell.verdict, value, tuple(marks))
 
 

@@ -10,9 +10,9 @@ from jinja2 import Environment, FileSystemLoader
 
 from roadworthy.reports import page as single
 from roadworthy.reports.cases import base
-from roadworthy.reports.comparisons import workload
 from roadworthy.reports.families import title
 from roadworthy.reports.site import addresses
+from roadworthy.reports.site.newest import function
 from roadworthy.reports.site.strips import strip
 from roadworthy.reports.site.values import Site
 from roadworthy.reports.sources import linked
@@ -52,5 +52,5 @@ def environment() -> Environment:
     """The environment of a run's page, with the site's templates before its own."""
     found = single.environment()
     found.loader = FileSystemLoader([TEMPLATES, single.TEMPLATES], encoding="utf-8")
-    found.filters.update(sources=linked, family=title, base=base, strip=strip, workload=workload)
+    found.filters.update(sources=linked, family=title, base=base, strip=strip, benchmark=function)
     return found

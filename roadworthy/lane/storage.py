@@ -181,8 +181,12 @@ class Storage:
         return said.split()[0].replace("-", "")
 
     def on_host(self, path: str) -> PlacePath:
-        """A path of the machine itself, as the daemon sees it."""
-        return self._engine.proc(self._engine.daemon_pid()) / "root" / path.lstrip("/")
+        """A path of the machine itself, as the daemon sees it.
+
+        It is not taken from the daemon's own root: Podman 6 leaves its first thread in the root of a container that a
+        file was copied to.
+        """
+        return self._engine.place.path(path)
 
     def find(self, name: str) -> list[str]:
         """Where a file of this name lies below the data root, whatever layer or mount it belongs to."""
@@ -270,8 +274,8 @@ class Storage:
         work.update({name: value - before[name] for name, value in self.backing.device_counters().items()})
 
     def engine_mounts(self) -> list[str]:
-        """The daemon's mount table, lines of mountinfo."""
-        return (self._engine.proc(self._engine.daemon_pid()) / "mountinfo").read_text().splitlines()
+        """The daemon's mount table, lines of mountinfo; that of its place, for the reason that `on_host` gives."""
+        return self._engine.place.mounts()
 
 
 def chain_ids(digests: list[str]) -> list[str]:

@@ -145,6 +145,12 @@ def test_what_a_first_write_costs(answer):
     assert "45 ms" in text
 
 
+def test_the_costs_of_a_card_lead_to_their_benchmark(public):
+    """Of each benchmark there is one page, whatever the size and where the file came from."""
+    text = (public / "driver/overlay2.html").read_text()
+    assert '<a href="../benchmarks/copy-up/first-write.html">copy-up/first-write/lower@16MiB</a>' in text
+
+
 def test_what_breaks_on_fuse_overlayfs(answer):
     """What is lost stands before what is refused, and that before what is only shown."""
     text = answer("fuse-overlayfs, worst first")

@@ -42,8 +42,12 @@ addEventListener("DOMContentLoaded", () => {
     const ids = [...lanes.keys()];
     const [a, ae] = (found.get("a") ?? "").split("@");
     const [b, be] = (found.get("b") ?? "").split("@");
-    const first = lanes.has(a) ? a : ids.find((id) => id.startsWith("overlay2-")) ?? ids[0];
-    const second = lanes.has(b) ? b : ids.find((id) => id.startsWith("containerd:overlayfs-")) ?? ids.find((id) => id !== first) ?? first;
+    // Without a choice: the two ways in which Docker keeps images, alike in everything else if there are such lanes.
+    const [graph, store] = ["overlay2", "containerd:overlayfs"];
+    const alike = ids.find((id) => id.startsWith(`${graph}-`) && lanes.has(store + id.slice(graph.length)));
+    const first = lanes.has(a) ? a : alike ?? ids.find((id) => id.startsWith(`${graph}-`)) ?? ids[0];
+    const beside = store + first.slice(graph.length);
+    const second = lanes.has(b) ? b : lanes.has(beside) ? beside : ids.find((id) => id !== first) ?? first;
     state = { a: first, ae: lanes.get(first).editions[ae] ? ae : "", b: second, be: lanes.get(second).editions[be] ? be : "" };
   }
   function go(change) {
@@ -95,7 +99,8 @@ addEventListener("DOMContentLoaded", () => {
     one("said").textContent = `${changed.length} verdicts differ, then ${values.length} values; ${alike} answers are alike; ${first.length} were asked of this only, ${second.length} of that only.`;
     const only = one("only");
     only.hidden = !first.length && !second.length;
-    only.querySelector("summary").textContent = `${first.length + second.length} checks that only one was asked`;
+    const apart = first.length + second.length;
+    only.querySelector("summary").textContent = `${apart} ${apart === 1 ? "check" : "checks"} that only one was asked`;
     only.querySelector("ul").replaceChildren(
       ...first.map((check) => make("li", [linked(check), ": only this"])), ...second.map((check) => make("li", [linked(check), ": only that"])));
   }
