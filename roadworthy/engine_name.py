@@ -9,13 +9,17 @@ from roadworthy.versions import version
 
 @dataclass(frozen=True)
 class EngineName:
-    """An engine of one series, written `docker20.10` in ids and `docker-20.10` as the name of its engine root."""
+    """An engine of one series, written `docker20.10` in ids and `docker-20.10` as the name of its engine root.
+
+    `label` is the name that a user gave to an engine of their own; ids have it instead.
+    """
 
     kind: str
     series: str
+    label: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}{self.series}"
+        return self.label or f"{self.kind}{self.series}"
 
     @property
     def version(self) -> tuple[int, ...]:

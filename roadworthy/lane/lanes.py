@@ -12,8 +12,10 @@ from roadworthy.engine_name import EngineName
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
 from roadworthy.reports.nearest import hint
+from roadworthy.supplies.cache import CacheFailed
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import KernelUnknown, expect_series, is_series, kernel
+from roadworthy.supplies.own_engine import EngineUnknown, is_path, own_engine
 
 #: The kernel series that messages give as an example.
 SERIES_DEFAULT = "6.1"
@@ -32,7 +34,7 @@ class Lane:
     engine: EngineName
     kernel: str
     options: tuple[tuple[str, str], ...] = ()
-    #: The engine root's name, empty for the host's own engine; `source` is the value of --kernel.
+    #: The value of --engine, empty for the host's own engine; `source` is that of --kernel.
     root: str = ""
     source: str = "host"
     #: Module parameters, as words of the kernel's command line: `overlay.metacopy=on`.
@@ -57,8 +59,11 @@ class Lane:
         ]  # fmt: skip
 
     def record(self) -> records.Lane:
-        """The lane as the bundle's plan records it; the path of a kernel on this machine is replaced with `PATH`."""
-        here = replace(self, source=self.source if self.source == "host" or is_series(self.source) else "PATH")
+        """The lane as the bundle's plan records it; paths of this machine are replaced with `PATH`."""
+        here = replace(
+            self, source=self.source if self.source == "host" or is_series(self.source) else "PATH",
+            root=self.root if self.root in ("", *ENGINES) else f"{self.root.rpartition('=')[0]}=PATH".lstrip("="),
+        )  # fmt: skip
         return records.Lane(
             id=self.id, driver=self.driver.name, backing=self.backing, engine=str(self.engine),
             kernel=self.kernel.removeprefix("linux"),
@@ -144,12 +149,25 @@ def combinations_named(
             raise LaneError(f"{wanted[0]} is for a virtual machine's kernel; name one, as in --kernel={SERIES_DEFAULT}")
         label = running if source == "host" else f"linux{kernel_series(source)}"
         for name in words(engines) or ["host"]:
-            root = known("engine", name, ["host", *ENGINES])
-            if root == "host":
-                root = "" if source == "host" else default_root(installed)
-            engine = EngineName.of_root(root) if root else installed
+            if is_path(name):
+                root, engine = name, engine_at(name, guest=source != "host")
+            else:
+                root = known("engine", name, ["host", *ENGINES])
+                if root == "host":
+                    root = "" if source == "host" else default_root(installed)
+                engine = EngineName.of_root(root) if root else installed
             found.append(Combination(engine, label, root, source, wanted, named=bool(words(engines))))
     return found
+
+
+def engine_at(word: str, guest: bool) -> EngineName:
+    """The name of the engine at a path, which has what it needs on a host or in a guest. Raises LaneError."""
+    try:
+        found = own_engine(word)
+        found.refuse_incomplete(guest)
+    except (EngineUnknown, CacheFailed, OSError) as reason:
+        raise LaneError(f"--engine: {reason}") from None
+    return found.name
 
 
 def combinations_for(driver: Driver, combinations: Iterable[Combination], every: bool = False) -> list[Combination]:

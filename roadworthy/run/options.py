@@ -45,9 +45,10 @@ def add_options(parser: pytest.Parser) -> None:
         f"Known: {', '.join(BACKINGS)}, or all. Default: the first that the driver accepts.",
     )  # fmt: skip
     group.addoption(
-        "--engine", action="append", default=[], metavar="NAME[,NAME]",
+        "--engine", action="append", default=[], metavar="NAME|PATH|NAME=PATH",
         help="Engines to run; repeatable. host is the installed engine. The others are root file systems, made once "
-        f"and cached: {', '.join(ENGINES)}.",
+        f"and cached: {', '.join(ENGINES)}; or the path of a directory of programs, of a root file system, or of an "
+        "archive of either.",
     )  # fmt: skip
     group.addoption(
         "--kernel", action="append", default=[], metavar="SERIES|PATH",
