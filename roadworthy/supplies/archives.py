@@ -88,6 +88,8 @@ def unpack_layer(layer: Path, names: list[str], tree: Path) -> None:
     for name in names:
         path = PurePosixPath(name)
         place = tree.joinpath(*[part for part in path.parts if part not in ("/", ".")])
+        if place == tree:
+            continue
         if not place.parent.resolve().is_relative_to(top):
             raise ArchiveRefused(f"{layer.name} has {name}, which a link of a lower layer leads out of the tree")
         if path.name == OPAQUE:

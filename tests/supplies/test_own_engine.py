@@ -72,9 +72,7 @@ def test_a_tree_with_a_shell_is_a_root(made):
     found = own_engine(str(tree))
     assert found.root
     found.refuse_incomplete(guest=False)
-    with pytest.raises(
-        EngineUnknown, match=r"without python3, modprobe, udevadm.*minimal, kmod, udev .*would bring"
-    ):
+    with pytest.raises(EngineUnknown, match=r"without python3, modprobe, udevadm.*minimal, kmod, udev .*would bring"):
         found.refuse_incomplete(guest=True)
 
 
@@ -135,6 +133,12 @@ def test_an_archive_of_programs_is_unpacked_once(made, tmp_path):
     assert len(Cache(tmp_path / "cache").entries("engine-archive")) == 1
     again = own_engine(str(archive), Cache(tmp_path / "cache"))
     assert again.tree == found.tree
+
+
+def test_an_archive_may_begin_with_its_top(made, tmp_path):
+    """As `tar -C DIR -c .` writes it."""
+    archive = packed(tmp_path / "root.tgz", ".", made())
+    assert str(own_engine(str(archive), Cache(tmp_path / "cache")).name) == "docker29.1"
 
 
 def layer(files):
