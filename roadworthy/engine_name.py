@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from roadworthy.versions import version
@@ -41,3 +42,9 @@ class EngineName:
         """The engine in a root's name: `docker-20.10-bullseye` has kind `docker` and series `20.10-bullseye`."""
         kind, _, series = root.partition("-")
         return cls(kind, series)
+
+
+def names_daemon(word: str) -> bool:
+    """Whether a value of --engine is the address of a daemon that runs already, or a name with one."""
+    address = word.rpartition("=")[2]
+    return address == "env" or re.match(r"[a-z]+://", address) is not None

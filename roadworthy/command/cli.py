@@ -29,6 +29,7 @@ from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
 from roadworthy.command.workflow import workflow
 from roadworthy.drivers import DRIVERS
+from roadworthy.engine_name import names_daemon
 from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.lanes import LaneError, default_lanes, words
 from roadworthy.lane.matrix_file import lanes_named
@@ -257,7 +258,7 @@ def lanes(
 
     With --reported, print those that a night planned and that never reported.
     """
-    if not matrix and not words(named["driver"]):
+    if not matrix and not words(named["driver"]) and not any(map(names_daemon, words(named["engine"]))):
         raise click.UsageError("name a storage driver, as in --driver=overlay2, or a file with --matrix")
     try:
         found = lanes_named(named, matrix, installed_engine(), Host().kernel)

@@ -11,6 +11,7 @@ from roadworthy.calls.toolbox import toolbox
 from roadworthy.declaring.checks import Declared
 from roadworthy.declaring.places import VOLUME
 from roadworthy.engines import engine_class
+from roadworthy.lane.attach import attached_up
 from roadworthy.lane.booting import booted
 from roadworthy.lane.daemon import BACKING_SIZE, confirm, confirm_parameters, daemon
 from roadworthy.lane.faults import NO_FAULTS, Faults
@@ -35,6 +36,10 @@ def lane_up(
     `site` makes the run's directories, which needs root. Raises Unsupported or Precondition for what is missing,
     EngineFailed, GuestFailed, and what the supplies of the machine raise.
     """
+    if lane.attached:
+        with attached_up(lane, checks, site(), stage, faults) as stand:
+            yield stand
+        return
     if lane.source == "host" and not lane.root:
         refuse_unmet(lane, Host())  # first: seeing what the kernel lacks needs no root
     with (

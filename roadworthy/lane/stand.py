@@ -141,6 +141,9 @@ class Stand:
         """The features of the driver and of the engine."""
         return self.lane.driver.features | self.engine.features
 
+    def refuse_life(self) -> None:
+        """Raise Unsupported if the lane's daemon is not the suite's to stop, and none may be started beside it."""
+
     # --- containers
 
     def container(self, capabilities: frozenset[str] = frozenset()) -> Container:
