@@ -10,7 +10,7 @@ from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.drivers.overlayfs import PARAMETERS
 from roadworthy.engine_name import EngineName, names_daemon
 from roadworthy.lane.running_daemon import DaemonRefused, RunningDaemon, running_daemon
-from roadworthy.machines.backing import BACKINGS
+from roadworthy.machines.backing import BACKING_TYPES, BACKINGS
 from roadworthy.reports import records
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.text import counted
@@ -287,19 +287,24 @@ def expand(
     if lanes and not combinations:
         return distinct(lanes)
     for driver in drivers_named(given):
-        wanted = driver.backings if "all" in asked else [name for name in asked if name in driver.backings]
+        wanted = driver.backings if "all" in asked else [name for name in asked if accepts(driver, name)]
         if not asked:
             wanted = driver.backings[:1]
         if not wanted:
             raise LaneError(f"{driver.name} does not run on {', '.join(asked)}; it takes {', '.join(driver.backings)}")
         for key, value in pairs:
-            if key in driver.containerd_options and value != "true":
-                raise LaneError(f"{driver.name} takes {key}=true, or no {key}, which is off; got {key}={value}")
+            if said := driver.mistake_in(key, value):
+                raise LaneError(said)
         lanes += [
             Lane(driver, backing, one.engine, one.kernel, pairs, one.root, one.source, one.options)
             for one in combinations_for(driver, combinations, "all" in words(given)) for backing in wanted
         ]  # fmt: skip
     return distinct(lanes)
+
+
+def accepts(driver: Driver, backing: str) -> bool:
+    """Whether a driver takes a backing, which may have a choice."""
+    return backing in driver.backings or BACKING_TYPES[backing].of in driver.backings
 
 
 def distinct(lanes: list[Lane]) -> list[Lane]:

@@ -19,7 +19,7 @@ from typing import Any
 from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.overlayfs import SWITCHES
-from roadworthy.machines.backing import BACKINGS
+from roadworthy.machines.backing import BACKINGS, CHOICES
 from roadworthy.reports import records
 from roadworthy.reports.nearest import meant
 from roadworthy.verdict.matching import Wanted, holds_text, wanted
@@ -36,7 +36,10 @@ NAMED = {
 }
 ENGINES = ("docker", "podman")
 #: Options of lanes that are conditions, each with the values that an entry may ask for besides `absent`.
-OPTIONS = {"sync_fs": ("true",), "overlay.mountopt": ("volatile",)}
+OPTIONS = {
+    "sync_fs": ("true",), "overlay.mountopt": ("volatile",),
+    "choice": tuple(choice for choices in CHOICES.values() for choice in choices),
+}  # fmt: skip
 #: What `seen` and `gone` name releases of.
 RELEASED = ("linux", *ENGINES)
 

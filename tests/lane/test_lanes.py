@@ -260,3 +260,20 @@ def test_an_engine_that_cannot_be_used_is_refused_with_the_option(tmp_path):
     """Before anything starts."""
     with pytest.raises(LaneError, match=r"^--engine: .* holds no engine"):
         columns("overlay2", str(tmp_path))
+
+
+def test_a_choice_of_a_backing_is_part_of_the_id():
+    """A driver takes it where it takes the backing; `all` has none."""
+    assert lanes("overlay2,btrfs", backing=["xfs:prjquota", "btrfs:compress"]) == [
+        "overlay2-xfs:prjquota-docker20.10-linux6.1", "overlay2-btrfs:compress-docker20.10-linux6.1",
+        "btrfs-btrfs:compress-docker20.10-linux6.1",
+    ]  # fmt: skip
+    assert not any(":" in lane for lane in lanes("overlay2", backing=["all"]))
+    with pytest.raises(LaneError, match="unknown backing 'xfs:prjqota'; did you mean 'xfs:prjquota'"):
+        lanes("overlay2", backing=["xfs:prjqota"])
+
+
+def test_an_unknown_setting_of_containerd_is_refused_by_name():
+    """Before anything starts."""
+    with pytest.raises(LaneError, match="unknown setting 'syncfs' of containerd:overlayfs; did you mean 'sync_fs'"):
+        lanes("containerd:overlayfs", engine=DOCKER_28, options=["syncfs=true"])
