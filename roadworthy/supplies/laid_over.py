@@ -27,6 +27,10 @@ from roadworthy.supplies.packages import listed
 
 #: Where programs and libraries that lie at the top of a directory go; no package of the tools has files there.
 PROGRAMS, LIBRARIES = "usr/local/bin", "usr/local/lib"
+#: Programs that Podman looks for in a directory of its own, and that directory.
+HELPERS, HELPERS_PLACE = ("netavark", "aardvark-dns", "catatonit", "rootlessport"), "usr/local/libexec/podman"
+#: Without this file Podman loads no image; Debian ships it beside Podman, with this in it.
+POLICY, ANYTHING = "etc/containers/policy.json", '{"default": [{"type": "insecureAcceptAnything"}]}\n'
 #: Directories of a package tree that a running system fills.
 NOT_LAID = ("dev", "proc", "run", "sys", "tmp")
 
@@ -75,7 +79,7 @@ def own_root(
     tools = engine_root(f"{TOOLS}+zfs" if zfs else TOOLS, shelf, accept_expired=accept_expired, stage=stage)
     laid = dict(sorted(places(engine)))
     summed = {place: str(file.readlink()) if file.is_symlink() else digest(file) for place, file in laid.items()}
-    recipe = {**tools.recipe, "laid": summed, "tree": 1}
+    recipe = {**tools.recipe, "laid": summed, "tree": 2}
 
     def fill(directory: Path) -> dict[str, Any]:
         tree = directory / "tree"
@@ -83,6 +87,9 @@ def own_root(
         run(["cp", "--archive", "--link", tools.tree, tree], 300)
         for place, file in laid.items():
             lay(file, tree, place)
+        if engine.name.kind == "podman" and not (tree / POLICY).exists():
+            (tree / POLICY).parent.mkdir(parents=True, exist_ok=True)
+            (tree / POLICY).write_text(ANYTHING)
         run(confined(["ldconfig"], root=tree))
         refuse_unlinked(engine, tree)
         return {"packages": dict(tools.packages), "version": engine.version}
@@ -104,7 +111,7 @@ def places(engine: OwnEngine) -> Iterator[tuple[str, Path]]:
         return
     for file in sorted(top.iterdir()):
         if file.is_file() and os.access(file, os.X_OK) and ".so" not in file.name:
-            yield f"{PROGRAMS}/{file.name}", file.resolve()
+            yield f"{HELPERS_PLACE if file.name in HELPERS else PROGRAMS}/{file.name}", file.resolve()
     for shelf in (top, top / "lib", top / "lib64"):
         for file in sorted(shelf.glob("*.so*")):
             yield f"{LIBRARIES}/{file.name}", file.resolve()

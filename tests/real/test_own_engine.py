@@ -89,3 +89,17 @@ def test_an_engine_that_dies_at_its_start_says_its_last_words(start, programs):
     assert set(done.verdicts().values()) == {"error"}
     (reason,) = done.reasons().values()
     assert re.search(r"dockerd ended with 7: .*failed to be an engine", reason)
+
+
+def test_podman_runs_from_a_directory_of_programs(start, tmp_path):
+    """With its helpers and libraries beside it; where the tools have a library, the name says the series."""
+    tree, made = engine_root("podman-5").tree, tmp_path / "podman"
+    (made / "lib").mkdir(parents=True)
+    for name in ("usr/bin/podman", "usr/bin/conmon", "usr/bin/crun", "usr/lib/podman/netavark"):
+        shutil.copy2((tree / name).resolve(), made)
+        for line in run(["chroot", tree, "ldd", f"/{name}"]).splitlines():
+            if "=> /" in line:
+                shutil.copy2((tree / line.split()[2].lstrip("/")).resolve(), made / "lib" / line.split()[0])
+    done = start(ASKED, f"--engine=podman5.4={made}", driver="podman:overlay")
+    assert done.end(300) == 0, done.text()
+    assert set(done.verdicts().values()) == {"pass"}

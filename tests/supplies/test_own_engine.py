@@ -296,6 +296,13 @@ def test_programs_and_libraries_of_a_directory_have_their_places(made):
     assert set(laid) == {*(f"usr/local/bin/{name}" for name in DOCKER), "usr/local/lib/libx.so.1"}
 
 
+def test_podmans_helpers_go_where_it_looks_for_them(made):
+    """They are no programs of PATH."""
+    laid = dict(places(own_engine(str(made(PODMAN, also=["netavark"])))))
+    assert "usr/local/libexec/podman/netavark" in laid
+    assert "usr/local/bin/podman" in laid
+
+
 def test_a_library_that_the_tools_have_stays_theirs(tmp_path):
     """Every other program of the root calls it; a program is replaced, and links of the tree are followed."""
     tree, brought = tmp_path / "tree", tmp_path / "brought"
