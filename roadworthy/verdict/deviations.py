@@ -31,7 +31,7 @@ KEYS = ("cases", "when", "signature", "observed", "why", "source", "culprit", "s
 NAMED = {
     "driver": tuple(DRIVERS),
     "built_on": tuple(sorted({driver.built_on for driver in DRIVERS.values()} - {""})),
-    "backing": BACKINGS,
+    "backing": tuple(name for name in BACKINGS if ":" not in name),  # `choice` is a condition of its own
     "provenance": PROVENANCES,
 }
 ENGINES = ("docker", "podman")
