@@ -11,16 +11,22 @@ import shlex
 
 from roadworthy.reports.records import Check, Lane
 
-#: What stands in a plan for the path of a kernel, and the variable that stands for it in a command.
-PATH, VARIABLE = "--kernel=PATH", '--kernel="$KERNEL"'
+#: What stands in a plan for the path of a kernel or of an engine, which may have a name before it.
+_PATH = re.compile(r"--(kernel|engine)=(\w[\w.]*=)?PATH", re.ASCII)
 #: What -k takes as one word; pytest reads everything else as an expression.
 _WORD = re.compile(r"[\w:+.\[\]/-]+", re.ASCII)
 
 
 def rerun_command(lane: Lane, check: Check, nodeid: str, more: tuple[str, ...] = ()) -> str:
     """The command that runs the check of this test again, with `more` options."""
-    options = " ".join(VARIABLE if word == PATH else shlex.quote(word) for word in (*more, *words(lane)))
+    options = " ".join(typed(word) for word in (*more, *words(lane)))
     return f"pytest {options} \\\n{' '.join(map(shlex.quote, target(check, nodeid)))}"
+
+
+def typed(word: str) -> str:
+    """An option as a shell reads it; in place of a path of another machine there is a variable, KERNEL or ENGINE."""
+    found = _PATH.fullmatch(word)
+    return f'{word.removesuffix("PATH")}"${found[1].upper()}"' if found else shlex.quote(word)
 
 
 def target(check: Check, nodeid: str) -> list[str]:
@@ -52,8 +58,12 @@ def words(lane: Lane) -> list[str]:
 def where(lane: Lane) -> str:
     """What the command needs or means by `host`, in a sentence; empty if it says all itself."""
     asked = words(lane)
-    if PATH in asked:
-        return f"KERNEL is the path of a kernel of series {lane.kernel}, see docs/bring-your-own-kernel.md."
+    paths = [found[1] for word in asked if (found := _PATH.fullmatch(word))]
+    of = {"engine": f"an engine like {lane.engine}, see docs/bring-your-own-engine.md",
+          "kernel": f"a kernel of series {lane.kernel}, see docs/bring-your-own-kernel.md"}  # fmt: skip
+    said = [f"{axis.upper()} is the path of {of[axis]}." for axis in paths]
     own = [name for word, name in (("--engine=host", lane.engine), ("--kernel=host", f"Linux {lane.kernel}"))
            if word in asked]  # fmt: skip
-    return f"host is what the machine has on which you run it; here it was {' on '.join(own)}." if own else ""
+    if own and not said:
+        said.append(f"host is what the machine has on which you run it; here it was {' on '.join(own)}.")
+    return " ".join(said)

@@ -14,6 +14,8 @@ from roadworthy.reports.nearest import meant
 from roadworthy.reports.records import Verdict
 
 CLAIMS = Path(__file__).parents[1] / "claims"
+#: The file of its directory with issues that others reported, which are no claims about drivers: see reports/issues.py.
+ISSUES = "issues.toml"
 KEYS = ("says", "checks", "drivers", "true_if", "costs", "enough", "untested", "note")
 
 #: The table that names the article; it is no claim.
@@ -88,7 +90,7 @@ class Answered:
 def load(directory: Path = CLAIMS) -> tuple[Claim, ...]:
     """Load the claims of the directory's TOML files, in their order. Raises ClaimError."""
     found: list[Claim] = []
-    for path in sorted(directory.glob("*.toml")):
+    for path in sorted(path for path in directory.glob("*.toml") if path.name != ISSUES):
         found += [claim(f"{path}: {name}", name, row) for name, row in _tables(path).items() if name != ARTICLE]
     return tuple(found)
 

@@ -19,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 AXES = (
     ("--driver", "NAME[,NAME]", "Storage drivers; this and the next options mean the same as for pytest."),
     ("--backing", "NAME[,NAME]", "File systems under the data root."),
-    ("--engine", "NAME[,NAME]", "Engines."),
+    ("--engine", "NAME|PATH|NAME=PATH", "Engines."),
     ("--kernel", "SERIES|PATH", "Kernels."),
     ("--driver-opt", "KEY=VALUE", "Storage options of the daemon."),
     ("--kernel-opt", "MODULE.PARAMETER=VALUE", "Module parameters of kernels that boot."),

@@ -20,6 +20,7 @@ from roadworthy.command.doctor import doctor
 from roadworthy.command.exits import FOUND
 from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
+from roadworthy.command.issues import print_issues
 from roadworthy.command.jobs import FORMATS, job
 from roadworthy.command.merge import merge
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
@@ -32,6 +33,7 @@ from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
 from roadworthy.command.workflow import workflow
 from roadworthy.drivers import DRIVERS
+from roadworthy.engine_name import names_daemon
 from roadworthy.engines.dockerd import installed_engine
 from roadworthy.lane.lanes import LaneError, default_lanes, words
 from roadworthy.lane.matrix_file import lanes_named
@@ -80,13 +82,20 @@ main.add_command(workflow)
 
 @main.command()
 @click.argument("bundles", nargs=-1, type=click.Path(exists=True, path_type=Path))
-def claims(bundles: tuple[Path, ...]) -> None:
+@click.option(
+    "--issue", metavar="ISSUE", help="Print what recorded verdicts say of an issue that others reported, as moby#25409 "
+    "or its address; `all` prints every one that is known.",
+)  # fmt: skip
+def claims(bundles: tuple[Path, ...], issue: str | None) -> None:
     """Print the claims of 2016 about the drivers; with run BUNDLES, also what verdicts and numbers say of each.
 
     A claim holds, holds in part, or does not hold on the lanes that are named; or it is undecided there, because
     something was not asked, an interval is too wide, or a difference does not exceed A/A; or these runs did not measure
     it. What a run lacks of its plan is named, and so is a bundle that cannot be read, which makes the exit status 1.
     """
+    if issue is not None:
+        print_issues(issue, bundles)
+        return
     said = load_claims()
     read, refused = good_bundles_in(bundles) if bundles else ([], [])
     tell_refused(refused)
@@ -208,7 +217,7 @@ def lanes(
 
     With --reported, print those that a night planned and that never reported.
     """
-    if not matrix and not words(named["driver"]):
+    if not matrix and not words(named["driver"]) and not any(map(names_daemon, words(named["engine"]))):
         raise click.UsageError("name a storage driver, as in --driver=overlay2, or a file with --matrix")
     try:
         found = lanes_named(named, matrix, installed_engine(), Host().kernel)

@@ -43,7 +43,7 @@ class Beside:
         """The engine root of this name, which stays in the cache until `close`. Raises what engine_root raises."""
         with self._stage(f"making the engine root {name}"):
             root = engine_root(name, stage=self._stage)
-        self._held.enter_context(root.entry.held())
+        self._held.enter_context(root.held())
         return root
 
     def close(self) -> None:

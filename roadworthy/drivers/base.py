@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from roadworthy.declaring.features import Feature
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from roadworthy.machines.backing import Backing
     from roadworthy.machines.machine import Machine, Requirement
     from roadworthy.machines.place import Place, PlacePath
+
+
+#: The form of a setting's value: `true` and nothing else, a number, one word, or words between commas.
+Form = Literal["switch", "number", "word", "words"]
 
 
 class Daemon(Protocol):
@@ -47,6 +52,8 @@ class Driver:
     backings: ClassVar[tuple[str, ...]]
     #: The features that it promises.
     features: ClassVar[Feature] = Feature.NONE
+    #: The backings on which it limits a container's size besides, by project quotas.
+    sizes_on: ClassVar[tuple[str, ...]] = ()
     #: The name that the daemon gives it; empty if that is `name`.
     engine_name: ClassVar[str] = ""
     #: Debian packages of the programs that the driver calls, besides the engine.
@@ -66,8 +73,8 @@ class Driver:
     prior: ClassVar[str] = "aufs"
     #: Layers that the engine adds between those of an image and the one that a container writes to.
     layers_added: ClassVar[int] = 1
-    #: The options of a lane that are containerd's, not the daemon's.
-    containerd_options: ClassVar[tuple[str, ...]] = ()
+    #: The options of a lane that are containerd's, not the daemon's: the plugin of each, and the form of its value.
+    containerd_options: ClassVar[Mapping[str, tuple[str, Form]]] = MappingProxyType({})
     #: Directories that it makes under the data root, for a reader who looks for a layer.
     layout: ClassVar[tuple[str, ...]] = ()
     #: Directories below the data root in which a commit makes names before it is over; empty for those of `layout`.
@@ -102,6 +109,10 @@ class Driver:
     def storage_options(self, options: Mapping[str, str]) -> list[str]:
         """The daemon's --storage-opt words for the lane's driver options."""
         return [f"{key}={value}" for key, value in options.items()]
+
+    def mistake_in(self, key: str, value: str) -> str:
+        """What is wrong with an option of a lane, in a sentence; empty if it is right, or the daemon has to say so."""
+        return ""
 
     def backing_options(self, backing: Backing) -> list[str]:
         """The daemon's --storage-opt words for a backing that is more than a data root."""

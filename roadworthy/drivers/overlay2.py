@@ -15,6 +15,7 @@ class Overlay2(Driver):
     name = "overlay2"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
     features = LAYERS | WHITEOUTS | COPY_UP | SHARED_PAGE_CACHE
+    sizes_on = ("xfs:prjquota",)
     layout = ("overlay2", "overlay2/l")
     info_fields = ("Backing Filesystem", "Supports d_type", "Native Overlay Diff")
     whiteout_form = "character device 0:0"

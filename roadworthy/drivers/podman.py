@@ -68,6 +68,7 @@ class PodmanOverlay(PodmanDriver):
     engine_name = "overlay"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
     features = LAYERS | WHITEOUTS | COPY_UP | SHARED_PAGE_CACHE
+    sizes_on = ("xfs:prjquota",)
     layout = ("overlay", "overlay/l", "overlay-layers", "overlay-images", "overlay-containers")
     info_fields = ("Backing Filesystem", "Supports d_type", "Native Overlay Diff")
     whiteout_form = "character device 0:0"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from roadworthy.declaring.features import COPY_UP, LAYERS, PLAIN_FILES, SHARED_PAGE_CACHE, WHITEOUTS
-from roadworthy.drivers.base import Daemon, Driver
+from roadworthy.drivers.base import Daemon, Driver, Form
 from roadworthy.linux import EXT4_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC
 from roadworthy.machines.machine import Machine, Requirement
 from roadworthy.machines.place import Place, PlacePath
 from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
+from roadworthy.reports.nearest import hint
 
 #: Makes a thin pool ($2) on two loop devices over files in a directory ($1), as containerd's documentation does. If the
 #: files are there, the pool is the one that they hold.
@@ -35,6 +36,19 @@ for device in $devices; do losetup --detach "/dev/block/$device"; done
 """
 
 
+#: How the value of a setting is read, by its form.
+READ: Mapping[Form, Callable[[str], object]] = {
+    "switch": lambda value: value == "true", "number": int, "word": str, "words": lambda value: value.split(","),
+}  # fmt: skip
+#: Settings with every snapshotter. With sync_fs, containerd's diff service calls syncfs(2) before a layer is committed
+#: (containerd 2.0, PR 10284). How many layers are unpacked at once is for images that containerd itself pulls.
+SHARED: Mapping[str, tuple[str, Form]] = {
+    "sync_fs": ("io.containerd.service.v1.diff-service", "switch"),
+    "max_concurrent_unpacks": ("io.containerd.transfer.v1.local", "number"),
+}
+OVERLAYFS, EROFS = (f"io.containerd.snapshotter.v1.{name}" for name in ("overlayfs", "erofs"))
+
+
 class Snapshotter(Driver):
     """A snapshotter of the containerd that dockerd uses; its root lies below dockerd's data root."""
 
@@ -47,9 +61,7 @@ class Snapshotter(Driver):
     #: dockerd mounts whatever a snapshotter returns, even if that is a bind mount of a directory.
     mounts_root = True
 
-    #: `sync_fs=true`, and nothing else: containerd's diff service calls syncfs(2) before a layer is committed.
-    #: containerd 2.0, PR 10284.
-    containerd_options = ("sync_fs",)
+    containerd_options = SHARED
 
     @property
     def mount_directory(self) -> str:
@@ -58,7 +70,23 @@ class Snapshotter(Driver):
     def containerd_plugins(
         self, place: Place, data_root: Path, options: Sequence[str]
     ) -> Mapping[str, Mapping[str, Any]]:  # fmt: skip
-        return {"io.containerd.service.v1.diff-service": {"sync_fs": True}} if "sync_fs=true" in options else {}
+        found: dict[str, dict[str, Any]] = {}
+        for word in options:
+            key, _, value = word.partition("=")
+            if key in self.containerd_options:
+                plugin, form = self.containerd_options[key]
+                found.setdefault(plugin, {})[key] = READ[form](value)
+        return found
+
+    def mistake_in(self, key: str, value: str) -> str:
+        if key not in self.containerd_options:
+            return f"unknown setting {key!r} of {self.name}{hint(key, list(self.containerd_options))}"
+        form = self.containerd_options[key][1]
+        if form == "switch" and value != "true":
+            return f"{self.name} takes {key}=true, or no {key}, which is off; got {key}={value}"
+        if form == "number" and not value.isdecimal():
+            return f"{self.name} takes {key}=NUMBER; got {key}={value}"
+        return ""
 
     def writable_layer(self, engine: Daemon, container: Mapping[str, Any]) -> PlacePath:
         return self.directory(engine, self.ctr(engine, "mounts", "/unused", container["Id"]))
@@ -89,6 +117,11 @@ class Snapshotter(Driver):
 
 class ContainerdOverlayfs(Snapshotter):
     """containerd's overlayfs snapshotter: kernel overlayfs, one directory a snapshot."""
+
+    containerd_options: ClassVar[Mapping[str, tuple[str, Form]]] = {
+        **SHARED, "upperdir_label": (OVERLAYFS, "switch"), "sync_remove": (OVERLAYFS, "switch"),
+        "slow_chown": (OVERLAYFS, "switch"), "mount_options": (OVERLAYFS, "words"),
+    }  # fmt: skip
 
     name = "containerd:overlayfs"
     engine_name = "overlayfs"
@@ -142,6 +175,12 @@ class ContainerdBtrfs(Snapshotter):
 
 class ContainerdErofs(Snapshotter):
     """containerd's EROFS snapshotter: an image layer is a read-only file system image, with overlayfs on top."""
+
+    containerd_options: ClassVar[Mapping[str, tuple[str, Form]]] = {
+        **SHARED, "set_immutable": (EROFS, "switch"), "enable_fsverity": (EROFS, "switch"),
+        "ovl_mount_options": (EROFS, "words"), "max_unmerged_layers": (EROFS, "number"),
+        "dmverity_mode": (EROFS, "word"), "enable_dmverity": ("io.containerd.differ.v1.erofs", "switch"),
+    }  # fmt: skip
 
     name = "containerd:erofs"
     engine_name = "erofs"

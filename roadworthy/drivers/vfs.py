@@ -11,6 +11,7 @@ class Vfs(Driver):
     name = "vfs"
     backings = ("ext4", "xfs", "btrfs", "tmpfs")
     features = LAYERS | PLAIN_FILES
+    sizes_on = ("xfs:prjquota",)
     another = "overlay2"
     layout = ("vfs/dir",)
 

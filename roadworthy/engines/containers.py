@@ -61,6 +61,7 @@ class Container:
             "environment": {"PATH": f"{INSIDE}/bin", "LD_LIBRARY_PATH": ""},
             "use_config_proxy": False,
             **engine.container_settings,
+            "labels": {**engine.labels, **settings.pop("labels", {})},
         }
         chosen.update(settings)
         command = chosen.pop("command", toolbox.agent("--idle"))
@@ -224,7 +225,7 @@ def built(engine: Engine, context: bytes) -> Any:
     """`docker build` by the classic builder without its cache, of a context as `build_context` makes it: the image."""
     image, _ = engine.client.images.build(
         fileobj=io.BytesIO(context), custom_context=True, nocache=True, rm=True, forcerm=True, network_mode="none",
-        use_config_proxy=False,
+        use_config_proxy=False, labels=dict(engine.labels),
     )  # fmt: skip
     return image
 
@@ -321,11 +322,16 @@ class Containers:
         Returns the archive, and the image's name in it.
         """
         self._archives += 1
-        name = name or f"roadworthy:own-{self._archives}-{hashlib.sha256(self._place.encode()).hexdigest()[:12]}"
+        name = name or f"roadworthy:own-{self._archives}-{self._mark(self._place)}"
         layers = [beneath(f"{CHECKS}/{PurePosixPath(self._place).name}", tree) for tree in trees]
         archive = io.BytesIO()
-        write_archive(archive, name, [layer_tar({**SKELETON, **layers[0]}), *map(layer_tar, layers[1:])])
+        tars = [layer_tar({**SKELETON, **layers[0]}), *map(layer_tar, layers[1:])]
+        write_archive(archive, name, tars, labels=self._engine.labels)
         return archive.getvalue(), name
+
+    def _mark(self, word: str) -> str:
+        """Digits that stand for a word, and for the run where others may use the daemon."""
+        return hashlib.sha256("".join([word, *self._engine.labels.values()]).encode()).hexdigest()[:12]
 
     def build(self, dockerfile: Sequence[str], files: Tree) -> str:
         """`docker build` by the classic builder; `files` are in `context`. Returns the image's id."""
@@ -337,9 +343,9 @@ class Containers:
         """The name of the image that was made last."""
         return self._images[-1]
 
-    def layer_ids(self, image: str) -> list[str]:
-        """The digests of an image's layers, the lowest first (OCI image-spec, config.md, "Layer DiffID")."""
-        return list(self._engine.client.images.get(image).attrs["RootFS"]["Layers"])
+    def layer_ids(self, image: str = "") -> list[str]:
+        """The digests of the layers of an image, or of the lane's (OCI image-spec, config.md, "Layer DiffID")."""
+        return list(self._engine.client.images.get(image or self._image).attrs["RootFS"]["Layers"])
 
     def layer_size(self, image: str) -> int:
         """The contents of all files in the image's last layer as `docker save` writes it, in bytes."""
@@ -372,8 +378,11 @@ class Containers:
 
     def import_tree(self, archive: bytes) -> str:
         """`docker import` of an exported file system as an image of one layer; returns its id."""
-        name = f"import-{len(self._images)}"
-        said = self._engine.client.api.import_image_from_data(archive, repository="roadworthy", tag=name)
+        name = f"import-{len(self._images)}-{self._mark(self._place)}"
+        said = self._engine.client.api.import_image_from_data(
+            archive, repository="roadworthy", tag=name,
+            changes=[f"LABEL {key}={value}" for key, value in self._engine.labels.items()],
+        )  # fmt: skip
         # Not every engine finds the image by the name that it was given: Podman 4.3 prefixes another registry.
         self._images.append(str(json.loads(said.splitlines()[-1])["status"]))
         return self.last_image
@@ -387,7 +396,8 @@ class Containers:
 
         Of a volume that the engine names, Podman 6 thinks that it belongs to a container: it goes with the first one.
         """
-        self._volumes.append(str(self._engine.client.volumes.create(name=f"roadworthy-{uuid.uuid4().hex}").name))
+        name, labels = f"roadworthy-{uuid.uuid4().hex}", dict(self._engine.labels)
+        self._volumes.append(str(self._engine.client.volumes.create(name, labels=labels).name))
         return self._volumes[-1]
 
     def host_path(self, path: str) -> str:

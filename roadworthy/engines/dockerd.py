@@ -139,6 +139,26 @@ class Dockerd(Engine):
             wait_until(ready, START_DEADLINE * self.place.scale, "containerd to make its socket")
         except TimeoutError as reason:
             raise EngineFailed(f"{reason}; it said: {self.last_words()}") from None
+        self._refuse_settings()
+
+    def _refuse_settings(self) -> None:
+        """Raise Unsupported for an option of the lane that containerd does not know, or with which a plugin fails.
+
+        containerd says so in its log, and goes on. A plugin that fails later, as after a cut, is the driver's failure.
+        """
+        options = {plugin: key for key, (plugin, _) in self.driver.containerd_options.items()
+                   if key in self._plugins.get(plugin, {})}  # fmt: skip
+        if self.started or not options:
+            return
+        said = self.log.read_text(errors="replace")
+        known = {key for plugin in options for key in self._plugins[plugin]}
+        ignored = sorted(known & set(re.findall(r'Ignoring unknown key .*\bkey="?(\w+)', said)))
+        if ignored:
+            raise Unsupported(f"this containerd does not know {ignored[0]}, and ignores it")
+        for plugin, key in options.items():
+            failed = re.search(rf'"failed to load plugin" error="(.*)" id={re.escape(plugin)} ', said)
+            if failed:
+                raise Unsupported(f"containerd has no {plugin} with {key}: {failed[1].rpartition(': ')[2]}")
 
     def _containerd_configuration(self) -> str:
         """The configuration of dockerd's own containerd, plus the driver's plugins. JSON strings and lists are TOML."""

@@ -86,6 +86,8 @@ class Engine(ABC):
     directory: ClassVar[str]
     #: The Docker SDK's arguments with which every container is created.
     container_settings: Mapping[str, Any] = {}
+    #: Labels of everything that is made on it; empty if it ends with all that it has.
+    labels: Mapping[str, str] = {}
 
     def __init__(
         self,

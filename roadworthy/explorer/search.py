@@ -76,6 +76,8 @@ def brought_up(lane: Lane, accept_expired: bool, held: contextlib.ExitStack) -> 
             raise Precondition("needs root to mount and to start a daemon: run it as root, or with sudo")
         return Site(held.enter_context(ledger()))
 
+    if lane.attached:
+        raise click.UsageError("a search needs a daemon of the suite's own: leave out the address, or name an engine")
     return held.enter_context(lane_up(lane, trees(lane), site, stage, accept_expired))
 
 

@@ -20,9 +20,12 @@ from roadworthy.machines.backing import GIB
 from roadworthy.machines.host import Host
 from roadworthy.machines.machine import Machine
 from roadworthy.machines.rooted import RootedHost
+from roadworthy.reasons import Precondition
 from roadworthy.stage import Stage
-from roadworthy.supplies.engine_roots import engine_image, engine_root
+from roadworthy.supplies.engine_roots import ENGINES, Root, engine_image, engine_root
 from roadworthy.supplies.kernels import kernel, modules_image
+from roadworthy.supplies.laid_over import own_root
+from roadworthy.supplies.own_engine import EngineUnknown, own_engine
 from roadworthy.supplies.zfs_module import with_zfs
 from roadworthy.upkeep.site import Site
 
@@ -47,10 +50,9 @@ def booted(lane: Lane, site: Site, stage: Stage, accept_expired: bool = False) -
     refuse([host.privilege(), *map(host.command, programs)])
     with ExitStack() as held:
         zfs = lane.backing == "zfs"
-        name = f"{lane.root}+zfs" if zfs else lane.root
-        with stage(f"making the engine root {name}"):
-            root = engine_root(name, accept_expired=accept_expired, stage=stage)
-        held.enter_context(root.entry.held())
+        with stage(f"making the engine root {lane.engine}"):
+            root = root_of(lane, accept_expired, stage)
+        held.enter_context(root.held())
         if lane.source == "host":
             yield RootedHost(root)
             return
@@ -76,6 +78,17 @@ def booted(lane: Lane, site: Site, stage: Stage, accept_expired: bool = False) -
         held.callback(guest.close)
         guest.mount_image("toolbox", TOOLBOX)
         yield GuestMachine(guest)
+
+
+def root_of(lane: Lane, accept_expired: bool, stage: Stage) -> Root:
+    """The root that the lane's daemon sees: an engine root of the suite, or the user's engine. Raises Precondition."""
+    zfs = lane.backing == "zfs"
+    if lane.root in ENGINES:
+        return engine_root(f"{lane.root}+zfs" if zfs else lane.root, accept_expired=accept_expired, stage=stage)
+    try:
+        return own_root(own_engine(lane.root), zfs, accept_expired=accept_expired, stage=stage)
+    except EngineUnknown as reason:
+        raise Precondition(f"--engine: {reason}") from None
 
 
 def powered_on(site: Site, hardware: Hardware, stage: Stage) -> Guest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import PurePosixPath
 
 from roadworthy.calls.inside import SOFTWARE
@@ -11,16 +11,21 @@ from roadworthy.calls.toolbox import toolbox
 from roadworthy.declaring.checks import Declared
 from roadworthy.declaring.places import VOLUME
 from roadworthy.engines import engine_class
+from roadworthy.engines.engine import EngineFailed
+from roadworthy.lane.attach import attached_up
 from roadworthy.lane.booting import booted
 from roadworthy.lane.daemon import BACKING_SIZE, confirm, confirm_parameters, daemon
+from roadworthy.lane.daemons import reason as words_of
 from roadworthy.lane.faults import NO_FAULTS, Faults
 from roadworthy.lane.image import load_trees
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.needs import refuse_unmet
 from roadworthy.lane.stand import Running, Stand
+from roadworthy.machines.backing import BACKING_TYPES
 from roadworthy.machines.host import Host
 from roadworthy.machines.machine import Machine
 from roadworthy.programs import ProgramFailed
+from roadworthy.reasons import Unsupported
 from roadworthy.stage import Stage, quietly, timed
 from roadworthy.upkeep.site import Site
 
@@ -35,13 +40,25 @@ def lane_up(
     `site` makes the run's directories, which needs root. Raises Unsupported or Precondition for what is missing,
     EngineFailed, GuestFailed, and what the supplies of the machine raise.
     """
+    if lane.attached:
+        with attached_up(lane, checks, site(), stage, faults) as stand:
+            yield stand
+        return
     if lane.source == "host" and not lane.root:
         refuse_unmet(lane, Host())  # first: seeing what the kernel lacks needs no root
-    with (
-        booted(lane, site(), stage, accept_expired) as machine,
-        bring_up(lane, checks, machine, site(), stage, faults=faults) as stand,
-    ):
+    with booted(lane, site(), stage, accept_expired) as machine, ExitStack() as held:
+        try:
+            stand = held.enter_context(bring_up(lane, checks, machine, site(), stage, faults=faults))
+        except EngineFailed as reason:
+            raise refusal(lane, reason) from None
         yield stand
+
+
+def refusal(lane: Lane, reason: EngineFailed) -> Exception:
+    """What a daemon means that does not start: on a backing with a choice, that its driver refuses the choice."""
+    if BACKING_TYPES[lane.backing].of and " ended with " in str(reason):
+        return Unsupported(f"{lane.driver.name} refuses {lane.backing}: {words_of(str(reason))}")
+    return reason
 
 
 @contextmanager

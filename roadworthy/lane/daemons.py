@@ -99,7 +99,7 @@ class Daemons:
     def without_types(self, driver: Driver) -> Outcome:
         """Attempt a backing that does not list the types of files. Raises Unsupported if this kernel has none."""
         try:
-            return self.attempt(driver, "xfs-ftype0")
+            return self.attempt(driver, "xfs:ftype=0")
         except ProgramFailed as reason:
             raise Unsupported(f"this kernel mounts no XFS of version 4 ({first_line(reason)})") from None
 

@@ -41,7 +41,7 @@ def sorted_trees(checks: Sequence[Declared], *, native: bool) -> tuple[list[dict
 def load_image(stand: Stand, in_image: Sequence[dict[str, Entry]]) -> None:
     """Make the lane's image from these layers, the lowest first, and load it into the daemon."""
     written = io.BytesIO()
-    write_archive(written, stand.image, [layer_tar(tree) for tree in in_image])
+    write_archive(written, stand.image, [layer_tar(tree) for tree in in_image], labels=stand.engine.labels)
     archive = written.getvalue()
     # What checks put into layers compresses well.
     stand.engine.client.images.load(gzip.compress(archive, 1) if stand.machine.far else archive)

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field, replace
 
 from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.drivers.overlayfs import PARAMETERS
-from roadworthy.engine_name import EngineName
-from roadworthy.machines.backing import BACKINGS
+from roadworthy.engine_name import EngineName, names_daemon
+from roadworthy.lane.running_daemon import DaemonRefused, RunningDaemon, running_daemon
+from roadworthy.machines.backing import BACKING_TYPES, BACKINGS
 from roadworthy.reports import records
 from roadworthy.reports.nearest import hint
+from roadworthy.reports.text import counted
+from roadworthy.supplies.cache import CacheFailed
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import KernelUnknown, expect_series, is_series, kernel
+from roadworthy.supplies.own_engine import EngineUnknown, is_path, own_engine
 
 #: The kernel series that messages give as an example.
 SERIES_DEFAULT = "6.1"
@@ -32,11 +36,16 @@ class Lane:
     engine: EngineName
     kernel: str
     options: tuple[tuple[str, str], ...] = ()
-    #: The engine root's name, empty for the host's own engine; `source` is the value of --kernel.
+    #: The value of --engine, empty for the host's own engine; `source` is that of --kernel.
     root: str = ""
     source: str = "host"
     #: Module parameters, as words of the kernel's command line: `overlay.metacopy=on`.
     kernel_options: tuple[str, ...] = ()
+
+    @property
+    def attached(self) -> bool:
+        """Whether its daemon runs already and is somebody else's."""
+        return names_daemon(self.root)
 
     def __repr__(self) -> str:
         """The id: reports of pytest's plugins tell the parameters of tests apart by it, over runs, too."""
@@ -57,8 +66,11 @@ class Lane:
         ]  # fmt: skip
 
     def record(self) -> records.Lane:
-        """The lane as the bundle's plan records it; the path of a kernel on this machine is replaced with `PATH`."""
-        here = replace(self, source=self.source if self.source == "host" or is_series(self.source) else "PATH")
+        """The lane as the bundle's plan records it; paths of this machine are replaced with `PATH`."""
+        here = replace(
+            self, source=self.source if self.source == "host" or is_series(self.source) else "PATH",
+            root=self.root if self.root in ("", *ENGINES) else f"{self.root.rpartition('=')[0]}=PATH".lstrip("="),
+        )  # fmt: skip
         return records.Lane(
             id=self.id, driver=self.driver.name, backing=self.backing, engine=str(self.engine),
             kernel=self.kernel.removeprefix("linux"),
@@ -126,6 +138,8 @@ class Combination:
     options: tuple[str, ...] = ()
     #: Whether --engine named the engine; if not, a driver of another engine uses its own default.
     named: bool = field(default=False, compare=False)
+    #: The daemon, if it runs already.
+    daemon: RunningDaemon | None = None
 
 
 def combinations_named(
@@ -144,12 +158,67 @@ def combinations_named(
             raise LaneError(f"{wanted[0]} is for a virtual machine's kernel; name one, as in --kernel={SERIES_DEFAULT}")
         label = running if source == "host" else f"linux{kernel_series(source)}"
         for name in words(engines) or ["host"]:
-            root = known("engine", name, ["host", *ENGINES])
-            if root == "host":
-                root = "" if source == "host" else default_root(installed)
-            engine = EngineName.of_root(root) if root else installed
+            if names_daemon(name):
+                found.append(combination_of(name, source, wanted))
+                continue
+            if is_path(name):
+                root, engine = name, engine_at(name, guest=source != "host")
+            else:
+                root = known("engine", name, ["host", *ENGINES])
+                if root == "host":
+                    root = "" if source == "host" else default_root(installed)
+                engine = EngineName.of_root(root) if root else installed
             found.append(Combination(engine, label, root, source, wanted, named=bool(words(engines))))
     return found
+
+
+def combination_of(word: str, source: str, options: Sequence[str]) -> Combination:
+    """The only combination of a daemon that runs already. Raises LaneError."""
+    if source != "host" or options:
+        raise LaneError(f"--engine={word} is a daemon on the kernel that runs; leave out --kernel and --kernel-opt")
+    try:
+        daemon = running_daemon(word)
+    except DaemonRefused as reason:
+        raise LaneError(f"--engine: {reason}") from None
+    return Combination(daemon.name, daemon.kernel, word, named=True, daemon=daemon)
+
+
+def attached(daemon: RunningDaemon, word: str, drivers: Sequence[Driver], further: Sequence[str]) -> list[Lane]:
+    """The lanes of a daemon that runs already: what it has, and the reference. Raises LaneError.
+
+    `further` are values that would be settings of a daemon of ours.
+    """
+    if further:
+        raise LaneError(f"{further[0]} would change the daemon at {daemon.url}; leave it out")
+    for driver in drivers:
+        if driver.name not in (daemon.driver.name, "native"):
+            said = f"the daemon at {daemon.url} runs {daemon.driver.name}, and not {driver.name}"
+            raise LaneError(f"{said}; without --driver it is asked for what it runs")
+    return [
+        Lane(driver, daemon.backing, daemon.name, daemon.kernel, root=word) for driver in drivers or [daemon.driver]
+    ]
+
+
+def refuse_others(lanes: Iterable[Lane]) -> None:
+    """Raise LaneError if containers of others run on the daemon of a lane."""
+    for lane in lanes:
+        others = running_daemon(lane.root).others if lane.attached else ()
+        if others:
+            many = f"{counted(len(others), 'container')} of others ({', '.join(others[:3])}{', …' * (len(others) > 3)})"
+            raise LaneError(
+                f"{many} run on the daemon at {running_daemon(lane.root).url}: the checks would share processors, "
+                f"memory and disk with them, and leave them alone; --among-others asks nevertheless"
+            )
+
+
+def engine_at(word: str, guest: bool) -> EngineName:
+    """The name of the engine at a path, which has what it needs on a host or in a guest. Raises LaneError."""
+    try:
+        found = own_engine(word)
+        found.refuse_incomplete(guest)
+    except (EngineUnknown, CacheFailed, OSError) as reason:
+        raise LaneError(f"--engine: {reason}") from None
+    return found.name
 
 
 def combinations_for(driver: Driver, combinations: Iterable[Combination], every: bool = False) -> list[Combination]:
@@ -209,19 +278,37 @@ def expand(
     asked = [known("backing", word, [*BACKINGS, "all"]) for word in words(backings)]
     pairs = options_named(options)
     lanes = []
-    for driver in drivers_named(given := list(drivers)):
-        wanted = driver.backings if "all" in asked else [name for name in asked if name in driver.backings]
+    given, combinations = list(drivers), list(combinations)
+    for one in combinations:
+        if one.daemon is not None:
+            settings = [f"--backing={word}" for word in asked] + [f"--driver-opt={key}={value}" for key, value in pairs]
+            lanes += attached(one.daemon, one.root, drivers_named(given), settings)
+    combinations = [one for one in combinations if one.daemon is None]
+    if lanes and not combinations:
+        return distinct(lanes)
+    for driver in drivers_named(given):
+        wanted = driver.backings if "all" in asked else [name for name in asked if accepts(driver, name)]
         if not asked:
             wanted = driver.backings[:1]
         if not wanted:
             raise LaneError(f"{driver.name} does not run on {', '.join(asked)}; it takes {', '.join(driver.backings)}")
         for key, value in pairs:
-            if key in driver.containerd_options and value != "true":
-                raise LaneError(f"{driver.name} takes {key}=true, or no {key}, which is off; got {key}={value}")
+            if said := driver.mistake_in(key, value):
+                raise LaneError(said)
         lanes += [
             Lane(driver, backing, one.engine, one.kernel, pairs, one.root, one.source, one.options)
             for one in combinations_for(driver, combinations, "all" in words(given)) for backing in wanted
         ]  # fmt: skip
+    return distinct(lanes)
+
+
+def accepts(driver: Driver, backing: str) -> bool:
+    """Whether a driver takes a backing, which may have a choice."""
+    return backing in driver.backings or BACKING_TYPES[backing].of in driver.backings
+
+
+def distinct(lanes: list[Lane]) -> list[Lane]:
+    """The lanes, if no two of them are one column. Raises LaneError."""
     repeated = [lane.id for lane in lanes if sum(other.id == lane.id for other in lanes) > 1]
     if repeated:
         raise LaneError(f"{repeated[0]} was asked for twice, from different kernels or engines of one series; keep one")

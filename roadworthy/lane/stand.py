@@ -17,7 +17,7 @@ from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import AgentFault, CallHung
 from roadworthy.calls.toolbox import Toolbox, fio_version
 from roadworthy.declaring.checks import Declared
-from roadworthy.declaring.features import Feature
+from roadworthy.declaring.features import SIZE_LIMIT, Feature
 from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.drivers.native import Native
 from roadworthy.engines.containers import Container, Containers
@@ -25,7 +25,7 @@ from roadworthy.engines.engine import Engine, EngineFailed
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.software import Software, software
 from roadworthy.lane.storage import Storage
-from roadworthy.machines.backing import Backing
+from roadworthy.machines.backing import Backing, choice_of, plain
 from roadworthy.machines.machine import Machine
 from roadworthy.machines.place import Place
 from roadworthy.machines.watchdog import NONE, OUTSIDE, Watched
@@ -138,8 +138,12 @@ class Stand:
 
     @property
     def features(self) -> Feature:
-        """The features of the driver and of the engine."""
-        return self.lane.driver.features | self.engine.features
+        """The features of the driver, on its backing, and of the engine."""
+        given = SIZE_LIMIT if self.lane.backing in self.lane.driver.sizes_on else Feature.NONE
+        return self.lane.driver.features | self.engine.features | given
+
+    def refuse_life(self) -> None:
+        """Raise Unsupported if the lane's daemon is not the suite's to stop, and none may be started beside it."""
 
     # --- containers
 
@@ -305,12 +309,16 @@ class Stand:
         return Facts(
             driver=self.lane.driver.name,
             built_on=self.lane.driver.built_on,
-            backing=self.lane.backing,
+            backing=plain(self.lane.backing),
             engine=self.engine.name,
             engine_version=version(str(self.running.engine_said["Version"])),
             kernel_version=version(self.machine.upstream),
             provenance=provenance,
-            parameters={**self.running.overlay_parameters, **dict(self.lane.options)},
+            parameters={
+                **self.running.overlay_parameters,
+                **dict(self.lane.options),
+                "choice": choice_of(self.lane.backing),
+            },
         )
 
     def facts(self) -> dict[str, Any]:

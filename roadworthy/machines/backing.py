@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +15,7 @@ from roadworthy.linux import (
     XFS_SUPER_MAGIC,
     ZFS_SUPER_MAGIC,
 )
+from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import Unsupported
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ class BackingType:
     preferred: tuple[str, ...] = ("overlay2",)
     #: Whether files of containers take inodes of the data root's file system, which counts them.
     inodes: bool = True
+    #: The options of mount(8) for its device.
+    mount: tuple[str, ...] = ()
+    #: The backing of which this is one with a choice; empty if it is none.
+    of: str = ""
 
 
 EXT4 = ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard")
@@ -55,11 +61,6 @@ BTRFS_CLEANED = ("sh", "-c", 'timeout 10 btrfs subvolume sync "$0" || [ $? = 124
 BACKING_TYPES = {
     "ext4": BackingType(EXT4, "extfs", EXT4_SUPER_MAGIC),
     "xfs": BackingType(("mkfs.xfs", "-q", "-f", "-K"), "xfs", XFS_SUPER_MAGIC),
-    # Version 4 of XFS, which can leave out the types of files from directories; mkfs.xfs still makes it.
-    "xfs-ftype0": BackingType(
-        ("mkfs.xfs", "-q", "-f", "-K", "-m", "crc=0", "-n", "ftype=0"), "xfs", XFS_SUPER_MAGIC,
-        file_system="xfs",
-    ),
     "btrfs": BackingType(
         ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs", BTRFS_SUPER_MAGIC,
         settle=(("btrfs", "filesystem", "sync"), BTRFS_CLEANED, ("btrfs", "filesystem", "sync")),
@@ -79,7 +80,36 @@ BACKING_TYPES = {
                        preferred=("zfs", "overlay2")),
 }  # fmt: skip
 
+#: What a file system can be made or mounted with besides, by the backing and by what stands behind its name and a
+#: colon: further words of its mkfs, and of mount(8). A file system without types of files in its directories is version
+#: 4 of XFS, which mkfs.xfs still makes.
+CHOICES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "xfs": {
+        "prjquota": ((), ("-o", "prjquota")),
+        "ftype=0": (("-m", "crc=0", "-n", "ftype=0"), ()),
+        "reflink=0": (("-m", "reflink=0"), ()),
+    },
+    "ext4": {"casefold": (("-O", "casefold"), ())},
+    "btrfs": {"compress": ((), ("-o", "compress"))},
+}
+BACKING_TYPES |= {
+    f"{name}:{choice}": replace(
+        BACKING_TYPES[name], mkfs=(*BACKING_TYPES[name].mkfs, *made), mount=mounted, file_system=name, of=name
+    )
+    for name, choices in CHOICES.items() for choice, (made, mounted) in choices.items()
+}  # fmt: skip
+
 BACKINGS = tuple(BACKING_TYPES)
+
+
+def choice_of(backing: str) -> str:
+    """What a backing is made or mounted with besides, or `absent`."""
+    return backing.partition(":")[2] or "absent"
+
+
+def plain(backing: str) -> str:
+    """The backing without its choice: `xfs` of `xfs:prjquota`."""
+    return backing.partition(":")[0]
 
 
 class Backing:
@@ -108,8 +138,13 @@ class Backing:
             return
         self.devices = place.disks(*[size] * self.parts)
         device = self.devices[0]
-        place.run([*self.kind.mkfs, device], 120)
-        place.run(["mount", device, str(mountpoint)])
+        try:
+            place.run([*self.kind.mkfs, device], 120)
+            self._mount(device)
+        except ProgramFailed as reason:
+            if self.kind.of:
+                raise Unsupported(f"{self.name} cannot be made and mounted here: {refusal(reason)}") from None
+            raise
         place.settled(device)
         if self.kind.stacked:
             lower, upper, work = (str(mountpoint / name) for name in ("lower", "upper", "work"))
@@ -149,8 +184,11 @@ class Backing:
     def _find(self) -> None:
         """Mount what lies on its devices after a cut. Raises ProgramFailed."""
         (device, *_), place = self.devices, self._place
-        place.run(["mount", device, str(self.mountpoint)])
+        self._mount(device)
         place.settled(device)
+
+    def _mount(self, device: str) -> None:
+        self._place.run(["mount", *self.kind.mount, device, str(self.mountpoint)])
 
     @property
     def disk_size(self) -> int:
@@ -236,7 +274,7 @@ class Backing:
 
     def own_free_bytes(self) -> int:
         """Free bytes as the file system's own tool estimates them. Raises Unsupported if it has none."""
-        if self.name != "btrfs":
+        if plain(self.name) != "btrfs":
             raise Unsupported(f"{self.name} has no tool of its own that shows free space")
         said = self._place.run(["btrfs", "filesystem", "usage", "--raw", str(self.mountpoint)])
         return int(said.partition("Free (estimated):")[2].split()[0])
@@ -361,6 +399,12 @@ class Zpool(Backing):
     def used_bytes(self) -> int:
         self.settle()
         return int(self._place.run(["zpool", "list", "-Hpo", "allocated", self._pool]))
+
+
+def refusal(reason: ProgramFailed) -> str:
+    """Why a program refused, in its first words, without its own command line and paths."""
+    said = re.sub(r"^.*? ended with \d+: ", "", str(reason).strip(), flags=re.DOTALL).splitlines()[0]
+    return said.rpartition(": ")[2].strip()
 
 
 CLASSES: dict[str, type[Backing]] = {"direct-lvm": DirectLvm, "loop-lvm": LoopLvm, "zfs": Zpool}

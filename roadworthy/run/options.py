@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from roadworthy.drivers import DRIVERS
-from roadworthy.engine_name import EngineName
+from roadworthy.engine_name import EngineName, names_daemon
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import SERIES
@@ -45,9 +45,16 @@ def add_options(parser: pytest.Parser) -> None:
         f"Known: {', '.join(BACKINGS)}, or all. Default: the first that the driver accepts.",
     )  # fmt: skip
     group.addoption(
-        "--engine", action="append", default=[], metavar="NAME[,NAME]",
+        "--engine", action="append", default=[], metavar="NAME|PATH|NAME=PATH",
         help="Engines to run; repeatable. host is the installed engine. The others are root file systems, made once "
-        f"and cached: {', '.join(ENGINES)}.",
+        f"and cached: {', '.join(ENGINES)}; or the path of a directory of programs, of a root file system, or of an "
+        "archive of either. An address, as unix:///run/docker.sock, or env for that in DOCKER_HOST, is a daemon that "
+        "runs already: it is asked about the driver that it has, and nothing of it is changed.",
+    )  # fmt: skip
+    group.addoption(
+        "--among-others", action="store_true",
+        help="Ask a daemon on which containers of others run, too. They are left alone, and share processors, memory "
+        "and disk with the checks.",
     )  # fmt: skip
     group.addoption(
         "--kernel", action="append", default=[], metavar="SERIES|PATH",
@@ -170,13 +177,23 @@ def cuts(word: str) -> float:
 def asks(config: pytest.Config) -> bool:
     """Whether the command line asks for the suite; otherwise a collected file has to."""
     given = config.option
-    named, ordered = given.storage_driver or given.matrix, given.repeat != ONCE or given.shuffle_checks is not None
+    named = given.storage_driver or given.matrix or attaches(config)
+    ordered = given.repeat != ONCE or given.shuffle_checks is not None
     return bool(named or ordered or given.showfixtures or given.show_fixtures_per_test)
+
+
+def attaches(config: pytest.Config) -> bool:
+    """Whether --engine names a daemon that runs already: what it runs is asked for then, without --driver."""
+    return any(names_daemon(word) for value in config.option.engine for word in value.split(","))
 
 
 def lanes_of(config: pytest.Config, installed: EngineName, running: str) -> list[Lane]:
     """The lanes that the command line names, by its axes or by a matrix file. Raises LaneError."""
+    from roadworthy.lane.lanes import refuse_others
     from roadworthy.lane.matrix_file import lanes_named
 
     axes = {name: config.getoption(DRIVERS_NAMED if name == "driver" else name) for name in AXES}
-    return lanes_named(axes, config.getoption("matrix"), installed, running)
+    lanes = lanes_named(axes, config.getoption("matrix"), installed, running)
+    if not config.getoption("among_others"):
+        refuse_others(lanes)
+    return lanes

@@ -37,7 +37,7 @@ from roadworthy.reports.redaction import of_this_machine
 from roadworthy.run.interrupts import Interrupts, why_stopped
 from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
 from roadworthy.run.lacking import Lacking
-from roadworthy.run.options import DRIVERS_NAMED, SHUFFLED, lanes_of, only_looks
+from roadworthy.run.options import DRIVERS_NAMED, SHUFFLED, attaches, lanes_of, only_looks
 from roadworthy.run.order import Group, OrderError, order
 from roadworthy.run.recorder import Recorder
 from roadworthy.run.repeats import RepeatError, repeats
@@ -61,7 +61,7 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.machine = Host()
-        asked = config.getoption(DRIVERS_NAMED) or config.getoption("matrix")
+        asked = config.getoption(DRIVERS_NAMED) or config.getoption("matrix") or attaches(config)
         self.engine = installed_engine() if asked else None
         self.lanes = lanes_of(config, self.engine, self.machine.kernel) if self.engine else []
         try:

@@ -258,6 +258,7 @@ class Stands:
         self, stand: Stand, checks: Sequence[Declared], size: int = BACKING_SIZE, logged: bool = False
     ) -> Iterator[Stand]:  # fmt: skip
         """Yield a second stand of the lane for some checks; see bring_up for `size` and `logged`."""
+        stand.refuse_life()
         site, stage, faults = self._run.site(), self._run.stage, self._run.faults
         with bring_up(stand.lane, checks, stand.machine, site, stage, size, faults, logged) as own:
             if not logged:  # every cut of such a disk ends its daemon
@@ -274,7 +275,8 @@ class Stands:
         self._watch_second(own)
 
     def daemons(self, stand: Stand) -> Daemons:
-        """Daemons with any driver on any backing, on the lane's machine."""
+        """Daemons with any driver on any backing, on the lane's machine. Raises Unsupported."""
+        stand.refuse_life()
         return Daemons(self._run.site, stand.lane, stand.machine, self._tried, self._run.faults)
 
     def forget_tries(self) -> None:

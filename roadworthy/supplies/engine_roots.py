@@ -8,9 +8,10 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from roadworthy.engine_name import EngineName
 from roadworthy.reports.nearest import meant
@@ -35,6 +36,8 @@ PODMAN_6 = (*PODMAN, "netavark", "golang-github-containers-common")
 SPARE = 256 << 20
 #: Added by NAME+zfs: the tools are in contrib, and useful only if the kernel has the module.
 ZFS = ("zfsutils-linux",)
+#: The root without an engine, under programs that a user names by their path, and the suite that carries it.
+TOOLS, TOOLS_SUITE = "tools", "trixie"
 
 #: Engine root, the suite that carries it, and its packages; the first is the engine.
 ENGINES = {
@@ -51,6 +54,28 @@ ENGINES = {
 
 class UnknownEngine(Exception):
     """No engine root has this name; the message names the nearest."""
+
+
+class Root(Protocol):
+    """A tree that daemons see as their root, in the cache or where a user has it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def tree(self) -> Path: ...
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What it is, for the recipe of an image of it."""
+        ...
+
+    @property
+    def own(self) -> bool:
+        """Whether a user has brought it, and can complete it."""
+        ...
+
+    def held(self) -> AbstractContextManager[object]:
+        """Keep it from being pruned while the block runs."""
+        ...
 
 
 class WrongEngine(Exception):
@@ -87,6 +112,16 @@ class EngineRoot:
     version: str
     packages: Mapping[str, str]
     entry: CacheEntry
+    own: bool = False
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """Its recipe and when it was made: one that is made again is another, as its packages may be newer."""
+        return {"root": self.entry.recipe, "made": self.entry.made}
+
+    def held(self) -> AbstractContextManager[object]:
+        """Keep it from being pruned while the block runs. Raises CacheFailed if it is removed already."""
+        return self.entry.held()
 
     def facts(self) -> dict[str, str]:
         """Facts for a run's record: the suite, and the exact versions of the packages asked for."""
@@ -114,6 +149,9 @@ def series_of(name: str) -> tuple[int, ...]:
 def root_spec(name: str) -> RootSpec:
     """The spec of `docker-20.10` or, with ZFS's tools, of `docker-20.10+zfs`. Raises UnknownEngine."""
     base, plus, extra = name.partition("+")
+    if base == TOOLS:
+        components, added = (("main", "contrib"), ZFS) if plus else (("main",), ())
+        return RootSpec(name, TOOLS_SUITE, components, (*COMMON, *added), "")
     if base not in ENGINES or (plus and extra != "zfs"):
         near = meant(name, [*ENGINES, *(f"{known}+zfs" for known in ENGINES)]) or "."
         raise UnknownEngine(f"no engine root {name}{near} Known: {', '.join(ENGINES)}, each also as NAME+zfs")
@@ -138,29 +176,30 @@ def engine_root(
             wanted.suite, wanted.packages, directory / "tree",
             components=wanted.components, accept_expired=accept_expired, stage=stage,
         )  # fmt: skip
-        check_version(wanted, found[wanted.packages[0]])
+        if wanted.series:
+            check_version(wanted, found[wanted.packages[0]])
         return {"packages": found}
 
     return opened(name, (cache or Cache()).entry("engine-root", wanted.values(), fill, label=name, stage=stage))
 
 
-def engine_image(root: EngineRoot, cache: Cache | None = None, *, stage: Stage = quietly) -> CacheEntry:
+def engine_image(root: Root, cache: Cache | None = None, *, stage: Stage = quietly) -> CacheEntry:
     """The root as an ext4 image, `root.ext4` in the entry, which takes seconds to make."""
 
     def fill(directory: Path) -> dict[str, Any]:
-        with root.entry.held():
+        with root.held():
             ext4_image(root.tree, directory / "root.ext4", "root", SPARE)
-        return {"made from": root.entry.name}
+        return {"made from": root.name}
 
     return (cache or Cache()).entry("engine-image", image_recipe(root), fill, label=root.name, stage=stage)
 
 
-def image_recipe(root: EngineRoot) -> dict[str, Any]:
-    """The recipe of a root's image; a root that is made again needs another, as its packages may be newer."""
-    return {"root": root.entry.recipe, "made": root.entry.made, "image": 2}
+def image_recipe(root: Root) -> dict[str, Any]:
+    """The recipe of a root's image."""
+    return {**root.recipe, "image": 2}
 
 
-def cached_image(root: EngineRoot, cache: Cache | None = None) -> CacheEntry | None:
+def cached_image(root: Root, cache: Cache | None = None) -> CacheEntry | None:
     """The root's image if it is in the cache."""
     return (cache or Cache()).find("engine-image", image_recipe(root), label=root.name)
 

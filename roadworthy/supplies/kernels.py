@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from roadworthy.programs import run
-from roadworthy.reports.nearest import meant, nearest
+from roadworthy.reports.nearest import meant
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies import kernel_lists
 from roadworthy.supplies.apt import Apt, AptFailed, apt
 from roadworthy.supplies.cache import Cache, CacheEntry
 from roadworthy.supplies.disk_image import ext4_image
 from roadworthy.supplies.modules import ModuleLacking, Modules
+from roadworthy.supplies.own_path import absent, contents
 from roadworthy.versions import series as series_of
 
 #: The series of Debian's releases, and the suites that may carry them, the first one first. Backports come and go, and
@@ -258,8 +259,7 @@ def from_path(path: Path, cache: Cache, stage: Stage) -> Kernel:
         wanted = [package for package in packages if named.fullmatch(package.name)]
         return from_packages(path, wanted, cache, stage) if wanted else from_directory(path)
     if not path.exists():
-        near = nearest(path.name, sorted(os.listdir(path.parent)) if path.parent.is_dir() else [])
-        raise KernelUnknown(f"{path} does not exist" + (f"; the nearest is {path.parent / near}" if near else ""))
+        raise KernelUnknown(absent(path))
     if not path.is_file():
         raise KernelUnknown(f"{path} is neither a regular file nor a directory")
     if path.suffix == ".deb":
@@ -308,12 +308,6 @@ def image_release(path: Path) -> str:
     if not words or not re.match(r"\d+\.\d+", words[0]):
         raise KernelUnknown(f"{path}: its boot header names no release")
     return words[0]
-
-
-def contents(path: Path) -> str:
-    """The entries of a directory, for a message."""
-    names = sorted(os.listdir(path))
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"
 
 
 def modules_image(kernel: Kernel, cache: Cache | None = None, *, stage: Stage = quietly) -> CacheEntry | None:

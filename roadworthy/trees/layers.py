@@ -16,6 +16,7 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import BinaryIO
 
 #: The times of an entry that names none: 2001-09-09, which distinguishes "was not touched" from "is new".
@@ -254,7 +255,10 @@ def layer_tar(tree: Mapping[str, Entry]) -> bytes:
     return buffer.getvalue()
 
 
-def write_archive(target: BinaryIO, name: str, layers: Sequence[bytes], command: Sequence[str] = ("/unset",)) -> None:
+def write_archive(
+    target: BinaryIO, name: str, layers: Sequence[bytes], command: Sequence[str] = ("/unset",),
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> None:  # fmt: skip
     """Write an image of these layers (uncompressed tars, the lowest first) in the format that `docker load` takes.
 
     The format is Docker's image specification v1.2: manifest.json, one configuration, one directory a layer.
@@ -265,7 +269,7 @@ def write_archive(target: BinaryIO, name: str, layers: Sequence[bytes], command:
             "architecture": "amd64",
             "os": "linux",
             "created": "2001-09-09T01:46:40Z",
-            "config": {"Cmd": list(command), "WorkingDir": "/"},
+            "config": {"Cmd": list(command), "WorkingDir": "/", **({"Labels": dict(labels)} if labels else {})},
             "rootfs": {"type": "layers", "diff_ids": digests},
             "history": [{"created": "2001-09-09T01:46:40Z", "created_by": f"layer {n}"} for n in range(len(layers))],
         }

@@ -22,7 +22,7 @@ STATE = Path("/var/lib/roadworthy")
 RUNTIME = Path("/run/roadworthy")
 LEDGERS = STATE / "ledgers"
 
-Kind = Literal["directory", "image", "loop", "capsule", "cgroup"]
+Kind = Literal["directory", "image", "loop", "capsule", "cgroup", "objects"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Item:
 
     directory: path · image: path (also the loop devices that it backs) · loop: path, device, inode (the file that backs
     loop devices, which may have lost its name) · capsule: pid, started (clock ticks since boot, field 22 of
-    /proc/PID/stat) · cgroup: name, the same under every hierarchy.
+    /proc/PID/stat) · cgroup: name, the same under every hierarchy · objects: url of a daemon that is not the suite's,
+    run (the label of what was made on it).
     """
 
     kind: Kind

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from roadworthy.deadline import wait_until
 from roadworthy.upkeep.ledger import LEDGERS, RUNTIME, STATE, DeadRun, Item, read
+from roadworthy.upkeep.objects import remove_labelled
 
 LOOP_CLR_FD = 0x4C01
 LOOP_GET_STATUS64 = 0x4C05
@@ -250,6 +251,12 @@ def mount_points(table: str = "") -> list[Path]:
     return [Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4])) for line in lines]
 
 
+def undo_objects(item: Item) -> list[str]:
+    """Remove what has a run's label on a daemon that is not the suite's."""
+    return [f"{name} of {item.identity['url']}" for name in remove_labelled(item.identity["url"], item.identity["run"])]
+
+
 UNDO = {
+    "objects": undo_objects,
     "capsule": undo_capsule, "loop": undo_loop, "image": undo_image, "cgroup": undo_cgroup, "directory": undo_directory,
 }  # fmt: skip

@@ -19,7 +19,7 @@ from typing import Any
 from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.overlayfs import SWITCHES
-from roadworthy.machines.backing import BACKINGS
+from roadworthy.machines.backing import BACKINGS, CHOICES
 from roadworthy.reports import records
 from roadworthy.reports.conditions import in_words
 from roadworthy.reports.nearest import meant
@@ -32,12 +32,15 @@ KEYS = ("cases", "when", "signature", "observed", "why", "source", "culprit", "s
 NAMED = {
     "driver": tuple(DRIVERS),
     "built_on": tuple(sorted({driver.built_on for driver in DRIVERS.values()} - {""})),
-    "backing": BACKINGS,
+    "backing": tuple(name for name in BACKINGS if ":" not in name),  # `choice` is a condition of its own
     "provenance": PROVENANCES,
 }
 ENGINES = ("docker", "podman")
 #: Options of lanes that are conditions, each with the values that an entry may ask for besides `absent`.
-OPTIONS = {"sync_fs": ("true",), "overlay.mountopt": ("volatile",)}
+OPTIONS = {
+    "sync_fs": ("true",), "overlay.mountopt": ("volatile",),
+    "choice": tuple(choice for choices in CHOICES.values() for choice in choices),
+}  # fmt: skip
 #: What `seen` and `gone` name releases of.
 RELEASED = ("linux", *ENGINES)
 

@@ -1,5 +1,6 @@
 """containerd's snapshotters: where their layers lie by what containerd answers, and what a containerd of ours reads."""
 
+import re
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -201,3 +202,35 @@ def test_sync_fs_is_a_setting_of_containerd():
     assert driver.containerd_plugins(None, ROOT, ["sync_fs=true"]) == asked
     assert driver.containerd_plugins(None, ROOT, []) == {}
     assert "sync_fs" in driver.containerd_options
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "plugin", "value"),
+    [
+        ("overlayfs", "upperdir_label=true", "snapshotter.v1.overlayfs", True),
+        ("overlayfs", "mount_options=volatile,index=off", "snapshotter.v1.overlayfs", ["volatile", "index=off"]),
+        ("native", "max_concurrent_unpacks=4", "transfer.v1.local", 4),
+        ("erofs", "set_immutable=true", "snapshotter.v1.erofs", True),
+        ("erofs", "enable_dmverity=true", "differ.v1.erofs", True),
+        ("erofs", "dmverity_mode=on", "snapshotter.v1.erofs", "on"),
+    ],
+)
+def test_a_setting_reaches_its_plugin(name, option, plugin, value):
+    """As containerd's configuration has it."""
+    found = DRIVERS[f"containerd:{name}"].containerd_plugins(None, ROOT, [option])
+    assert found == {f"io.containerd.{plugin}": {option.partition("=")[0]: value}}
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "said"),
+    [
+        ("overlayfs", "upper_label", "true", r"unknown setting 'upper_label' .*did you mean 'upperdir_label'"),
+        ("native", "set_immutable", "true", "unknown setting 'set_immutable' of containerd:native"),
+        ("erofs", "max_unmerged_layers", "some", "takes max_unmerged_layers=NUMBER; got max_unmerged_layers=some"),
+        ("erofs", "set_immutable", "no", "takes set_immutable=true, or no set_immutable"),
+    ],
+)
+def test_a_setting_that_a_snapshotter_does_not_have_is_refused_by_name(name, key, value, said):
+    """With the nearest, and what it takes."""
+    assert re.search(said, DRIVERS[f"containerd:{name}"].mistake_in(key, value))
+    assert DRIVERS["overlay2"].mistake_in(key, value) == ""

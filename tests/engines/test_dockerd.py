@@ -8,6 +8,7 @@ import pytest
 from roadworthy.drivers import DRIVERS
 from roadworthy.engines.dockerd import STARTS, Dockerd
 from roadworthy.engines.engine import Engine, EngineFailed
+from roadworthy.reasons import Unsupported
 
 LATE = "dockerd ended with 1: failed to start containerd: timeout waiting for containerd to start"
 
@@ -102,3 +103,47 @@ def test_temporary_files_go_with_the_run(tmp_path):
     engine.place = SimpleNamespace(path=lambda path: path)
     words = engine._command_line(DRIVERS["overlay2"], [], "", [])
     assert words[:3] == ["env", f"TMPDIR={engine._runtime}", "dockerd"]
+
+
+UNKNOWN = 'msg="Ignoring unknown key in TOML for plugin" error="strict mode: …" key=max_unmerged_layers plugin=x'
+FAILED = (
+    'msg="failed to load plugin" error="failed to check fsverity support on \\"/r\\": enable fsverity failed: '
+    'operation not supported" id=io.containerd.snapshotter.v1.erofs type=io.containerd.snapshotter.v1'
+)
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """A daemon of the erofs snapshotter with one setting, whose containerd has logged something."""
+
+    def configured(option, said, started=False):
+        (tmp_path / "log").write_text(f'level=info msg="loading plugin" id=x\n{said}\n')
+        daemon = object.__new__(Dockerd)
+        daemon.driver, daemon.log, daemon.started = DRIVERS["containerd:erofs"], tmp_path / "log", started
+        daemon._plugins = daemon.driver.containerd_plugins(None, tmp_path, [option])
+        return daemon
+
+    return configured
+
+
+@pytest.mark.parametrize(
+    ("option", "said", "reason"),
+    [
+        ("max_unmerged_layers=1", UNKNOWN, "this containerd does not know max_unmerged_layers, and ignores it"),
+        (
+            "enable_fsverity=true",
+            FAILED,
+            "no io.containerd.snapshotter.v1.erofs with enable_fsverity: operation not",
+        ),
+    ],
+)
+def test_a_setting_that_containerd_passes_over_is_not_claimed(configured, option, said, reason):
+    """The lane would be called after a setting that nothing has."""
+    with pytest.raises(Unsupported, match=reason):
+        configured(option, said)._refuse_settings()
+
+
+@pytest.mark.parametrize(("option", "started"), [("set_immutable=true", False), ("enable_fsverity=true", True)])
+def test_what_fails_for_another_reason_is_no_setting(configured, option, started):
+    """What is logged of other settings, and by a containerd that had its settings before."""
+    configured(option, UNKNOWN if not started else FAILED, started)._refuse_settings()

@@ -225,3 +225,55 @@ def test_of_all_drivers_an_engine_gets_its_own():
     """`all` names what there is, and so each engine gets the drivers that it has."""
     assert {lane.partition("-")[0].partition(":")[0] for lane in columns("all", "podman-5")} == {"native", "podman"}
     assert not any(lane.startswith("podman") for lane in columns("all", "docker-28.5"))
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """A directory with programs that say they are Docker 29.1."""
+    for name in ("dockerd", "containerd", "containerd-shim-runc-v2", "runc"):
+        (tmp_path / name).write_text("#!/bin/sh\necho Docker version 29.1.2, build 1\n")
+        (tmp_path / name).chmod(0o755)
+    return str(tmp_path)
+
+
+def test_an_engine_at_a_path_is_named_after_its_series(engine):
+    """Or as its name says; drivers that need a newer engine than the installed one take it."""
+    assert columns("overlay2", engine) == ["overlay2-ext4-docker29.1-linux6.18"]
+    assert columns("overlay2", f"mine={engine},{engine}") == [
+        "overlay2-ext4-mine-linux6.18", "overlay2-ext4-docker29.1-linux6.18",
+    ]  # fmt: skip
+    assert columns("overlay2", engine, kernels=["6.1"]) == ["overlay2-ext4-docker29.1-linux6.1"]
+    with pytest.raises(LaneError, match=r"podman:vfs is not a storage driver of docker29\.1"):
+        columns("podman:vfs", engine)
+
+
+@pytest.mark.parametrize("name", ["", "mine="])
+def test_the_path_of_an_engine_stays_on_this_machine(engine, name):
+    """A bundle has PATH in its place."""
+    (lane,) = expand(["overlay2"], [], [], combinations([name + engine]))
+    assert lane.words()[2] == f"--engine={name}{engine}"
+    assert lane.record().words[2] == f"--engine={name}PATH"
+    assert engine not in str(lane.record())
+
+
+def test_an_engine_that_cannot_be_used_is_refused_with_the_option(tmp_path):
+    """Before anything starts."""
+    with pytest.raises(LaneError, match=r"^--engine: .* holds no engine"):
+        columns("overlay2", str(tmp_path))
+
+
+def test_a_choice_of_a_backing_is_part_of_the_id():
+    """A driver takes it where it takes the backing; `all` has none."""
+    assert lanes("overlay2,btrfs", backing=["xfs:prjquota", "btrfs:compress"]) == [
+        "overlay2-xfs:prjquota-docker20.10-linux6.1", "overlay2-btrfs:compress-docker20.10-linux6.1",
+        "btrfs-btrfs:compress-docker20.10-linux6.1",
+    ]  # fmt: skip
+    assert not any(":" in lane for lane in lanes("overlay2", backing=["all"]))
+    with pytest.raises(LaneError, match="unknown backing 'xfs:prjqota'; did you mean 'xfs:prjquota'"):
+        lanes("overlay2", backing=["xfs:prjqota"])
+
+
+def test_an_unknown_setting_of_containerd_is_refused_by_name():
+    """Before anything starts."""
+    with pytest.raises(LaneError, match="unknown setting 'syncfs' of containerd:overlayfs; did you mean 'sync_fs'"):
+        lanes("containerd:overlayfs", engine=DOCKER_28, options=["syncfs=true"])

@@ -10,7 +10,7 @@ from roadworthy.engines.dockerd import Dockerd
 from roadworthy.guests import capsule as guest_capsule
 from roadworthy.guests.capsule import GuestCapsule
 from roadworthy.guests.guest import Guest, GuestFailed
-from roadworthy.machines.backing import BACKING_TYPES, Backing, fresh
+from roadworthy.machines.backing import BACKING_TYPES, CHOICES, Backing, choice_of, fresh, plain
 from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.host import Host
 from roadworthy.machines.host_path import HostPath
@@ -298,3 +298,40 @@ def test_free_space_of_btrfs_is_read_from_its_tool(tmp_path):
     assert fresh("btrfs", Place(tmp_path, btrfs=said), GIB).own_free_bytes() == 4096
     with pytest.raises(Unsupported):
         fresh("ext4", Place(tmp_path / "other"), GIB).own_free_bytes()
+
+
+@pytest.mark.parametrize("name", [name for name in BACKING_TYPES if ":" in name])
+def test_a_choice_is_made_and_mounted(tmp_path, name):
+    """The words stand on the command lines of mkfs and mount, also after a cut of the power."""
+    plain_name, _, choice = name.partition(":")
+    made, mounted = CHOICES[plain_name][choice]
+    place = Place(tmp_path)
+    backing = fresh(name, place, GIB)
+    mkfs, mount = place.ran[:2]
+    assert mkfs == [*BACKING_TYPES[plain_name].mkfs, *made, "/dev/vdc"]
+    assert mount == ["mount", *mounted, "/dev/vdc", "/run/roadworthy/7/m"]
+    assert (backing.file_system_name, choice_of(name), plain(name)) == (plain_name, choice, plain_name)
+    backing._find()
+    assert place.ran[-1] == mount
+    assert choice_of(plain_name) == "absent"
+
+
+@pytest.mark.parametrize(("name", "refuses"), [("ext4:casefold", "mount"), ("xfs:reflink=0", "mkfs.xfs")])
+def test_a_choice_that_this_machine_cannot_make_is_unsupported(tmp_path, name, refuses):
+    """With the program's words; without a choice it is a failure."""
+    place = Place(tmp_path)
+    answer = place.run
+
+    def run(argv, seconds=60):
+        if argv[0] == refuses:
+            raise ProgramFailed(
+                f"{refuses} /dev/vdc ended with 32: {refuses}: /m: wrong fs type, bad option\n dmesg(1)"
+            )
+        return answer(argv, seconds)
+
+    place.run = run
+    with pytest.raises(Unsupported, match=f"{name} cannot be made and mounted here: wrong fs type, bad option$"):
+        fresh(name, place, GIB)
+    place._top = tmp_path / "another"
+    with pytest.raises(ProgramFailed):
+        fresh(plain(name), place, GIB)

@@ -93,6 +93,18 @@ def test_a_kernel_of_ones_own_is_a_variable(kernel):
     assert where(aufs) == "KERNEL is the path of a kernel of series 5.10, see docs/bring-your-own-kernel.md."
 
 
+@pytest.mark.parametrize("name", ["", "mine="])
+def test_an_engine_of_ones_own_is_a_variable(name):
+    """A name that was given to it stays; what has to be there in the place of the path is said."""
+    asked = ["--driver=overlay2", "--backing=ext4", f"--engine={name}PATH", "--kernel=PATH"]
+    lane = Lane(id="l", driver="overlay2", backing="ext4", engine="docker29.1", kernel="6.18", words=asked)
+    assert f'--engine={name}"$ENGINE" --kernel="$KERNEL"' in rerun_command(lane, CHECK, NODE)
+    said = (
+        "ENGINE is the path of an engine like docker29.1, see docs/bring-your-own-engine.md. KERNEL is the path of a k"
+    )
+    assert where(lane).startswith(said)
+
+
 @pytest.mark.parametrize(
     ("check", "nodeid", "said"),
     [
