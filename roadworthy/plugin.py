@@ -56,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def begin(config: pytest.Config) -> None:
     """Make the run, and give it and its fixtures to pytest. Raises UsageError."""
     from roadworthy import fixtures
+    from roadworthy.extending.distributions import ExtensionError
     from roadworthy.lane.lanes import LaneError
     from roadworthy.measuring.side_by_side import InWorker, SideBySide, refuse_histogram
     from roadworthy.run.conductor import Conductor, conducts
@@ -63,7 +64,7 @@ def begin(config: pytest.Config) -> None:
 
     try:
         session = Session(config)
-    except LaneError as reason:
+    except (LaneError, ExtensionError) as reason:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
     config.stash[SESSION] = session
     config.pluginmanager.register(session, RUN)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.drivers.overlayfs import PARAMETERS
 from roadworthy.engine_name import EngineName
+from roadworthy.lane.other_machines import MACHINES
 from roadworthy.machines.backing import BACKINGS
 from roadworthy.reports import records
 from roadworthy.reports.nearest import hint
@@ -58,7 +59,8 @@ class Lane:
 
     def record(self) -> records.Lane:
         """The lane as the bundle's plan records it; the path of a kernel on this machine is replaced with `PATH`."""
-        here = replace(self, source=self.source if self.source == "host" or is_series(self.source) else "PATH")
+        named = self.source == "host" or self.source in MACHINES or is_series(self.source)
+        here = replace(self, source=self.source if named else "PATH")
         return records.Lane(
             id=self.id, driver=self.driver.name, backing=self.backing, engine=str(self.engine),
             kernel=self.kernel.removeprefix("linux"),
@@ -140,13 +142,13 @@ def combinations_named(
     found = []
     wanted = kernel_options_named(options)
     for source in words(kernels) or ["host"]:
-        if wanted and source == "host":
+        if wanted and source in ("host", *MACHINES):
             raise LaneError(f"{wanted[0]} is for a virtual machine's kernel; name one, as in --kernel={SERIES_DEFAULT}")
         label = running if source == "host" else f"linux{kernel_series(source)}"
         for name in words(engines) or ["host"]:
             root = known("engine", name, ["host", *ENGINES])
             if root == "host":
-                root = "" if source == "host" else default_root(installed)
+                root = "" if source in ("host", *MACHINES) else default_root(installed)
             engine = EngineName.of_root(root) if root else installed
             found.append(Combination(engine, label, root, source, wanted, named=bool(words(engines))))
     return found
@@ -185,7 +187,12 @@ def default_root(installed: EngineName) -> str:
 
 
 def kernel_series(source: str) -> str:
-    """The series that an id names: `source` itself, or that of the kernel at this path. Raises LaneError."""
+    """The series that an id names: `source` itself, or that of the machine or of the kernel at this path.
+
+    Raises LaneError.
+    """
+    if source in MACHINES:
+        return MACHINES[source].series()
     try:
         if is_series(source):
             expect_series(source)

@@ -150,6 +150,7 @@ class Conductor:
         gather(self._workers, self.bundle.directory)
         remove_directory(self._workers)
         self.page = page_beside(self.bundle, self._say)
+        self.config.hook.pytest_roadworthy_run_end(directory=self.bundle.directory, page=self.page)
 
     def _discard(self) -> None:
         """Remove this run's bundle, unless a worker left something in its own that cannot be read."""

@@ -20,6 +20,7 @@ from roadworthy.declaring.checks import Declared, declared, round_of
 from roadworthy.declaring.redefined import redefined
 from roadworthy.declaring.vacuous import asks_nothing
 from roadworthy.engines.dockerd import installed_engine
+from roadworthy.extending.distributions import ExtensionError, by_distribution
 from roadworthy.lane.bring_up import lane_up
 from roadworthy.lane.faults import NO_FAULTS, Faults
 from roadworthy.lane.lanes import Lane
@@ -49,7 +50,7 @@ from roadworthy.upkeep import reaper
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.site import Site
-from roadworthy.verdict.deviations import DeviationError, Deviations, load
+from roadworthy.verdict.deviations import DeviationError, Deviations, load_all
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
 SESSION = pytest.StashKey["Session"]()
@@ -193,8 +194,9 @@ class Session:
 
     def _plan(self, run: str, items: Sequence[tuple[Lane, Declared, pytest.Item]]) -> Plan:
         checks = {check.identity: self.describe(check, item) for _, check, item in items}
+        suite = suite_version(CONFORMANCE.resolve().parent) | extensions()
         return Plan(
-            schema=SCHEMA, run=run, started=now(), suite=suite_version(CONFORMANCE.resolve().parent), argv=sys.argv[1:],
+            schema=SCHEMA, run=run, started=now(), suite=suite, argv=sys.argv[1:],
             lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
             cells=list(dict.fromkeys((lane.id, check.identity) for lane, check, _ in items)),
             rounds=self.repeats.rounds, benchmarks=len(self._benchmarks),
@@ -236,6 +238,13 @@ class Session:
             found["random order"] = {"seed": self.order.seed}
         if self.config.getoption("isolate"):
             found["isolate"] = True
+        return found
+
+    def facts_added(self, stand: Stand) -> dict[str, Any]:
+        """What plugins tell of a lane that came up, each under a name of its own."""
+        found: dict[str, Any] = {}
+        for told in self.config.hook.pytest_roadworthy_lane_facts(lane=stand.lane, stand=stand):
+            found |= told
         return found
 
     def site(self) -> Site:
@@ -335,6 +344,7 @@ class Session:
         except OSError as reason:
             said = f"roadworthy: {self.bundle.path} cannot be written: {reason.strerror}; the bundle is incomplete"
             pytest.exit(said, returncode=os.EX_IOERR)
+        self.config.hook.pytest_roadworthy_record(record=record)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self._measured += nodeid in self._benchmarks
@@ -362,6 +372,7 @@ class Session:
             self.bundle.end(int(exitstatus), stopped, self._measured)
         if self.bundle is not None and not self.worker:
             self.page = page_beside(self.bundle, self.say)
+            self.config.hook.pytest_roadworthy_run_end(directory=self.bundle.directory, page=self.page)
 
     def spoilt(self, bundle: BundleWriter) -> bool:
         """Whether the run fails although no check of it did."""
@@ -475,8 +486,8 @@ def refuse_vacuous(items: Iterable[pytest.Item]) -> None:
 def check_deviations() -> Deviations:
     """Load the recorded deviations. Raises UsageError for an invalid one."""
     try:
-        return load(CONFORMANCE / "deviations")
-    except DeviationError as reason:
+        return load_all(CONFORMANCE / "deviations")
+    except (DeviationError, ExtensionError) as reason:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
 
 
@@ -497,6 +508,12 @@ def lane_of(item: pytest.Item) -> Lane:
     """The lane on which the item runs."""
     found: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
     return found
+
+
+def extensions() -> dict[str, Any]:
+    """The installed distributions that add to the suite, as a plan records them; empty if there is none."""
+    found = [name.rpartition(" ") for name in by_distribution()]
+    return {"extensions": {name: version for name, _, version in found}} if found else {}
 
 
 @functools.cache

@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from roadworthy.engine_name import EngineName
+from roadworthy.extending.table import Table
 from roadworthy.reports.nearest import meant
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.bootstrap import bootstrap
@@ -36,17 +37,35 @@ SPARE = 256 << 20
 #: Added by NAME+zfs: the tools are in contrib, and useful only if the kernel has the module.
 ZFS = ("zfsutils-linux",)
 
-#: Engine root, the suite that carries it, and its packages; the first is the engine.
-ENGINES = {
-    "docker-20.10": ("bookworm", DOCKER),
-    "docker-20.10-bullseye": ("bullseye", DOCKER),
-    "docker-26.1": ("trixie", DOCKER),
-    "docker-28.5": ("forky", DOCKER),
-    "podman-4.3": ("bookworm", PODMAN_WITH_RUNC),
-    "podman-5": ("trixie", PODMAN),
-    "podman-5.8": ("forky", PODMAN),
-    "podman-6.1": ("experimental", PODMAN_6),
+
+class Recipe(NamedTuple):
+    """The suite that carries an engine, and its packages; the first is the engine."""
+
+    suite: str
+    packages: tuple[str, ...]
+
+
+def recipe(name: str, value: object) -> Recipe:
+    """The recipe of an engine root that another distribution adds. Raises ValueError."""
+    if not isinstance(value, Recipe):
+        raise ValueError(f"expected a Recipe, got {value!r}")
+    if not version(EngineName.of_root(name).release):
+        raise ValueError(f"an engine root is called KIND-SERIES, as docker-28.5, not {name!r}")
+    return value
+
+
+OWN = {
+    "docker-20.10": Recipe("bookworm", DOCKER),
+    "docker-20.10-bullseye": Recipe("bullseye", DOCKER),
+    "docker-26.1": Recipe("trixie", DOCKER),
+    "docker-28.5": Recipe("forky", DOCKER),
+    "podman-4.3": Recipe("bookworm", PODMAN_WITH_RUNC),
+    "podman-5": Recipe("trixie", PODMAN),
+    "podman-5.8": Recipe("forky", PODMAN),
+    "podman-6.1": Recipe("experimental", PODMAN_6),
 }
+#: The recipes of engine roots by name.
+ENGINES: Mapping[str, Recipe] = Table("engine_roots", OWN, recipe)
 
 
 class UnknownEngine(Exception):

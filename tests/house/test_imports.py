@@ -61,7 +61,7 @@ FLOORS = (
     ("declaring",),
     ("trees",),
     ("engine_name", "reasons", "stage", "deadline", "programs"),
-    ("versions", "linux", "clock", "reports"),
+    ("versions", "linux", "clock", "reports", "extending"),
 )
 FLOOR = {room: number for number, rooms in enumerate(reversed(FLOORS)) for room in rooms}
 
