@@ -21,6 +21,7 @@ from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
 from roadworthy.command.jobs import FORMATS, job
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
+from roadworthy.command.new import new
 from roadworthy.command.recommend import recommend
 from roadworthy.command.repro import repro
 from roadworthy.command.run import run as run_checks
@@ -67,6 +68,7 @@ main.add_command(diff)
 main.add_command(doctor)
 main.add_command(explain)
 main.add_command(explore)
+main.add_command(new)
 main.add_command(run_checks)
 main.add_command(recommend)
 main.add_command(repro)
