@@ -16,6 +16,7 @@ from roadworthy.engine_name import EngineName
 from roadworthy.extending.distributions import GROUPS, PREFIX, Added, by_distribution
 from roadworthy.guests.qemu import PROGRAM
 from roadworthy.lane import needs
+from roadworthy.lane.can_run import wanted
 from roadworthy.lane.lanes import Lane, default_lanes
 from roadworthy.lane.other_machines import MACHINES
 from roadworthy.machines.backing import BACKING_TYPES
@@ -76,21 +77,6 @@ def of_lane(lane: Lane, host: Host) -> OfDriver:
             return OfDriver(lane.driver.name, True, how, backing=lane.backing)
         said = f"{said}; --kernel={series} has it: {needs.at_once(lacking)}"
     return OfDriver(lane.driver.name, False, "", said, lane.backing)
-
-
-def wanted(lane: Lane, host: Host) -> Iterator[Any]:
-    """Yield what a lane needs of this host; an engine root brings all programs but the one that makes it."""
-    if not lane.root:
-        yield from needs.requirements(lane, host)
-        return
-    yield from (need for need in lane.driver.requirements(host) if not need.host)
-    kind = BACKING_TYPES[lane.backing]
-    yield host.filesystem(kind.file_system or lane.backing)
-    if kind.leaves:
-        yield host.own_kernel(kind.leaves)
-    yield host.privilege()
-    if cached_root(lane.root) is None:
-        yield host.command("mmdebstrap")
 
 
 def booted_on(driver: Driver) -> str:

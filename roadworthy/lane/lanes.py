@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.drivers.overlayfs import PARAMETERS
@@ -66,6 +67,23 @@ class Lane:
             kernel=self.kernel.removeprefix("linux"),
             options={**dict(self.options), **dict(word.split("=", 1) for word in self.kernel_options)},
             words=here.words(),
+        )  # fmt: skip
+
+    def as_values(self) -> dict[str, Any]:
+        """The lane as values that another process makes it from."""
+        return {
+            "driver": self.driver.name, "backing": self.backing, "engine": [self.engine.kind, self.engine.series],
+            "kernel": self.kernel, "options": [list(pair) for pair in self.options], "root": self.root,
+            "source": self.source, "kernel_options": list(self.kernel_options),
+        }  # fmt: skip
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Lane:
+        """The lane that another process has described."""
+        return cls(
+            DRIVERS[values["driver"]], values["backing"], EngineName(*values["engine"]), values["kernel"],
+            tuple((key, value) for key, value in values["options"]), values["root"], values["source"],
+            tuple(values["kernel_options"]),
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from roadworthy.calls.toolbox import fio_version
@@ -36,7 +37,7 @@ from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
 from roadworthy.reports.redaction import of_this_machine
 from roadworthy.run.interrupts import Interrupts, why_stopped
-from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
+from roadworthy.run.keys import BUNDLE, EVIDENCE, LANES, NEEDED, NODE, REFUSED, SAID, SEED, TOLD
 from roadworthy.run.lacking import Lacking
 from roadworthy.run.options import DRIVERS_NAMED, SHUFFLED, lanes_of, only_looks
 from roadworthy.run.order import Group, OrderError, order
@@ -59,20 +60,30 @@ SESSION = pytest.StashKey["Session"]()
 class Session:
     """The state of one run. Hooks that need it are methods here."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, lanes: Sequence[Lane] | None = None) -> None:
+        """`lanes` are those of the run if its options do not say all of them, as with an inventory.
+
+        Raises LaneError.
+        """
         self.config = config
         self.machine = Host()
         asked = config.getoption(DRIVERS_NAMED) or config.getoption("matrix")
         self.engine = installed_engine() if asked else None
-        self.lanes = lanes_of(config, self.engine, self.machine.kernel) if self.engine else []
+        #: xdist's input if this process is one of its workers; `_unsaid` are messages to send with its reports.
+        self.worker: dict[str, Any] = getattr(config, "workerinput", {})
+        self._unsaid: list[tuple[str, str]] = []
+        self.lanes: list[Lane] = []
+        if lanes is not None:
+            self.lanes = list(lanes)
+        elif LANES in self.worker:
+            self.lanes = [Lane.from_values(values) for values in self.worker[LANES]]
+        elif self.engine:
+            self.lanes = lanes_of(config, self.engine, self.machine.kernel)
         try:
             self.repeats = repeats(config.getoption("repeat"))
             self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption(SHUFFLED))
         except (RepeatError, OrderError) as reason:
             raise pytest.UsageError(f"roadworthy: {reason}") from None
-        #: xdist's input if this process is one of its workers; `_unsaid` are messages to send with its reports.
-        self.worker: dict[str, Any] = getattr(config, "workerinput", {})
-        self._unsaid: list[tuple[str, str]] = []
         self.bundle: BundleWriter | None = None
         self.page: Path | None = None
         self._items: list[tuple[Lane, Declared, pytest.Item]] = []
@@ -113,6 +124,7 @@ class Session:
             places = {lane.id: place for place, lane in enumerate(self.lanes)}
             items[:] = self.order.arranged(items, lambda item: group(item, places))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse what cannot run. All refusals are here, as pytest calls this hook even if an earlier one refused."""
         try:
@@ -121,6 +133,7 @@ class Session:
             if self.worker:
                 self.config.workeroutput[REFUSED] = str(reason)  # type: ignore[attr-defined]
             raise
+        self._tell(self._cells(session.items))
 
     def _take(self, items: Sequence[pytest.Item]) -> None:
         """Take the collected items for the plan. Raises UsageError for what cannot run."""
@@ -184,13 +197,27 @@ class Session:
             self._ledger = Ledger()
             run = self._ledger.run
         if self.worker:
-            self.bundle = BundleWriter(Path(self.worker[BUNDLE]))
+            self.bundle = BundleWriter(Path(self.worker[BUNDLE]), self._tell)
         else:
             self.bundle = open_bundle(self.config, run)
         if self._ledger is not None:
             for reaped in reaper.reap():
                 self.say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
         self._write(self._plan(run, self._items))
+
+    def _tell(self, line: bytes) -> None:
+        """Send what belongs into the bundle to who conducts the run, if that is on another host."""
+        if (told := self.worker.get(TOLD)) is not None:
+            told.send(line.decode())
+
+    def _cells(self, items: Sequence[pytest.Item]) -> bytes:
+        """The lane, check and round of each test, and which are benchmarks.
+
+        Who conducts the run knows tests by their names only, also one that is lost with its node.
+        """
+        cells = {item.nodeid: [lane_of(item).id, "", 1] for item in items if on_lane(item)}
+        cells |= {item.nodeid: [lane.id, check.identity, round_of(item)] for lane, check, item in self._items}
+        return msgspec.json.encode({"type": "cells", "cells": cells, "benchmarks": sorted(self._benchmarks)})
 
     def _plan(self, run: str, items: Sequence[tuple[Lane, Declared, pytest.Item]]) -> Plan:
         checks = {check.identity: self.describe(check, item) for _, check, item in items}
@@ -238,6 +265,8 @@ class Session:
             found["random order"] = {"seed": self.order.seed}
         if self.config.getoption("isolate"):
             found["isolate"] = True
+        if NODE in self.worker:
+            found["node"] = self.worker[NODE]
         return found
 
     def facts_added(self, stand: Stand) -> dict[str, Any]:

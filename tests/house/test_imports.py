@@ -47,6 +47,7 @@ def called(module):
 #: itself is a room of its own, and the ground is what all may stand on.
 FLOORS = (
     ("plugin",),
+    ("fleet",),
     ("mutants",),
     ("fixtures",),
     ("command",),
