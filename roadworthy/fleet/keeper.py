@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import os
 import shutil
+import signal
 import sys
 import tempfile
 import zipfile
@@ -26,7 +26,7 @@ def unpack(place: str, data: bytes) -> dict[str, Any]:
         archive.extractall(place)
     sys.path.insert(0, place)
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    return {"python": list(sys.version_info[:3]), "missing": missing, "root": os.geteuid() == 0}
+    return {"python": list(sys.version_info[:3]), "missing": missing}
 
 
 def host() -> dict[str, Any]:
@@ -40,16 +40,26 @@ def host() -> dict[str, Any]:
 
 def unmet(lanes: list[dict[str, Any]]) -> list[str]:
     """For each lane why it cannot run here, or an empty text: what doctor answers."""
+    from roadworthy.drivers import DRIVERS
     from roadworthy.lane.can_run import why_not
     from roadworthy.lane.lanes import Lane
     from roadworthy.machines.host import Host
 
     here = Host()
-    return [why_not(Lane.from_values(values), here) for values in lanes]
+    return [
+        why_not(Lane.from_values(values), here)
+        if values["driver"] in DRIVERS
+        else f"has no driver {values['driver']}: install what adds it"
+        for values in lanes
+    ]
 
 
 def keep(channel: Any) -> None:
-    """Answer until the channel is closed from the other side."""
+    """Answer until the channel is closed from the other side.
+
+    An interrupt of the terminal is for the workers: they clean up with the suite that lies here.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     place = tempfile.mkdtemp(prefix="roadworthy-node-")
     try:
         channel.send(place)
