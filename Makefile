@@ -20,7 +20,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site house coverage durability commands scaling repro clean lock packages test-packages root
+.PHONY: help conformance test check bench sensitivity weekly site house coverage durability commands scaling workers repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -66,6 +66,9 @@ commands: .venv/ready ## write the transcripts of docs/commands.md anew
 
 scaling: .venv/ready ## conduct runs over simulated nodes, and write what they took into docs/scaling.md
 	.venv/bin/python tests/house/scaling_page.py
+
+workers: .venv/ready ## run six lanes with -n 0 and -n 2 in turns, and write their times into docs/scaling.md
+	.venv/bin/python tests/house/workers_page.py
 
 repro: .venv/ready ## run a script for every recorded break of BUNDLE, and write what they show into docs/repro.md
 	.venv/bin/python tests/house/repro_page.py $(BUNDLE)
