@@ -155,12 +155,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     run = run_of(item.config)
     if run is None:
         return
-    from roadworthy.declaring.checks import declared
+    from roadworthy.declaring.checks import identity_of
     from roadworthy.measuring.clock import VirtualClock
 
-    check = declared(item) if run.lanes or only_looks(item.config) else None
-    if check is not None:
-        item.extra_keyword_matches.add(check.identity)  # so that -k takes an id as the page shows it
+    identity = identity_of(item) if run.lanes or only_looks(item.config) else ""
+    if identity:
+        item.extra_keyword_matches.add(identity)  # so that -k takes an id as the page shows it
     mark = item.get_closest_marker("measured")
     if mark is not None:
         item.extra_keyword_matches.add(mark.args[0])

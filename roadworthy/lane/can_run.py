@@ -13,7 +13,7 @@ from roadworthy.machines.backing import BACKING_TYPES
 from roadworthy.machines.host import Host
 from roadworthy.machines.machine import Requirement
 from roadworthy.supplies.engine_roots import cached_root
-from roadworthy.supplies.kernels import SERIES
+from roadworthy.supplies.kernels import is_series
 
 
 def wanted(lane: Lane, host: Host) -> Iterator[Requirement]:
@@ -40,7 +40,7 @@ def why_not(lane: Lane, host: Host) -> str:
     """The one thing to do before a lane can run on this host, or an empty string if it can."""
     if sentence := needs.lacking(lane):
         return sentence
-    if lane.source not in ("host", *SERIES, *MACHINES) and not Path(lane.source).exists():
+    if not (lane.source == "host" or is_series(lane.source) or lane.source in MACHINES or Path(lane.source).exists()):
         return f"needs the kernel {lane.source}, which is not on this host"
     unmet = [need for need in wanted(lane, host) if not need.met]
     nobody = next((need.reason for need in unmet if not need.host), "")

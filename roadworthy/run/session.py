@@ -109,6 +109,8 @@ class Session:
     # --- collection and plan
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
+        if item.path in self._modules:
+            return
         if item.get_closest_marker("check") or item.get_closest_marker("measured"):
             self._modules[item.path] = item.location[0]
 
@@ -133,7 +135,8 @@ class Session:
             if self.worker:
                 self.config.workeroutput[REFUSED] = str(reason)  # type: ignore[attr-defined]
             raise
-        self._tell(self._cells(session.items))
+        if TOLD in self.worker:
+            self._tell(self._cells(session.items))
 
     def _take(self, items: Sequence[pytest.Item]) -> None:
         """Take the collected items for the plan. Raises UsageError for what cannot run."""
