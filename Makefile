@@ -27,7 +27,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site example editions screenshots house coverage durability data commands repro clean lock packages test-packages root
+.PHONY: help conformance test check bench sensitivity weekly site example editions screenshots house coverage durability data commands scaling workers repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -82,6 +82,12 @@ data: .venv/ready ## write the tables of docs/data.md anew, and the schemas of t
 
 commands: .venv/ready ## write the transcripts of docs/commands.md anew
 	.venv/bin/python tests/house/commands_page.py
+
+scaling: .venv/ready ## conduct runs over simulated nodes, and write what they took into docs/scaling.md
+	.venv/bin/python tests/house/scaling_page.py
+
+workers: .venv/ready ## run six lanes with -n 0 and -n 2 in turns, and write their times into docs/scaling.md
+	.venv/bin/python tests/house/workers_page.py
 
 repro: .venv/ready ## run a script for every recorded break of BUNDLE, and write what they show into docs/repro.md
 	.venv/bin/python tests/house/repro_page.py $(BUNDLE)

@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 from roadworthy.command.axes import lane_named
+from roadworthy.extending.distributions import added
 from roadworthy.mutants.catalogue import Mutant, UnknownMutant, catalogue, excused, find
 from roadworthy.mutants.kill_matrix import KillMatrix, Ran, disagreements, row
 from roadworthy.mutants.selection import Wanted
@@ -31,6 +32,8 @@ from roadworthy.reports.kills import FORM, KILLS_PAGE, write_kills
 from roadworthy.reports.made import NotOurs, is_page, make_directory, refuse_foreign, replace_file
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Words by which pytest takes the files of an installed suite as those of a checkout, and leaves nothing beside them.
+ANYWHERE = ("--import-mode=importlib", "-p", "no:cacheprovider")
 #: Seconds after which a process counts as hung.
 DEADLINE = 5400.0
 #: How often turns that a process left are given to another one.
@@ -63,9 +66,9 @@ class Suite:
     def _pytest(self, name: str, words: Sequence[str]) -> None:
         with (self.directory / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                tied([sys.executable, "-m", "pytest", "-q", "--tb=no", *self.words, *words,
-                      ROOT / "conformance"], "TERM"),
-                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                tied([sys.executable, "-m", "pytest", "-q", "--tb=no", *ANYWHERE, *self.words, *words,
+                      "--pyargs", ROOT / "conformance", *(one.value for one in added("checks"))], "TERM"),
+                cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
             try:
                 process.wait(DEADLINE)
@@ -139,7 +142,7 @@ def main(
                 refuse_foreign(path, ours)  # now, and not after the hours that the runs take
         except NotOurs as reason:
             raise click.UsageError(f"{option}: {path}: {reason.strerror}; name another file") from None
-    directory = out or Path(tempfile.mkdtemp(prefix="roadworthy-sensitivity-"))
+    directory = (out or Path(tempfile.mkdtemp(prefix="roadworthy-sensitivity-"))).absolute()
     try:
         make_directory(directory)
     except OSError as reason:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from roadworthy.extending.distributions import Added, added
 from roadworthy.reports.nearest import hint
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
@@ -70,16 +71,18 @@ class Mutant:
 
 @cache
 def catalogue() -> dict[str, Mutant]:
-    """All mutants by name, in the order of the file. Raises ValueError for an invalid entry."""
-    with CATALOGUE.open("rb") as file:
-        read = tomllib.load(file)
+    """All mutants by name, in the order of the file, and behind them those that other distributions add.
+
+    Raises ValueError for an invalid entry, ExtensionError for one of another distribution.
+    """
+    read = tomllib.loads(CATALOGUE.read_text())
     groups: dict[str, list[str]] = read["calls"]
-    found: dict[str, Mutant] = {}
-    for entry in read["mutant"]:
-        mutant = made(entry, groups)
-        if mutant.name in found:
-            raise ValueError(f"{CATALOGUE.name}: two mutants are called {mutant.name}")
-        found[mutant.name] = mutant
+    found = mutants_of(read, groups, {})
+    for one, theirs in catalogues_added():
+        try:
+            found |= mutants_of(theirs, groups | theirs.get("calls", {}), found)
+        except (KeyError, TypeError, ValueError) as reason:
+            raise one.refused(str(reason)) from None
     every = sorted({call for mutant in found.values() for call in mutant.calls})
     found["identity-notify"] = Mutant(**{**vars(found["identity-notify"]), "calls": tuple(every)})
     return found
@@ -88,11 +91,39 @@ def catalogue() -> dict[str, Mutant]:
 @cache
 def excused() -> dict[str, str]:
     """Checks, or cells of them as `check[parameter]`, that no mutant can break, each with the reason."""
-    with CATALOGUE.open("rb") as file:
-        return {entry["check"]: entry["reason"] for entry in tomllib.load(file).get("excused", [])}
+    read = [tomllib.loads(CATALOGUE.read_text()), *(theirs for _, theirs in catalogues_added())]
+    return {entry["check"]: entry["reason"] for one in read for entry in one.get("excused", [])}
 
 
-def made(entry: dict[str, Any], groups: dict[str, list[str]]) -> Mutant:
+def catalogues_added() -> Iterator[tuple[Added, dict[str, Any]]]:
+    """Yield the catalogues that other distributions add. Raises ExtensionError."""
+    for one in added("mutants"):
+        try:
+            yield one, tomllib.loads((one.directory() / CATALOGUE.name).read_text())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as reason:
+            raise one.refused(f"{CATALOGUE.name}: {reason}") from None
+
+
+def register_added() -> None:
+    """Import the faults that other distributions add, which registers them. Raises ExtensionError."""
+    for one in added("mutants"):
+        one.load()
+
+
+def mutants_of(
+    read: dict[str, Any], groups: Mapping[str, list[str]], there: Mapping[str, Mutant]
+) -> dict[str, Mutant]:  # fmt: skip
+    """The mutants of one catalogue by name; `there` are those of others. Raises ValueError."""
+    found: dict[str, Mutant] = {}
+    for entry in read["mutant"]:
+        mutant = made(entry, groups)
+        if mutant.name in found or mutant.name in there:
+            raise ValueError(f"{CATALOGUE.name}: two mutants are called {mutant.name}")
+        found[mutant.name] = mutant
+    return found
+
+
+def made(entry: dict[str, Any], groups: Mapping[str, list[str]]) -> Mutant:
     unknown = set(entry) - set(Mutant.__dataclass_fields__)
     if unknown:
         raise ValueError(f"{CATALOGUE.name}: {entry.get('name')}: unknown key {min(unknown)}")

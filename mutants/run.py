@@ -24,7 +24,7 @@ from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.place import Place
 from roadworthy.machines.write_log import Entry
 from roadworthy.mutants import PACKAGES
-from roadworthy.mutants.catalogue import Mutant, UnknownMutant, find
+from roadworthy.mutants.catalogue import Mutant, UnknownMutant, find, register_added
 from roadworthy.mutants.disks import DISKS
 from roadworthy.mutants.lie import LIES, LyingEngine
 from roadworthy.mutants.sabotage import SABOTEURS
@@ -242,6 +242,7 @@ class MutantRun:
 def mutant_run(name: str) -> MutantRun:
     """The faults that `--mutant=NAME` names. Raises UsageError for an unknown name."""
     try:
+        register_added()
         return MutantRun(name)
     except UnknownMutant as reason:
         raise pytest.UsageError(f"roadworthy: --mutant: {reason}") from None

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from roadworthy.mutants.call import FAULTS, Answer, Call, Descriptor, Error, Fault, Proceed, Value
 from roadworthy.mutants.calls import ARCHITECTURE, NAMES
-from roadworthy.mutants.catalogue import find
+from roadworthy.mutants.catalogue import find, register_added
 from roadworthy.mutants.notification import Notification, hand_in, receive, send
 from roadworthy.mutants.target import Target
 
@@ -163,6 +163,7 @@ def main(argv: list[str]) -> None:
     socket_path, hits_path, name = argv
     import roadworthy.mutants.faults  # noqa: F401 - registers the faults
 
+    register_added()
     os.umask(0)  # files made for a target get the mode that its own umask leaves
     faulty = Faulty((lambda _call: Proceed()) if name == IDENTITY else FAULTS[name], find(name).volumes)
     hits = Hits(hits_path)

@@ -56,22 +56,35 @@ def pytest_configure(config: pytest.Config) -> None:
 def begin(config: pytest.Config) -> None:
     """Make the run, and give it and its fixtures to pytest. Raises UsageError."""
     from roadworthy import fixtures
+    from roadworthy.extending.distributions import ExtensionError
+    from roadworthy.fleet.words import inventory_of, words_for_nodes
     from roadworthy.lane.lanes import LaneError
     from roadworthy.measuring.side_by_side import InWorker, SideBySide, refuse_histogram
     from roadworthy.run.conductor import Conductor, conducts
     from roadworthy.run.session import SESSION, Session
 
+    inventory, fleet = inventory_of(config), None
     try:
-        session = Session(config)
-    except LaneError as reason:
+        if inventory:
+            from roadworthy.fleet.begin import fleet_of
+
+            fleet = fleet_of(config, inventory)
+        session = Session(config, fleet.lanes if fleet else None)
+    except (LaneError, ExtensionError) as reason:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
     config.stash[SESSION] = session
     config.pluginmanager.register(session, RUN)
     config.pluginmanager.register(fixtures, "roadworthy-fixtures")
     if session.lanes and config.getoption("benchmark_histogram", None):
         refuse_histogram()
-    if conducts(config) and session.lanes:
-        conductor = Conductor(config, session.lanes)
+    if (fleet or conducts(config)) and session.lanes:
+        conductor: Conductor
+        if fleet:
+            from roadworthy.fleet.conductor import FleetConductor
+
+            conductor = FleetConductor(config, fleet, words_for_nodes(config))
+        else:
+            conductor = Conductor(config, session.lanes)
         config.pluginmanager.register(conductor, "roadworthy-conductor")
         config.pluginmanager.register(SideBySide(config, conductor), "roadworthy-benchmarks")
     if session.worker and session.lanes:
@@ -142,12 +155,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     run = run_of(item.config)
     if run is None:
         return
-    from roadworthy.declaring.checks import declared
+    from roadworthy.declaring.checks import identity_of
     from roadworthy.measuring.clock import VirtualClock
 
-    check = declared(item) if run.lanes or only_looks(item.config) else None
-    if check is not None:
-        item.extra_keyword_matches.add(check.identity)  # so that -k takes an id as the page shows it
+    identity = identity_of(item) if run.lanes or only_looks(item.config) else ""
+    if identity:
+        item.extra_keyword_matches.add(identity)  # so that -k takes an id as the page shows it
     mark = item.get_closest_marker("measured")
     if mark is not None:
         item.extra_keyword_matches.add(mark.args[0])

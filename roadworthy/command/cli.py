@@ -24,6 +24,7 @@ from roadworthy.command.issues import print_issues
 from roadworthy.command.jobs import FORMATS, job
 from roadworthy.command.merge import merge
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
+from roadworthy.command.new import new
 from roadworthy.command.recommend import recommend
 from roadworthy.command.repro import repro
 from roadworthy.command.run import run as run_checks
@@ -69,6 +70,7 @@ main.add_command(diff)
 main.add_command(doctor)
 main.add_command(explain)
 main.add_command(explore)
+main.add_command(new)
 main.add_command(run_checks)
 main.add_command(merge)
 main.add_command(recommend)

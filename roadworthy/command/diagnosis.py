@@ -13,11 +13,15 @@ from typing import Any
 from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.engine_name import EngineName
+from roadworthy.extending.distributions import GROUPS, PREFIX, Added, by_distribution
 from roadworthy.guests.qemu import PROGRAM
 from roadworthy.lane import needs
+from roadworthy.lane.can_run import wanted
 from roadworthy.lane.lanes import Lane, default_lanes
+from roadworthy.lane.other_machines import MACHINES
 from roadworthy.machines.backing import BACKING_TYPES
 from roadworthy.machines.host import Host
+from roadworthy.reports.nearest import hint
 from roadworthy.supplies import kernel_lists, kernels
 from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.engine_roots import ENGINES, cached_root
@@ -75,21 +79,6 @@ def of_lane(lane: Lane, host: Host) -> OfDriver:
     return OfDriver(lane.driver.name, False, "", said, lane.backing)
 
 
-def wanted(lane: Lane, host: Host) -> Iterator[Any]:
-    """Yield what a lane needs of this host; an engine root brings all programs but the one that makes it."""
-    if not lane.root:
-        yield from needs.requirements(lane, host)
-        return
-    yield from (need for need in lane.driver.requirements(host) if not need.host)
-    kind = BACKING_TYPES[lane.backing]
-    yield host.filesystem(kind.file_system or lane.backing)
-    if kind.leaves:
-        yield host.own_kernel(kind.leaves)
-    yield host.privilege()
-    if cached_root(lane.root) is None:
-        yield host.command("mmdebstrap")
-
-
 def booted_on(driver: Driver) -> str:
     """The kernel series on which the full matrix has a driver that not every kernel has, or an empty string."""
     for block in tomllib.loads(FULL.read_text()).get("include", ()):
@@ -126,6 +115,33 @@ def booting(host: Host) -> Iterator[CanRun]:
         kept = "in the cache" if kernels.cached(series, Cache()) else "fetched at first use"
         how = f"{kept}; {speed}"
         yield CanRun(series, not unmet, "" if unmet else how, needs.at_once(unmet))
+
+    for name, machine in MACHINES.items():
+        yield CanRun(name, True, f"Linux {machine.series()}, of another distribution")
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What another distribution adds to the suite, and why that has no effect, or an empty text."""
+
+    distribution: str
+    group: str
+    name: str
+    trouble: str = ""
+
+
+def extensions() -> list[Extension]:
+    """What other distributions add, and the groups that the suite does not have."""
+    return [
+        Extension(one.distribution, one.group, one.name, trouble_of(one))
+        for several in by_distribution().values() for one in several
+    ]  # fmt: skip
+
+
+def trouble_of(one: Added) -> str:
+    if one.group in GROUPS:
+        return ""
+    return f"no group {PREFIX}{one.group}{hint(PREFIX + one.group, [PREFIX + group for group in GROUPS])}"
 
 
 @dataclass(frozen=True)

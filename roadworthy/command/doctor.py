@@ -41,12 +41,13 @@ def doctor(form: str | None) -> None:
     Exit status: 0, 3 if no driver can run here, 4 for a mistake on the command line.
     """
     host, installed = Host(), installed_engine()
-    recorded = deviations.load(CONFORMANCE / "deviations")
+    recorded = deviations.load_all(CONFORMANCE / "deviations")
     with working("looking at this host"):
         of_drivers = list(diagnosis.drivers(host, installed))
         of_engines = list(diagnosis.engines(host, installed))
         of_kernels = list(diagnosis.booting(host))
         chosen = diagnosis.choice(host)
+        of_others = diagnosis.extensions()
         met = diagnosis.breaks(chosen, host, installed, recorded)
     broken = [
         {
@@ -58,6 +59,7 @@ def doctor(form: str | None) -> None:
         "kernel": host.release, "engine": str(installed) if diagnosis.has_engine(host) else None,
         "drivers": [asdict(one) for one in of_drivers], "engines": [asdict(one) for one in of_engines],
         "kernels": [asdict(one) for one in of_kernels], "chosen": asdict(chosen), "breaks": broken,
+        "extensions": [asdict(one) for one in of_others],
     }  # fmt: skip
     parts: list[Part] = [
         Title("this host"), Fields(facts(host, installed)),
@@ -68,6 +70,9 @@ def doctor(form: str | None) -> None:
         Fields([("driver", chosen.driver or "none"), ("data root", f"{chosen.data_root}, on {chosen.backing}"),
                 ("why", chosen.why)]),
     ]  # fmt: skip
+    if of_others:
+        told = [(one.distribution, one.group, one.name, one.trouble) for one in of_others]
+        parts += [Title("added by other distributions"), Table(("distribution", "adds to", "name", "trouble"), told)]
     if chosen.driver:
         parts += [Title(f"recorded breaks of {chosen.driver} on {chosen.backing} here"),
                   *broken_parts(chosen.driver, met, recorded)]  # fmt: skip

@@ -66,7 +66,7 @@ def explain(what: tuple[str, ...], bundles: tuple[Path, ...], form: str | None) 
 def entries_of(named: Subject) -> list[Deviation]:
     """The recorded deviations of a check, those that can apply to the driver if the lane is named by one."""
     found = [
-        entry for entry in deviations.load(CONFORMANCE / "deviations").entries
+        entry for entry in deviations.load_all(CONFORMANCE / "deviations").entries
         if names(named.check, entry.check) or entry.check == named.base
     ]  # fmt: skip
     driver = DRIVERS.get(named.lane)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from roadworthy.command.exits import MISTAKE
+from roadworthy.extending.distributions import ExtensionError
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
 from roadworthy.reports.joining import hindrances, mixed_rounds, mixed_schemas
 from roadworthy.reports.nearest import hint
@@ -31,6 +32,13 @@ class Commands(click.Group):
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             raise click.UsageError(f"no command {args[0]!r}{hint(args[0], self.list_commands(ctx))}", ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. What another distribution adds and cannot be used is a mistake of the environment."""
+        try:
+            return super().invoke(ctx)
+        except ExtensionError as reason:
+            raise click.UsageError(str(reason)) from None
 
 
 class Amount(click.FloatRange):

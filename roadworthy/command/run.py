@@ -7,24 +7,28 @@ import sys
 
 import click
 
+from roadworthy.extending.distributions import added
+
 #: pytest's options are not ours: whatever follows the command goes to it.
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
 
 
-def pytest_on(package: str, words: tuple[str, ...]) -> None:
-    """Become pytest on a package of the suite, with results below the working directory, not where the suite lies.
+def pytest_on(package: str, group: str, words: tuple[str, ...]) -> None:
+    """Become pytest on a package of the suite, and on what distributions add to this group of entry points.
+
+    Results are below the working directory, not where the suite lies.
 
     `importlib` is the suite's way of importing, because two of its files may have one name. The exit status is
     pytest's.
     """
-    begin = [sys.executable, "-m", "pytest", *words_of(package)]
+    begin = [sys.executable, "-m", "pytest", *words_of(package, *(one.value for one in added(group)))]
     sys.stdout.flush()
     os.execv(begin[0], [*begin, *words])
 
 
-def words_of(package: str) -> list[str]:
-    """The words by which pytest finds a package of the suite from any directory."""
-    return ["--pyargs", package, "--rootdir=.", "--import-mode=importlib"]
+def words_of(*packages: str) -> list[str]:
+    """The words by which pytest finds packages from any directory."""
+    return ["--pyargs", *packages, "--rootdir=.", "--import-mode=importlib"]
 
 
 @click.command(context_settings=PASSED_ON)
@@ -36,7 +40,7 @@ def run(words: tuple[str, ...]) -> None:
     page lie in bundles/ below the working directory. The exit status is pytest's: 0 if all is as recorded, 1 if not, 4
     for a mistake on the command line.
     """
-    pytest_on("roadworthy.conformance", words)
+    pytest_on("roadworthy.conformance", "checks", words)
 
 
 @click.command(name="run", context_settings=PASSED_ON)
@@ -46,4 +50,4 @@ def run_benchmarks(words: tuple[str, ...]) -> None:
 
     What follows goes to pytest: -m smoke, nightly or weekly, --driver, -k. The exit status is pytest's.
     """
-    pytest_on("roadworthy.bench", ("--benchmark-only", *words))
+    pytest_on("roadworthy.bench", "benchmarks", ("--benchmark-only", *words))

@@ -99,23 +99,30 @@ class Declared:
         return [*moved, beneath(place, ABOVE)] if self.provenance == "lower-deep" else moved
 
 
+def identity_of(item: pytest.Item) -> str:
+    """The id of the check `item` with its case; empty if it is none. `declared` says all else, and takes longer."""
+    mark = item.get_closest_marker("check")
+    if mark is None:
+        return ""
+    cases = case_ids(item)
+    return f"{mark.args[0]}[{'-'.join(cases)}]" if cases else str(mark.args[0])
+
+
 def declared(item: pytest.Item) -> Declared | None:
     """The declaration of `item`, or None if it is not a check."""
     mark = item.get_closest_marker("check")
     if mark is None:
         return None
-    identity: str = mark.args[0]
+    whole, identity = identity_of(item), str(mark.args[0])
     provenances: tuple[Provenance, ...] = mark.kwargs["provenances"]
     trees = item.get_closest_marker("layers")
     callspec = getattr(item, "callspec", None)
     parameters = dict(callspec.params) if callspec else {}
-    cases = case_ids(item)
     found = tuple({path: entry(value) for path, value in tree.items()} for tree in (trees.args if trees else ()))
     feature = Feature.NONE
     for need in item.iter_markers("needs"):
         feature |= need.args[0]
     capability = item.get_closest_marker("capabilities")
-    whole = f"{identity}[{'-'.join(cases)}]" if cases else identity
     return Declared(
         identity=whole,
         family=identity.partition("/")[0],

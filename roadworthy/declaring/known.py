@@ -14,12 +14,13 @@ from typing import Any
 
 from roadworthy.declaring.checks import Provenance
 from roadworthy.declaring.features import Feature
+from roadworthy.extending.distributions import added
 from roadworthy.trees.layers import Entry, entry
 
 
 @dataclass(frozen=True)
 class Known:
-    """One check by its id without a case. `file` is relative to the directory that holds `conformance`."""
+    """One check by its id without a case. `file` is relative to the directory that holds its outermost package."""
 
     identity: str
     promise: str
@@ -40,13 +41,27 @@ class Known:
 
 @functools.cache
 def checks_known() -> Mapping[str, Known]:
-    """Every check of the suite by its id, in the order of the files."""
-    package = importlib.import_module("roadworthy.conformance")
+    """Every check of the suite by its id, in the order of the files, and those that other distributions add.
+
+    Raises ExtensionError.
+    """
     found: dict[str, Known] = {}
-    for place in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        for one in checks_in(importlib.import_module(place.name)):
+    for module in modules_below(importlib.import_module("roadworthy.conformance")):
+        for one in checks_in(module):
             found.setdefault(one.identity, one)
+    for package in added("checks"):
+        package.directory()  # refuses what is no package
+        for module in modules_below(package.load()):
+            for one in checks_in(module):
+                if found.setdefault(one.identity, one).file != one.file:
+                    raise package.refused(f"{one.file}: {found[one.identity].file} has a check {one.identity}, too")
     return found
+
+
+def modules_below(package: ModuleType) -> Iterator[ModuleType]:
+    """Import and yield the modules below a package."""
+    for place in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        yield importlib.import_module(place.name)
 
 
 def checks_in(module: ModuleType) -> Iterator[Known]:
@@ -75,7 +90,7 @@ def known(module: ModuleType, function: Any, mark: Any, marks: list[Any]) -> Kno
         identity=mark.args[0],
         promise=" ".join((function.__doc__ or "").split()),
         source=mark.kwargs["source"],
-        file=str(Path("conformance", file.parent.name, file.name)),
+        file=str(Path(*module.__name__.removeprefix("roadworthy.").split(".")[:-1], file.name)),
         line=inspect.unwrap(function).__code__.co_firstlineno,
         provenances=mark.kwargs["provenances"],
         trees=tuple({path: entry(value) for path, value in tree.items()} for tree in layers),

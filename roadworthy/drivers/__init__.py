@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from roadworthy.drivers.aufs import Aufs
 from roadworthy.drivers.base import Driver
 from roadworthy.drivers.btrfs import Btrfs
@@ -14,8 +16,22 @@ from roadworthy.drivers.podman import PODMAN
 from roadworthy.drivers.snapshotters import SNAPSHOTTERS
 from roadworthy.drivers.vfs import Vfs
 from roadworthy.drivers.zfs import Zfs
+from roadworthy.extending.table import Table, subclass_of
+from roadworthy.machines.backing import BACKING_TYPES
 
 GRAPH_DRIVERS = (Overlay2, Overlay, Vfs, Btrfs, FuseOverlayfs, Aufs, Devicemapper, Zfs)
-DRIVERS: dict[str, Driver] = {kind.name: kind() for kind in (Native, *GRAPH_DRIVERS, *SNAPSHOTTERS, *PODMAN)}
+OWN = {kind.name: kind() for kind in (Native, *GRAPH_DRIVERS, *SNAPSHOTTERS, *PODMAN)}
+
+
+def made(name: str, value: object) -> Driver:
+    """The driver that another distribution adds. Raises ValueError."""
+    found = subclass_of(Driver, name, value)()
+    for backing in found.backings:
+        if backing not in BACKING_TYPES:
+            raise ValueError(f"no backing is called {backing!r}; known: {', '.join(BACKING_TYPES)}")
+    return found
+
+
+DRIVERS: Mapping[str, Driver] = Table("drivers", OWN, made)
 
 __all__ = ["DRIVERS", "Driver"]

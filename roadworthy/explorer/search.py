@@ -36,7 +36,7 @@ from roadworthy.upkeep.ending import at_ending
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.site import Site
-from roadworthy.verdict.deviations import DeviationError, load
+from roadworthy.verdict.deviations import DeviationError, load_all
 
 DEVIATIONS = Path(__file__).parents[1] / "conformance/deviations"
 #: Exit statuses, like pytest's: a new divergence; an error that is not the driver's.
@@ -120,7 +120,7 @@ class Search:
         self.directory = directory
         self.stand = stand
         self.ground = LaneGround(stand)
-        recorded = Recorded(load(DEVIATIONS), stand.deviation_facts)
+        recorded = Recorded(load_all(DEVIATIONS), stand.deviation_facts)
         self.explorer = Explorer(Runner(self.ground), recorded.find, seed, processes, self.tell, self.tick)
         self._begun = self._ticked = time.monotonic()
         self._log = stand.machine.kernel_log()

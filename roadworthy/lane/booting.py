@@ -16,6 +16,7 @@ from roadworthy.guests.room import processors, room
 from roadworthy.guests.toolbox_disk import toolbox_image
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.needs import refuse
+from roadworthy.lane.other_machines import MACHINES
 from roadworthy.machines.backing import GIB
 from roadworthy.machines.host import Host
 from roadworthy.machines.machine import Machine
@@ -44,6 +45,10 @@ def booted(lane: Lane, site: Site, stage: Stage, accept_expired: bool = False) -
     """
     if lane.source == "host" and not lane.root:
         yield Host()
+        return
+    if lane.source in MACHINES:
+        with MACHINES[lane.source].booted(lane.root, site, stage) as machine:
+            yield machine
         return
     host = Host()
     programs = ["mmdebstrap", "depmod", *([PROGRAM] if lane.source != "host" else []), *host.calls]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.drivers.overlayfs import PARAMETERS
 from roadworthy.engine_name import EngineName, names_daemon
+from roadworthy.lane.other_machines import MACHINES
 from roadworthy.lane.running_daemon import DaemonRefused, RunningDaemon, running_daemon
 from roadworthy.machines.backing import BACKING_TYPES, BACKINGS
 from roadworthy.reports import records
@@ -67,8 +69,9 @@ class Lane:
 
     def record(self) -> records.Lane:
         """The lane as the bundle's plan records it; paths of this machine are replaced with `PATH`."""
+        named = self.source == "host" or self.source in MACHINES or is_series(self.source)
         here = replace(
-            self, source=self.source if self.source == "host" or is_series(self.source) else "PATH",
+            self, source=self.source if named else "PATH",
             root=self.root if self.root in ("", *ENGINES) else f"{self.root.rpartition('=')[0]}=PATH".lstrip("="),
         )  # fmt: skip
         return records.Lane(
@@ -76,6 +79,23 @@ class Lane:
             kernel=self.kernel.removeprefix("linux"),
             options={**dict(self.options), **dict(word.split("=", 1) for word in self.kernel_options)},
             words=here.words(),
+        )  # fmt: skip
+
+    def as_values(self) -> dict[str, Any]:
+        """The lane as values that another process makes it from."""
+        return {
+            "driver": self.driver.name, "backing": self.backing, "engine": [self.engine.kind, self.engine.series],
+            "kernel": self.kernel, "options": [list(pair) for pair in self.options], "root": self.root,
+            "source": self.source, "kernel_options": list(self.kernel_options),
+        }  # fmt: skip
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Lane:
+        """The lane that another process has described."""
+        return cls(
+            DRIVERS[values["driver"]], values["backing"], EngineName(*values["engine"]), values["kernel"],
+            tuple((key, value) for key, value in values["options"]), values["root"], values["source"],
+            tuple(values["kernel_options"]),
         )  # fmt: skip
 
 
@@ -154,7 +174,7 @@ def combinations_named(
     found = []
     wanted = kernel_options_named(options)
     for source in words(kernels) or ["host"]:
-        if wanted and source == "host":
+        if wanted and source in ("host", *MACHINES):
             raise LaneError(f"{wanted[0]} is for a virtual machine's kernel; name one, as in --kernel={SERIES_DEFAULT}")
         label = running if source == "host" else f"linux{kernel_series(source)}"
         for name in words(engines) or ["host"]:
@@ -166,7 +186,7 @@ def combinations_named(
             else:
                 root = known("engine", name, ["host", *ENGINES])
                 if root == "host":
-                    root = "" if source == "host" else default_root(installed)
+                    root = "" if source in ("host", *MACHINES) else default_root(installed)
                 engine = EngineName.of_root(root) if root else installed
             found.append(Combination(engine, label, root, source, wanted, named=bool(words(engines))))
     return found
@@ -254,7 +274,12 @@ def default_root(installed: EngineName) -> str:
 
 
 def kernel_series(source: str) -> str:
-    """The series that an id names: `source` itself, or that of the kernel at this path. Raises LaneError."""
+    """The series that an id names: `source` itself, or that of the machine or of the kernel at this path.
+
+    Raises LaneError.
+    """
+    if source in MACHINES:
+        return MACHINES[source].series()
     try:
         if is_series(source):
             expect_series(source)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from roadworthy.extending.table import Table
 from roadworthy.linux import (
     BTRFS_SUPER_MAGIC,
     EXT4_SUPER_MAGIC,
@@ -49,57 +51,14 @@ class BackingType:
     mount: tuple[str, ...] = ()
     #: The backing of which this is one with a choice; empty if it is none.
     of: str = ""
+    #: The subclass of Backing that makes it, if mkfs and mount alone do not.
+    made_by: type[Backing] | None = None
 
 
 EXT4 = ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard")
 #: Deleted subvolumes are cleaned in the background, but not while a process holds one open. Such a subvolume counts
 #: before and after what is measured, so there is no use in waiting for it.
 BTRFS_CLEANED = ("sh", "-c", 'timeout 10 btrfs subvolume sync "$0" || [ $? = 124 ]')
-
-#: Background initialisation must not disturb measured times, so ext4's lazy initialisation is off. For devicemapper's
-#: two backings, docker info names the file system on the devices of the layers.
-BACKING_TYPES = {
-    "ext4": BackingType(EXT4, "extfs", EXT4_SUPER_MAGIC),
-    "xfs": BackingType(("mkfs.xfs", "-q", "-f", "-K"), "xfs", XFS_SUPER_MAGIC),
-    "btrfs": BackingType(
-        ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs", BTRFS_SUPER_MAGIC,
-        settle=(("btrfs", "filesystem", "sync"), BTRFS_CLEANED, ("btrfs", "filesystem", "sync")),
-        preferred=("btrfs", "overlay2"),
-    ),
-    "tmpfs": BackingType((), "tmpfs", TMPFS_MAGIC),
-    "overlay": BackingType(
-        ("mkfs.ext4", "-q", "-F"), "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True,
-        preferred=("fuse-overlayfs", "vfs"),
-    ),
-    "direct-lvm": BackingType(
-        EXT4, "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False,
-        leaves="a volume group",
-    ),
-    "loop-lvm": BackingType(EXT4, "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False),
-    "zfs": BackingType(("zpool", "create"), "zfs", ZFS_SUPER_MAGIC, inodes=False, leaves="a pool",
-                       preferred=("zfs", "overlay2")),
-}  # fmt: skip
-
-#: What a file system can be made or mounted with besides, by the backing and by what stands behind its name and a
-#: colon: further words of its mkfs, and of mount(8). A file system without types of files in its directories is version
-#: 4 of XFS, which mkfs.xfs still makes.
-CHOICES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "xfs": {
-        "prjquota": ((), ("-o", "prjquota")),
-        "ftype=0": (("-m", "crc=0", "-n", "ftype=0"), ()),
-        "reflink=0": (("-m", "reflink=0"), ()),
-    },
-    "ext4": {"casefold": (("-O", "casefold"), ())},
-    "btrfs": {"compress": ((), ("-o", "compress"))},
-}
-BACKING_TYPES |= {
-    f"{name}:{choice}": replace(
-        BACKING_TYPES[name], mkfs=(*BACKING_TYPES[name].mkfs, *made), mount=mounted, file_system=name, of=name
-    )
-    for name, choices in CHOICES.items() for choice, (made, mounted) in choices.items()
-}  # fmt: skip
-
-BACKINGS = tuple(BACKING_TYPES)
 
 
 def choice_of(backing: str) -> str:
@@ -407,9 +366,61 @@ def refusal(reason: ProgramFailed) -> str:
     return said.rpartition(": ")[2].strip()
 
 
-CLASSES: dict[str, type[Backing]] = {"direct-lvm": DirectLvm, "loop-lvm": LoopLvm, "zfs": Zpool}
+#: Background initialisation must not disturb measured times, so ext4's lazy initialisation is off. For devicemapper's
+#: two backings, docker info names the file system on the devices of the layers.
+OWN = {
+    "ext4": BackingType(EXT4, "extfs", EXT4_SUPER_MAGIC),
+    "xfs": BackingType(("mkfs.xfs", "-q", "-f", "-K"), "xfs", XFS_SUPER_MAGIC),
+    "btrfs": BackingType(
+        ("mkfs.btrfs", "-q", "-f", "-K"), "btrfs", BTRFS_SUPER_MAGIC,
+        settle=(("btrfs", "filesystem", "sync"), BTRFS_CLEANED, ("btrfs", "filesystem", "sync")),
+        preferred=("btrfs", "overlay2"),
+    ),
+    "tmpfs": BackingType((), "tmpfs", TMPFS_MAGIC),
+    "overlay": BackingType(
+        ("mkfs.ext4", "-q", "-F"), "overlayfs", OVERLAYFS_SUPER_MAGIC, stacked=True,
+        preferred=("fuse-overlayfs", "vfs"),
+    ),
+    "direct-lvm": BackingType(
+        EXT4, "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False,
+        leaves="a volume group", made_by=DirectLvm,
+    ),
+    "loop-lvm": BackingType(EXT4, "xfs", EXT4_SUPER_MAGIC, file_system="ext4", inodes=False, made_by=LoopLvm),
+    "zfs": BackingType(("zpool", "create"), "zfs", ZFS_SUPER_MAGIC, inodes=False, leaves="a pool",
+                       preferred=("zfs", "overlay2"), made_by=Zpool),
+}  # fmt: skip
+
+#: What a file system can be made or mounted with besides, by the backing and by what stands behind its name and a
+#: colon: further words of its mkfs, and of mount(8). A file system without types of files in its directories is version
+#: 4 of XFS, which mkfs.xfs still makes.
+CHOICES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "xfs": {
+        "prjquota": ((), ("-o", "prjquota")),
+        "ftype=0": (("-m", "crc=0", "-n", "ftype=0"), ()),
+        "reflink=0": (("-m", "reflink=0"), ()),
+    },
+    "ext4": {"casefold": (("-O", "casefold"), ())},
+    "btrfs": {"compress": ((), ("-o", "compress"))},
+}
+OWN |= {
+    f"{name}:{choice}": replace(
+        OWN[name], mkfs=(*OWN[name].mkfs, *made), mount=mounted, file_system=name, of=name
+    )
+    for name, choices in CHOICES.items() for choice, (made, mounted) in choices.items()
+}  # fmt: skip
+
+
+def added_type(name: str, value: object) -> BackingType:
+    """The backing that another distribution adds. Raises ValueError."""
+    if not isinstance(value, BackingType):
+        raise ValueError(f"expected a BackingType, got {value!r}")
+    return value
+
+
+BACKING_TYPES: Mapping[str, BackingType] = Table("backings", OWN, added_type)
+BACKINGS = tuple(BACKING_TYPES)
 
 
 def fresh(name: str, place: Place, size: int) -> Backing:
     """Make a fresh backing of this name, on at most `size` bytes of disk for each part that grows."""
-    return CLASSES.get(name, Backing)(name, place, size)
+    return (BACKING_TYPES[name].made_by or Backing)(name, place, size)

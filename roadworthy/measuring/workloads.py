@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from roadworthy.extending.distributions import added
 from roadworthy.reports.nearest import hint
 
 DIRECTORY = Path(__file__).parents[1] / "workloads"
@@ -95,12 +97,26 @@ class Workload:
         return [f"--{key}" if value is None else f"--{key}={value}" for key, value in chosen.items()]
 
 
-def load(name: str, directory: Path = DIRECTORY) -> Workload:
-    """Load the workload `name`. Raises WorkloadError, whose text has the file, the key, and the nearest valid one."""
-    path = directory / f"{name}.toml"
-    if not path.is_file():
-        names = sorted(found.stem for found in directory.glob("*.toml"))
-        raise WorkloadError(f"{path}: no such workload{hint(name, names)}")
+def file_of(name: str, directories: Sequence[Path]) -> Path:
+    """The file of the workload `name` in the one of these directories that has it. Raises WorkloadError."""
+    found = [path for directory in directories if (path := directory / f"{name}.toml").is_file()]
+    if not found:
+        names = sorted({path.stem for directory in directories for path in directory.glob("*.toml")})
+        raise WorkloadError(f"{directories[0] / name}.toml: no such workload{hint(name, names)}")
+    if len(found) > 1:
+        raise WorkloadError(f"{' and '.join(map(str, found))}: two workloads are called {name}")
+    return found[0]
+
+
+def load(name: str, directory: Path | None = None) -> Workload:
+    """Load the workload `name` from a directory or, without one, from the suite's and those that distributions add.
+
+    Raises WorkloadError, whose text has the file, the key, and the nearest valid one, and ExtensionError.
+    """
+    if directory is None:
+        path = file_of(name, [DIRECTORY, *(one.directory() for one in added("workloads"))])
+    else:
+        path = file_of(name, [directory])
     try:
         found = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as reason:

@@ -136,20 +136,31 @@ class Conductor:
         if not found:
             self._discard()  # the run was ended before a worker had a plan
             return
-        for record in joined(found, self.run):
-            self.bundle.write(record)
-        if exitstatus == pytest.ExitCode.OK and self.config.stash[SESSION].spoilt(self.bundle):
+        self.bundle.write_all(self._joined(found))
+        if exitstatus == pytest.ExitCode.OK and (self._fails() or self.config.stash[SESSION].spoilt(self.bundle)):
             exitstatus = session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.interrupts.first is not None:
             exitstatus = session.exitstatus = self.interrupts.status
-        lost = [Path(bundle.file).parent.name for bundle in found if bundle.end is None]
-        said = self._stopped or str(session.shouldfail or session.shouldstop or "")
-        said = said or ("worker " + ", ".join(lost) + " ended without closing its bundle") * bool(lost)
+        said = self._stopped or str(session.shouldfail or session.shouldstop or "") or self._incomplete(found)
         stopped = why_stopped(self.interrupts.first, said, int(exitstatus))
         self.bundle.end(int(exitstatus), stopped, sum(bundle.end.benchmarks for bundle in found if bundle.end))
         gather(self._workers, self.bundle.directory)
         remove_directory(self._workers)
         self.page = page_beside(self.bundle, self._say)
+        self.config.hook.pytest_roadworthy_run_end(directory=self.bundle.directory, page=self.page)
+
+    def _joined(self, found: Sequence[Bundle]) -> list[Record]:
+        """The records of this run's bundle."""
+        return joined(found, self.run)
+
+    def _incomplete(self, found: Sequence[Bundle]) -> str:
+        """Why the run is incomplete, or an empty string."""
+        lost = [Path(bundle.file).parent.name for bundle in found if bundle.end is None]
+        return f"worker {', '.join(lost)} ended without closing its bundle" * bool(lost)
+
+    def _fails(self) -> bool:
+        """Whether the run fails although no test of it did."""
+        return False
 
     def _discard(self) -> None:
         """Remove this run's bundle, unless a worker left something in its own that cannot be read."""
@@ -220,11 +231,18 @@ def paths_bound(args: Sequence[str]) -> list[str]:
 
 
 def joined(bundles: Sequence[Bundle], run: str) -> list[Record]:
-    """Join the records of the workers' bundles into those of one run: their common plan, then all other records."""
+    """Join the records of the workers' bundles into those of one run: what any has planned, then all other records."""
     if not bundles:
         return []
-    plan = msgspec.structs.replace(bundles[0].plan, run=run, argv=sys.argv[1:])
-    found: list[Record] = [plan]
+    plans = [bundle.plan for bundle in bundles]
+    found: list[Record] = [
+        msgspec.structs.replace(
+            plans[0], run=run, argv=sys.argv[1:],
+            lanes=list({lane.id: lane for plan in plans for lane in plan.lanes}.values()),
+            checks=list({check.id: check for plan in plans for check in plan.checks}.values()),
+            cells=list(dict.fromkeys(cell for plan in plans for cell in plan.cells)),
+        )
+    ]  # fmt: skip
     for bundle in bundles:
         found += [*bundle.lanes, *bundle.results, *bundle.benchmarks, *bundle.trends, *bundle.counts]
     return found

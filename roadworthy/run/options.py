@@ -84,6 +84,11 @@ def add_options(parser: pytest.Parser) -> None:
         "and `roadworthy lanes` prints the lanes of one. With pytest-xdist's -n, lanes run side by side.",
     )  # fmt: skip
     group.addoption(
+        "--inventory", metavar="FILE",
+        help="A TOML file that names the nodes of a fleet, reached by ssh, behind a wrapper, or here: each lane runs "
+        "on a node that can run it, and this host joins the results. See docs/fleets.md.",
+    )  # fmt: skip
+    group.addoption(
         "--allow-missing", action="store_true",
         help="Let lanes be missing: what is named and cannot start here (no engine, no root, no module), or cannot be "
         "measured (no fio), fails the run otherwise, because nothing of it was tested.",
@@ -179,7 +184,7 @@ def asks(config: pytest.Config) -> bool:
     given = config.option
     named = given.storage_driver or given.matrix or attaches(config)
     ordered = given.repeat != ONCE or given.shuffle_checks is not None
-    return bool(named or ordered or given.showfixtures or given.show_fixtures_per_test)
+    return bool(named or ordered or given.inventory or given.showfixtures or given.show_fixtures_per_test)
 
 
 def attaches(config: pytest.Config) -> bool:

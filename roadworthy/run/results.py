@@ -7,6 +7,7 @@ import errno
 import os
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,12 @@ def open_bundle(config: pytest.Config, run: str) -> BundleWriter:
 class BundleWriter:
     """An open bundle. `directory` is new, or has nothing of the names that a run writes: two runs never share one."""
 
-    def __init__(self, directory: Path) -> None:
-        """Raises OSError: FileExistsError with the path of what is there already."""
+    def __init__(self, directory: Path, also: Callable[[bytes], None] = lambda line: None) -> None:
+        """`also` gets each line that is written, without its end.
+
+        Raises OSError: FileExistsError with the path of what is there already.
+        """
+        self._also = also
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.path = directory / FILE_NAME
@@ -84,8 +89,23 @@ class BundleWriter:
         self.torn: OSError | None = None
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
+    def write_all(self, records: Iterable[Record]) -> None:
+        """Append records that are on the disk elsewhere, and sync them together. Raises OSError."""
+        for record in records:
+            self._append(record)
+        os.fsync(self._descriptor)
+
     def write(self, record: Record) -> None:
         """Append one record and sync it. Raises OSError."""
+        self._append(record)
+        try:
+            os.fsync(self._descriptor)
+        except OSError as reason:
+            self.torn = reason
+            raise
+
+    def _append(self, record: Record) -> None:
+        """Append one record, which is then on its way to the disk. Raises OSError."""
         if isinstance(record, Result):
             self.results.append(record)
         if isinstance(record, Benchmark):
@@ -99,16 +119,17 @@ class BundleWriter:
         if isinstance(record, Plan):
             self.planned = True
             self.controls |= {check.id for check in record.checks if check.control}
-        line = self._encoded(record) + b"\n"
+        whole = self._encoded(record)
+        line = whole + b"\n"
         if self.torn is not None:
             raise self.torn
         try:
             while line:
                 line = line[os.write(self._descriptor, line) :]
-            os.fsync(self._descriptor)
         except OSError as reason:
             self.torn = reason  # write nothing after a torn line, so that the bundle stays readable up to it
             raise
+        self._also(whole)
 
     def void(self) -> list[str]:
         """Why this run says nothing about drivers: a sentence for each control and null driver that did not hold."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from roadworthy.calls.toolbox import fio_version
@@ -20,6 +21,7 @@ from roadworthy.declaring.checks import Declared, declared, round_of
 from roadworthy.declaring.redefined import redefined
 from roadworthy.declaring.vacuous import asks_nothing
 from roadworthy.engines.dockerd import installed_engine
+from roadworthy.extending.distributions import ExtensionError, by_distribution
 from roadworthy.lane.bring_up import lane_up
 from roadworthy.lane.faults import NO_FAULTS, Faults
 from roadworthy.lane.lanes import Lane
@@ -35,7 +37,7 @@ from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
 from roadworthy.reports.redaction import of_this_machine
 from roadworthy.run.interrupts import Interrupts, why_stopped
-from roadworthy.run.keys import BUNDLE, EVIDENCE, NEEDED, REFUSED, SAID, SEED
+from roadworthy.run.keys import BUNDLE, EVIDENCE, LANES, NEEDED, NODE, REFUSED, SAID, SEED, TOLD
 from roadworthy.run.lacking import Lacking
 from roadworthy.run.options import DRIVERS_NAMED, SHUFFLED, attaches, lanes_of, only_looks
 from roadworthy.run.order import Group, OrderError, order
@@ -49,7 +51,7 @@ from roadworthy.upkeep import reaper
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.upkeep.ledger import read as read_ledger
 from roadworthy.upkeep.site import Site
-from roadworthy.verdict.deviations import DeviationError, Deviations, load
+from roadworthy.verdict.deviations import DeviationError, Deviations, load_all
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
 SESSION = pytest.StashKey["Session"]()
@@ -58,20 +60,30 @@ SESSION = pytest.StashKey["Session"]()
 class Session:
     """The state of one run. Hooks that need it are methods here."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, lanes: Sequence[Lane] | None = None) -> None:
+        """`lanes` are those of the run if its options do not say all of them, as with an inventory.
+
+        Raises LaneError.
+        """
         self.config = config
         self.machine = Host()
         asked = config.getoption(DRIVERS_NAMED) or config.getoption("matrix") or attaches(config)
         self.engine = installed_engine() if asked else None
-        self.lanes = lanes_of(config, self.engine, self.machine.kernel) if self.engine else []
+        #: xdist's input if this process is one of its workers; `_unsaid` are messages to send with its reports.
+        self.worker: dict[str, Any] = getattr(config, "workerinput", {})
+        self._unsaid: list[tuple[str, str]] = []
+        self.lanes: list[Lane] = []
+        if lanes is not None:
+            self.lanes = list(lanes)
+        elif LANES in self.worker:
+            self.lanes = [Lane.from_values(values) for values in self.worker[LANES]]
+        elif self.engine:
+            self.lanes = lanes_of(config, self.engine, self.machine.kernel)
         try:
             self.repeats = repeats(config.getoption("repeat"))
             self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption(SHUFFLED))
         except (RepeatError, OrderError) as reason:
             raise pytest.UsageError(f"roadworthy: {reason}") from None
-        #: xdist's input if this process is one of its workers; `_unsaid` are messages to send with its reports.
-        self.worker: dict[str, Any] = getattr(config, "workerinput", {})
-        self._unsaid: list[tuple[str, str]] = []
         self.bundle: BundleWriter | None = None
         self.page: Path | None = None
         self._items: list[tuple[Lane, Declared, pytest.Item]] = []
@@ -97,6 +109,8 @@ class Session:
     # --- collection and plan
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
+        if item.path in self._modules:
+            return
         if item.get_closest_marker("check") or item.get_closest_marker("measured"):
             self._modules[item.path] = item.location[0]
 
@@ -112,6 +126,7 @@ class Session:
             places = {lane.id: place for place, lane in enumerate(self.lanes)}
             items[:] = self.order.arranged(items, lambda item: group(item, places))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse what cannot run. All refusals are here, as pytest calls this hook even if an earlier one refused."""
         try:
@@ -120,6 +135,8 @@ class Session:
             if self.worker:
                 self.config.workeroutput[REFUSED] = str(reason)  # type: ignore[attr-defined]
             raise
+        if TOLD in self.worker:
+            self._tell(self._cells(session.items))
 
     def _take(self, items: Sequence[pytest.Item]) -> None:
         """Take the collected items for the plan. Raises UsageError for what cannot run."""
@@ -183,7 +200,7 @@ class Session:
             self._ledger = Ledger()
             run = self._ledger.run
         if self.worker:
-            self.bundle = BundleWriter(Path(self.worker[BUNDLE]))
+            self.bundle = BundleWriter(Path(self.worker[BUNDLE]), self._tell)
         else:
             self.bundle = open_bundle(self.config, run)
         if self._ledger is not None:
@@ -191,10 +208,25 @@ class Session:
                 self.say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
         self._write(self._plan(run, self._items))
 
+    def _tell(self, line: bytes) -> None:
+        """Send what belongs into the bundle to who conducts the run, if that is on another host."""
+        if (told := self.worker.get(TOLD)) is not None:
+            told.send(line.decode())
+
+    def _cells(self, items: Sequence[pytest.Item]) -> bytes:
+        """The lane, check and round of each test, and which are benchmarks.
+
+        Who conducts the run knows tests by their names only, also one that is lost with its node.
+        """
+        cells = {item.nodeid: [lane_of(item).id, "", 1] for item in items if on_lane(item)}
+        cells |= {item.nodeid: [lane.id, check.identity, round_of(item)] for lane, check, item in self._items}
+        return msgspec.json.encode({"type": "cells", "cells": cells, "benchmarks": sorted(self._benchmarks)})
+
     def _plan(self, run: str, items: Sequence[tuple[Lane, Declared, pytest.Item]]) -> Plan:
         checks = {check.identity: self.describe(check, item) for _, check, item in items}
+        suite = suite_version(CONFORMANCE.resolve().parent) | extensions()
         return Plan(
-            schema=SCHEMA, run=run, started=now(), suite=suite_version(CONFORMANCE.resolve().parent), argv=sys.argv[1:],
+            schema=SCHEMA, run=run, started=now(), suite=suite, argv=sys.argv[1:],
             lanes=[lane.record() for lane in self.lanes], checks=list(checks.values()),
             cells=list(dict.fromkeys((lane.id, check.identity) for lane, check, _ in items)),
             rounds=self.repeats.rounds, benchmarks=len(self._benchmarks),
@@ -236,6 +268,15 @@ class Session:
             found["random order"] = {"seed": self.order.seed}
         if self.config.getoption("isolate"):
             found["isolate"] = True
+        if NODE in self.worker:
+            found["node"] = self.worker[NODE]
+        return found
+
+    def facts_added(self, stand: Stand) -> dict[str, Any]:
+        """What plugins tell of a lane that came up, each under a name of its own."""
+        found: dict[str, Any] = {}
+        for told in self.config.hook.pytest_roadworthy_lane_facts(lane=stand.lane, stand=stand):
+            found |= told
         return found
 
     def site(self) -> Site:
@@ -335,6 +376,7 @@ class Session:
         except OSError as reason:
             said = f"roadworthy: {self.bundle.path} cannot be written: {reason.strerror}; the bundle is incomplete"
             pytest.exit(said, returncode=os.EX_IOERR)
+        self.config.hook.pytest_roadworthy_record(record=record)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self._measured += nodeid in self._benchmarks
@@ -362,6 +404,7 @@ class Session:
             self.bundle.end(int(exitstatus), stopped, self._measured)
         if self.bundle is not None and not self.worker:
             self.page = page_beside(self.bundle, self.say)
+            self.config.hook.pytest_roadworthy_run_end(directory=self.bundle.directory, page=self.page)
 
     def spoilt(self, bundle: BundleWriter) -> bool:
         """Whether the run fails although no check of it did."""
@@ -475,8 +518,8 @@ def refuse_vacuous(items: Iterable[pytest.Item]) -> None:
 def check_deviations() -> Deviations:
     """Load the recorded deviations. Raises UsageError for an invalid one."""
     try:
-        return load(CONFORMANCE / "deviations")
-    except DeviationError as reason:
+        return load_all(CONFORMANCE / "deviations")
+    except (DeviationError, ExtensionError) as reason:
         raise pytest.UsageError(f"roadworthy: {reason}") from None
 
 
@@ -497,6 +540,12 @@ def lane_of(item: pytest.Item) -> Lane:
     """The lane on which the item runs."""
     found: Lane = item.callspec.params["lane"]  # type: ignore[attr-defined]
     return found
+
+
+def extensions() -> dict[str, Any]:
+    """The installed distributions that add to the suite, as a plan records them; empty if there is none."""
+    found = [name.rpartition(" ") for name in by_distribution()]
+    return {"extensions": {name: version for name, _, version in found}} if found else {}
 
 
 @functools.cache

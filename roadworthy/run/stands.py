@@ -54,6 +54,10 @@ class Run(Protocol):
         """Options that change how checks run, for a lane's record."""
         ...
 
+    def facts_added(self, stand: Stand) -> dict[str, Any]:
+        """Facts of a lane that came up, as other plugins tell them."""
+        ...
+
     def record_lane(
         self, lane: Lane, reason: BaseException | None, facts: Mapping[str, Any], seconds: Mapping[str, float]
     ) -> None:
@@ -122,7 +126,7 @@ class Stands:
         try:
             try:
                 stand = self.brought_up(lane, stack)
-                facts = self.facts[lane.id] = {**stand.facts(), **self._run.facts()}
+                facts = self.facts[lane.id] = {**stand.facts(), **self._run.facts(), **self._run.facts_added(stand)}
             except BaseException as reason:
                 self.down[lane.id] = reason
                 self._run.record_lane(lane, reason, {}, {})

@@ -44,8 +44,11 @@ def summary(reporter: Any, lanes: Sequence[Lane], bundle: BundleWriter, page: Pa
     """Write the verdict counts and times of each lane, then the families by lanes, and the benchmarks."""
     reporter.section("roadworthy", sep="=")
     width = max((len(lane.id) for lane in lanes), default=0)  # tests that are marked as skipped bring none up
+    of_lanes: dict[str, list[Result]] = {}
+    for result in bundle.results:
+        of_lanes.setdefault(result.lane, []).append(result)
     for lane in lanes:
-        mine = [result for result in bundle.results if result.lane == lane.id]
+        mine = of_lanes.get(lane.id, [])
         rounds = by_check(mine)
         counts = Counter(worst_of(found).verdict for found in rounds.values())
         reporter.write(f"{lane.id:<{width}}")

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from roadworthy.engine_name import EngineName
+from roadworthy.extending.table import Table
 from roadworthy.reports.nearest import meant
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.bootstrap import bootstrap
@@ -39,17 +40,35 @@ ZFS = ("zfsutils-linux",)
 #: The root without an engine, under programs that a user names by their path, and the suite that carries it.
 TOOLS, TOOLS_SUITE = "tools", "trixie"
 
-#: Engine root, the suite that carries it, and its packages; the first is the engine.
-ENGINES = {
-    "docker-20.10": ("bookworm", DOCKER),
-    "docker-20.10-bullseye": ("bullseye", DOCKER),
-    "docker-26.1": ("trixie", DOCKER),
-    "docker-28.5": ("forky", DOCKER),
-    "podman-4.3": ("bookworm", PODMAN_WITH_RUNC),
-    "podman-5": ("trixie", PODMAN),
-    "podman-5.8": ("forky", PODMAN),
-    "podman-6.1": ("experimental", PODMAN_6),
+
+class Recipe(NamedTuple):
+    """The suite that carries an engine, and its packages; the first is the engine."""
+
+    suite: str
+    packages: tuple[str, ...]
+
+
+def recipe(name: str, value: object) -> Recipe:
+    """The recipe of an engine root that another distribution adds. Raises ValueError."""
+    if not isinstance(value, Recipe):
+        raise ValueError(f"expected a Recipe, got {value!r}")
+    if not version(EngineName.of_root(name).release):
+        raise ValueError(f"an engine root is called KIND-SERIES, as docker-28.5, not {name!r}")
+    return value
+
+
+OWN = {
+    "docker-20.10": Recipe("bookworm", DOCKER),
+    "docker-20.10-bullseye": Recipe("bullseye", DOCKER),
+    "docker-26.1": Recipe("trixie", DOCKER),
+    "docker-28.5": Recipe("forky", DOCKER),
+    "podman-4.3": Recipe("bookworm", PODMAN_WITH_RUNC),
+    "podman-5": Recipe("trixie", PODMAN),
+    "podman-5.8": Recipe("forky", PODMAN),
+    "podman-6.1": Recipe("experimental", PODMAN_6),
 }
+#: The recipes of engine roots by name.
+ENGINES: Mapping[str, Recipe] = Table("engine_roots", OWN, recipe)
 
 
 class UnknownEngine(Exception):

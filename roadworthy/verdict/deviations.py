@@ -11,7 +11,7 @@ import functools
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from roadworthy.declaring.checks import PROVENANCES
 from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.overlayfs import SWITCHES
+from roadworthy.extending.distributions import Added, added
 from roadworthy.machines.backing import BACKINGS, CHOICES
 from roadworthy.reports import records
 from roadworthy.reports.conditions import in_words
@@ -29,13 +30,13 @@ from roadworthy.versions import in_range, version
 
 KEYS = ("cases", "when", "signature", "observed", "why", "source", "culprit", "seen", "gone", "tree", "race")
 #: Conditions whose values are names, with the known names. Each is a field of Facts.
-NAMED = {
-    "driver": tuple(DRIVERS),
-    "built_on": tuple(sorted({driver.built_on for driver in DRIVERS.values()} - {""})),
-    "backing": tuple(name for name in BACKINGS if ":" not in name),  # `choice` is a condition of its own
-    "provenance": PROVENANCES,
+NAMED: Mapping[str, Callable[[], Iterable[str]]] = {
+    "driver": lambda: DRIVERS,
+    "built_on": lambda: sorted({driver.built_on for driver in DRIVERS.values()} - {""}),
+    "backing": lambda: (name for name in BACKINGS if ":" not in name),  # `choice` is a condition of its own
+    "provenance": lambda: PROVENANCES,
 }
-ENGINES = ("docker", "podman")
+ENGINES = ("docker", "podman", *(one.name for one in added("engines")))
 #: Options of lanes that are conditions, each with the values that an entry may ask for besides `absent`.
 OPTIONS = {
     "sync_fs": ("true",), "overlay.mountopt": ("volatile",),
@@ -181,6 +182,28 @@ def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
     return Deviations(tuple(entries))
 
 
+def load_all(directory: Path) -> Deviations:
+    """Read the suite's directory and those that other distributions add. Raises DeviationError, ExtensionError."""
+    theirs = list(added("deviations"))
+    own = load(directory)
+    if not theirs:
+        return own
+    sources = dict(told(directory.resolve().parent))
+    for package in added("checks"):
+        sources |= told(package.directory())
+    found = [entry for one in theirs for entry in entries_of(one, sources)]
+    return Deviations((*own.entries, *found))
+
+
+def entries_of(one: Added, sources: Mapping[str, Told]) -> Iterator[Deviation]:
+    """Yield what another distribution has recorded. Raises ExtensionError."""
+    for path in sorted(one.directory().resolve().glob("*.toml")):
+        try:
+            yield from read(path, set(), sources)
+        except DeviationError as reason:
+            raise one.refused(str(reason)) from None
+
+
 def read(path: Path, known: set[str], sources: Mapping[str, Told]) -> list[Deviation]:
     """The entries of one file, named by its absolute path. Raises DeviationError for the first invalid one."""
     # A bundle carries a path that is the same on every machine; a message, one that can be opened here.
@@ -313,8 +336,8 @@ def check_condition(key: str, values: tuple[str, ...]) -> None:
     if key not in keys:
         raise ValueError(f"unknown condition {key!r}{meant(key, keys)}")
     for value in values:
-        if key in NAMED and value not in NAMED[key]:
-            raise ValueError(f"unknown {key} {value!r}{meant(value, NAMED[key])}")
+        if key in NAMED and value not in (names := tuple(NAMED[key]())):
+            raise ValueError(f"unknown {key} {value!r}{meant(value, names)}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
             raise ValueError(f"unknown engine {value!r}{meant(value, ENGINES)}")
         if key in OPTIONS and value not in (*OPTIONS[key], "absent"):

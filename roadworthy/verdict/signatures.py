@@ -127,9 +127,9 @@ class Told:
 
 
 def told(directory: Path) -> dict[str, Told]:
-    """Read the checks in the test files of a directory's folders, by the checks' ids without a case."""
+    """Read the checks in the test files of a directory and its folders, by the checks' ids without a case."""
     found: dict[str, Told] = {}
-    for path in sorted(directory.glob("*/test_*.py")):
+    for path in sorted([*directory.glob("test_*.py"), *directory.glob("*/test_*.py")]):
         module = Module(ast.parse(path.read_text(encoding="utf-8"), str(path)))
         for name, function in module.functions.items():
             for identity in identities(function):

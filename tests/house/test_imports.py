@@ -47,6 +47,7 @@ def called(module):
 #: itself is a room of its own, and the ground is what all may stand on.
 FLOORS = (
     ("plugin",),
+    ("fleet",),
     ("mutants",),
     ("fixtures",),
     ("command",),
@@ -61,7 +62,7 @@ FLOORS = (
     ("declaring",),
     ("trees",),
     ("engine_name", "reasons", "stage", "deadline", "programs"),
-    ("versions", "linux", "clock", "reports"),
+    ("versions", "linux", "clock", "reports", "extending"),
 )
 FLOOR = {room: number for number, rooms in enumerate(reversed(FLOORS)) for room in rooms}
 

@@ -1,81 +1,41 @@
 """What `pip install` puts into site-packages: one package, with all that the suite needs when there is no checkout."""
 
 import os
-import subprocess
 import sys
-import sysconfig
-import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from newcomer import ROOT, Newcomer
+from environment import completed, done, environment_with, site_packages_of, unpacked_source, wheel_of
+from newcomer import ROOT
 from packaging.metadata import Metadata
 
 from roadworthy.reports.bundle import FILE_NAME, read_bundle
 
 
-def done(argv, directory):
-    """What a program prints; it has to end well. It finds what is installed, not what this process was pointed at."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    found = subprocess.run(
-        [str(word) for word in argv], cwd=directory, env=environment, text=True, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert found.returncode == 0, found.stdout
-    return found.stdout
-
-
-PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-#: Words after which pip builds and installs with what is here, and fetches nothing.
-OFFLINE = ["-q", "--no-deps", "--no-index"]
-#: Asks the build backend for a source distribution, as `python -m build --sdist` does.
-SDIST = "from setuptools import build_meta; build_meta.build_sdist({!r})"
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A source distribution of the checkout, unpacked: its directory."""
-    place = tmp_path_factory.mktemp("source")
-    done([sys.executable, "-c", SDIST.format(str(place))], Newcomer(place / "checkout").directory)
-    (archive,) = place.glob("*.tar.gz")
-    with tarfile.open(archive) as file:
-        file.extractall(place / "unpacked", filter="data")
-    (found,) = (place / "unpacked").iterdir()
-    return found
+    return unpacked_source(tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture(scope="module")
 def wheel(source, tmp_path_factory):
-    """The wheel that is built from the source distribution, as pip does where it finds no wheel."""
-    place = tmp_path_factory.mktemp("wheel")
-    done([*PIP, "wheel", *OFFLINE, "--no-build-isolation", "-w", place, "."], source)
-    (found,) = place.glob("*.whl")
-    return found
+    return wheel_of(source, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """A fresh environment into which the wheel was installed: its directory."""
-    place = tmp_path_factory.mktemp("installed")
-    environment = place / "environment"
-    done([sys.executable, "-m", "venv", "--without-pip", environment], place)
-    done([*PIP, "--python", environment / "bin/python", "install", *OFFLINE, wheel], place)
-    return environment
+    return environment_with(wheel, tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(scope="module")
 def site_packages(installed):
-    """Where the environment has its packages."""
-    (found,) = installed.glob("lib/python*/site-packages")
-    return found
+    return site_packages_of(installed)
 
 
 @pytest.fixture(scope="module")
-def python(installed, site_packages):
-    """The environment's interpreter, which has the packages that the suite needs from where these tests have them."""
-    (site_packages / "needed.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return installed / "bin/python"
+def python(installed):
+    return completed(installed)
 
 
 def files(package):
