@@ -20,7 +20,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site house coverage durability commands repro clean lock packages test-packages root
+.PHONY: help conformance test check bench sensitivity weekly site house coverage durability commands reference docs changes repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -64,6 +64,15 @@ durability: .venv/ready ## write the operations of docs/durability.md anew, and 
 commands: .venv/ready ## write the transcripts of docs/commands.md anew
 	.venv/bin/python tests/house/commands_page.py
 
+reference: .venv/ready ## write the pages of docs/reference anew, from the code
+	.venv/bin/python tests/house/reference_page.py
+
+docs: .venv/ready ## build the documents as a site in build/docs, with every link checked
+	.venv/bin/sphinx-build -q -E -n -W --keep-going -b html -c docs -d build/doctrees . build/docs
+
+changes: .venv/ready ## print what the next release would say, from changes/
+	@.venv/bin/towncrier build --draft 2>/dev/null
+
 repro: .venv/ready ## run a script for every recorded break of BUNDLE, and write what they show into docs/repro.md
 	.venv/bin/python tests/house/repro_page.py $(BUNDLE)
 
@@ -72,7 +81,7 @@ clean: ## remove what builds and runs left in the checkout; bundles stay
 
 lock: ## resolve pyproject.toml anew into requirements.lock, with hashes
 	.venv/bin/pip install -q pip-tools
-	.venv/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --extra=bench --extra=dev --extra=build \
+	.venv/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --extra=bench --extra=dev --extra=docs --extra=build \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file=requirements.lock pyproject.toml
 
 .venv/ready: requirements.lock pyproject.toml

@@ -126,7 +126,18 @@ def test_an_installed_suite_reads_its_data(python, tmp_path):
 
 def test_the_source_has_tests_documents_and_the_lock(source):
     """Whoever packages the suite for a distribution finds there what the checkout has, and can run its tests."""
-    for name in ("tests", "docs", "conformance", "bench", "workloads", "reports", "mutants", "claims", "matrices"):
+    for name in (
+        "tests",
+        "docs",
+        "conformance",
+        "bench",
+        "workloads",
+        "reports",
+        "mutants",
+        "claims",
+        "matrices",
+        "changes",
+    ):
         assert files(source / name) == files(ROOT / name), name
     for name in (
         "Makefile",
