@@ -1,57 +1,42 @@
 """What `pip install` puts into site-packages: one package, with all that the suite needs when there is no checkout."""
 
 import os
-import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from distributions import OFFLINE, PIP, done, source_of, wheel_of
 from newcomer import ROOT, Newcomer
 from packaging.metadata import Metadata
 
 from roadworthy.reports.bundle import FILE_NAME, read_bundle
 
 
-def done(argv, directory):
-    """What a program prints; it has to end well. It finds what is installed, not what this process was pointed at."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    found = subprocess.run(
-        [str(word) for word in argv], cwd=directory, env=environment, text=True, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert found.returncode == 0, found.stdout
-    return found.stdout
-
-
-PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-#: Words after which pip builds and installs with what is here, and fetches nothing.
-OFFLINE = ["-q", "--no-deps", "--no-index"]
-#: Asks the build backend for a source distribution, as `python -m build --sdist` does.
-SDIST = "from setuptools import build_meta; build_meta.build_sdist({!r})"
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """The source distribution of the checkout."""
+    place = tmp_path_factory.mktemp("archive")
+    return source_of(Newcomer(place / "checkout").directory, place)
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    """A source distribution of the checkout, unpacked: its directory."""
+def source(archive, tmp_path_factory):
+    """The source distribution, unpacked: its directory."""
     place = tmp_path_factory.mktemp("source")
-    done([sys.executable, "-c", SDIST.format(str(place))], Newcomer(place / "checkout").directory)
-    (archive,) = place.glob("*.tar.gz")
     with tarfile.open(archive) as file:
-        file.extractall(place / "unpacked", filter="data")
-    (found,) = (place / "unpacked").iterdir()
+        file.extractall(place, filter="data")
+    (found,) = place.iterdir()
     return found
 
 
 @pytest.fixture(scope="module")
 def wheel(source, tmp_path_factory):
     """The wheel that is built from the source distribution, as pip does where it finds no wheel."""
-    place = tmp_path_factory.mktemp("wheel")
-    done([*PIP, "wheel", *OFFLINE, "--no-build-isolation", "-w", place, "."], source)
-    (found,) = place.glob("*.whl")
-    return found
+    return wheel_of(source, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +148,21 @@ def test_the_wheel_describes_itself(wheel):
     assert (found.license_expression, str(found.requires_python)) == ("Apache-2.0", ">=3.11")
     assert {"Framework :: Pytest", "Typing :: Typed"} <= set(found.classifiers or ())
     assert found.description_content_type == "text/markdown"
+
+
+def test_the_distributions_may_be_uploaded(archive, wheel):
+    """An index takes both: `twine check` reads their metadata, and renders the description that it would show."""
+    said = done([sys.executable, "-m", "twine", "check", "--strict", archive, wheel], archive.parent)
+    assert said.count("PASSED") == 2, said
+
+
+def test_the_version_has_one_place(python, site_packages, tmp_path):
+    """pyproject.toml; what is installed and the command say the same, and no file of the package has it."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    said = done([python, "-m", "roadworthy.command.cli", "--version"], tmp_path)
+    assert said.split()[-1] == version
+    spelt = [path for path in (site_packages / "roadworthy").rglob("*.py") if f'"{version}"' in path.read_text()]
+    assert spelt == []
 
 
 WAYS = {
