@@ -32,7 +32,7 @@ def test_an_empty_cache(command, cache):
 
 def test_kernels_are_listed_with_what_is_cached(command, cache):
     kernel_entry(cache)
-    lines = {line.split()[0]: line for line in command("kernels").output.splitlines()}
+    lines = {line.split()[0]: line for line in command("kernels").output.splitlines() if line}
     assert list(lines) == ["kernel", "host", "5.10", "6.1", "6.12", "7.2"]
     assert "linux-image-6.1.0-50-cloud-amd64" in lines["6.1"]
     assert "6.1.176-1" in lines["6.1"]
