@@ -122,6 +122,7 @@ def test_the_source_has_tests_documents_and_the_lock(source):
         "claims",
         "matrices",
         "changes",
+        "image",
     ):
         assert files(source / name) == files(ROOT / name), name
     for name in (
