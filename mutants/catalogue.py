@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+import msgspec
 
 from roadworthy.reports.nearest import hint
 
@@ -19,8 +19,7 @@ class UnknownMutant(Exception):
     """No mutant has that name. The text names the nearest one."""
 
 
-@dataclass(frozen=True)
-class Mutant:
+class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One faulty driver.
 
     `families` are those whose checks must catch it; kills elsewhere are collateral. `reviewed` has the collateral kills
@@ -46,7 +45,7 @@ class Mutant:
     spoils: bool = False
     volumes: bool = False
     tree: str = ""
-    reviewed: Mapping[str, str] = field(default_factory=dict)
+    reviewed: Mapping[str, str] = {}
 
     @property
     def twin(self) -> bool:
@@ -68,37 +67,45 @@ class Mutant:
         return next((self.reviewed[word] for word in words if word in self.reviewed), "")
 
 
+class Excused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A check, or a cell of it as `check[parameter]`, that no mutant can break, and why."""
+
+    check: str
+    reason: str
+
+
+class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file. `calls` are groups of system calls that entries name in place of them."""
+
+    calls: dict[str, tuple[str, ...]]
+    mutant: tuple[Mutant, ...]
+    excused: tuple[Excused, ...] = ()
+
+
+@cache
+def whole() -> Catalogue:
+    """The file. Raises msgspec's ValidationError, whose text has the place of a wrong value."""
+    return msgspec.toml.decode(CATALOGUE.read_bytes(), type=Catalogue)
+
+
 @cache
 def catalogue() -> dict[str, Mutant]:
     """All mutants by name, in the order of the file. Raises ValueError for an invalid entry."""
-    with CATALOGUE.open("rb") as file:
-        read = tomllib.load(file)
-    groups: dict[str, list[str]] = read["calls"]
     found: dict[str, Mutant] = {}
-    for entry in read["mutant"]:
-        mutant = made(entry, groups)
-        if mutant.name in found:
-            raise ValueError(f"{CATALOGUE.name}: two mutants are called {mutant.name}")
-        found[mutant.name] = mutant
+    for entry in whole().mutant:
+        if entry.name in found:
+            raise ValueError(f"{CATALOGUE.name}: two mutants are called {entry.name}")
+        calls = [call for word in entry.calls for call in whole().calls.get(word, (word,))]
+        found[entry.name] = msgspec.structs.replace(entry, calls=tuple(dict.fromkeys(calls)))
     every = sorted({call for mutant in found.values() for call in mutant.calls})
-    found["identity-notify"] = Mutant(**{**vars(found["identity-notify"]), "calls": tuple(every)})
+    found["identity-notify"] = msgspec.structs.replace(found["identity-notify"], calls=tuple(every))
     return found
 
 
 @cache
 def excused() -> dict[str, str]:
     """Checks, or cells of them as `check[parameter]`, that no mutant can break, each with the reason."""
-    with CATALOGUE.open("rb") as file:
-        return {entry["check"]: entry["reason"] for entry in tomllib.load(file).get("excused", [])}
-
-
-def made(entry: dict[str, Any], groups: dict[str, list[str]]) -> Mutant:
-    unknown = set(entry) - set(Mutant.__dataclass_fields__)
-    if unknown:
-        raise ValueError(f"{CATALOGUE.name}: {entry.get('name')}: unknown key {min(unknown)}")
-    calls = [call for word in entry.get("calls", []) for call in groups.get(word, [word])]
-    lists: dict[str, Any] = {key: tuple(entry[key]) for key in ("families", "also") if key in entry}
-    return Mutant(**(entry | lists | {"calls": tuple(dict.fromkeys(calls))}))
+    return {entry.check: entry.reason for entry in whole().excused}
 
 
 def find(name: str) -> Mutant:
