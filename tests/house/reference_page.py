@@ -178,7 +178,7 @@ def page_of_options():
     What the suite adds to pytest's command line. Every other option of pytest works as usual.
     """
     rows = [
-        [", ".join(f"`{name}{'=' if value else ''}{value}`" for name in names), prose(said)]
+        [", ".join(literal(f"{name}{'=' if value else ''}{value}") for name in names), prose(said)]
         for names, value, said in options()
     ]
     return table(["option", "meaning"], rows)
@@ -278,7 +278,9 @@ def page_of_drivers():
     )
     return "\n\n".join([
         drivers, "## Backings", backings, "## Engines", "Each of them also as `NAME+zfs`, with ZFS' programs.", engines,
-        "## Kernels", "Or [a kernel of yours](../bring-your-own-kernel.md), by its path.", kernels,
+        "## Kernels",
+        "Or another series that a suite carries, or [a kernel of yours](../bring-your-own-kernel.md), by its path.",
+        kernels,
         "## Features", declared,
     ])  # fmt: skip
 

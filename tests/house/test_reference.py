@@ -95,6 +95,14 @@ def test_every_command_that_the_help_prints_is_there():
     assert seen > 20
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_row_has_the_cells_of_its_table(name):
+    """What stands in a cell does not end it: a bar in an option's value is escaped."""
+    text = re.sub(r"^```.*?^```$", "", made(PAGES[name]), flags=re.MULTILINE | re.DOTALL)
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, table
+
+
 @pytest.mark.parametrize(
     ("page", "names"),
     [("drivers", [*DRIVERS, *BACKINGS, *ENGINES, *SERIES]), ("verdicts", WORST_FIRST), ("words", roadworthy.__all__)],
