@@ -27,7 +27,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site example editions screenshots house coverage durability data commands scaling workers repro clean lock packages test-packages root
+.PHONY: help conformance test check bench sensitivity weekly site example editions screenshots house coverage durability data commands scaling workers reference docs changes repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -89,6 +89,15 @@ scaling: .venv/ready ## conduct runs over simulated nodes, and write what they t
 workers: .venv/ready ## run six lanes with -n 0 and -n 2 in turns, and write their times into docs/scaling.md
 	.venv/bin/python tests/house/workers_page.py
 
+reference: .venv/ready ## write the pages of docs/reference anew, from the code
+	.venv/bin/python tests/house/reference_page.py
+
+docs: .venv/ready ## build the documents as a site in build/docs, with every link checked
+	.venv/bin/sphinx-build -q -E -n -W --keep-going -b html -c docs -d build/doctrees . build/docs
+
+changes: .venv/ready ## print what the next release would say, from changes/
+	@.venv/bin/towncrier build --draft 2>/dev/null
+
 repro: .venv/ready ## run a script for every recorded break of BUNDLE, and write what they show into docs/repro.md
 	.venv/bin/python tests/house/repro_page.py $(BUNDLE)
 
@@ -97,7 +106,7 @@ clean: ## remove what builds and runs left in the checkout; bundles stay
 
 lock: ## resolve pyproject.toml anew into requirements.lock, with hashes
 	.venv/bin/pip install -q pip-tools
-	.venv/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --extra=bench --extra=dev --extra=build \
+	.venv/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --extra=bench --extra=dev --extra=docs --extra=build \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file=requirements.lock pyproject.toml
 
 .venv/ready: requirements.lock pyproject.toml

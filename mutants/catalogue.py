@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+import msgspec
 
 from roadworthy.extending.distributions import Added, added
 from roadworthy.reports.nearest import hint
@@ -20,8 +20,7 @@ class UnknownMutant(Exception):
     """No mutant has that name. The text names the nearest one."""
 
 
-@dataclass(frozen=True)
-class Mutant:
+class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One faulty driver.
 
     `families` are those whose checks must catch it; kills elsewhere are collateral. `reviewed` has the collateral kills
@@ -47,7 +46,7 @@ class Mutant:
     spoils: bool = False
     volumes: bool = False
     tree: str = ""
-    reviewed: Mapping[str, str] = field(default_factory=dict)
+    reviewed: Mapping[str, str] = {}
 
     @property
     def twin(self) -> bool:
@@ -69,38 +68,57 @@ class Mutant:
         return next((self.reviewed[word] for word in words if word in self.reviewed), "")
 
 
+class Excused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A check, or a cell of it as `check[parameter]`, that no mutant can break, and why."""
+
+    check: str
+    reason: str
+
+
+class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file. `calls` are groups of system calls that entries name in place of them."""
+
+    calls: dict[str, tuple[str, ...]] = {}
+    mutant: tuple[Mutant, ...] = ()
+    excused: tuple[Excused, ...] = ()
+
+
+@cache
+def whole() -> Catalogue:
+    """The file. Raises msgspec's ValidationError, whose text has the place of a wrong value."""
+    return msgspec.toml.decode(CATALOGUE.read_bytes(), type=Catalogue)
+
+
 @cache
 def catalogue() -> dict[str, Mutant]:
     """All mutants by name, in the order of the file, and behind them those that other distributions add.
 
     Raises ValueError for an invalid entry, ExtensionError for one of another distribution.
     """
-    read = tomllib.loads(CATALOGUE.read_text())
-    groups: dict[str, list[str]] = read["calls"]
-    found = mutants_of(read, groups, {})
+    found = mutants_of(whole(), whole().calls, {})
     for one, theirs in catalogues_added():
         try:
-            found |= mutants_of(theirs, groups | theirs.get("calls", {}), found)
-        except (KeyError, TypeError, ValueError) as reason:
+            found |= mutants_of(theirs, {**whole().calls, **theirs.calls}, found)
+        except ValueError as reason:
             raise one.refused(str(reason)) from None
     every = sorted({call for mutant in found.values() for call in mutant.calls})
-    found["identity-notify"] = Mutant(**{**vars(found["identity-notify"]), "calls": tuple(every)})
+    found["identity-notify"] = msgspec.structs.replace(found["identity-notify"], calls=tuple(every))
     return found
 
 
 @cache
 def excused() -> dict[str, str]:
     """Checks, or cells of them as `check[parameter]`, that no mutant can break, each with the reason."""
-    read = [tomllib.loads(CATALOGUE.read_text()), *(theirs for _, theirs in catalogues_added())]
-    return {entry["check"]: entry["reason"] for one in read for entry in one.get("excused", [])}
+    return {entry.check: entry.reason for read in (whole(), *(theirs for _, theirs in catalogues_added()))
+            for entry in read.excused}  # fmt: skip
 
 
-def catalogues_added() -> Iterator[tuple[Added, dict[str, Any]]]:
+def catalogues_added() -> Iterator[tuple[Added, Catalogue]]:
     """Yield the catalogues that other distributions add. Raises ExtensionError."""
     for one in added("mutants"):
         try:
-            yield one, tomllib.loads((one.directory() / CATALOGUE.name).read_text())
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as reason:
+            yield one, msgspec.toml.decode((one.directory() / CATALOGUE.name).read_bytes(), type=Catalogue)
+        except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as reason:
             raise one.refused(f"{CATALOGUE.name}: {reason}") from None
 
 
@@ -111,25 +129,16 @@ def register_added() -> None:
 
 
 def mutants_of(
-    read: dict[str, Any], groups: Mapping[str, list[str]], there: Mapping[str, Mutant]
+    read: Catalogue, groups: Mapping[str, tuple[str, ...]], there: Mapping[str, Mutant]
 ) -> dict[str, Mutant]:  # fmt: skip
     """The mutants of one catalogue by name; `there` are those of others. Raises ValueError."""
     found: dict[str, Mutant] = {}
-    for entry in read["mutant"]:
-        mutant = made(entry, groups)
-        if mutant.name in found or mutant.name in there:
-            raise ValueError(f"{CATALOGUE.name}: two mutants are called {mutant.name}")
-        found[mutant.name] = mutant
+    for entry in read.mutant:
+        if entry.name in found or entry.name in there:
+            raise ValueError(f"{CATALOGUE.name}: two mutants are called {entry.name}")
+        calls = [call for word in entry.calls for call in groups.get(word, (word,))]
+        found[entry.name] = msgspec.structs.replace(entry, calls=tuple(dict.fromkeys(calls)))
     return found
-
-
-def made(entry: dict[str, Any], groups: Mapping[str, list[str]]) -> Mutant:
-    unknown = set(entry) - set(Mutant.__dataclass_fields__)
-    if unknown:
-        raise ValueError(f"{CATALOGUE.name}: {entry.get('name')}: unknown key {min(unknown)}")
-    calls = [call for word in entry.get("calls", []) for call in groups.get(word, [word])]
-    lists: dict[str, Any] = {key: tuple(entry[key]) for key in ("families", "also") if key in entry}
-    return Mutant(**(entry | lists | {"calls": tuple(dict.fromkeys(calls))}))
 
 
 def find(name: str) -> Mutant:

@@ -12,15 +12,16 @@ from roadworthy.command import answer, shelf
 from roadworthy.command.axes import axes
 from roadworthy.command.bench import bench
 from roadworthy.command.bisect import bisect
+from roadworthy.command.claims import claims
 from roadworthy.command.compat import compat
 from roadworthy.command.completion import completion
 from roadworthy.command.cut import cut
 from roadworthy.command.diff import diff
 from roadworthy.command.doctor import doctor
+from roadworthy.command.drivers import drivers
 from roadworthy.command.exits import FOUND
 from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
-from roadworthy.command.issues import print_issues
 from roadworthy.command.jobs import FORMATS, job
 from roadworthy.command.merge import merge
 from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
@@ -33,18 +34,14 @@ from roadworthy.command.smoke import smoke
 from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
 from roadworthy.command.workflow import workflow
-from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import names_daemon
 from roadworthy.engines.dockerd import installed_engine
-from roadworthy.lane.lanes import LaneError, default_lanes, words
+from roadworthy.lane.lanes import LaneError, words
 from roadworthy.lane.matrix_file import lanes_named
 from roadworthy.machines.host import Host
 from roadworthy.reports.agreement import agreement
-from roadworthy.reports.claims import Answered, answers
-from roadworthy.reports.claims import load as load_claims
 from roadworthy.reports.matrix import build
 from roadworthy.reports.nearest import hint
-from roadworthy.reports.text import visible
 from roadworthy.supplies.apt import ACCEPT_EXPIRED
 from roadworthy.supplies.cache import Cache
 from roadworthy.upkeep import reaper
@@ -63,11 +60,13 @@ def main() -> None:
 
 main.add_command(bench)
 main.add_command(bisect)
+main.add_command(claims)
 main.add_command(compat)
 main.add_command(completion)
 main.add_command(cut)
 main.add_command(diff)
 main.add_command(doctor)
+main.add_command(drivers)
 main.add_command(explain)
 main.add_command(explore)
 main.add_command(new)
@@ -80,45 +79,6 @@ main.add_command(smoke)
 main.add_command(verify_store)
 main.add_command(weekly)
 main.add_command(workflow)
-
-
-@main.command()
-@click.argument("bundles", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--issue", metavar="ISSUE", help="Print what recorded verdicts say of an issue that others reported, as moby#25409 "
-    "or its address; `all` prints every one that is known.",
-)  # fmt: skip
-def claims(bundles: tuple[Path, ...], issue: str | None) -> None:
-    """Print the claims of 2016 about the drivers; with run BUNDLES, also what verdicts and numbers say of each.
-
-    A claim holds, holds in part, or does not hold on the lanes that are named; or it is undecided there, because
-    something was not asked, an interval is too wide, or a difference does not exceed A/A; or these runs did not measure
-    it. What a run lacks of its plan is named, and so is a bundle that cannot be read, which makes the exit status 1.
-    """
-    if issue is not None:
-        print_issues(issue, bundles)
-        return
-    said = load_claims()
-    read, refused = good_bundles_in(bundles) if bundles else ([], [])
-    tell_refused(refused)
-    matrix = build(read) if read else None
-    for found in answers(said, matrix) if matrix else [Answered(claim, ()) for claim in said]:
-        click.echo(f"{found.claim.name}  {found.claim.says}")
-        if found.claim.note:
-            click.echo(f"     {found.claim.note}")
-        if found.claim.untested:
-            click.echo(f"     not tested: {found.claim.untested}")
-        elif matrix is None:
-            click.echo(f"     asked by {'; '.join(found.claim.asked_of)}")
-        else:
-            for sentence in found.sentences:
-                click.echo(f"     {visible(sentence)}")
-        for lane, numbers in found.why:
-            click.echo(f"     {visible(lane)}:")
-            for number in numbers:
-                click.echo(f"       {visible(number)}")
-    if refused:
-        raise click.exceptions.Exit(FOUND)
 
 
 @main.command()
@@ -182,26 +142,6 @@ def reap(dry_run: bool, kept: bool) -> None:
 
 
 @main.command()
-def drivers() -> None:
-    """List the storage drivers, the backings they take, and what this host lacks for them."""
-    from roadworthy.lane.needs import at_once, lacking, requirements
-
-    host, installed = Host(), installed_engine()
-    width = max(map(len, DRIVERS))
-    for driver in DRIVERS.values():
-        with_engines = default_lanes(driver, installed, host.kernel)
-        lane = next(lane for lane in with_engines if not lacking(lane))
-        needs, said = requirements(lane, host), "runs here"
-        if lane.root:  # an engine root brings all programs
-            kernel = [need for need in driver.requirements(host) if not need.host]
-            needs = iter([*kernel, host.privilege(), host.command("mmdebstrap")])
-            said = f"runs here, with --engine={lane.root}"
-        unmet = at_once([need for need in needs if not need.met])
-        click.echo(f"{driver.name:<{width}}  {', '.join(driver.backings):<24} {unmet or said}")
-        click.echo(f"{'':<{width}}  {(driver.__doc__ or '').strip().splitlines()[0]}")
-
-
-@main.command()
 @axes
 @click.option("--matrix", metavar="FILE", help="A matrix file, instead of all other options.")
 @click.option(
@@ -246,11 +186,14 @@ def lanes(
 @click.option(
     ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."
 )
-def kernels(look: bool, make: tuple[str, ...], accept_expired: bool) -> None:
-    """List the kernels that --kernel takes by name, and which are in the cache."""
+@answer.answers
+def kernels(look: bool, make: tuple[str, ...], accept_expired: bool, form: str | None) -> None:
+    """List the kernels that --kernel takes by name, and which are in the cache.
+
+    Exit status: 0, 1 if one could not be made, 4 for a mistake on the command line.
+    """
     shelf.make(shelf.make_kernel, make, accept_expired)
-    for line in shelf.kernel_lines(Cache(), look, accept_expired):
-        click.echo(line)
+    answer.tell(shelf.kernel_answer(Cache(), look, accept_expired), form)
 
 
 @main.command()
@@ -258,11 +201,14 @@ def kernels(look: bool, make: tuple[str, ...], accept_expired: bool) -> None:
 @click.option(
     ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."
 )
-def engines(make: tuple[str, ...], accept_expired: bool) -> None:
-    """List the engine roots that --engine takes, and which are in the cache."""
+@answer.answers
+def engines(make: tuple[str, ...], accept_expired: bool, form: str | None) -> None:
+    """List the engine roots that --engine takes, and which are in the cache.
+
+    Exit status: 0, 1 if one could not be made, 4 for a mistake on the command line.
+    """
     shelf.make(shelf.make_engine, make, accept_expired)
-    for line in shelf.engine_lines(Cache()):
-        click.echo(line)
+    answer.tell(shelf.engine_answer(Cache()), form)
 
 
 @main.group()
@@ -271,33 +217,33 @@ def cache() -> None:
 
 
 @cache.command(name="list")
-def list_cache() -> None:
-    """List what is in the cache, with size and last use."""
-    for line in shelf.cache_lines(Cache()):
-        click.echo(line)
+@answer.answers
+def list_cache(form: str | None) -> None:
+    """List what is in the cache, with size and last use.
+
+    Exit status: 0, 4 for a mistake on the command line.
+    """
+    answer.tell(shelf.cache_answer(Cache()), form)
 
 
 @cache.command()
 @click.option("--older-than", metavar="DAYS", type=Amount(min=0), help="Remove what was not used for so many days.")
 @click.option("--all", "everything", is_flag=True, help="Remove everything that is not in use.")
 @click.argument("kind", required=False)
-def prune(older_than: float | None, everything: bool, kind: str | None) -> None:
-    """Remove entries of the cache, all or of one KIND; without options, only what killed builds left."""
+@answer.answers
+def prune(older_than: float | None, everything: bool, kind: str | None, form: str | None) -> None:
+    """Remove entries of the cache, all or of one KIND; without options, only what killed builds left.
+
+    Exit status: 0, also if something in use was kept; 4 for a mistake on the command line.
+    """
     store = Cache()
     if everything and older_than is not None:
         raise click.UsageError("--all and --older-than exclude each other")
     if kind is not None and kind not in store.kinds():
         others = hint(kind, store.kinds()) if store.kinds() else ", which is empty"
         raise click.UsageError(f"no kind {kind!r} in the cache{others}")
-    kept = 0
-    freed = 0
-    for pruned in store.prune(kind, 0.0 if everything else older_than * 86400 if older_than is not None else None):
-        kept += bool(pruned.kept)
-        freed += 0 if pruned.kept else pruned.size
-        click.echo(
-            f"{'kept' if pruned.kept else 'removed'} {pruned.path}" + (f": {pruned.kept}" if pruned.kept else "")
-        )
-    click.echo(f"{shelf.megabytes(freed)} freed" + (f", {kept} things kept" if kept else ""))
+    age = 0.0 if everything else older_than * 86400 if older_than is not None else None
+    answer.tell(shelf.pruned_answer(list(store.prune(kind, age))), form)
 
 
 if __name__ == "__main__":

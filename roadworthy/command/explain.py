@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from roadworthy.command.recorded import Asked, cells, columns_named, from_bundle
 from roadworthy.command.subject import Subject, subject
 from roadworthy.declaring.known import Known, checks_known
 from roadworthy.drivers import DRIVERS
+from roadworthy.reports.again import rerun_command, words
 from roadworthy.reports.cases import case, names
 from roadworthy.reports.matrix import Matrix
-from roadworthy.reports.records import MEANING, Call
+from roadworthy.reports.records import MEANING
+from roadworthy.reports.transcript import lines
 from roadworthy.verdict import deviations, messages
 from roadworthy.verdict.deviations import Deviation
 from roadworthy.verdict.knobs import is_of, knobs
@@ -126,20 +129,16 @@ def of_cell(one: Asked) -> list[Part]:
         ]),
     ]  # fmt: skip
     if result and result.transcript:
-        left = [f"… {result.omitted_calls} more"] if result.omitted_calls else []
-        parts.append(Code("\n".join([*map(shown, result.transcript), *left])))
+        parts.append(Code("\n".join(lines(result.transcript, result.omitted_calls))))
     return parts
 
 
-def shown(call: Call) -> str:
-    """A system call with its answer, as strace(1) writes it."""
-    return f"{call.process}  {call.call} = {call.answer}"
-
-
 def again(one: Asked) -> str:
-    """The command that asks a recorded cell again."""
-    words = one.column.lane.words or [f"--driver={one.column.lane.driver}"]
-    return " ".join(["pytest", *words, "-k", f"'{one.check.id}'" if "[" in one.check.id else one.check.id])
+    """The command that asks a recorded cell again, or asks one that was planned and never reported."""
+    lane = one.column.lane
+    if one.cell.result is None:
+        return shlex.join(["pytest", *words(lane), "-k", one.check.id])
+    return rerun_command(lane, one.check, one.cell.result.nodeid)
 
 
 def record_of(one: Asked) -> dict[str, Any]:
@@ -148,7 +147,7 @@ def record_of(one: Asked) -> dict[str, Any]:
     return {
         "lane": one.column.lane.id, "check": one.check.id, "verdict": one.cell.verdict, "reason": one.cell.reason,
         "observations": [msgspec.to_builtins(seen) for seen in result.observations] if result else [],
-        "calls": [shown(call) for call in result.transcript] if result else [],
+        "calls": lines(result.transcript, result.omitted_calls, whole=True) if result else [],
         "again": again(one),
     }  # fmt: skip
 

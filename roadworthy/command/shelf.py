@@ -6,15 +6,17 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import click
 
+from roadworthy.command.answer import Answer, Line, Table
 from roadworthy.programs import ProgramFailed
 from roadworthy.supplies import engine_roots as roots
 from roadworthy.supplies import kernels
 from roadworthy.supplies.apt import AptFailed, apt
 from roadworthy.supplies.bootstrap import BootstrapFailed
-from roadworthy.supplies.cache import Cache, CacheEntry, CacheFailed
+from roadworthy.supplies.cache import Cache, CacheEntry, CacheFailed, Pruned
 from roadworthy.supplies.modules import ModuleLacking
 from roadworthy.versions import series as series_of
 
@@ -23,6 +25,32 @@ TROUBLE = (
     AptFailed, BootstrapFailed, CacheFailed, ModuleLacking, ProgramFailed, TimeoutError,
     kernels.KernelUnknown, roots.UnknownEngine, roots.WrongEngine,
 )  # fmt: skip
+
+
+#: What stands in a table in place of a version.
+ABSENT = "not in the cache"
+
+
+class Kernel(NamedTuple):
+    """A row about a kernel; sizes are in bytes."""
+
+    kernel: str
+    suite: str
+    package: str
+    version: str = ""
+    size: int | None = None
+    used: str = ""
+
+
+class Engine(NamedTuple):
+    """A row about an engine root; sizes are in bytes."""
+
+    engine: str
+    suite: str
+    version: str = ""
+    tree: int | None = None
+    image: int | None = None
+    used: str = ""
 
 
 @contextlib.contextmanager
@@ -57,28 +85,28 @@ def make_engine(name: str, accept_expired: bool) -> None:
     roots.engine_image(roots.engine_root(name, accept_expired=accept_expired, stage=said), stage=said)
 
 
-def kernel_lines(cache: Cache, look: bool, accept_expired: bool) -> Iterator[str]:
-    """Yield a heading and one line a kernel: series, suite, package, version, size, last use."""
-    yield f"{'kernel':<8} {'suite':<10} {'package':<42} {'version':<14} {'size':>8}  last used"
-    host = kernels.host_kernel()
-    yield f"{'host':<8} {'-':<10} {host.release:<42} {'-':<14} {'-':>8}  -"
+def kernel_answer(cache: Cache, look: bool, accept_expired: bool) -> Answer:
+    """The kernels by name: series, suite, package, version, size, last use."""
+    rows = [Kernel("host", "", kernels.host_kernel().release)]
     known: set[str] = set()
     for series, suites in kernels.SERIES.items():
         entries = kernels.cached(series, cache)
         for entry in entries:
             known.add(entry.name)
             facts = entry.facts
-            yield (
-                f"{series:<8} {facts['suite']:<10} {facts['package']:<42} {facts['version']:<14} "
-                f"{megabytes(entry.size):>8}  {used(entry)}"
-            )
+            rows.append(Kernel(series, facts["suite"], facts["package"], facts["version"], entry.size, used(entry)))
         for suite in suites if look else suites[:1] if not entries else ():
-            package, version = current(suite, series, accept_expired) if look else ("not in the cache", "")
-            yield f"{series:<8} {suite:<10} {package:<42} {version:<14} {'-':>8}  -"
+            package, version = current(suite, series, accept_expired) if look else (ABSENT, "")
+            rows.append(Kernel(series, suite, package, version))
     for entry in cache.entries("kernel"):
         if entry.name not in known:
             release = entry.facts["release"]
-            yield f"{series_of(release):<8} {'-':<10} {release:<42} {'-':<14} {megabytes(entry.size):>8}  {used(entry)}"
+            rows.append(Kernel(series_of(release), "", release, "", entry.size, used(entry)))
+    shown = [
+        (one.kernel, one.suite or "-", one.package, one.version or "-", size(one.size), one.used or "-") for one in rows
+    ]
+    head = ("kernel", "suite", "package", "version", "size", "last use")
+    return Answer({"kernels": [one._asdict() for one in rows]}, [Table(head, shown)])
 
 
 def current(suite: str, series: str, accept_expired: bool) -> tuple[str, str]:
@@ -91,33 +119,53 @@ def current(suite: str, series: str, accept_expired: bool) -> tuple[str, str]:
     return (package, version) if series_of(version) == series else (f"no longer carries {series}", version)
 
 
-def engine_lines(cache: Cache) -> Iterator[str]:
-    """Yield a heading and one line an engine root: name, suite, version, sizes of tree and image, last use."""
-    yield f"{'engine':<24} {'suite':<10} {'version':<30} {'tree':>8} {'image':>8}  last used"
+def engine_answer(cache: Cache) -> Answer:
+    """The engine roots: name, suite, version, sizes of tree and image, last use."""
+    rows = []
     for base in roots.ENGINES:
         for name in (base, f"{base}+zfs"):
             wanted = roots.root_spec(name)
             found = roots.cached_root(name, cache)
             if found:
                 image = roots.cached_image(found, cache)
-                size = megabytes(image.size) if image else "-"
-                yield (
-                    f"{name:<24} {wanted.suite:<10} {found.version:<30} {megabytes(found.entry.size):>8} {size:>8}  "
-                    f"{used(found.entry)}"
-                )
+                sizes = found.entry.size, image.size if image else None
+                rows.append(Engine(name, wanted.suite, found.version, *sizes, used(found.entry)))
             elif name == base:
-                yield f"{name:<24} {wanted.suite:<10} {'not in the cache':<30} {'-':>8} {'-':>8}  -"
+                rows.append(Engine(name, wanted.suite))
+    shown = [
+        (one.engine, one.suite, one.version or ABSENT, size(one.tree), size(one.image), one.used or "-") for one in rows
+    ]
+    head = ("engine", "suite", "version", "tree", "image", "last use")
+    return Answer({"engines": [one._asdict() for one in rows]}, [Table(head, shown)])
 
 
-def cache_lines(cache: Cache) -> Iterator[str]:
-    """Yield one line an entry, one for each entry that is being made or was left half made, and the total."""
+def cache_answer(cache: Cache) -> Answer:
+    """Each entry, each that is being made or was left half made, and the total."""
     entries = cache.entries()
-    for entry in entries:
-        name = f"{entry.kind}/{entry.name}"
-        yield f"{name:<64} {megabytes(entry.size):>8}  made in {entry.seconds:>5.0f} s  {used(entry)}"
-    for path in cache.leftovers():
-        yield f"{path.parent.name}/{path.name}: being made, or left by a killed build, then prune removes it"
-    yield f"{len(entries)} entries, {megabytes(sum(entry.size for entry in entries))} in {cache.directory}"
+    halves = [f"{path.parent.name}/{path.name}" for path in cache.leftovers()]
+    total = sum(entry.size for entry in entries)
+    data = {
+        "directory": str(cache.directory), "bytes": total, "half_made": halves,
+        "entries": [
+            {"kind": one.kind, "name": one.name, "bytes": one.size, "seconds": round(one.seconds, 1), "used": used(one)}
+            for one in entries
+        ],
+    }  # fmt: skip
+    rows = [(f"{one.kind}/{one.name}", size(one.size), f"made in {one.seconds:.0f} s", used(one)) for one in entries]
+    said = [Line(f"{half}: being made, or left by a killed build, then prune removes it") for half in halves]
+    told = Line(f"{len(entries)} entries, {megabytes(total)} in {cache.directory}")
+    return Answer(data, [Table(("entry", "size", "cost", "last use"), rows), *said, told])
+
+
+def pruned_answer(done: Sequence[Pruned]) -> Answer:
+    """What was removed, what was kept and why, and the room that it made."""
+    freed, kept = sum(one.size for one in done if not one.kept), sum(bool(one.kept) for one in done)
+    data = {
+        "removed": [str(one.path) for one in done if not one.kept],
+        "kept": {str(one.path): one.kept for one in done if one.kept}, "bytes": freed,
+    }  # fmt: skip
+    lines = [Line(f"kept {one.path}: {one.kept}" if one.kept else f"removed {one.path}") for one in done]
+    return Answer(data, [*lines, Line(f"{megabytes(freed)} freed" + (f", {kept} things kept" if kept else ""))])
 
 
 def used(entry: CacheEntry) -> str:
@@ -129,3 +177,8 @@ def used(entry: CacheEntry) -> str:
 def megabytes(size: int) -> str:
     """A size in bytes as text, in units of a million bytes."""
     return f"{size / 1e6:.0f} MB"
+
+
+def size(known: int | None) -> str:
+    """A size in a table, where it may not be known."""
+    return "-" if known is None else megabytes(known)

@@ -7,7 +7,7 @@ import pytest
 import sample
 from click.testing import CliRunner
 
-from roadworthy.command import cli
+from roadworthy.command import drivers as listed
 from roadworthy.command.cli import main
 from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
@@ -169,19 +169,35 @@ def test_nothing_to_compare_is_a_mistake(tmp_path):
 
 def test_drivers_that_the_installed_engine_has_not_are_not_said_to_run_on_it(monkeypatch):
     """What comes with a later engine is said to run with that one's root."""
-    monkeypatch.setattr(cli, "installed_engine", lambda: EngineName("docker", "20.10"))
+    monkeypatch.setattr(listed, "installed_engine", lambda: EngineName("docker", "20.10"))
     monkeypatch.setattr(needs, "requirements", lambda lane, machine: iter(()))
-    monkeypatch.setattr(cli.Host, "privilege", lambda self: MET)
-    monkeypatch.setattr(cli.Host, "command", lambda self, *_: MET)
+    monkeypatch.setattr(listed.Host, "privilege", lambda self: MET)
+    monkeypatch.setattr(listed.Host, "command", lambda self, *_: MET)
     for driver in DRIVERS.values():
         monkeypatch.setattr(type(driver), "requirements", lambda self, machine: iter(()))
-    lines = run("drivers").output.splitlines()[::2]
-    said = {line.split()[0]: line.partition("runs here")[2] for line in lines}
-    assert said["overlay2"] == said["aufs"] == ""
-    assert said["containerd:overlayfs"].startswith(", with --engine=docker-2")
-    assert said["podman:overlay"] == ", with --engine=podman-5"
-    widest = max(map(len, DRIVERS))
-    assert all(line[widest + 2 :].startswith(DRIVERS[line.split()[0]].backings[0]) for line in lines), "one column"
+    found = json.loads(run("drivers", "--json").output)["drivers"]
+    said = {one["name"]: one["how"] for one in found}
+    assert list(said) == list(DRIVERS)
+    assert all(one["here"] for one in found)
+    assert said["overlay2"] == said["aufs"] == "with the installed engine"
+    assert said["containerd:overlayfs"].startswith("with --engine=docker-2")
+    assert said["podman:overlay"] == "with --engine=podman-5"
+
+
+LISTS = [["drivers"], ["engines"], ["kernels"], ["cache", "list"], ["cache", "prune", "--older-than=9999"], ["claims"]]
+
+
+@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+def test_a_list_has_the_form_of_all_answers(words, tmp_path, monkeypatch):
+    """Text without colours in a pipe, one JSON object, Markdown; each says what the others say, and the status is 0."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text, program, markdown = (run(*words, *more) for more in ((), ("--json",), ("--markdown",)))
+    assert [done.exit_code for done in (text, program, markdown)] == [0, 0, 0]
+    assert isinstance(json.loads(program.output), dict)
+    assert "\x1b" not in text.output
+    first = text.output.split()[0]
+    assert first in markdown.output
+    assert markdown.output.startswith(("| ", "### ", "0 "))
 
 
 def passed_on_overlay2(record):

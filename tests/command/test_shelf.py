@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from roadworthy.command.cli import main
 from roadworthy.supplies.cache import Cache
+from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import recipe
 
 
@@ -32,7 +33,7 @@ def test_an_empty_cache(command, cache):
 
 def test_kernels_are_listed_with_what_is_cached(command, cache):
     kernel_entry(cache)
-    lines = {line.split()[0]: line for line in command("kernels").output.splitlines()}
+    lines = {line.split()[0]: line for line in command("kernels").output.splitlines() if line}
     assert list(lines) == ["kernel", "host", "5.10", "6.1", "6.12", "7.2"]
     assert "linux-image-6.1.0-50-cloud-amd64" in lines["6.1"]
     assert "6.1.176-1" in lines["6.1"]
@@ -41,7 +42,7 @@ def test_kernels_are_listed_with_what_is_cached(command, cache):
 
 def test_engines_are_listed(command):
     lines = command("engines").output.splitlines()
-    assert len(lines) == 7
+    assert len(lines) == 1 + len(ENGINES)
     assert all("not in the cache" in line for line in lines[1:])
 
 

@@ -32,18 +32,28 @@ def done(argv, directory):
     return found.stdout
 
 
-def unpacked_source(place):
-    """A source distribution of the checkout, unpacked: its directory."""
-    done([sys.executable, "-c", SDIST.format(str(place))], Newcomer(place / "checkout").directory)
+def source_of(checkout, place):
+    """The source distribution of a checkout, made in `place`."""
+    done([sys.executable, "-c", SDIST.format(str(place))], checkout)
     (archive,) = place.glob("*.tar.gz")
+    return archive
+
+
+def unpacked(archive, place):
+    """A source distribution, unpacked below `place`: its directory."""
     with tarfile.open(archive) as file:
         file.extractall(place / "unpacked", filter="data")
     (found,) = (place / "unpacked").iterdir()
     return found
 
 
+def unpacked_source(place):
+    """A source distribution of this checkout, unpacked: its directory."""
+    return unpacked(source_of(Newcomer(place / "checkout").directory, place), place)
+
+
 def wheel_of(source, place):
-    """The wheel that is built from a source distribution, as pip does where it finds no wheel."""
+    """The wheel of a checkout or of an unpacked source distribution, made in `place`."""
     done([*PIP, "wheel", *OFFLINE, "--no-build-isolation", "-w", place, "."], source)
     (found,) = place.glob("*.whl")
     return found

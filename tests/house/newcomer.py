@@ -130,12 +130,14 @@ class Newcomer:
         else:
             path.write_text(rewritten(path.read_text(), step.text))
 
+    def environment(self):
+        """The variables of a command: the environment is that of the checkout, but its package is found here first."""
+        return {**os.environ, "PYTHONPATH": str(self.directory), "PYTHONDONTWRITEBYTECODE": "1"}
+
     def type(self, words):
         """Do a command in the copy: its exit status and all that it prints."""
-        # The environment is that of the checkout that was copied; its package is found here first.
-        environment = {**os.environ, "PYTHONPATH": str(self.directory), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
-            shlex.split(words), cwd=self.directory, env=environment, stdin=subprocess.DEVNULL, check=False,
+            shlex.split(words), cwd=self.directory, env=self.environment(), stdin=subprocess.DEVNULL, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LONGEST,
         )  # fmt: skip
         return done.returncode, done.stdout

@@ -2,24 +2,34 @@
 
 import os
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
-from environment import completed, done, environment_with, site_packages_of, unpacked_source, wheel_of
-from newcomer import ROOT
+from environment import OFFLINE, PIP, completed, done, environment_with, site_packages_of, source_of, unpacked, wheel_of
+from newcomer import ROOT, Newcomer
 from packaging.metadata import Metadata
 
 from roadworthy.reports.bundle import FILE_NAME, read_bundle
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    return unpacked_source(tmp_path_factory.mktemp("source"))
+def archive(tmp_path_factory):
+    """The source distribution of the checkout."""
+    place = tmp_path_factory.mktemp("archive")
+    return source_of(Newcomer(place / "checkout").directory, place)
+
+
+@pytest.fixture(scope="module")
+def source(archive, tmp_path_factory):
+    """The source distribution, unpacked: its directory."""
+    return unpacked(archive, tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture(scope="module")
 def wheel(source, tmp_path_factory):
+    """The wheel that is built from the source distribution, as pip does where it finds no wheel."""
     return wheel_of(source, tmp_path_factory.mktemp("wheel"))
 
 
@@ -86,7 +96,19 @@ def test_an_installed_suite_reads_its_data(python, tmp_path):
 
 def test_the_source_has_tests_documents_and_the_lock(source):
     """Whoever packages the suite for a distribution finds there what the checkout has, and can run its tests."""
-    for name in ("tests", "docs", "conformance", "bench", "workloads", "reports", "mutants", "claims", "matrices"):
+    for name in (
+        "tests",
+        "docs",
+        "conformance",
+        "bench",
+        "workloads",
+        "reports",
+        "mutants",
+        "claims",
+        "matrices",
+        "changes",
+        "image",
+    ):
         assert files(source / name) == files(ROOT / name), name
     for name in (
         "Makefile",
@@ -112,6 +134,21 @@ def test_the_wheel_describes_itself(wheel):
     assert (found.license_expression, str(found.requires_python)) == ("Apache-2.0", ">=3.11")
     assert {"Framework :: Pytest", "Typing :: Typed"} <= set(found.classifiers or ())
     assert found.description_content_type == "text/markdown"
+
+
+def test_the_distributions_may_be_uploaded(archive, wheel):
+    """An index takes both: `twine check` reads their metadata, and renders the description that it would show."""
+    said = done([sys.executable, "-m", "twine", "check", "--strict", archive, wheel], archive.parent)
+    assert said.count("PASSED") == 2, said
+
+
+def test_the_version_has_one_place(python, site_packages, tmp_path):
+    """pyproject.toml; what is installed and the command say the same, and no file of the package has it."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    said = done([python, "-m", "roadworthy.command.cli", "--version"], tmp_path)
+    assert said.split()[-1] == version
+    spelt = [path for path in (site_packages / "roadworthy").rglob("*.py") if f'"{version}"' in path.read_text()]
+    assert spelt == []
 
 
 WAYS = {

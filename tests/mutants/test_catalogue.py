@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 import roadworthy.mutants.faults  # registers the faults
@@ -19,7 +21,7 @@ from roadworthy.mutants import call_filter, notification, runtime
 from roadworthy.mutants.__main__ import asked
 from roadworthy.mutants.call import FAULTS
 from roadworthy.mutants.calls import ARCHITECTURE, NUMBERS, SECOND, SUBJECT
-from roadworthy.mutants.catalogue import Mutant, UnknownMutant, catalogue, find
+from roadworthy.mutants.catalogue import Catalogue, Mutant, UnknownMutant, catalogue, find
 from roadworthy.mutants.disks import DISKS
 from roadworthy.mutants.faults.listings import Dirent, entries, fitting
 from roadworthy.mutants.faults.status import STAT, STAT_SIZE
@@ -338,7 +340,7 @@ def test_controls_on_a_volume_are_asked_about_faults_of_volumes_only():
     """A check on a volume is no check of the driver: only a fault of the backing or of the kernel concerns it."""
     lies = Mutant(name="m", fault="lies", kind="notify", families=("rename",))
     assert not asked(lies, (), False, False).volumes
-    assert asked(replace(lies, volumes=True), (), False, False).volumes
+    assert asked(msgspec.structs.replace(lies, volumes=True), (), False, False).volumes
     assert catalogue()["identity-notify"].volumes
 
 
@@ -596,3 +598,18 @@ def test_unknown_mutant_is_refused_before_anything_starts(run):
     done = run("def test_nothing(): pass", "--mutant=apend-overwrites")
     assert (done.code, done.records) == (4, [])
     assert "did you mean 'append-overwrites'?" in done.text
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ('families = "rename"', "Expected `array`, got `str` - at `$.mutant[0].families`"),
+        ('volumes = "yes"', "Expected `bool`, got `str` - at `$.mutant[0].volumes`"),
+        ('familys = ["rename"]', "unknown field `familys` - at `$.mutant[0]`"),
+    ],
+)
+def test_an_entry_of_another_kind_is_refused(entry, said):
+    """A word where a list is wanted is no list of its letters, and a misspelt key does not go by unnoticed."""
+    text = f'[calls]\n[[mutant]]\nname = "m"\nfault = "lies"\nkind = "notify"\n{entry}\n'
+    with pytest.raises(msgspec.ValidationError, match=re.escape(said)):
+        msgspec.toml.decode(text, type=Catalogue)
