@@ -55,6 +55,8 @@ class Sight:
     #: Seconds for which the run was stopped, and by which the watchdog itself came latest.
     stopped: float = 0.0
     late: float = 0.0
+    #: Threads that no signal ends at the moment, and where in the kernel they sleep.
+    asleep: tuple[str, ...] = ()
 
     @property
     def engine(self) -> str:
@@ -94,14 +96,15 @@ class Watchdog:
         if self._watched.pop(name, None) is not None:
             self._ask({"forget": name})
 
-    def look(self, name: str) -> Sight:
-        """What happened since the last look."""
+    def look(self, name: str, asleep: bool = False) -> Sight:
+        """What happened since the last look; on request also which threads sleep so deeply that no signal ends them."""
         if self._process is None:
             return Sight()
-        answer = self._ask({"look": name})
+        answer = self._ask({"look": name, "asleep": asleep})
         if answer is None:
             return Sight()
-        return Sight(tuple(answer["troubles"]), tuple(answer["inside"]), answer["stopped"], answer["late"])
+        told = {key: tuple(answer[key]) for key in ("troubles", "inside", "asleep")}
+        return Sight(**told, stopped=answer["stopped"], late=answer["late"])
 
     def close(self) -> None:
         if self._process is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from roadworthy.calls.exchange import CallHung
 from roadworthy.machines.kernel_log import bug, device_trouble
-from roadworthy.reasons import MachineLost, Precondition, Unsupported, first_line
+from roadworthy.reasons import MachineLost, Precondition, Unsupported, first_line, is_unanswered
 from roadworthy.reports.records import Observation, Verdict
 from roadworthy.verdict.deviations import Deviation
 
@@ -42,6 +42,8 @@ def judge(
             return Judgement(outcome.outcome, first_line(outcome))
         case CallHung():
             return Judgement("hang", first_line(outcome))
+        case Exception() if is_unanswered(outcome):
+            return Judgement("hang", f"the daemon did not answer: {first_line(outcome)}")
         case Unsupported():
             return Judgement("unsupported", first_line(outcome))
         case Precondition():

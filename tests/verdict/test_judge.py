@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from requests.exceptions import ConnectionError, ReadTimeout
+from urllib3.exceptions import ReadTimeoutError
 
 from roadworthy.calls.answers import Died, HostTrouble, Refused
 from roadworthy.calls.exchange import AgentFault, CallHung
@@ -38,6 +40,9 @@ TABLE = [
     (AssertionError("first\nEXDEV"), RECORDED, [], "fail", "another signature"),
     (CallHung("open() did not return within 30 s"), None, [], "hang", "open() did not return within 30 s"),
     (CallHung("open() did not return"), RECORDED, [], "hang", "open()"),
+    (ReadTimeout("Read timed out. (read timeout=60)"), None, [], "hang", "the daemon did not answer: Read timed out."),
+    (ConnectionError(ReadTimeoutError(None, None, "late")), None, [], "hang", "the daemon did not answer: "),
+    (ConnectionError("Connection aborted."), None, [], "error", "ConnectionError: Connection aborted."),
     (Unsupported("this driver has no copy-up"), None, [], "unsupported", "this driver has no copy-up"),
     (Precondition("needs root"), None, [], "skipped", "needs root"),
     (AgentFault("the agent died"), None, [], "error", "AgentFault: the agent died"),
