@@ -20,7 +20,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site house coverage durability commands repro clean lock packages test-packages root
+.PHONY: help conformance test check bench sensitivity weekly site house coverage durability reliability commands repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -60,6 +60,9 @@ coverage: .venv/ready ## write what docs/coverage.md says of the checks anew, fr
 
 durability: .venv/ready ## write the operations of docs/durability.md anew, and its results from the bundles CUTS
 	.venv/bin/python tests/house/durability_page.py $(CUTS)
+
+reliability: .venv/ready ## write what docs/reliability.md says of the tests anew, from their names and docstrings
+	.venv/bin/python tests/house/reliability_page.py
 
 commands: .venv/ready ## write the transcripts of docs/commands.md anew
 	.venv/bin/python tests/house/commands_page.py

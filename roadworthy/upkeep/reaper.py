@@ -9,6 +9,7 @@ import re
 import select
 import shutil
 import signal
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,8 @@ LOOP_GET_STATUS64 = 0x4C05
 RELEASE = 20.0
 #: Seconds for each of the rest once something was not released.
 SHORT = 1.0
+#: How many processes are named that hold something.
+HOLDERS = 5
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,33 @@ def detach(path: Path, device: int, inode: int, seconds: float) -> list[str]:
                 fcntl.ioctl(loop, LOOP_CLR_FD)
         return not found
 
-    wait_until(gone, seconds, f"loop devices over {path} to be released")
+    try:
+        wait_until(gone, seconds, f"loop devices over {path} to be released")
+    except TimeoutError as reason:
+        held = "; ".join(word for one in seen for word in holders(one))
+        raise TimeoutError(f"{reason}; held by {held}" if held else str(reason)) from None
     return [f"loop device {one}" for one in seen]
+
+
+def holders(device: Path) -> list[str]:
+    """The processes that have a block device open, or see a file system on it, by name and number."""
+    number = device.stat().st_rdev
+    found = []
+    for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+        with suppress(OSError):
+            mounted = {line.split()[2] for line in (process / "mountinfo").read_text().splitlines()}
+            held = f"{os.major(number)}:{os.minor(number)}" in mounted
+            if held or any(opened(descriptor) == number for descriptor in (process / "fd").iterdir()):
+                found.append(f"{(process / 'comm').read_text().strip()} {process.name}")
+    return found[:HOLDERS]
+
+
+def opened(descriptor: Path) -> int:
+    """The number of the block device that a descriptor in /proc/PID/fd leads to, or 0."""
+    with suppress(OSError):
+        status = descriptor.stat()
+        return status.st_rdev if stat.S_ISBLK(status.st_mode) else 0
+    return 0
 
 
 def loops_backed_by(device: int, inode: int, name: str) -> list[Path]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from roadworthy.calls.answers import Refused
 from roadworthy.calls.exchange import CallHung
-from roadworthy.machines.kernel_log import bug, device_trouble
+from roadworthy.machines.kernel_log import bug, device_trouble, memory_trouble, policy_trouble
 from roadworthy.reasons import MachineLost, Precondition, Unsupported, first_line, is_unanswered
 from roadworthy.reports.records import Observation, Verdict
 from roadworthy.verdict.deviations import Deviation
@@ -50,9 +51,12 @@ def judge(
             return Judgement("skipped", first_line(outcome))
         case AssertionError() if recorded is not None and recorded.matches(first_line(outcome), observations):
             return Judgement("known", first_line(outcome), recorded)
+        case Refused(code="EACCES" | "EPERM") if denied := policy_trouble(kernel_log):
+            return Judgement("error", f"{first_line(outcome)}, and this host's security policy says: {denied}")
         case AssertionError() if recorded is not None:
             other = f"{first_line(outcome)} (the recorded deviation has another signature: {recorded.tells})"
             return Judgement("fail", other)
         case AssertionError():
             return Judgement("fail", first_line(outcome))
-    return Judgement("error", f"{type(outcome).__name__}: {first_line(outcome)}")
+    reasons = (f"{type(outcome).__name__}: {first_line(outcome)}", memory_trouble(kernel_log))
+    return Judgement("error", "; ".join(filter(None, reasons)))

@@ -48,7 +48,7 @@ def test_warnings_before_the_answer_are_skipped():
         (answered().replace(b"5000.0", b"NaN"), "no measurement"),
     ],
 )
-def test_what_is_no_measurement(answer, said):
+def test_F51_F52_what_is_no_measurement(answer, said):
     """No number comes of an answer that is broken, of an error, or of a job that did nothing."""
     with pytest.raises(FioFailed, match=said):
         parsed(answer, READ)

@@ -377,6 +377,27 @@ def test_F22_a_bundle_that_can_no_longer_be_written_ends_the_run(run, fake_stand
     assert any("closing record" in trouble for trouble in read_bundle(done.bundle).troubles)
 
 
+def test_F25_a_bundle_that_cannot_be_synced_ends_the_run(run, fake_stand, monkeypatch):
+    """Where the disk of the results fails at a sync, nothing more is written, and the run ends incomplete."""
+    sync = session.os.fsync
+    left = [3]
+
+    def failing(descriptor):
+        if "bundle.jsonl" in session.os.readlink(f"/proc/self/fd/{descriptor}"):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(5, "Input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(session.os, "fsync", failing)
+    done = run(EVERY)
+    assert done.code == session.os.EX_IOERR
+    assert "bundle.jsonl cannot be written: Input/output error; the bundle is incomplete" in done.text
+    assert "INTERNALERROR" not in done.text
+    assert len(done.verdicts) == 3
+    assert any("closing record" in trouble for trouble in read_bundle(done.bundle).troubles)
+
+
 PANICS = """
 from roadworthy.reasons import MachineLost
 

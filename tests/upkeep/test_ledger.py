@@ -68,7 +68,7 @@ def test_a_closed_ledger_is_a_dead_run(ledger, tmp_path):
     assert (found.run, len(found.items), found.kept) == (other.run, 1, False)
 
 
-def test_a_killed_owner_lets_go(tmp_path):
+def test_F31_a_killed_owner_lets_go(tmp_path):
     """SIGKILL of the owner frees its ledger, and what it had intended is in it."""
     text = (
         "import pathlib, sys; from roadworthy.upkeep.ledger import Ledger; import os, signal;"

@@ -22,6 +22,7 @@ RACE = Deviation(
 )
 BUG = ["eth0: link up", "BUG: kernel NULL pointer dereference, address: 0000000000000008"]
 FAILING = ["I/O error, dev loop0, sector 8 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2"]
+KILLED = ["Memory cgroup out of memory: Killed process 7 (python3) total-vm:81232kB, anon-rss:64000kB"]
 
 TABLE = [
     # outcome, recorded, kernel log, verdict, reason
@@ -47,6 +48,8 @@ TABLE = [
     (Precondition("needs root"), None, [], "skipped", "needs root"),
     (AgentFault("the agent died"), None, [], "error", "AgentFault: the agent died"),
     (AgentFault("EXDEV"), RECORDED, [], "error", "AgentFault: EXDEV"),
+    (AgentFault("the agent died"), None, KILLED, "error", "the agent died; out of memory: Killed process 7 (python3)"),
+    (Refused("read(3, 1)", "EIO"), None, KILLED, "fail", "read(3, 1) was refused with EIO"),
     (HostTrouble("out of space"), None, [], "error", "HostTrouble: out of space"),
     (EngineFailed("dockerd ended with 1"), None, [], "error", "EngineFailed: dockerd ended with 1"),
     (ProgramFailed("mkfs.ext4 ended with 1"), None, [], "error", "ProgramFailed"),
@@ -74,6 +77,24 @@ def test_what_happened_has_one_verdict(outcome, recorded, log, verdict, reason):
 def test_the_table_has_every_verdict_that_a_check_can_get():
     """The table above leaves none out; `missing` is what was never asked."""
     assert {verdict for _, _, _, verdict, _ in TABLE} == set(WORST_FIRST) - {"missing"}
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ('audit: type=1400 audit(1:2): apparmor="DENIED" operation="mount" profile="docker-default" pid=7', "error"),
+        ("audit: type=1400 audit(1:2): avc:  denied  { write } for  pid=7 comm=x tclass=file permissive=0", "error"),
+        ("audit: type=1400 audit(1:2): avc:  denied  { write } for  pid=7 comm=x tclass=file permissive=1", "fail"),
+        ('audit: type=1400 audit(1:2): apparmor="STATUS" operation="profile_load" profile="unconfined"', "fail"),
+    ],
+)
+@pytest.mark.parametrize("code", ["EACCES", "EPERM", "EIO"])
+def test_F41_a_denial_by_the_hosts_security_policy_is_an_error(line, verdict, code):
+    """A call that was refused as AppArmor and SELinux refuse it, while they say so, says nothing about the driver."""
+    found = judge(Refused("open('a')", code), None, ["eth0: link up", line])
+    assert found.verdict == ("fail" if code == "EIO" else verdict)
+    assert (line.partition("): ")[2] in found.reason) is (found.verdict == "error")
+    assert judge(None, None, [line]).verdict == "pass"
 
 
 def test_what_the_check_saw_decides_too():
