@@ -31,7 +31,7 @@ conformance: root packages .venv/ready ## install what is missing, run every che
 test: root packages test-packages .venv/ready ## install what is missing, run the suite's own tests
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/pytest tests -m "not guest and not builds"
+	.venv/bin/pytest tests -m "not guest and not builds and not long"
 
 check: .venv/ready ## format, lint, types and unit tests: some minutes, no root, no Docker
 	.venv/bin/ruff format --check .

@@ -72,9 +72,12 @@ def reap(kept: bool = False, ledgers: Path = LEDGERS) -> list[Reaped]:
     """Undo every dead run; with `kept`, also those whose user asked to keep them."""
     done = []
     for path in sorted(ledgers.glob("*.jsonl")):
-        with owned(path) as dead:
-            if dead and (kept or not read(path).kept):
-                done.append(undo(read(path)))
+        try:
+            with owned(path) as dead:
+                if dead and (kept or not read(path).kept):
+                    done.append(undo(read(path)))
+        except OSError as reason:
+            done.append(Reaped(path.stem, (), (f"all that {path} names: {reason}",)))
     return done
 
 

@@ -154,6 +154,21 @@ def test_F24_a_bundle_that_cannot_be_written_is_a_usage_error(run, unrooted, mon
     assert list((tmp_path / "ledgers").glob("*")) == []
 
 
+def test_a_ledger_that_cannot_be_written_is_a_usage_error(run, unrooted, monkeypatch):
+    """A run that could not be cleaned up after a kill does not begin, and says why."""
+
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/var/lib/roadworthy/ledgers/x.jsonl")
+
+    monkeypatch.setattr(session, "Ledger", full)
+    monkeypatch.setattr(session.os, "geteuid", lambda: 0)
+    done = run(CHECK)
+    assert done.code == USAGE
+    said = "no ledger can be written, without which a killed run would leave things: [Errno 28] No space left on device"
+    assert said in done.text
+    assert not done.bundle.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

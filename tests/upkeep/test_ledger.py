@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from roadworthy.upkeep import ledger as ledgers
 from roadworthy.upkeep.ledger import Item, Ledger, read
 from roadworthy.upkeep.reaper import dead_runs, owned
 
@@ -169,3 +170,16 @@ def test_the_header_names_the_owner(ledger):
     """The first line has the run and its process, for whoever looks into the file."""
     header = json.loads(ledger.path.read_text().splitlines()[0])
     assert (header["run"], header["pid"]) == (ledger.run, os.getpid())
+
+
+@pytest.mark.parametrize("call", ["flock", "write", "fsync"])
+def test_a_ledger_that_cannot_be_begun_leaves_no_file(tmp_path, monkeypatch, call):
+    """A file without a header would be reaped as a dead run's."""
+
+    def fails(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(ledgers.fcntl if call == "flock" else ledgers.os, call, fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        Ledger(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -226,6 +226,21 @@ def test_one_thing_that_will_not_go_does_not_keep_the_others(roots, tmp_path):
     assert run.path.exists()
 
 
+def test_a_ledger_that_cannot_be_read_does_not_keep_the_others(roots):
+    """It is told, stays, and what other ledgers name is removed."""
+    state, _ = roots
+    (state / "runs/run").mkdir()
+    ledger = Ledger(state / "ledgers")
+    ledger.intend("directory", path=str(state / "runs/run"))
+    ledger.close()
+    broken = state / "ledgers/000.jsonl"
+    broken.mkdir()
+    told, done = reap(ledgers=state / "ledgers")
+    assert told.left == (f"all that {broken} names: [Errno 21] Is a directory: '{broken}'",)
+    assert (done.run, done.left) == (ledger.run, ())
+    assert not (state / "runs/run").exists()
+
+
 def test_F32_a_living_run_is_not_touched(roots):
     """Reaping passes over runs whose owner is alive, and undoes the dead ones."""
     state, _ = roots
