@@ -86,10 +86,14 @@ class Watchdog:
     def watch(self, name: str, watched: Watched) -> None:
         """Watch an engine, or watch it anew after a start."""
         self._watched[name] = watched
-        if self._process is None:
-            self._begin()
-        else:
+        if self._process is not None:
             self._ask(self._order(name))
+            return
+        try:
+            self._begin()
+        except OSError:
+            del self._watched[name]
+            raise
 
     def forget(self, name: str) -> None:
         """Watch it no longer, because it ends."""
@@ -127,11 +131,15 @@ class Watchdog:
         return {"watch": name, "pid": found.pid, "lasting": dict(found.lasting), "end": found.end}
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The answer to one request; None if the watchdog was killed or is stopped: then there is a new one."""
-        answer = self._answer(request)
+        """The answer to one request; None if the watchdog was killed or is stopped: then there is a new one.
+
+        Where none can be begun, there is none until the next engine is watched.
+        """
+        answer = None if self._process is None else self._answer(request)
         if answer is None:
             self.close()
-            self._begin()
+            with suppress(OSError):
+                self._begin()
         return answer
 
     def _answer(self, request: Mapping[str, Any]) -> dict[str, Any] | None:

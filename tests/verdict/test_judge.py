@@ -1,5 +1,6 @@
 """Verdicts: what a check's end, a recorded deviation and the kernel's log amount to."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -72,6 +73,20 @@ def test_what_happened_has_one_verdict(outcome, recorded, log, verdict, reason):
     assert found.verdict == verdict
     assert reason in found.reason
     assert "\n" not in found.reason
+
+
+def test_an_assertion_of_the_suite_itself_is_no_failure():
+    """Where the suite's own code finds that it is wrong, that says nothing about the driver; a check's own does."""
+    from roadworthy.machines.watchdog import Watchdog
+
+    with pytest.raises(AssertionError) as broken:
+        Watchdog()._answer({})
+    found = judge(broken.value, RECORDED, [])
+    assert found.verdict == "error"
+    assert re.fullmatch(r"an assertion of the suite itself failed, machines/watchdog\.py:\d+: .*", found.reason)
+    with pytest.raises(AssertionError) as broken:
+        assert found.verdict == "fail"
+    assert judge(broken.value, None, []).verdict == "fail"
 
 
 def test_the_table_has_every_verdict_that_a_check_can_get():
