@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DRIVER ?= overlay2
 TIER ?= smoke
+SECONDS ?= 600
 BUNDLES ?= $(wildcard bundles/*)
 # The kill matrix of overlay2 is tracked: it shows what the checks of this commit were seen to notice.
 KILLS ?= $(if $(filter overlay2,$(DRIVER)),mutants/kills.json,build/kills.json)
@@ -20,7 +21,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site house coverage durability reliability commands repro clean lock packages test-packages root
+.PHONY: help conformance test check bench sensitivity fuzz weekly site house coverage durability reliability commands repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -44,6 +45,10 @@ bench: root packages .venv/ready ## benchmarks of TIER (smoke, nightly, weekly) 
 
 sensitivity: root packages .venv/ready ## prove that checks can fail: faulty drivers, and which checks notice them
 	.venv/bin/python -m roadworthy.mutants --driver=$(DRIVER) --kills=$(KILLS) --page=build/kills.html
+
+fuzz: .venv/ready ## fuzz what reads input of others, SECONDS (600) a parser; atheris is installed for it
+	.venv/bin/pip install -q --disable-pip-version-check --no-deps atheris==3.0.0
+	.venv/bin/python tests/fuzzing/fuzz.py --seconds=$(SECONDS)
 
 weekly: root packages test-packages .venv/ready ## what CI never runs: tests of guests and engine roots, and matrices/weekly.toml lane by lane
 	.venv/bin/roadworthy weekly $(WEEKLY)
