@@ -24,6 +24,7 @@ from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundl
 from roadworthy.command.recommend import recommend
 from roadworthy.command.repro import repro
 from roadworthy.command.run import run as run_checks
+from roadworthy.command.seal import sign, verify
 from roadworthy.command.smoke import smoke
 from roadworthy.command.verify_store import verify_store
 from roadworthy.command.weekly import weekly
@@ -70,7 +71,9 @@ main.add_command(explore)
 main.add_command(run_checks)
 main.add_command(recommend)
 main.add_command(repro)
+main.add_command(sign)
 main.add_command(smoke)
+main.add_command(verify)
 main.add_command(verify_store)
 main.add_command(weekly)
 main.add_command(workflow)

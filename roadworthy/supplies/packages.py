@@ -55,6 +55,7 @@ PACKAGES = {
     "ldd": Packages("libc-bin", "glibc-common", "glibc", "musl-utils"),
     "depmod": everywhere("kmod"),
     "zstd": everywhere("zstd"),
+    "ssh-keygen": Packages("openssh-client", "openssh", "openssh", "openssh-keygen"),
     "mmdebstrap": Packages("mmdebstrap"),
     "qemu-system-x86_64": Packages("qemu-system-x86", "qemu-system-x86", "qemu-system-x86", "qemu-system-x86_64"),
     "qemu-storage-daemon": Packages("qemu-system-common", "qemu-img", "qemu-img"),
