@@ -374,8 +374,9 @@ class Session:
         return bundle.spoilt() or self.lacking.fails(bundle.lanes)
 
     def pytest_unconfigure(self) -> None:
-        self.watchdog.close()
         try:
+            with contextlib.suppress(OSError):  # it ends with this process at the latest
+                self.watchdog.close()
             self._leave()
         finally:
             self.interrupts.release()

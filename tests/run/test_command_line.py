@@ -169,6 +169,18 @@ def test_a_ledger_that_cannot_be_written_is_a_usage_error(run, unrooted, monkeyp
     assert not done.bundle.exists()
 
 
+def test_a_watchdog_that_cannot_be_ended_keeps_nothing_from_being_removed(run, fake_stand, monkeypatch, tmp_path):
+    """What is in the ledger is undone whatever happens to those who only watched."""
+
+    def fails(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(session.Watchdog, "close", fails)
+    monkeypatch.setattr(session.os, "geteuid", lambda: 0)
+    assert run(CHECK).code == 0
+    assert list((tmp_path / "ledgers").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
