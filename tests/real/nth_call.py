@@ -42,7 +42,9 @@ FLOCK 9
 read -r number <COUNT/number
 number=$((number + 1))
 echo $number >COUNT/number
-echo "$number NAME $*" >>COUNT/log
+words=$*
+echo "$number NAME ${words%%
+*}" >>COUNT/log
 exec 9>&-
 read -r at <COUNT/at
 if [ $number = $at ]; then
