@@ -3,6 +3,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DRIVER ?= overlay2
 TIER ?= smoke
+# Seconds that each parser is fuzzed
+SECONDS ?= 600
 # A directory of bundles, in any nesting: what `make conformance` leaves, or public/bundles of a night's workflow
 BUNDLES ?= bundles
 # The directories of editions that docs/example takes, as in make editions NIGHTS="nights/2026-11-30 nights/2026-12-01"
@@ -27,7 +29,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity weekly site example editions screenshots house coverage durability data commands scaling workers reference docs changes repro clean lock packages test-packages root
+.PHONY: help conformance test check bench sensitivity fuzz weekly site example editions screenshots house coverage durability data reliability commands scaling workers reference docs changes repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -38,7 +40,7 @@ conformance: root packages .venv/ready ## install what is missing, run every che
 test: root packages test-packages .venv/ready ## install what is missing, run the suite's own tests
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/pytest tests -m "not guest and not builds"
+	.venv/bin/pytest tests -m "not guest and not builds and not long"
 
 check: .venv/ready ## format, lint, types and unit tests: some minutes, no root, no Docker
 	.venv/bin/ruff format --check .
@@ -51,6 +53,10 @@ bench: root packages .venv/ready ## benchmarks of TIER (smoke, nightly, weekly) 
 
 sensitivity: root packages .venv/ready ## prove that checks can fail: faulty drivers, and which checks notice them
 	.venv/bin/python -m roadworthy.mutants --driver=$(DRIVER) --kills=$(KILLS) --page=build/kills.html
+
+fuzz: .venv/ready ## fuzz what reads input of others, SECONDS (600) a parser; atheris is installed for it
+	.venv/bin/pip install -q --disable-pip-version-check --no-deps atheris==3.0.0
+	.venv/bin/python tests/fuzzing/fuzz.py --seconds=$(SECONDS)
 
 weekly: root packages test-packages .venv/ready ## what CI never runs: tests of guests and engine roots, and matrices/weekly.toml lane by lane
 	.venv/bin/roadworthy weekly $(WEEKLY)
@@ -79,6 +85,9 @@ durability: .venv/ready ## write the operations of docs/durability.md anew, and 
 
 data: .venv/ready ## write the tables of docs/data.md anew, and the schemas of the site's data
 	.venv/bin/python tests/house/data_page.py
+
+reliability: .venv/ready ## write what docs/reliability.md says of the tests anew, from their names and docstrings
+	.venv/bin/python tests/house/reliability_page.py
 
 commands: .venv/ready ## write the transcripts of docs/commands.md anew
 	.venv/bin/python tests/house/commands_page.py

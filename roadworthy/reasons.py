@@ -31,3 +31,12 @@ def first_line(broken: BaseException) -> str:
     """The first line of an exception's text, or the name of its class if the text is empty."""
     said = str(broken).strip().splitlines()
     return said[0] if said else type(broken).__name__
+
+
+def is_unanswered(broken: BaseException | None) -> bool:
+    """Whether a daemon did not answer a request in time."""
+    from requests.exceptions import ConnectionError, Timeout  # slow, and whoever reads bundles does without
+    from urllib3.exceptions import ReadTimeoutError
+
+    late = isinstance(broken, ConnectionError) and broken.args and isinstance(broken.args[0], ReadTimeoutError)
+    return isinstance(broken, Timeout) or bool(late)

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 # Modules that several files of tests import: what makes bundles, who follows documents and asks commands, the agent
 # as a process, a view of this host, and logs of writes.
 sys.path[:0] = [
-    str(Path(__file__).parent / folder) for folder in ("reports", "house", "calls", "command", "real", "cuts")
+    str(Path(__file__).parent / folder)
+    for folder in ("reports", "house", "calls", "command", "real", "cuts", "fuzzing")
 ]
 
 

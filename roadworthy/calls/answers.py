@@ -30,6 +30,10 @@ class Died(AssertionError):
         self.code = signal_name
 
 
+class ProgramBroke(AssertionError):
+    """A program in the container failed, and the promise needs it."""
+
+
 class HostTrouble(Exception):
     """A call failed for lack of space, memory or descriptors; this says nothing about the driver."""
 

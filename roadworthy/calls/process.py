@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from roadworthy.calls.answers import Died, DirectoryEntry, HostTrouble, Refused, Status, judged
+from roadworthy.calls.answers import Died, DirectoryEntry, HostTrouble, ProgramBroke, Refused, Status, judged
 from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import CALL_DEADLINE, Answer, Exchange
 from roadworthy.linux import AT_STATX_FORCE_SYNC, STATX_BTIME, open_flags
@@ -438,12 +438,12 @@ class Process:
     def timed_run(self, *argv: str, patience: float = CALL_DEADLINE, directory: str | None = None) -> Timed:
         """Run a program to its end in `directory`, and return what the process measured, one number.
 
-        The process stays there; None leaves it where it is. Raises AssertionError where the program fails.
+        The process stays there; None leaves it where it is. Raises ProgramBroke where the program fails.
         """
         shown = f"timed_run({' '.join(argv)})"
         code, output, nanoseconds, delay = self._begin("timed_run", shown, list(argv), 65536, directory)(patience)
         if code:
-            raise AssertionError(f"{shown} ended with {code}: {output.decode(errors='replace').strip()[-500:]}")
+            raise ProgramBroke(f"{shown} ended with {code}: {output.decode(errors='replace').strip()[-500:]}")
         return Timed([int(nanoseconds)], delay)
 
     def counted(
@@ -453,14 +453,14 @@ class Process:
         """Make calls one after another as `timed` does, or run a program, in a child of the process under a tracer.
 
         Returns the tracer's words if it could not attach and nothing was done, else an empty string. Raises
-        AssertionError if a call or the program fails.
+        ProgramBroke if a call or the program fails.
         """
         shown = f"counted({' '.join(argv) or f'{len(rows)} calls'})"
         asked = (list(tracer), [list(row) for row in rows], list(argv), 65536, directory)
         code, output = self._begin("counted", shown, *asked)(patience)
         said = output.decode(errors="replace").strip()[-500:]
         if code:
-            raise AssertionError(f"{shown} ended with {code}: {said}")
+            raise ProgramBroke(f"{shown} ended with {code}: {said}")
         return said or "nothing" if code is None else ""
 
     def manifest(self, path: str = ".") -> Manifest:

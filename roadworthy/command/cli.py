@@ -24,11 +24,12 @@ from roadworthy.command.explain import explain
 from roadworthy.command.explore import explore
 from roadworthy.command.jobs import FORMATS, job
 from roadworthy.command.merge import merge
-from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in, tell_refused
+from roadworthy.command.mistakes import Amount, Commands, bundles_in, good_bundles_in
 from roadworthy.command.new import new
 from roadworthy.command.recommend import recommend
 from roadworthy.command.repro import repro
 from roadworthy.command.run import run as run_checks
+from roadworthy.command.seal import sign, verify
 from roadworthy.command.site import site
 from roadworthy.command.smoke import smoke
 from roadworthy.command.verify_store import verify_store
@@ -74,8 +75,10 @@ main.add_command(run_checks)
 main.add_command(merge)
 main.add_command(recommend)
 main.add_command(repro)
+main.add_command(sign)
 main.add_command(site)
 main.add_command(smoke)
+main.add_command(verify)
 main.add_command(verify_store)
 main.add_command(weekly)
 main.add_command(workflow)

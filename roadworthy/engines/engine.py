@@ -171,6 +171,16 @@ class Engine(ABC):
         finally:
             self.client.api.timeout = usual
 
+    @contextmanager
+    def hurried(self, seconds: float) -> Iterator[None]:
+        """Wait for `seconds` at most for each of the daemon's answers while the block runs."""
+        api = self.client.api
+        usual, api.timeout = api.timeout, int(seconds * self.place.scale)
+        try:
+            yield
+        finally:
+            api.timeout = usual
+
     @property
     def root(self) -> PlacePath:
         """The data root, as the controller reaches it."""
@@ -185,14 +195,11 @@ class Engine(ABC):
         return self._pings() or self._pings()
 
     def _pings(self) -> bool:
-        api = self.client.api
-        usual, api.timeout = api.timeout, int(PING_DEADLINE * self.place.scale)
-        try:
-            return bool(self.client.ping())
-        except (DockerException, OSError):
-            return False
-        finally:
-            api.timeout = usual
+        with self.hurried(PING_DEADLINE):
+            try:
+                return bool(self.client.ping())
+            except (DockerException, OSError):
+                return False
 
     def info(self) -> dict[str, Any]:
         """The result of `docker info`."""

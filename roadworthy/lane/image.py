@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from roadworthy.calls.inside import SKELETON
 from roadworthy.declaring.checks import Declared
 from roadworthy.declaring.places import CHECKS
+from roadworthy.engines.engine import EngineFailed
 from roadworthy.lane.stand import Stand
 from roadworthy.lane.storage import Storage
 from roadworthy.machines.place import Place, PlacePath
@@ -39,12 +40,16 @@ def sorted_trees(checks: Sequence[Declared], *, native: bool) -> tuple[list[dict
 
 
 def load_image(stand: Stand, in_image: Sequence[dict[str, Entry]]) -> None:
-    """Make the lane's image from these layers, the lowest first, and load it into the daemon."""
+    """Make the lane's image from these layers, the lowest first, and load it into the daemon. Raises EngineFailed."""
     written = io.BytesIO()
-    write_archive(written, stand.image, [layer_tar(tree) for tree in in_image], labels=stand.engine.labels)
+    layers = [layer_tar(tree) for tree in in_image]
+    digests = write_archive(written, stand.image, layers, labels=stand.engine.labels)
     archive = written.getvalue()
     # What checks put into layers compresses well.
     stand.engine.client.images.load(gzip.compress(archive, 1) if stand.machine.far else archive)
+    loaded = stand.engine.client.images.get(stand.image).attrs["RootFS"]["Layers"]
+    if loaded != digests:
+        raise EngineFailed(f"{stand.engine.program} has loaded layers {loaded}, expected {digests}")
     if not stand.native and not stand.lane.driver.sealed_layers:
         dig_holes(stand, in_image)
 

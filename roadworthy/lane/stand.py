@@ -30,7 +30,7 @@ from roadworthy.machines.machine import Machine
 from roadworthy.machines.place import Place
 from roadworthy.machines.watchdog import NONE, OUTSIDE, Watched
 from roadworthy.programs import ProgramFailed
-from roadworthy.reasons import Unsupported, first_line
+from roadworthy.reasons import Unsupported, first_line, is_unanswered
 from roadworthy.stage import Stage, timed
 from roadworthy.trees.layers import SparseFile
 from roadworthy.verdict.deviations import Facts, parameters
@@ -38,6 +38,10 @@ from roadworthy.verdict.reference import Reference
 from roadworthy.versions import version
 
 IMAGE = "roadworthy:lane"
+
+
+#: Seconds in which a daemon removes a container whose agent hangs; it waits ten for the end of what it has killed.
+REMOVAL = 20.0
 
 
 def is_silent(broken: BaseException | None) -> bool:
@@ -265,8 +269,11 @@ class Stand:
             if failed := self._engine_failed(silent, trouble):
                 broken = EngineFailed(failed)
                 self._replace_engine()
+            elif is_unanswered(broken):
+                self._replace_engine()
             elif isinstance(broken, AgentFault | CallHung):
-                self.replace_container(capabilities)
+                with self.engine.hurried(REMOVAL):
+                    self.replace_container(capabilities)
         except (AgentFault, CallHung, EngineFailed, ProgramFailed, DockerException, OSError) as reason:
             if gone := self.machine.lost():
                 return gone

@@ -23,8 +23,9 @@ from roadworthy.machines.place import PlacePath
 from roadworthy.machines.private_paths import private_paths
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run, tied
 from roadworthy.supplies.cache import cache_directory
+from roadworthy.upkeep import reaper
 from roadworthy.upkeep.ledger import RUNTIME, STATE, Item, Ledger
-from roadworthy.upkeep.reaper import start_time, undo_loop
+from roadworthy.upkeep.reaper import start_time
 
 #: Changes the root from this host's to another tree ($1), with writes in memory at $2; the rest are directories that
 #: both share. It runs under nsenter; pivot_root(2) moves every process whose root was the old one.
@@ -254,6 +255,6 @@ class Capsule:
         if self._disk is not None:
             self._disk.close()
         for loop in reversed(self._loops):
-            undo_loop(loop)
+            reaper.undo_loop(loop, reaper.RELEASE)
         if self._image is not None:
             self._image.unlink(missing_ok=True)

@@ -18,6 +18,10 @@ BUGS = re.compile(
 LOOKALIKES = re.compile(r"ODEBUG|FAULT_INJECTION")
 #: Lines that mean a failing device under the lane, however the driver reacts to it.
 DEVICE = re.compile(r"I/O error, dev |Buffer I/O error|critical (medium|target|space allocation) error")
+#: A process that the out-of-memory killer has ended.
+MEMORY = re.compile(r"[Oo]ut of memory: Killed process \d+ \([^)]*\)")
+#: What AppArmor, or SELinux in enforcing mode, has denied, if no daemon takes the kernel's audit records.
+POLICY = re.compile(r'apparmor="DENIED".*|avc: +denied .*permissive=0.*')
 LINES_KEPT = 60
 
 
@@ -69,8 +73,10 @@ class KernelLog:
 
 
 def kept(lines: list[str]) -> list[str]:
-    """The first LINES_KEPT lines, and at most as many of the others that mean a bug."""
-    return lines[:LINES_KEPT] + [line for line in lines[LINES_KEPT:] if bug([line])][:LINES_KEPT]
+    """The first LINES_KEPT lines, and at most as many of the others that mean something for a verdict."""
+    meaning = (bug, device_trouble, memory_trouble, policy_trouble)
+    telling = [line for line in lines[LINES_KEPT:] if any(means([line]) for means in meaning)]
+    return lines[:LINES_KEPT] + telling[:LINES_KEPT]
 
 
 def spoken(record: bytes) -> str | None:
@@ -90,3 +96,13 @@ def bug(lines: list[str]) -> str:
 def device_trouble(lines: list[str]) -> str:
     """The first line that means a failing device, or an empty string."""
     return next((line for line in lines if DEVICE.search(line)), "")
+
+
+def policy_trouble(lines: list[str]) -> str:
+    """The first denial by a security module, or an empty string."""
+    return next((found[0] for line in lines if (found := POLICY.search(line))), "")
+
+
+def memory_trouble(lines: list[str]) -> str:
+    """What the kernel said of the first process that it ended for lack of memory, or an empty string."""
+    return next((found[0] for line in lines if (found := MEMORY.search(line))), "")

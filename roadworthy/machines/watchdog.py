@@ -55,6 +55,8 @@ class Sight:
     #: Seconds for which the run was stopped, and by which the watchdog itself came latest.
     stopped: float = 0.0
     late: float = 0.0
+    #: Threads that no signal ends at the moment, and where in the kernel they sleep.
+    asleep: tuple[str, ...] = ()
 
     @property
     def engine(self) -> str:
@@ -84,24 +86,29 @@ class Watchdog:
     def watch(self, name: str, watched: Watched) -> None:
         """Watch an engine, or watch it anew after a start."""
         self._watched[name] = watched
-        if self._process is None:
-            self._begin()
-        else:
+        if self._process is not None:
             self._ask(self._order(name))
+            return
+        try:
+            self._begin()
+        except OSError:
+            del self._watched[name]
+            raise
 
     def forget(self, name: str) -> None:
         """Watch it no longer, because it ends."""
         if self._watched.pop(name, None) is not None:
             self._ask({"forget": name})
 
-    def look(self, name: str) -> Sight:
-        """What happened since the last look."""
+    def look(self, name: str, asleep: bool = False) -> Sight:
+        """What happened since the last look; on request also which threads sleep so deeply that no signal ends them."""
         if self._process is None:
             return Sight()
-        answer = self._ask({"look": name})
+        answer = self._ask({"look": name, "asleep": asleep})
         if answer is None:
             return Sight()
-        return Sight(tuple(answer["troubles"]), tuple(answer["inside"]), answer["stopped"], answer["late"])
+        told = {key: tuple(answer[key]) for key in ("troubles", "inside", "asleep")}
+        return Sight(**told, stopped=answer["stopped"], late=answer["late"])
 
     def close(self) -> None:
         if self._process is not None:
@@ -124,11 +131,15 @@ class Watchdog:
         return {"watch": name, "pid": found.pid, "lasting": dict(found.lasting), "end": found.end}
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The answer to one request; None if the watchdog was killed or is stopped: then there is a new one."""
-        answer = self._answer(request)
+        """The answer to one request; None if the watchdog was killed or is stopped: then there is a new one.
+
+        Where none can be begun, there is none until the next engine is watched.
+        """
+        answer = None if self._process is None else self._answer(request)
         if answer is None:
             self.close()
-            self._begin()
+            with suppress(OSError):
+                self._begin()
         return answer
 
     def _answer(self, request: Mapping[str, Any]) -> dict[str, Any] | None:

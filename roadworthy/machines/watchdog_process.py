@@ -8,7 +8,7 @@ Requests and answers are lines of JSON.
 
     {"watch": name, "pid": P, "lasting": {comm: ends}, "end": [comm]}   watch P's process namespace and those below it
     {"forget": name}                                                    nothing there is of interest any more
-    {"look": name}                                                      what happened since the last look, see `look`
+    {"look": name, "asleep": true}                                      what happened since the last look, see `look`
 
 `lasting` names the processes that outlive a request, and which of their ends are trouble: `any`; `signal`, one by a
 signal; `outside`, one by a signal that others send; `none`. `end` names those with which the engine ends.
@@ -33,6 +33,8 @@ GRACE = 2.0
 SLIGHT = 1.0
 #: Seconds after which a process has its own name: until it executes a program, a fork has that of its parent.
 NAMED = 0.5
+#: How many functions of the kernel are told of a thread that sleeps there.
+FRAMES = 5
 NS_GET_PARENT = 0xB702  # ioctl_ns(2)
 #: ioctl(2) on a descriptor of pidfd_open(2): how a process ended, from Linux 6.15 on; see <linux/pidfd.h>.
 PIDFD_GET_INFO, PIDFD_INFO_EXIT, PIDFD_INFO_SIZE, EXIT_CODE_AT = 0xC040FF0B, 8, 64, 60
@@ -111,6 +113,25 @@ def status(pid: int) -> tuple[str, list[str]] | None:
     return head.partition("(")[2], tail.split()
 
 
+def sleeping(pid: int) -> list[tuple[int, str]]:
+    """The threads of a process that are in state D, each with the innermost of the kernel's functions that it is in."""
+    try:
+        threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    except OSError:
+        return []
+    return [(thread, stack(thread)) for thread in threads if (found := status(thread)) and found[1][0] == "D"]
+
+
+def stack(thread: int) -> str:
+    """The innermost functions of the kernel in which a thread is, see proc_pid_stack(5)."""
+    try:
+        with open(f"/proc/{thread}/stack", "rb") as file:
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return " < ".join(line.split()[-1].partition("+")[0] for line in lines[:FRAMES]) or "the kernel"
+
+
 def exit_status(descriptor: int) -> int | None:
     """The wait status of a process that its parent has waited for, where the kernel keeps it."""
     answer = bytearray(struct.pack("=Q", PIDFD_INFO_EXIT) + bytes(PIDFD_INFO_SIZE - 8))
@@ -158,7 +179,7 @@ class Watchdog:
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         if "look" in asked:
-            return self.look(asked["look"])
+            return {**self.look(asked["look"]), "asleep": self.asleep(asked["look"]) if asked.get("asleep") else []}
         if "forget" in asked:
             self.forget(asked["forget"])
             return {}
@@ -194,6 +215,18 @@ class Watchdog:
                 if process.watched is watched and process.inside and process.stopped_since is not None
             ]
         return answer
+
+    def asleep(self, name: str) -> list[str]:
+        """The threads of an engine and its containers that sleep in state D, in which no signal ends them, and where
+        in the kernel they do.
+        """
+        watched = self.watched.get(name)
+        return [
+            f"{process.comm} {thread} sleeps in {where} (state D)"
+            for process in self.processes()
+            if watched is not None and process.watched is watched
+            for thread, where in sleeping(process.pid)
+        ]
 
     # --- what it sees
 

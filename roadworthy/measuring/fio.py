@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -124,11 +125,14 @@ def parsed(answer: bytes, workload: Workload) -> Block:
             levels=dict(job.get("iodepth_level", {})),
             answer=answer,
         )
-    except (ValueError, LookupError, TypeError, AttributeError) as reason:
+        numbers = (block.latency_ns, block.bytes, block.operations, block.seconds, block.sync_ns, *bins, *bins.values())
+        if not all(math.isfinite(number) and number >= 0 for number in numbers):
+            raise ValueError("a number is negative or has no end")
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as reason:
         raise FioFailed(f"fio's answer cannot be read ({type(reason).__name__}: {reason})") from None
     if job.get("error"):
         raise FioFailed(f"fio's job {workload.name} ended with error {job['error']}")
-    if not block.operations or block.latency_ns < 0:
+    if not block.operations or not block.seconds:
         raise FioFailed(f"fio's job {workload.name} did nothing")
     return block
 

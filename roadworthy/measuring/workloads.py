@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from roadworthy.extending.distributions import added
+from roadworthy.reports.bounded import read_bounded
 from roadworthy.reports.nearest import hint
 
 DIRECTORY = Path(__file__).parents[1] / "workloads"
+#: The most bytes of a file that is read.
+SIZE_LIMIT = 1 << 20
 PATTERNS = ("read", "write", "randread", "randwrite", "rw", "randrw")
 ENGINES = ("psync", "libaio", "null", "mmap")
 #: The claim of a job: its I/O reaches the device, the page cache serves it, or neither; counters verify the claim.
@@ -118,9 +121,13 @@ def load(name: str, directory: Path | None = None) -> Workload:
     else:
         path = file_of(name, [directory])
     try:
-        found = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as reason:
+        found = tomllib.loads(read_bounded(path, SIZE_LIMIT).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
         raise WorkloadError(f"{path}: {reason}") from None
+    except RecursionError:
+        raise WorkloadError(f"{path}: expected keys with one value each, and these are nested too deep") from None
+    except OSError as reason:
+        raise WorkloadError(f"{path}: {reason.strerror}") from None
     keys = [field.name for field in fields(Workload) if field.name != "name"]
     optional = {field.name: field.default for field in fields(Workload) if field.default is not MISSING}
     for key in found:

@@ -87,6 +87,8 @@ class Recorder:
         if judgement.verdict in EXPLAINED and found.host and not isinstance(broken, EngineFailed):
             judgement = Judgement("error", f"{found.host}; {judgement.reason}")
             words = f"[error] {judgement.reason}"
+        if judgement.verdict == "hang" and found.asleep:
+            judgement = replace(judgement, reason=f"{judgement.reason}; {found.asleep}")
         if found.unbelievable:
             judgement, words = Judgement("error", found.unbelievable), f"[error] {found.unbelievable}"
         if found.lost:  # the cells that follow are `missing`, and this is the only place that says why
@@ -109,7 +111,7 @@ class Recorder:
         if judgement.verdict == "pass":
             report = pytest.TestReport.from_item_and_call(item, call)
         else:
-            reason = f"while cleaning up: {judgement.reason}"
+            reason = "; ".join(filter(None, (f"while cleaning up: {judgement.reason}", found.asleep)))
             verdict: Verdict = judgement.verdict if judgement.verdict == "crash" else "error"
             if before is not None and before.verdict in ("error", "crash", "hang", "fail"):
                 verdict, reason = before.verdict, f"{before.reason}; {reason}"

@@ -197,7 +197,11 @@ class Session:
         self.config.pluginmanager.register(self.interrupts)
         self.interrupts.watch()
         if os.geteuid() == 0:
-            self._ledger = Ledger()
+            try:
+                self._ledger = Ledger()
+            except OSError as reason:
+                said = f"no ledger can be written, without which a killed run would leave things: {reason}"
+                raise pytest.UsageError(f"roadworthy: {said}") from None
             run = self._ledger.run
         if self.worker:
             self.bundle = BundleWriter(Path(self.worker[BUNDLE]), self._tell)
@@ -206,6 +210,8 @@ class Session:
         if self._ledger is not None:
             for reaped in reaper.reap():
                 self.say(f"reaped {len(reaped.removed)} things that run {reaped.run} had left")
+                for sentence in reaped.left:
+                    self.say(f"still left, `roadworthy reap` tries again: {sentence}", needed=True)
         self._write(self._plan(run, self._items))
 
     def _tell(self, line: bytes) -> None:
@@ -411,8 +417,9 @@ class Session:
         return bundle.spoilt() or self.lacking.fails(bundle.lanes)
 
     def pytest_unconfigure(self) -> None:
-        self.watchdog.close()
         try:
+            with contextlib.suppress(OSError):  # it ends with this process at the latest
+                self.watchdog.close()
             self._leave()
         finally:
             self.interrupts.release()
@@ -425,10 +432,13 @@ class Session:
         self._ledger.close()
         if kept:
             return
-        with reaper.owned(path) as ours:
-            if ours:
-                for sentence in reaper.undo(read_ledger(path)).left:
-                    self.say(f"left behind, `roadworthy reap` tries again: {sentence}", needed=True)
+        try:
+            with reaper.owned(path) as ours:
+                left = reaper.undo(read_ledger(path)).left if ours else ()
+        except OSError as reason:
+            left = (f"all that {path} names: {reason}",)
+        for sentence in left:
+            self.say(f"left behind, `roadworthy reap` tries again: {sentence}", needed=True)
 
     # --- the terminal
 

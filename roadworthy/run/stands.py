@@ -21,6 +21,7 @@ from roadworthy.lane.lanes import Lane
 from roadworthy.lane.stand import Stand, is_silent
 from roadworthy.machines.kernel_log import Log
 from roadworthy.machines.watchdog import Watchdog
+from roadworthy.programs import ProgramFailed
 from roadworthy.reasons import MachineLost, first_line
 from roadworthy.run.repeats import Repeats
 from roadworthy.upkeep.site import Site
@@ -73,6 +74,8 @@ class Run(Protocol):
         ...
 
 
+#: How often a lane that cannot be brought back gets a new daemon on a new disk.
+NEW_DAEMONS = 3
 #: The watchdog's name for the second stand that a check has.
 SECOND = "second"
 
@@ -95,6 +98,8 @@ class Aftermath:
     unbelievable: str = ""
     #: Why the check, if it broke, says nothing about the driver; or an empty string.
     host: str = ""
+    #: Where in the kernel processes sleep that no signal ends, if an answer was missing; or an empty string.
+    asleep: str = ""
 
 
 class Stands:
@@ -111,6 +116,8 @@ class Stands:
         self._kernel_logs: dict[str, Log] = {}
         self._last_logged: dict[str, list[str]] = {}
         self._tried: dict[Any, Outcome] = {}
+        #: How many new daemons on new disks each lane got because it could not be brought back.
+        self._new: dict[str, int] = {}
         #: How often all that was tried was forgotten: what was found before says nothing of what follows.
         self.era = 0
 
@@ -183,6 +190,8 @@ class Stands:
         broken = stand.recovered(broken, capabilities, trouble)
         if isinstance(broken, MachineLost):
             self.revive(stand)
+        elif stand.lost is not None:
+            self._begin_anew(stand, stand.lost)
         elif isinstance(broken, EngineFailed) and stand.lost is None:
             self._watch(stand)
         if stand.lost is not None:
@@ -200,12 +209,17 @@ class Stands:
         never_up = broken is not None and broken is self.down.get(lane.id)
         if stand is None:
             return Aftermath(broken, log, None, never_up, unbelievable=self._run.faults.trouble())
-        seen = self._run.watchdog.look(lane.id)
-        told = [sight.explains(is_silent(broken)) for sight in (seen, self._run.watchdog.look(SECOND))]
-        broken = self._recover(stand, broken, check.capabilities, seen.engine)
+        silent = is_silent(broken)
+        sights = [self._run.watchdog.look(name, asleep=silent) for name in (lane.id, SECOND)]
+        told = [sight.explains(silent) for sight in sights]
+        asleep = "; ".join(word for sight in sights for word in sight.asleep)
+        if when == "teardown" and asleep:  # a container that cannot be removed would hold the lane at its end
+            stand.lost = EngineFailed(f"what the check has made cannot be removed: {asleep}")
+        broken = self._recover(stand, broken, check.capabilities, sights[0].engine)
         facts = stand.deviation_facts(check.provenance)
         lost = "" if stand.lost is None else str(stand.lost)
-        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble(), "; ".join(filter(None, told)))
+        host = "; ".join(filter(None, told))
+        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble(), host, asleep)
 
     def revive(self, stand: Stand) -> None:
         """Boot a lost machine again and bring its lane up, so that the loss costs one verdict only.
@@ -223,6 +237,20 @@ class Stands:
         except Exception as reason:
             stand.lost = EngineFailed(f"the machine could not be brought back after a check: {first_line(reason)}")
 
+    def _begin_anew(self, stand: Stand, lost: EngineFailed) -> None:
+        """Give a lane that cannot be brought back a new daemon on a new disk, some times.
+
+        A process that no signal ends stays where it is, with all that it uses; the ledger names it.
+        """
+        turn = self._new[stand.lane.id] = self._new.get(stand.lane.id, 0) + 1
+        if turn > NEW_DAEMONS:
+            return
+        self._run.say(f"{stand.lane.id}: {lost}; a new daemon is started on a new disk")
+        try:
+            self._remake(stand)
+        except Exception as reason:
+            stand.lost = EngineFailed(f"{lost}; nor could a new daemon be started: {first_line(reason)}")
+
     def renew(self, stand: Stand, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Give a lane that is up a new daemon on a new disk; `meanwhile` is called while the lane is down."""
         log = self._kernel_logs[stand.lane.id]
@@ -235,7 +263,7 @@ class Stands:
         old, compared = self._stacks[lane.id], stand.reference
         self._stacks[lane.id] = contextlib.ExitStack()
         self._run.watchdog.forget(lane.id)
-        with contextlib.suppress(AgentFault, CallHung, DockerException, OSError):
+        with contextlib.suppress(AgentFault, CallHung, DockerException, OSError, ProgramFailed):
             old.close()
         meanwhile()
         stand.go_on_as(self.brought_up(lane, self._stacks[lane.id]))

@@ -76,7 +76,7 @@ def unpacked(blob: Path, digest: str, say: Callable[[int], None]) -> Unpacked:
                         own.update(piece)
                     layer.add(header, ("sha256", own.digest()))
                 tar.drain()
-            except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as reason:
+            except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError, ValueError, OverflowError) as reason:
                 wrong = str(reason)
         packed.drain()
     if (found := f"sha256:{packed.digest.hexdigest()}") != digest:

@@ -74,7 +74,7 @@ def layer_of(pieces: list[Piece]) -> Layer:
     try:
         for header in headers(pieces):
             layer.add(header, ("crc64", checksums.get(cleaned(header.name), b"") if header.size else b""))
-    except tarfile.TarError as reason:
+    except (tarfile.TarError, ValueError, OverflowError) as reason:
         raise RecordDamaged(f"its headers make no tar: {reason}") from None
     return layer
 

@@ -65,6 +65,7 @@ PACKAGES = {
     "python3": Packages("python3-minimal", "python3", "python", "python3"),
     "udevadm": Packages("udev", "systemd-udev", "systemd", "eudev"),
     "zstd": everywhere("zstd"),
+    "ssh-keygen": Packages("openssh-client", "openssh", "openssh", "openssh-keygen"),
     "mmdebstrap": Packages("mmdebstrap"),
     "qemu-system-x86_64": Packages("qemu-system-x86", "qemu-system-x86", "qemu-system-x86", "qemu-system-x86_64"),
     "qemu-storage-daemon": Packages("qemu-system-common", "qemu-img", "qemu-img"),

@@ -258,10 +258,11 @@ def layer_tar(tree: Mapping[str, Entry]) -> bytes:
 def write_archive(
     target: BinaryIO, name: str, layers: Sequence[bytes], command: Sequence[str] = ("/unset",),
     labels: Mapping[str, str] = MappingProxyType({}),
-) -> None:  # fmt: skip
+) -> list[str]:  # fmt: skip
     """Write an image of these layers (uncompressed tars, the lowest first) in the format that `docker load` takes.
 
-    The format is Docker's image specification v1.2: manifest.json, one configuration, one directory a layer.
+    Returns the digests of the layers. The format is Docker's image specification v1.2: manifest.json, one
+    configuration, one directory a layer.
     """
     digests = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
     configuration = json.dumps(
@@ -286,6 +287,7 @@ def write_archive(
             made = marker(path)
             made.size = len(content)
             tar.addfile(made, io.BytesIO(content))
+    return digests
 
 
 def stacked(depths: Sequence[int], files: Tree, own: int = 0) -> list[dict[str, Entry]]:

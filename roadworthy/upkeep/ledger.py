@@ -52,11 +52,17 @@ class Ledger:
             self.run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
             self.path = ledgers / f"{self.run}.jsonl"
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            if os.fstat(self._descriptor).st_nlink:
-                break
-            os.close(self._descriptor)  # a reaper saw the file before it was locked, and took it for a dead run's
-        self._append({"run": self.run, "pid": os.getpid(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+                if os.fstat(self._descriptor).st_nlink:
+                    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                    self._append({"run": self.run, "pid": os.getpid(), "at": at})
+                    return
+            except BaseException:
+                self.path.unlink(missing_ok=True)
+                self.close()
+                raise
+            self.close()  # a reaper saw the file before it was locked, and took it for a dead run's
 
     def intend(self, kind: Kind, **identity: Any) -> Item:
         """Record what is about to be made. Raises OSError."""

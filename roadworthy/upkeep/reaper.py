@@ -9,6 +9,7 @@ import re
 import select
 import shutil
 import signal
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,10 @@ LOOP_CLR_FD = 0x4C01
 LOOP_GET_STATUS64 = 0x4C05
 #: Seconds in which the kernel releases a loop device whose last user has ended.
 RELEASE = 20.0
+#: Seconds for each of the rest once something was not released.
+SHORT = 1.0
+#: How many processes are named that hold something.
+HOLDERS = 5
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,12 @@ def reap(kept: bool = False, ledgers: Path = LEDGERS) -> list[Reaped]:
     """Undo every dead run; with `kept`, also those whose user asked to keep them."""
     done = []
     for path in sorted(ledgers.glob("*.jsonl")):
-        with owned(path) as dead:
-            if dead and (kept or not read(path).kept):
-                done.append(undo(read(path)))
+        try:
+            with owned(path) as dead:
+                if dead and (kept or not read(path).kept):
+                    done.append(undo(read(path)))
+        except OSError as reason:
+            done.append(Reaped(path.stem, (), (f"all that {path} names: {reason}",)))
     return done
 
 
@@ -83,8 +91,10 @@ def undo(run: DeadRun) -> Reaped:
     left: list[str] = []
     newest_first = list(reversed(run.items))
     for item in sorted(newest_first, key=lambda item: item.kind != "capsule"):
+        # What a capsule holds that did not end is not released either.
+        seconds = SHORT if left else RELEASE
         try:
-            removed += UNDO[item.kind](item)
+            removed += UNDO[item.kind](item, seconds)
         except (OSError, TimeoutError) as reason:
             left.append(f"{item.kind} {describe(item)}: {reason}")
         except (KeyError, TypeError, ValueError) as reason:
@@ -107,7 +117,7 @@ def start_time(pid: int) -> int | None:
     return int(text.rsplit(")", 1)[1].split()[19])
 
 
-def undo_capsule(item: Item) -> list[str]:
+def undo_capsule(item: Item, seconds: float) -> list[str]:
     """Kill a capsule's first process; the kernel ends everything in its process namespace with it."""
     pid, started = item.identity["pid"], item.identity["started"]
     if start_time(pid) != started:
@@ -117,13 +127,13 @@ def undo_capsule(item: Item) -> list[str]:
         if start_time(pid) != started:  # another process got the id between the two looks
             return []
         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        wait_until(lambda: bool(select.select([descriptor], [], [], 0)[0]), 10, f"capsule {pid} to end")
+        wait_until(lambda: bool(select.select([descriptor], [], [], 0)[0]), seconds, f"capsule {pid} to end")
     finally:
         os.close(descriptor)
     return [f"capsule {pid}"]
 
 
-def undo_image(item: Item) -> list[str]:
+def undo_image(item: Item, seconds: float) -> list[str]:
     """Detach the loop devices that this very file backs, then remove the file."""
     path = Path(item.identity["path"])
     if not of_a_run(path.parent):
@@ -132,17 +142,17 @@ def undo_image(item: Item) -> list[str]:
         found = path.lstat()
     except FileNotFoundError:
         return []
-    removed = detach(path, found.st_dev, found.st_ino)
+    removed = detach(path, found.st_dev, found.st_ino, seconds)
     path.unlink()
     return [*removed, f"image {path}"]
 
 
-def undo_loop(item: Item) -> list[str]:
+def undo_loop(item: Item, seconds: float) -> list[str]:
     """Detach the loop devices over a file that a run made, even if the file has lost its name."""
-    return detach(Path(item.identity["path"]), item.identity["device"], item.identity["inode"])
+    return detach(Path(item.identity["path"]), item.identity["device"], item.identity["inode"], seconds)
 
 
-def detach(path: Path, device: int, inode: int) -> list[str]:
+def detach(path: Path, device: int, inode: int, seconds: float) -> list[str]:
     """Detach the loop devices over a run's file and wait until they are gone: one in use goes with its last user.
 
     An inode number is given again once its file is gone, so that the name has to be the run's, too.
@@ -157,8 +167,33 @@ def detach(path: Path, device: int, inode: int) -> list[str]:
                 fcntl.ioctl(loop, LOOP_CLR_FD)
         return not found
 
-    wait_until(gone, RELEASE, f"loop devices over {path} to be released")
+    try:
+        wait_until(gone, seconds, f"loop devices over {path} to be released")
+    except TimeoutError as reason:
+        held = "; ".join(word for one in seen for word in holders(one))
+        raise TimeoutError(f"{reason}; held by {held}" if held else str(reason)) from None
     return [f"loop device {one}" for one in seen]
+
+
+def holders(device: Path) -> list[str]:
+    """The processes that have a block device open, or see a file system on it, by name and number."""
+    number = device.stat().st_rdev
+    found = []
+    for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+        with suppress(OSError):
+            mounted = {line.split()[2] for line in (process / "mountinfo").read_text().splitlines()}
+            held = f"{os.major(number)}:{os.minor(number)}" in mounted
+            if held or any(opened(descriptor) == number for descriptor in (process / "fd").iterdir()):
+                found.append(f"{(process / 'comm').read_text().strip()} {process.name}")
+    return found[:HOLDERS]
+
+
+def opened(descriptor: Path) -> int:
+    """The number of the block device that a descriptor in /proc/PID/fd leads to, or 0."""
+    with suppress(OSError):
+        status = descriptor.stat()
+        return status.st_rdev if stat.S_ISBLK(status.st_mode) else 0
+    return 0
 
 
 def loops_backed_by(device: int, inode: int, name: str) -> list[Path]:
@@ -194,7 +229,7 @@ def kernel_device(device: int) -> int:
     return (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
 
 
-def undo_cgroup(item: Item) -> list[str]:
+def undo_cgroup(item: Item, seconds: float) -> list[str]:
     """Remove the (empty) control groups of this name from every hierarchy, the deepest first."""
     removed = []
     name = item.identity["name"]
@@ -205,7 +240,7 @@ def undo_cgroup(item: Item) -> list[str]:
         if not top.is_dir():
             continue
         for directory, _, _ in os.walk(top, topdown=False):
-            wait_until(partial(emptied, Path(directory)), 10, f"control group {directory} to be free")
+            wait_until(partial(emptied, Path(directory)), seconds, f"control group {directory} to be free")
         removed.append(f"control group {top}")
     return removed
 
@@ -226,7 +261,7 @@ def cgroup_mounts() -> list[Path]:
     return [Path(line.split()[1]) for line in lines if line.split()[2] in ("cgroup", "cgroup2")]
 
 
-def undo_directory(item: Item) -> list[str]:
+def undo_directory(item: Item, seconds: float) -> list[str]:
     """Remove a run's directory and everything in it. Raises OSError if something is mounted there."""
     path = Path(item.identity["path"])
     if not of_a_run(path):

@@ -217,6 +217,8 @@ def read(path: Path, known: set[str], sources: Mapping[str, Told]) -> list[Devia
         raise DeviationError(f"{shown}:{found[1] if found else len(text.splitlines())}: {reason}") from None
     except UnicodeDecodeError as reason:
         raise DeviationError(f"{shown}: {reason}") from None
+    except RecursionError:
+        raise DeviationError(f"{shown}: expected entries as docs/deviations.md has them, nested less deep") from None
     entries = []
     for check, value in tables.items():
         rows = value if isinstance(value, list) else [value]

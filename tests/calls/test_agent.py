@@ -230,7 +230,7 @@ def test_a_program_that_cannot_be_started_is_refused(fs, tmp_path):
     assert fs.attempt.start("./text") == "ENOEXEC"
 
 
-def test_what_a_worker_prints_is_no_frame(fs):
+def test_F16_what_a_worker_prints_is_no_frame(fs):
     """A program's output to standard output never reaches the controller's stream."""
     fs.start("/bin/sh", "-c", "echo forged")
     assert fs.getpid()

@@ -136,7 +136,7 @@ def test_one_death_leaves_other_processes_alone(talk):
     assert ask(exchange, process=2).value == 7
 
 
-def test_an_agent_that_dies_is_a_fault_with_its_last_words(talk):
+def test_F17_an_agent_that_dies_is_a_fault_with_its_last_words(talk):
     """The end of the agent's output is a fault that carries what it wrote to its standard error."""
     with pytest.raises(AgentFault, match="the agent died; it said: Traceback: no memory"):
         ask(talk(b"", said="Traceback: no memory\n"))
@@ -164,7 +164,7 @@ def test_letting_go_of_a_process_of_a_closed_exchange_is_quiet(talk):
     exchange.end(1)
 
 
-def test_complaints_cannot_drive_a_terminal(talk):
+def test_F16_complaints_cannot_drive_a_terminal(talk):
     """Control characters in an agent's last words are shown, not passed on."""
     with pytest.raises(AgentFault) as fault:
         ask(talk(b"", said="\x1b[2J\x07tricked\x9b"))
@@ -173,7 +173,7 @@ def test_complaints_cannot_drive_a_terminal(talk):
 
 
 @pytest.mark.parametrize("length", [1 << 30, LIMIT + 1, 0xFFFFFFFF])
-def test_a_frame_over_the_limit_is_refused_by_its_header(talk, length):
+def test_F15_a_frame_over_the_limit_is_refused_by_its_header(talk, length):
     """An announced gigabyte is refused before a byte of it is kept."""
     with pytest.raises(AgentFault, match=f"announced a frame of {length} bytes"):
         ask(talk(struct.pack(">I", length)))
@@ -213,7 +213,7 @@ def test_garbage_is_a_fault(talk, body):
     ],
     ids=["list", "text", "null", "number", "empty", "no nonce", "wrong nonce", "null nonce", "bytes"],
 )
-def test_output_without_the_nonce_cannot_answer(talk, message):
+def test_F16_output_without_the_nonce_cannot_answer(talk, message):
     """A frame that does not carry this run's nonce cannot forge an answer."""
     with pytest.raises(AgentFault, match="without this run's nonce"):
         ask(talk(framed(message)))

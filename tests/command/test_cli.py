@@ -130,7 +130,7 @@ def test_an_incomplete_bundle_is_told(tmp_path):
 @pytest.mark.parametrize(
     "bad", ["no JSON\n", "", None, '{"type": "plan", "schema": "2.0"}\n'], ids=["no JSON", "empty", "none", "schema"]
 )
-def test_a_bad_bundle_does_not_cost_the_good_ones(bundle, tmp_path, bad):
+def test_F54_a_bad_bundle_does_not_cost_the_good_ones(bundle, tmp_path, bad):
     """It is left out, and the terminal and the page say which and why; the status tells a script."""
     place = bundle.parent / "bad"
     place.mkdir()

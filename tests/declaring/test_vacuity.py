@@ -12,7 +12,7 @@ def test_enough_looks_pass():
     looked(10, 10)
 
 
-def test_too_few_looks_are_an_error():
+def test_F18_too_few_looks_are_an_error():
     """Fewer looks than are needed are an error of the suite or its host, and never a fail."""
     with pytest.raises(Vacuous, match="only 9 looks") as caught:
         looked(9, 10)

@@ -83,7 +83,7 @@ def test_standard_error_alone_is_no_output_and_no_end(ends):
     assert pipe.complaints() == "still starting"
 
 
-def test_a_flood_of_complaints_is_cut_to_its_end(ends):
+def test_F15_a_flood_of_complaints_is_cut_to_its_end(ends):
     """Of a flooded standard error the last part is kept."""
     pipe, engine = ends
     for _ in range(40):

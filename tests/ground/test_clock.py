@@ -72,7 +72,7 @@ STOPPED = {
 
 
 @pytest.mark.parametrize("way", STOPPED)
-def test_no_deadline_passes_while_this_process_is_stopped(way):
+def test_F37_no_deadline_passes_while_this_process_is_stopped(way):
     """What comes while nobody can look for it is not late."""
     text = f"import time\nprint(flush=True)\n{STOPPED[way]}"
     with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as stopped:

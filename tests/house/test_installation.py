@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from environment import OFFLINE, PIP, completed, done, environment_with, site_packages_of, source_of, unpacked, wheel_of
+from environment import completed, done, environment_with, site_packages_of, source_of, unpacked, wheel_of
 from newcomer import ROOT, Newcomer
 from packaging.metadata import Metadata
 

@@ -37,7 +37,7 @@ def lane(name, engine):
         ("containerd:overlayfs", EngineName("docker", "20.10"), "came with Docker 25.0"),
     ],
 )
-def test_a_driver_that_the_engine_has_not_is_the_first_reason(met, name, engine, reason):
+def test_F46_a_driver_that_the_engine_has_not_is_the_first_reason(met, name, engine, reason):
     """What the kernel lacks besides would be advice that helps nobody."""
     with pytest.raises(Unsupported, match=reason):
         refuse_unmet(lane(name, engine), machine(met))

@@ -192,7 +192,7 @@ def test_a_capsule_in_a_guest_clears_up_before_its_disks_are_free(capsule):
     assert told == ["sh -c", "dmsetup remove", "zpool destroy", "disk2", "disk1"]
 
 
-def test_a_disk_that_cannot_be_cleared_is_not_given_to_the_next(capsule):
+def test_F30_a_disk_that_cannot_be_cleared_is_not_given_to_the_next(capsule):
     """A clean-up that fails is told, and its disks stay taken."""
     made, told = capsule
     made.disks(1)
@@ -242,7 +242,7 @@ def test_a_guest_without_a_disk_left_says_so():
 
 
 @pytest.mark.parametrize("name", ["tmpfs", "overlay"])
-def test_only_a_file_system_on_a_device_of_its_own_outlives_a_power_cut(tmp_path, name):
+def test_F28_only_a_file_system_on_a_device_of_its_own_outlives_a_power_cut(tmp_path, name):
     """What lies in memory or over another file system has no device whose content could be kept."""
     with pytest.raises(Unsupported, match=name):
         fresh(name, Place(tmp_path), GIB).after_power_cut()
@@ -270,7 +270,7 @@ def test_what_lies_on_the_devices_after_a_cut_is_found_and_goes_again(tmp_path, 
     assert [" ".join(words)[-len(end) :] for words, end in zip(after.left, left, strict=True)] == left
 
 
-def test_blocks_are_given_back_only_to_a_device_that_takes_them(tmp_path):
+def test_F28_blocks_are_given_back_only_to_a_device_that_takes_them(tmp_path):
     """The kernel says of each queue how much it discards at most; the bytes are those of the device's counters."""
     place = Place(tmp_path)
     backing = fresh("ext4", place, GIB)

@@ -50,7 +50,7 @@ def test_a_file_system_as_a_module_is_a_sentence_to_act_on(host):
     assert (need.met, need.reason, need.host) == (False, "needs the btrfs file system: modprobe btrfs", True)
 
 
-def test_a_file_system_that_the_kernel_has_not_is_unsupported(host):
+def test_F28_a_file_system_that_the_kernel_has_not_is_unsupported(host):
     """A file system that is nowhere cannot be had on this kernel, and its release is named."""
     need = host(filesystems="\text4\n", dep="kernel/fs/notbtrfs.ko:\n").filesystem("btrfs")
     assert not need.met
@@ -165,7 +165,7 @@ def test_a_place_whose_disk_writes_a_log_is_not_kept(monkeypatch, tmp_path):
     ],
     ids=["no control", "no device"],
 )
-def test_loop_devices_that_cannot_be_had_are_a_precondition(host, monkeypatch, tmp_path, made, said):
+def test_F26_loop_devices_that_cannot_be_had_are_a_precondition(host, monkeypatch, tmp_path, made, said):
     """A container without them is told what to make, before a daemon is started on nothing."""
     control = tmp_path / "loop-control"
     if made is not None:

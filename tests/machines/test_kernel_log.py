@@ -66,7 +66,7 @@ def test_a_bug_of_the_kernel_is_seen(line):
 
 
 @pytest.mark.parametrize("line", LOOKALIKES, ids=range(len(LOOKALIKES)))
-def test_what_only_looks_like_one_is_not(line):
+def test_F19_what_only_looks_like_one_is_not(line):
     """Lines with the same words, about programs, mounts and self tests, are no bugs."""
     assert bug([line]) == ""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from roadworthy.deadline import let_pass, wait_until
+from roadworthy.machines import watchdog as watchdog_module
 from roadworthy.machines import watchdog_process
 from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.watchdog import Sight, Watchdog, Watched
@@ -259,3 +260,18 @@ def test_a_watchdog_dies_with_its_run(a_run, stopped):
     run.kill()
     run.wait()
     wait_until(lambda: watchdog_process.status(watchdog) is None, 5, "the watchdog to end")
+
+
+def test_a_watchdog_that_cannot_be_begun_is_told_once(monkeypatch):
+    """Whoever wants an engine watched hears why it is not; from then on there is nothing to see, and nothing to ask."""
+
+    def fails(*_, **__):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    made = Watchdog()
+    monkeypatch.setattr(watchdog_module.subprocess, "Popen", fails)
+    with pytest.raises(OSError, match="temporarily unavailable"):
+        made.watch("lane", Watched(1, LASTING, ("daemon",)))
+    made.forget("lane")
+    assert made.look("lane") == Sight()
+    made.close()

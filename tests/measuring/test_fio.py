@@ -46,9 +46,13 @@ def test_warnings_before_the_answer_are_skipped():
         (answered(error=5), "ended with error 5"),
         (answered(read={"total_ios": 0, "io_bytes": 0, "clat_ns": {"mean": 0.0}}), "did nothing"),
         (answered().replace(b"5000.0", b"NaN"), "no measurement"),
+        (answered().replace(b"5000.0", b"-1.0"), "negative or has no end"),
+        (answered().replace(b"5000.0", b"1e999"), "negative or has no end"),
+        (answered(job_runtime=0), "did nothing"),
+        (b'{"jobs":' * 100_000, "cannot be read"),
     ],
 )
-def test_what_is_no_measurement(answer, said):
+def test_F51_F52_what_is_no_measurement(answer, said):
     """No number comes of an answer that is broken, of an error, or of a job that did nothing."""
     with pytest.raises(FioFailed, match=said):
         parsed(answer, READ)

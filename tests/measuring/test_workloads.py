@@ -83,7 +83,7 @@ def test_a_workload_knows_what_a_device_would_see_of_it(written, pattern, direct
         ("rw = ", "w.toml"),
     ],
 )
-def test_what_is_refused(written, text, said):
+def test_F50_what_is_refused(written, text, said):
     """Nothing that runs programs, expands variables or is misspelt; the sentence names key and value."""
     with pytest.raises(WorkloadError, match=r"w\.toml") as caught:
         written(text)

@@ -487,7 +487,8 @@ def test_comparison_of_trees_proves_nothing_of_a_check():
     assert "1 of 1 mutants killed" in matrix.text()
 
 
-def test_unstable_checks_are_left_out():
+def test_F62_unstable_checks_are_left_out():
+    """A check whose verdict differs without any fault proves nothing of a mutant, and is no kill."""
     identity = Ran({**CLEAN.verdicts, "rename/a": "fail"})
     unstable = disagreements(CLEAN, identity)
     assert unstable == {"rename/a": "pass -> fail"}

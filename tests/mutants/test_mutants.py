@@ -140,7 +140,8 @@ def plugin(tmp_path, monkeypatch):
     return plugin
 
 
-def test_mutant_that_no_check_reaches_is_an_error(tmp_path):
+def test_F61_mutant_that_no_check_reaches_is_an_error(tmp_path):
+    """A fault that no check has met proves nothing: the run says so, and is an error."""
     done = run(tmp_path, "handle-refused", "link/dir-eperm")
     assert done.returncode == pytest.ExitCode.INTERNAL_ERROR, done.stdout
     assert "not reached" in done.stdout
@@ -161,7 +162,7 @@ def pytest_runtest_teardown(item):
 """
 
 
-def test_supervisor_that_died_voids_the_verdicts(tmp_path, plugin):
+def test_F60_supervisor_that_died_voids_the_verdicts(tmp_path, plugin):
     """A container without its supervisor lives on, with calls that fail as if the kernel did not know them."""
     done = run(tmp_path, "link-copies", "link/dir-eperm,link/to-lower-symlink", *plugin(END_OF_SUPERVISOR))
     assert done.returncode == pytest.ExitCode.INTERNAL_ERROR, done.stdout

@@ -144,18 +144,20 @@ def start(tmp_path):
     """Start a run on one test file; a run that is still there at the end of the test is killed."""
     runs = []
 
-    def start(text, *options, conftest="", before=(), driver="overlay2", environment=None, host=None):
-        (tmp_path / "test_sample.py").write_text(f"import os\nimport pytest\nfrom roadworthy import *\n{text}")
-        (tmp_path / "conftest.py").write_text(conftest)
-        (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    def start(
+        text, *options, conftest="", before=(), driver="overlay2", environment=None, host=None, directory=tmp_path
+    ):  # fmt: skip
+        (directory / "test_sample.py").write_text(f"import os\nimport pytest\nfrom roadworthy import *\n{text}")
+        (directory / "conftest.py").write_text(conftest)
+        (directory / "pytest.ini").write_text("[pytest]\n")
         command = [
             # A shell's background jobs ignore some signals, and so would all below them.
             "env", *(f"--default-signal={name}" for name in ("INT", "QUIT", "HUP")),
-            *(host.entered(tmp_path) if host else ()), *before,
-            sys.executable, "-B", "-m", "pytest", f"--driver={driver}", f"--bundle={tmp_path / 'bundle'}",
+            *(host.entered(directory) if host else ()), *before,
+            sys.executable, "-B", "-m", "pytest", f"--driver={driver}", f"--bundle={directory / 'bundle'}",
             "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *options,
         ]  # fmt: skip
-        runs.append(Run(tmp_path, tied(command), {**os.environ, **(environment or {})}, host))
+        runs.append(Run(directory, tied(command), {**os.environ, **(environment or {})}, host))
         return runs[-1]
 
     yield start

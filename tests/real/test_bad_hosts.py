@@ -91,7 +91,7 @@ def test_sample(bench, stratum):
     assert run.left() == []
 
 
-def test_without_root_the_run_is_skipped_with_a_sentence(start, without_root):
+def test_F38_without_root_the_run_is_skipped_with_a_sentence(start, without_root):
     """An unprivileged user gets a sentence, a bundle and a page, and no green run."""
     run = start(CHECKS, "-rs", before=without_root)
     assert run.end() == 1, run.text()
@@ -138,18 +138,21 @@ def test_what_the_kernel_lacks_is_told_before_root_is_asked_for(start, without_r
     assert len(run.reasons()) == len(ALL)
 
 
-def test_without_loop_devices_the_run_is_skipped_with_a_sentence(start, private_mounts):
-    """Where no loop device can be had, as in most containers, that is said, and no daemon is started."""
-    own_dev = """
+#: /dev with the usual files, and with those that NODES names.
+OWN_DEV = """
 mkdir -p /tmp/.dev-of-$$ && mount -t tmpfs none /tmp/.dev-of-$$
-for node in null zero full random urandom tty fuse kmsg ptmx; do
+for node in null zero full random urandom tty fuse kmsg ptmx NODES; do
     if [ -e /dev/$node ]; then touch /tmp/.dev-of-$$/$node; mount --bind /dev/$node /tmp/.dev-of-$$/$node; fi
 done
 mkdir /tmp/.dev-of-$$/pts /tmp/.dev-of-$$/shm /tmp/.dev-of-$$/mqueue
 mount --move /tmp/.dev-of-$$ /dev
 rmdir /tmp/.dev-of-$$
 """
-    run = start(CHECKS, "-rs", before=private_mounts(own_dev))
+
+
+def test_F27_without_loop_devices_the_run_is_skipped_with_a_sentence(start, private_mounts):
+    """Where no loop device can be had, as in most containers, that is said, and no daemon is started."""
+    run = start(CHECKS, "-rs", before=private_mounts(OWN_DEV.replace("NODES", "")))
     assert run.end() == 1, run.text()
     assert run.verdicts() == dict.fromkeys(ALL, "skipped")
     assert "not run: overlay2-ext4-" in run.text()
@@ -157,7 +160,18 @@ rmdir /tmp/.dev-of-$$
     assert run.left() == []
 
 
-def test_a_full_backing_is_an_error_and_no_failure(start):
+def test_F26_where_no_loop_device_is_free_the_run_is_skipped_with_a_sentence(start, private_mounts):
+    """Where all devices that a container was given are taken, the run says which one it cannot use and what to do."""
+    run = start(CHECKS, "-rs", before=private_mounts(OWN_DEV.replace("NODES", "loop-control")))
+    assert run.end() == 1, run.text()
+    assert run.verdicts() == dict.fromkeys(ALL, "skipped")
+    (said,) = set(run.reasons().values())
+    assert "needs a free loop device, and cannot use /dev/loop" in said
+    assert "mknod /dev/loop" in said
+    assert run.left() == []
+
+
+def test_F23_a_full_backing_is_an_error_and_no_failure(start):
     """A container that finds its file system full says nothing about the driver; the results lie elsewhere."""
     run = start(
         """
@@ -193,7 +207,7 @@ def test_a_backing_that_is_too_small_for_a_daemon_is_one_error(start):
     assert run.left() == []
 
 
-def test_an_engine_that_does_not_start_is_one_error_with_its_words(start):
+def test_F08_an_engine_that_does_not_start_is_one_error_with_its_words(start):
     """A daemon that refuses its options is one error, which quotes the daemon."""
     run = start(CHECKS, "--driver-opt=overlay2.nonsense=1")
     assert run.end() == 1
@@ -205,7 +219,7 @@ def test_an_engine_that_does_not_start_is_one_error_with_its_words(start):
     assert run.left() == []
 
 
-def test_a_driver_that_the_kernel_has_not_is_unsupported(start):
+def test_F27_a_driver_that_the_kernel_has_not_is_unsupported(start):
     """A driver without its kernel part is unsupported, with what it needs; a run that may have holes is green."""
     if Path("/sys/module/dm_mod").is_dir():
         pytest.skip("this kernel has the device mapper")
@@ -237,7 +251,78 @@ def foreign_daemon(tmp_path):
         shutil.rmtree(place)
 
 
-def test_a_daemon_of_the_user_is_neither_asked_nor_stopped(start, foreign_daemon):
+WRONG = """#!/bin/sh
+# Like a daemon that does not find the driver it was told, and takes the next one.
+for word; do
+    shift
+    case $word in overlay2) word=vfs ;; overlay2.*) word=vfs.size=0 ;; esac
+    set -- "$@" "$word"
+done
+exec SYSTEM "$@"
+"""
+
+
+def test_F09_a_daemon_that_runs_another_driver_is_one_error(start, private_host):
+    """A daemon that says another driver than it was told is one error, which names both; no check is asked."""
+    wrong = private_host.path("/usr/local/sbin/dockerd")
+    wrong.write_text(WRONG.replace("SYSTEM", shutil.which("dockerd")))
+    wrong.chmod(0o755)
+    run = start(CHECKS, host=private_host)
+    assert run.end() == 1
+    assert run.verdicts() == {ALL[0]: "error"}
+    assert "dockerd runs vfs, expected overlay2" in run.reasons()[ALL[0]]
+    assert run.left() == []
+
+
+ANOTHER_IMAGE = """
+import io
+from docker.models.images import ImageCollection
+from roadworthy.trees.layers import File, layer_tar, write_archive
+
+def load(images, archive, load=ImageCollection.load):
+    other = io.BytesIO()
+    write_archive(other, "roadworthy:lane", [layer_tar({"f": File(content=b"other")})])
+    return load(images, other.getvalue())
+
+ImageCollection.load = load
+"""
+
+
+def test_F44_an_image_that_is_not_what_was_loaded_is_one_error(start):
+    """A daemon that has other layers under the image's name than were sent to it is one error; no check is asked."""
+    run = start(CHECKS, conftest=ANOTHER_IMAGE)
+    assert run.end() == 1
+    assert run.verdicts() == {ALL[0]: "error"}
+    assert "dockerd has loaded layers ['sha256:" in run.reasons()[ALL[0]]
+    assert run.left() == []
+
+
+def test_F63_a_host_without_a_network_has_all_verdicts(start):
+    """Nothing is fetched for a lane of the installed engine, and no check needs an interface."""
+    run = start(CHECKS, before=["unshare", "--net", "--"])
+    assert run.end() == 0, run.text()
+    assert run.verdicts() == dict.fromkeys(ALL, "pass")
+    assert run.left() == []
+
+
+@pytest.mark.parametrize("years", [1, -1])
+def test_F36_a_jump_of_the_clock_moves_no_deadline(start, years):
+    """The clock on the wall may jump by a year between two checks: no call and no answer of the daemon is late."""
+    jumps = f"""
+import time
+real = time.time, time.time_ns
+
+def pytest_runtest_teardown(item):
+    time.time = lambda: real[0]() + {years} * 31_557_600
+    time.time_ns = lambda: real[1]() + {years} * 31_557_600 * 10**9
+"""
+    run = start(CHECKS, conftest=jumps)
+    assert run.end() == 0, run.text()
+    assert run.verdicts() == dict.fromkeys(ALL, "pass")
+    assert run.left() == []
+
+
+def test_F42_F43_a_daemon_of_the_user_is_neither_asked_nor_stopped(start, foreign_daemon):
     """A running daemon keeps its process and its containers, and DOCKER_HOST and proxies of the user play no part."""
     before = foreign_daemon.daemon_pid(), reaper.start_time(foreign_daemon.daemon_pid())
     environment = {
@@ -253,7 +338,7 @@ def test_a_daemon_of_the_user_is_neither_asked_nor_stopped(start, foreign_daemon
     assert foreign_daemon.client.images.list() == []
 
 
-def test_a_stubborn_user_environment_has_no_effect(start, tmp_path):
+def test_F64_a_stubborn_user_environment_has_no_effect(start, tmp_path):
     """A strange umask, locale, time zone and a missing HOME change nothing."""
     before = ["sh", "-c", 'umask 0777; unset HOME; exec "$@"', "sh"]
     environment = {"LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu", "TMPDIR": "/nowhere", "PYTHONUTF8": "0"}
@@ -263,7 +348,7 @@ def test_a_stubborn_user_environment_has_no_effect(start, tmp_path):
     assert run.left() == []
 
 
-def test_nobody_else_may_write_what_a_run_makes(start, private_host, tmp_path):
+def test_F64_nobody_else_may_write_what_a_run_makes(start, private_host, tmp_path):
     """With the widest umask, the directories of the suite are their owner's, also one that was open before."""
     (tmp_path / "state/runs").mkdir()
     (tmp_path / "state/runs").chmod(0o777)

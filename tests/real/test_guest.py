@@ -308,7 +308,7 @@ def test_a_panic_is_a_crash_with_the_kernels_words(victim):
     assert time.monotonic() - begun < 30 * victim.scale
 
 
-def test_a_kernel_that_runs_nobody_is_a_hang(victim):
+def test_F21_a_kernel_that_runs_nobody_is_a_hang(victim):
     """Real-time loops on every processor leave no time for the init's sign of life."""
     victim.path("/proc/sys/kernel/sched_rt_runtime_us").write_text("-1")
     process, loop = victim.process("/"), ["chrt", "-f", "99", "sh", "-c", "while :; do :; done"]

@@ -42,7 +42,7 @@ def emulator():
             pytest.skip(needs(program))
 
 
-def test_a_panic_costs_one_verdict(start):
+def test_F20_a_panic_costs_one_verdict(start):
     """On kernel 6.1 in a guest, checks have verdicts; one that meets a panic is a crash; the rest go on."""
     run = start(CHECKS, "--kernel=6.1")
     assert run.process.wait(1500) == 1, run.text()[-3000:]

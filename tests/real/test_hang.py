@@ -11,7 +11,7 @@ pytestmark = pytest.mark.real
 SHORT = "import roadworthy.calls.process\nroadworthy.calls.process.CALL_DEADLINE = 1.0\n"
 
 
-def test_a_call_that_never_returns_is_a_hang_and_the_next_check_is_asked(start):
+def test_F14_a_call_that_never_returns_is_a_hang_and_the_next_check_is_asked(start):
     """A hung call is `hang` with the call's name; the next check has a fresh container."""
     run = start(
         """
@@ -47,7 +47,7 @@ def test_after(fs, container, observe):
     assert run.left() == []
 
 
-def test_a_process_that_is_killed_is_an_error_and_not_the_drivers(start):
+def test_F17_a_process_that_is_killed_is_an_error_and_not_the_drivers(start):
     """A process of the container that somebody kills is an error, and the next check is asked."""
     run = start("""
 @check("sample/killed")
@@ -68,7 +68,7 @@ def test_after(fs):
     assert run.left() == []
 
 
-def test_a_daemon_that_dies_is_an_error_and_the_next_check_is_asked(start):
+def test_F07_a_daemon_that_dies_is_an_error_and_the_next_check_is_asked(start):
     """A daemon killed in a check is an error with the engine as its cause; it is started again for the next check."""
     run = start("""
 @check("sample/before")

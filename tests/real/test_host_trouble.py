@@ -111,7 +111,7 @@ def struck(start, directory, act, text=CHECKS, conftest="", seconds=15, options=
 
 
 @pytest.mark.parametrize("program", ["containerd-shim", "containerd"])
-def test_a_killed_part_of_the_engine_costs_one_check(start, tmp_path, program):
+def test_F11_a_killed_part_of_the_engine_costs_one_check(start, tmp_path, program):
     """The shim of the container in which a check runs, and the containerd, which the daemon replaces by itself."""
     pids = []
 

@@ -37,7 +37,7 @@ def test_last(fs):
     [(signal.SIGINT, 2), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)],
     ids=["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"],
 )
-def test_an_interrupted_run_is_closed_and_clean(start, tmp_path, number, status):
+def test_F03_an_interrupted_run_is_closed_and_clean(start, tmp_path, number, status):
     """The blocked check is an error, the first one keeps its verdict, the bundle is closed, and nothing is left."""
     run = start(BLOCKING)
     run.until(lambda: (tmp_path / "blocked").exists())
@@ -75,7 +75,7 @@ def test_an_interrupt_while_the_daemon_starts_is_clean(start):
     assert run.left() == []
 
 
-def test_an_impatient_interrupt_is_clean_all_the_same(start, tmp_path):
+def test_F04_an_impatient_interrupt_is_clean_all_the_same(start, tmp_path):
     """Ctrl-C four times within half a second: the run is closed as interrupted, and nothing is left."""
     run = start(BLOCKING)
     run.until(lambda: (tmp_path / "blocked").exists())

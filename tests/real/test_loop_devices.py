@@ -2,9 +2,12 @@
 
 import signal
 import subprocess
+import sys
 
 import pytest
 
+from roadworthy.deadline import wait_until
+from roadworthy.programs import ENVIRONMENT
 from roadworthy.upkeep.ledger import STATE
 
 pytestmark = pytest.mark.real
@@ -16,6 +19,7 @@ def test_some(fs):
     fs.getpid()
 """
 FAILS = "#!/bin/sh\necho 'it fails on purpose' >&2; exit 1\n"
+REAP = "from roadworthy.command.cli import main; main(['reap'])"
 BLOCKS = "#!/bin/sh\n: >/var/lib/roadworthy/blocked; exec sleep 60\n"
 REFUSES = """#!/bin/sh
 case "$*" in */dev/loop*) echo 'it is refused on purpose' >&2; exit 32 ;; esac
@@ -50,8 +54,23 @@ def test_a_full_state_directory_leaves_no_device(start, private_host, tmp_path):
     assert run.left() == []
 
 
+def test_F02_a_kill_before_the_mount_leaves_a_device_that_a_reap_detaches(start, private_host, tmp_path):
+    """A kill that finds a device attached, and no file system on it yet, leaves it; one reap finds and detaches it."""
+    replaced(private_host, "mkfs.ext4", BLOCKS)
+    run = start(CHECK, host=private_host)
+    run.until(lambda: (tmp_path / "state/blocked").exists())
+    run.ledger()
+    run.process.kill()
+    run.process.wait(10)
+    wait_until(lambda: [one for one in run.alive() if not one.startswith("loop")] == [], 20, "the capsule to go")
+    assert [found for found in run.alive() if found.startswith("loop")]
+    words = [*private_host.entered(tmp_path), sys.executable, "-c", REAP]
+    subprocess.run(words, env=ENVIRONMENT, timeout=60, check=True)
+    wait_until(lambda: run.left() == [], 20, "the reaper")
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 2), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
-def test_an_end_before_the_mount_leaves_no_device(start, private_host, tmp_path, number, status):
+def test_F02_an_end_before_the_mount_leaves_no_device(start, private_host, tmp_path, number, status):
     """A signal that finds a device attached, and no file system on it yet, ends the run with the device detached."""
     replaced(private_host, "mkfs.ext4", BLOCKS)
     run = start(CHECK, host=private_host)

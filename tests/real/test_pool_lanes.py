@@ -57,7 +57,7 @@ def emulator():
 @pytest.mark.parametrize(
     ("driver", "backing"), [("devicemapper", "direct-lvm"), ("devicemapper", "loop-lvm"), ("zfs", "zfs")]
 )
-def test_daemons_leave_nothing_in_the_guests_kernel(start, driver, backing):
+def test_F30_daemons_leave_nothing_in_the_guests_kernel(start, driver, backing):
     """On each kind of pool, two daemons run at once, one after another on the same disks, and leave nothing."""
     run = start(CHECKS, "--kernel=6.1", f"--backing={backing}", driver=driver)
     assert run.process.wait(1500) == 0, run.text()[-3000:]

@@ -46,7 +46,7 @@ def run_ends(run, _):
     [(image_without_daemon, 1), (daemon_starts, 2), (image_loads, 3), (checks_run, 4), (run_ends, 5)],
     ids=["image without daemon", "daemon starts", "image loads", "checks run", "run ends"],
 )
-def test_a_killed_run_leaves_nothing(start, moment, seed):
+def test_F01_F02_a_killed_run_leaves_nothing(start, moment, seed):
     """The daemon and its mounts go with the run; one reap removes the rest: loops, files, control groups, ledger."""
     run = start(CHECKS, "-q")
     run.until(lambda: moment(run, seed))
@@ -58,6 +58,20 @@ def test_a_killed_run_leaves_nothing(start, moment, seed):
     reaper.reap()
     # Another run that starts at this moment may be the one that reaps.
     wait_until(lambda: run.left() == [], 20, "the reaper")
+
+
+def test_F31_the_next_run_removes_what_a_dead_one_left(start, private_host, tmp_path):
+    """A run begins with a reap: what an older one has left goes before anything is made, and that is said."""
+    dead = start(CHECKS, "-q", host=private_host)
+    dead.until(lambda: len(dead.results()) > 3 and dead.ledger())
+    dead.process.kill()
+    dead.process.wait(10)
+    assert dead.left()
+    (tmp_path / "next").mkdir()
+    run = start(CHECKS.replace("range(40)", "range(1)"), host=private_host, directory=tmp_path / "next")
+    assert run.end() == 0, run.text()
+    assert f"things that run {dead.run} had left" in run.text()
+    wait_until(lambda: dead.left() == [], 20, "the kernel to forget the dead run's processes")
 
 
 def test_a_bundle_of_a_killed_run_is_incomplete_and_readable(start):

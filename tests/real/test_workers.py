@@ -21,7 +21,7 @@ def test_fails(fs):
 """
 
 
-def test_each_lane_runs_in_one_worker_and_all_in_one_bundle(start):
+def test_F35_each_lane_runs_in_one_worker_and_all_in_one_bundle(start):
     """Two lanes and two workers make one complete bundle and its page, and leave nothing."""
     run = start(CHECKS, "-n", "2", "--driver=overlay2,vfs")
     assert run.process.wait(300) == 1, run.text()[-3000:]

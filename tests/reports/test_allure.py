@@ -85,7 +85,7 @@ def test_system_calls_are_steps(results):
     assert found["sample/hang"]["steps"][-1]["status"] == "broken"
 
 
-def test_evidence_is_attached(results):
+def test_F57_evidence_is_attached(results):
     """Transcript and facts lie beside the result, in files of its own; no fact is the kernel's command line."""
     directory, found = results()
     attached = {one["name"]: (directory / one["source"]).read_text() for one in found["sample/fail"]["attachments"]}
@@ -94,6 +94,7 @@ def test_evidence_is_attached(results):
     assert "command line" not in attached["facts of the lane"]
     sources = [one["source"] for result in found.values() for one in result["attachments"]]
     assert len(sources) == len(set(sources))
+    assert all(re.fullmatch(r"[0-9a-f-]{36}-attachment\.txt", source) for source in sources), "no name of a check's"
 
 
 def test_a_failure_is_told_with_its_traceback_and_a_break_with_its_reason(results):

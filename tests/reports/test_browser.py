@@ -207,7 +207,7 @@ def test_no_width_makes_the_page_wider_than_its_window(browser, page, width):
     assert int(re.search('data-wide="([^"]*)"', dom)[1]) <= 0
 
 
-def test_hostile_text_stays_text(browser, tmp_path, asked):
+def test_F55_hostile_text_stays_text(browser, tmp_path, asked):
     """With a hostile bundle, drawer open, no script of it runs and nothing is requested."""
     server, paths = asked
     (tmp_path / "bundle.jsonl").write_bytes(hostile.lines(server))

@@ -66,7 +66,7 @@ def test_unknown_fields_are_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [1, 17, 60])
-def test_torn_last_line_is_dropped(tmp_path, cut):
+def test_F53_torn_last_line_is_dropped(tmp_path, cut):
     """A bundle cut off within a line loses that line and is incomplete."""
     raw = write(tmp_path / "b", small()).read_bytes()
     (tmp_path / "b").write_bytes(raw[: -1 - cut])
@@ -140,7 +140,7 @@ REFUSALS: dict[str, tuple[list[Any], int, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_refusal_names_file_line_and_expectation(tmp_path, name):
+def test_F54_refusal_names_file_line_and_expectation(tmp_path, name):
     """What breaks a rule is refused as a whole, and the text says where and why."""
     lines, line, words = REFUSALS[name]
     text = refused(write(tmp_path / "b.jsonl", lines))
@@ -153,7 +153,7 @@ def test_an_empty_file_is_refused(tmp_path):
     assert "first record must be the plan" in refused(write(tmp_path / "b", [], end=b""))
 
 
-def test_size_is_capped(tmp_path):
+def test_F54_size_is_capped(tmp_path):
     """A bundle above the size limit is not read."""
     path = write(tmp_path / "b", small())
     assert "at most 100 bytes" in refused(path, Limits(size=100))
@@ -177,7 +177,7 @@ def test_many_quotes_are_scanned_once(tmp_path):
     assert "expected one JSON object" in refused(path)
 
 
-def test_a_link_in_a_directory_is_not_followed(tmp_path):
+def test_F58_a_link_in_a_directory_is_not_followed(tmp_path):
     """A bundle directory cannot point its reader at another file."""
     secret = write(tmp_path / "secret", small())
     (tmp_path / "run").mkdir()

@@ -443,7 +443,7 @@ def test_raw_files_are_linked_where_the_page_lies_beside_them(tmp_path):
         assert raw in text
 
 
-def test_only_plain_raw_paths_become_links(tmp_path):
+def test_F57_only_plain_raw_paths_become_links(tmp_path):
     """A raw file of a hostile bundle is text: nothing outside the bundle, nothing that a browser would run."""
     (tmp_path / "bundle.jsonl").write_bytes(hostile.lines("http://127.0.0.1:9"))
     bundle = read_bundle(tmp_path)

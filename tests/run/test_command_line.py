@@ -32,7 +32,7 @@ def nothing_starts(monkeypatch, unrooted):
     monkeypatch.setattr(session.reaper, "reap", started)
 
 
-def test_a_misspelt_driver_is_a_usage_error(run, nothing_starts):
+def test_F45_a_misspelt_driver_is_a_usage_error(run, nothing_starts):
     """`--driver=overlya2` ends with status 4, the nearest name and the list, and starts nothing."""
     done = run(CHECK, driver="overlya2")
     assert done.code == USAGE
@@ -115,7 +115,7 @@ def test_what_a_bundle_would_replace_is_a_usage_error(run, unrooted, tmp_path, n
     assert [path for path in (tmp_path / "bundle").rglob("*") if path.is_file()] == [theirs]
 
 
-def test_a_working_directory_that_is_deleted_costs_no_clean_up(run, fake_stand, pytester):
+def test_F64_a_working_directory_that_is_deleted_costs_no_clean_up(run, fake_stand, pytester):
     """Where the directory goes in the middle of a run, the bundle is closed, its page is written, and it is told."""
     done = run("import os\nimport shutil\n" + CHECK.replace("assert declaration_of", "shutil.rmtree(os.getcwd())"))
     assert done.code == 0
@@ -140,7 +140,7 @@ def test_a_page_that_cannot_be_written_is_told(run, fake_stand, monkeypatch, tmp
 
 
 @pytest.mark.parametrize("place", ["file/bundle", "file", "/proc/nowhere"])
-def test_a_bundle_that_cannot_be_written_is_a_usage_error(run, unrooted, monkeypatch, tmp_path, place):
+def test_F24_a_bundle_that_cannot_be_written_is_a_usage_error(run, unrooted, monkeypatch, tmp_path, place):
     """A place that cannot be written is refused with the reason, before anything is reaped or started."""
 
     def reaped():
@@ -154,6 +154,33 @@ def test_a_bundle_that_cannot_be_written_is_a_usage_error(run, unrooted, monkeyp
     assert list((tmp_path / "ledgers").glob("*")) == []
 
 
+def test_a_ledger_that_cannot_be_written_is_a_usage_error(run, unrooted, monkeypatch):
+    """A run that could not be cleaned up after a kill does not begin, and says why."""
+
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/var/lib/roadworthy/ledgers/x.jsonl")
+
+    monkeypatch.setattr(session, "Ledger", full)
+    monkeypatch.setattr(session.os, "geteuid", lambda: 0)
+    done = run(CHECK)
+    assert done.code == USAGE
+    said = "no ledger can be written, without which a killed run would leave things: [Errno 28] No space left on device"
+    assert said in done.text
+    assert not done.bundle.exists()
+
+
+def test_a_watchdog_that_cannot_be_ended_keeps_nothing_from_being_removed(run, fake_stand, monkeypatch, tmp_path):
+    """What is in the ledger is undone whatever happens to those who only watched."""
+
+    def fails(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(session.Watchdog, "close", fails)
+    monkeypatch.setattr(session.os, "geteuid", lambda: 0)
+    assert run(CHECK).code == 0
+    assert list((tmp_path / "ledgers").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -162,7 +189,7 @@ def test_a_bundle_that_cannot_be_written_is_a_usage_error(run, unrooted, monkeyp
     ],
     ids=["dist", "mutant"],
 )
-def test_what_workers_cannot_do_is_refused(run, nothing_starts, options, said):
+def test_F35_what_workers_cannot_do_is_refused(run, nothing_starts, options, said):
     """A lane is not torn apart, and a faulty driver is not spread."""
     done = run(CHECK, *options)
     assert done.code == USAGE
@@ -234,7 +261,7 @@ def test_a_second_check_with_an_id_is_refused(run, nothing_starts):
 
 
 @pytest.mark.parametrize("body", ["", "pass", "...", "return", "held = 1", "if False:\n        fs.stat('f')"])
-def test_a_check_that_does_nothing_is_refused(run, nothing_starts, body):
+def test_F18_a_check_that_does_nothing_is_refused(run, nothing_starts, body):
     """A promise that nobody asks for would hold on every driver."""
     done = run(f"@check('sample/empty')\ndef test_empty(fs):\n    '''It holds.'''\n    {body}\n")
     assert done.code == USAGE

@@ -158,7 +158,7 @@ def test_a_verdict_alone_decides_the_exit_status(run, fake_stand, deviations, na
     assert said in done.text
 
 
-def test_a_fixed_deviation_names_its_entry(run, fake_stand, deviations):
+def test_F48_a_fixed_deviation_names_its_entry(run, fake_stand, deviations):
     """The entry that has to go is named with file and line."""
     deviations(RECORDED)
     assert re.search(r"; remove suite/deviations/sample.toml:8\b", run(EVERY, "-k", "test_fixed").text)
@@ -320,7 +320,7 @@ def test_trouble_while_cleaning_up_is_in_the_checks_one_result(run, fake_stand, 
     assert done.code == 1
 
 
-def test_a_bug_of_the_kernel_while_cleaning_up_is_a_crash(run, fake_stand, monkeypatch):
+def test_F19_a_bug_of_the_kernel_while_cleaning_up_is_a_crash(run, fake_stand, monkeypatch):
     """What the kernel reports after a check's body still belongs to the check."""
 
     class FakeLog:
@@ -356,7 +356,7 @@ def test_a_check_that_had_its_verdict_keeps_it_when_interrupted(run, fake_stand)
     assert read_bundle(done.bundle).troubles == ("the run was ended early (interrupted)",)
 
 
-def test_a_bundle_that_can_no_longer_be_written_ends_the_run(run, fake_stand, monkeypatch):
+def test_F22_a_bundle_that_can_no_longer_be_written_ends_the_run(run, fake_stand, monkeypatch):
     """On a full disk the run ends with a sentence and its own status, and what was written stays readable."""
     write = session.os.write
     left = [3]
@@ -377,21 +377,25 @@ def test_a_bundle_that_can_no_longer_be_written_ends_the_run(run, fake_stand, mo
     assert any("closing record" in trouble for trouble in read_bundle(done.bundle).troubles)
 
 
-def test_a_lane_that_is_lost_after_a_check_leaves_the_rest_missing(run, fake_stand, monkeypatch):
-    """Where a lane cannot be brought back, the check that broke it has the verdict and the others are missing."""
-    from roadworthy.engines.engine import EngineFailed
+def test_F25_a_bundle_that_cannot_be_synced_ends_the_run(run, fake_stand, monkeypatch):
+    """Where the disk of the results fails at a sync, nothing more is written, and the run ends incomplete."""
+    sync = session.os.fsync
+    left = [3]
 
-    def recovered(self, broken, capabilities, trouble=""):
-        if broken is not None:
-            self.lost = EngineFailed("the lane could not be brought back")
-        return broken
+    def failing(descriptor):
+        if "bundle.jsonl" in session.os.readlink(f"/proc/self/fd/{descriptor}"):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(5, "Input/output error")
+        sync(descriptor)
 
-    monkeypatch.setattr(fake_stand, "recovered", recovered)
-    done = run(EVERY, "-rs", "-k", "pass or hang or error or full")
-    assert done.verdicts == {"sample/pass": "pass", "sample/hang": "hang"}
-    assert done.counts["skipped"] == 2
-    assert "[missing] the lane did not come up: the lane could not be brought back" in done.text
-    assert done.reasons["sample/hang"].endswith("; the lane could not be brought back")
+    monkeypatch.setattr(session.os, "fsync", failing)
+    done = run(EVERY)
+    assert done.code == session.os.EX_IOERR
+    assert "bundle.jsonl cannot be written: Input/output error; the bundle is incomplete" in done.text
+    assert "INTERNALERROR" not in done.text
+    assert len(done.verdicts) == 3
+    assert any("closing record" in trouble for trouble in read_bundle(done.bundle).troubles)
 
 
 PANICS = """
@@ -442,6 +446,52 @@ def test_a_machine_that_does_not_come_back_says_why_in_the_bundle(run, boots):
     assert done.reasons["sample/panics"] == said
 
 
+def loses(fake_stand, monkeypatch):
+    """Let each check that breaks lose its lane."""
+    from roadworthy.engines.engine import EngineFailed
+
+    def recovered(self, broken, capabilities, trouble=""):
+        if broken is not None:
+            self.lost = EngineFailed("the lane could not be brought back")
+        return broken
+
+    monkeypatch.setattr(fake_stand, "recovered", recovered)
+
+
+def test_a_lane_that_is_lost_after_a_check_leaves_the_rest_missing(run, fake_stand, boots, monkeypatch):
+    """Where a lane cannot be brought back, the check that broke it has the verdict and the others are missing."""
+    loses(fake_stand, monkeypatch)
+    boots[:] = [True, False]
+    done = run(EVERY, "-rs", "-k", "pass or hang or error or full")
+    assert done.verdicts == {"sample/pass": "pass", "sample/hang": "hang"}
+    assert done.counts["skipped"] == 2
+    said = "the lane could not be brought back; nor could a new daemon be started: no room"
+    assert f"[missing] the lane did not come up: {said}" in done.text
+    assert done.reasons["sample/hang"].endswith(f"; {said}")
+
+
+HANGS = """
+from roadworthy.calls.exchange import CallHung
+
+@pytest.mark.parametrize("turn", range(6))
+@check("sample/hang")
+def test_hang(declaration_of, turn):
+    '''It holds.'''
+    raise CallHung("no answer")
+"""
+
+
+def test_a_lane_that_cannot_be_brought_back_begins_anew_three_times(run, fake_stand, boots, monkeypatch):
+    """Each time the check has its own verdict alone, and the next one is asked; the fourth time the rest is missing."""
+    loses(fake_stand, monkeypatch)
+    monkeypatch.setattr(fake_stand, "go_on_as", lambda self, other: setattr(self, "lost", None))
+    done = run(HANGS)
+    assert list(done.verdicts.values()) == ["hang"] * 4
+    assert list(done.reasons.values()) == ["no answer"] * 3 + ["no answer; the lane could not be brought back"]
+    assert done.text.count("a new daemon is started on a new disk") == 3
+    assert done.counts["skipped"] == 2
+
+
 def test_a_check_skipped_or_expected_to_fail_by_marks_is_no_pass(run, fake_stand):
     """pytest's own marks do not make a verdict: a check that was skipped by one is an error."""
     done = run(
@@ -468,7 +518,7 @@ class FakeWatchdog:
 
     told = []
 
-    def look(self, name):
+    def look(self, name, asleep=False):
         return self.told.pop(0) if self.told and name != "second" else Sight()
 
     def watch(self, name, watched):
@@ -511,7 +561,7 @@ def test_a_stopped_process_of_a_container_explains_a_missing_answer_only(run, fa
 
 
 @pytest.mark.parametrize(("late", "verdict"), [(2.0, "hang"), (12.0, "error")])
-def test_what_breaks_on_a_host_without_processors_is_an_error(run, fake_stand, watchdog, late, verdict):
+def test_F37_what_breaks_on_a_host_without_processors_is_an_error(run, fake_stand, watchdog, late, verdict):
     """Where the watchdog had no processor for long, the container had none either."""
     watchdog += [Sight(late=late)]
     assert run(EVERY, "-k", "sample/hang").verdicts == {"sample/hang": verdict}

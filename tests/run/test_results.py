@@ -83,7 +83,7 @@ def test_an_unfinished_bundle_is_incomplete_to_its_reader(tmp_path):
     assert any("closing record" in trouble for trouble in read_bundle(tmp_path).troubles)
 
 
-def test_a_full_disk_ends_the_bundle_at_its_last_whole_line(tmp_path):
+def test_F22_a_full_disk_ends_the_bundle_at_its_last_whole_line(tmp_path):
     """Where a record does not fit, writing raises, nothing comes behind the torn line, and the rest is readable."""
     text = f"""
 import resource, signal, sys

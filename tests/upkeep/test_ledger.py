@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from roadworthy.upkeep import ledger as ledgers
 from roadworthy.upkeep.ledger import Item, Ledger, read
 from roadworthy.upkeep.reaper import dead_runs, owned
 
@@ -68,7 +69,7 @@ def test_a_closed_ledger_is_a_dead_run(ledger, tmp_path):
     assert (found.run, len(found.items), found.kept) == (other.run, 1, False)
 
 
-def test_a_killed_owner_lets_go(tmp_path):
+def test_F31_a_killed_owner_lets_go(tmp_path):
     """SIGKILL of the owner frees its ledger, and what it had intended is in it."""
     text = (
         "import pathlib, sys; from roadworthy.upkeep.ledger import Ledger; import os, signal;"
@@ -169,3 +170,16 @@ def test_the_header_names_the_owner(ledger):
     """The first line has the run and its process, for whoever looks into the file."""
     header = json.loads(ledger.path.read_text().splitlines()[0])
     assert (header["run"], header["pid"]) == (ledger.run, os.getpid())
+
+
+@pytest.mark.parametrize("call", ["flock", "write", "fsync"])
+def test_a_ledger_that_cannot_be_begun_leaves_no_file(tmp_path, monkeypatch, call):
+    """A file without a header would be reaped as a dead run's."""
+
+    def fails(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(ledgers.fcntl if call == "flock" else ledgers.os, call, fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        Ledger(tmp_path)
+    assert list(tmp_path.iterdir()) == []

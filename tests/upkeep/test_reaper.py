@@ -37,7 +37,7 @@ def sleeper():
     return subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
 
 
-def test_a_runs_directories_and_images_go(roots, tmp_path):
+def test_F31_a_runs_directories_and_images_go(roots, tmp_path):
     """What a dead run made is removed, and then its ledger."""
     state, runtime = roots
     home, image = state / "runs/run", state / "runs/run/1.img"
@@ -129,7 +129,7 @@ def test_a_control_group_that_no_run_makes_is_refused(roots, tmp_path, monkeypat
     assert (hierarchy / "docker").is_dir()
 
 
-def test_a_control_group_goes_from_every_hierarchy_deepest_first(roots, tmp_path, monkeypatch):
+def test_F40_a_control_group_goes_from_every_hierarchy_deepest_first(roots, tmp_path, monkeypatch):
     """The groups of a run are removed from the inside, wherever they are."""
     mounts = [tmp_path / "v1", tmp_path / "v2"]
     for mount in mounts:
@@ -182,7 +182,7 @@ def test_a_capsule_ends_before_what_it_uses_is_removed(roots, tmp_path):
     child.wait(10)
 
 
-def test_a_process_with_another_start_time_is_not_killed(roots, tmp_path):
+def test_F33_a_process_with_another_start_time_is_not_killed(roots, tmp_path):
     """A process id that now belongs to another program is left alone."""
     child = sleeper()
     run = dead(tmp_path, ("capsule", {"pid": child.pid, "started": start_time(child.pid) - 1}))
@@ -226,7 +226,22 @@ def test_one_thing_that_will_not_go_does_not_keep_the_others(roots, tmp_path):
     assert run.path.exists()
 
 
-def test_a_living_run_is_not_touched(roots):
+def test_a_ledger_that_cannot_be_read_does_not_keep_the_others(roots):
+    """It is told, stays, and what other ledgers name is removed."""
+    state, _ = roots
+    (state / "runs/run").mkdir()
+    ledger = Ledger(state / "ledgers")
+    ledger.intend("directory", path=str(state / "runs/run"))
+    ledger.close()
+    broken = state / "ledgers/000.jsonl"
+    broken.mkdir()
+    told, done = reap(ledgers=state / "ledgers")
+    assert told.left == (f"all that {broken} names: [Errno 21] Is a directory: '{broken}'",)
+    assert (done.run, done.left) == (ledger.run, ())
+    assert not (state / "runs/run").exists()
+
+
+def test_F32_a_living_run_is_not_touched(roots):
     """Reaping passes over runs whose owner is alive, and undoes the dead ones."""
     state, _ = roots
     runs = []

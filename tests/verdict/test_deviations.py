@@ -281,7 +281,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("old", "new", "reason"), REFUSED.values(), ids=REFUSED)
-def test_an_entry_that_cannot_be_used_is_refused_with_its_place(recorded, tmp_path, old, new, reason):
+def test_F47_an_entry_that_cannot_be_used_is_refused_with_its_place(recorded, tmp_path, old, new, reason):
     """A refusal begins with file and line, names the check, and says what is wrong and what is near."""
     with pytest.raises(DeviationError) as refused:
         recorded(changed(old, new))

@@ -1,8 +1,11 @@
 """Verdicts: what a check's end, a recorded deviation and the kernel's log amount to."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from requests.exceptions import ConnectionError, ReadTimeout
+from urllib3.exceptions import ReadTimeoutError
 
 from roadworthy.calls.answers import Died, HostTrouble, Refused
 from roadworthy.calls.exchange import AgentFault, CallHung
@@ -20,6 +23,7 @@ RACE = Deviation(
 )
 BUG = ["eth0: link up", "BUG: kernel NULL pointer dereference, address: 0000000000000008"]
 FAILING = ["I/O error, dev loop0, sector 8 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2"]
+KILLED = ["Memory cgroup out of memory: Killed process 7 (python3) total-vm:81232kB, anon-rss:64000kB"]
 
 TABLE = [
     # outcome, recorded, kernel log, verdict, reason
@@ -38,10 +42,15 @@ TABLE = [
     (AssertionError("first\nEXDEV"), RECORDED, [], "fail", "another signature"),
     (CallHung("open() did not return within 30 s"), None, [], "hang", "open() did not return within 30 s"),
     (CallHung("open() did not return"), RECORDED, [], "hang", "open()"),
+    (ReadTimeout("Read timed out. (read timeout=60)"), None, [], "hang", "the daemon did not answer: Read timed out."),
+    (ConnectionError(ReadTimeoutError(None, None, "late")), None, [], "hang", "the daemon did not answer: "),
+    (ConnectionError("Connection aborted."), None, [], "error", "ConnectionError: Connection aborted."),
     (Unsupported("this driver has no copy-up"), None, [], "unsupported", "this driver has no copy-up"),
     (Precondition("needs root"), None, [], "skipped", "needs root"),
     (AgentFault("the agent died"), None, [], "error", "AgentFault: the agent died"),
     (AgentFault("EXDEV"), RECORDED, [], "error", "AgentFault: EXDEV"),
+    (AgentFault("the agent died"), None, KILLED, "error", "the agent died; out of memory: Killed process 7 (python3)"),
+    (Refused("read(3, 1)", "EIO"), None, KILLED, "fail", "read(3, 1) was refused with EIO"),
     (HostTrouble("out of space"), None, [], "error", "HostTrouble: out of space"),
     (EngineFailed("dockerd ended with 1"), None, [], "error", "EngineFailed: dockerd ended with 1"),
     (ProgramFailed("mkfs.ext4 ended with 1"), None, [], "error", "ProgramFailed"),
@@ -66,9 +75,41 @@ def test_what_happened_has_one_verdict(outcome, recorded, log, verdict, reason):
     assert "\n" not in found.reason
 
 
+def test_an_assertion_of_the_suite_itself_is_no_failure():
+    """Where the suite's own code finds that it is wrong, that says nothing about the driver; a check's own does."""
+    from roadworthy.machines.watchdog import Watchdog
+
+    with pytest.raises(AssertionError) as broken:
+        Watchdog()._answer({})
+    found = judge(broken.value, RECORDED, [])
+    assert found.verdict == "error"
+    assert re.fullmatch(r"an assertion of the suite itself failed, machines/watchdog\.py:\d+: .*", found.reason)
+    with pytest.raises(AssertionError) as broken:
+        assert found.verdict == "fail"
+    assert judge(broken.value, None, []).verdict == "fail"
+
+
 def test_the_table_has_every_verdict_that_a_check_can_get():
     """The table above leaves none out; `missing` is what was never asked."""
     assert {verdict for _, _, _, verdict, _ in TABLE} == set(WORST_FIRST) - {"missing"}
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ('audit: type=1400 audit(1:2): apparmor="DENIED" operation="mount" profile="docker-default" pid=7', "error"),
+        ("audit: type=1400 audit(1:2): avc:  denied  { write } for  pid=7 comm=x tclass=file permissive=0", "error"),
+        ("audit: type=1400 audit(1:2): avc:  denied  { write } for  pid=7 comm=x tclass=file permissive=1", "fail"),
+        ('audit: type=1400 audit(1:2): apparmor="STATUS" operation="profile_load" profile="unconfined"', "fail"),
+    ],
+)
+@pytest.mark.parametrize("code", ["EACCES", "EPERM", "EIO"])
+def test_F41_a_denial_by_the_hosts_security_policy_is_an_error(line, verdict, code):
+    """A call that was refused as AppArmor and SELinux refuse it, while they say so, says nothing about the driver."""
+    found = judge(Refused("open('a')", code), None, ["eth0: link up", line])
+    assert found.verdict == ("fail" if code == "EIO" else verdict)
+    assert (line.partition("): ")[2] in found.reason) is (found.verdict == "error")
+    assert judge(None, None, [line]).verdict == "pass"
 
 
 def test_what_the_check_saw_decides_too():

@@ -53,7 +53,7 @@ def facts(driver):
 
 
 @pytest.mark.parametrize(("driver", "check", "line", "seen"), BREAKS.values(), ids=BREAKS)
-def test_a_worse_break_is_a_failure(driver, check, line, seen):
+def test_F49_a_worse_break_is_a_failure(driver, check, line, seen):
     """A break is recorded for the check on this lane, and this is another one."""
     entry = RECORDED.find(check, facts(driver))
     assert entry is not None
