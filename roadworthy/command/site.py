@@ -97,8 +97,8 @@ def _page(
             write_kills(kills, output.with_name(KILLS_PAGE))
         write_page(read, output, KILLS_PAGE if kills else "", kills.date if kills else "", weekly, refused, redact)
     except NotOurs as reason:
-        raise click.UsageError(f"{reason.filename}: {reason.strerror}; name another file") from None
+        raise click.UsageError(f"{reason.filename}: {reason.strerror}; name another --single") from None
     except OSError as reason:
-        raise click.UsageError(f"{output} cannot be written: {reason.strerror}") from None
+        raise click.UsageError(f"--single: {output} cannot be written: {reason.strerror}") from None
     click.echo(f"{output}: {counted(len(read), 'bundle')}" + f", {len(refused)} left out" * bool(refused))
     return len(refused)

@@ -89,7 +89,7 @@ def test_a_page_replaces_nothing_but_a_page(bundle, tmp_path, name):
     output = bundle / "index.html" if name == "kills.html" else path
     done = run("site", bundle, f"--output={output}", f"--kills={matrix}")
     assert done.exit_code == USAGE
-    assert f"{path}: it is there already, and Roadworthy did not make it; name another --output" in done.output
+    assert f"{path}: it is there already, and Roadworthy did not make it; name another --single" in done.output
     assert path.read_bytes() == before
     assert sorted(found.name for found in bundle.iterdir()) == sorted({"bundle.jsonl", name})
 
