@@ -11,7 +11,7 @@ import shutil
 import signal
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -286,12 +286,13 @@ def mount_points(table: str = "") -> list[Path]:
     return [Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4])) for line in lines]
 
 
-def undo_objects(item: Item) -> list[str]:
-    """Remove what has a run's label on a daemon that is not the suite's."""
+def undo_objects(item: Item, seconds: float) -> list[str]:
+    """Remove what has a run's label on a daemon that is not the suite's, whose answers have a deadline of their own."""
+    del seconds
     return [f"{name} of {item.identity['url']}" for name in remove_labelled(item.identity["url"], item.identity["run"])]
 
 
-UNDO = {
+UNDO: dict[str, Callable[[Item, float], list[str]]] = {
     "objects": undo_objects,
     "capsule": undo_capsule, "loop": undo_loop, "image": undo_image, "cgroup": undo_cgroup, "directory": undo_directory,
 }  # fmt: skip
