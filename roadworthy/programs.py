@@ -53,6 +53,8 @@ def run(argv: Sequence[str | os.PathLike[str]], seconds: float = 60) -> str:
         )  # fmt: skip
     except FileNotFoundError:
         raise ProgramFailed("setpriv is not installed") from None
+    except OSError as reason:
+        raise ProgramFailed(f"{words[0]} cannot be started: {reason.strerror}") from None
     with started:
         try:
             output, errors = ended(started, seconds)

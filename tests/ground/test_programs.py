@@ -39,6 +39,17 @@ def test_a_program_that_is_not_there_is_named():
         run(["no-such-program"])
 
 
+def test_a_program_that_cannot_be_started_is_told(monkeypatch):
+    """A host without memory or process numbers is no traceback."""
+
+    def fails(*_, **__):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", fails)
+    with pytest.raises(ProgramFailed, match="true cannot be started: Resource temporarily unavailable"):
+        run(["true"])
+
+
 def test_a_program_that_does_not_end_is_ended():
     """After its deadline a program is killed and named."""
     with pytest.raises(ProgramFailed, match=r"did not end within 0.05 s"):
