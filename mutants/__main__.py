@@ -68,7 +68,7 @@ class Suite:
             process = subprocess.Popen(
                 tied([sys.executable, "-m", "pytest", "-q", "--tb=no", *ANYWHERE, *self.words, *words,
                       "--pyargs", ROOT / "conformance", *(one.value for one in added("checks"))], "TERM"),
-                cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
             try:
                 process.wait(DEADLINE)
