@@ -252,7 +252,13 @@ def mount_points(table: str = "") -> list[Path]:
 
 
 def undo_objects(item: Item) -> list[str]:
-    """Remove what has a run's label on a daemon that is not the suite's."""
+    """Remove what has a run's label on a daemon that is not the suite's. Raises OSError if it does not answer.
+
+    A daemon that another run had made has taken its data with it.
+    """
+    socket = Path(item.identity["url"].removeprefix("unix://"))
+    if socket.is_relative_to(RUNTIME) and not socket.exists():
+        return []
     return [f"{name} of {item.identity['url']}" for name in remove_labelled(item.identity["url"], item.identity["run"])]
 
 
