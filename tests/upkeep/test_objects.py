@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from docker.errors import APIError, NotFound
 
-from roadworthy.upkeep.ledger import Item
+from roadworthy.upkeep.ledger import RUNTIME, Item
 from roadworthy.upkeep.objects import LABEL, emptied
 from roadworthy.upkeep.reaper import UNDO
 
@@ -81,3 +81,8 @@ def test_a_daemon_that_does_not_answer_is_tried_again_later(tmp_path):
     item = Item("objects", {"url": f"unix://{tmp_path}/none", "run": "run"})
     with pytest.raises(OSError, match="does not answer"):
         UNDO["objects"](item)
+
+
+def test_a_daemon_of_another_run_has_taken_its_data_with_it():
+    """Its socket is gone with its run; nothing is left to remove."""
+    assert UNDO["objects"](Item("objects", {"url": f"unix://{RUNTIME}/none/1/s", "run": "run"})) == []
