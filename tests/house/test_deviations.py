@@ -63,6 +63,7 @@ WAS_RUN = (
     Run(("containerd:blockfile",), ("xfs", "btrfs", "ext4"), "docker 28.5"),
     Run(("containerd:devmapper",), ("ext4",), "docker 28.5", ("6.12",)),
     Run(("podman:overlay", "podman:vfs", "podman:btrfs"), engine="podman 5.4"),
+    *(Run(("podman:overlay", "podman:vfs", "podman:btrfs"), engine=engine) for engine in ("podman 5.8", "podman 6.1")),
     Run(("podman:overlay",), engine="podman 4.3"),
     # lsof on files of a volume
     Run(("containerd:overlayfs", "containerd:native", "containerd:erofs"), ("btrfs",), "docker 28.5"),
