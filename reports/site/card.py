@@ -13,7 +13,7 @@ from roadworthy.reports.families import title
 from roadworthy.reports.matrix import REFERENCE, SILENT, Cell, Column, Matrix, Row
 from roadworthy.reports.records import Benchmark, Count, Deviation, Lane, Verdict
 from roadworthy.reports.shows import KEPT_THIS_TIME, Shown
-from roadworthy.reports.site import addresses
+from roadworthy.reports.site import addresses, page_cache
 from roadworthy.reports.site.broken import BROKEN, KEPT
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.ranks import RANKS, TITLES, Rank, rank
@@ -23,8 +23,6 @@ from roadworthy.reports.site.values import Site
 
 #: The most costs that a card shows; each benchmark has a page with all.
 COSTS = 40
-#: The check of a family that says whether containers of one image share the page cache.
-SHARED = "pagecache/shared-across-containers"
 #: The benchmark whose point of 16 MiB says what a first write costs.
 FIRST_WRITE = "copy-up/first-write"
 
@@ -231,14 +229,10 @@ def _programs(matrix: Matrix, places: Sequence[int]) -> Iterator[Program]:
 def _page_cache(matrix: Matrix, places: Sequence[int]) -> dict[str, tuple[Lane, ...]]:
     """Whether containers of one image share the page cache, or why it is not known, with the lanes of each answer."""
     found: dict[str, tuple[Lane, ...]] = {}
-    row = next((row for row in matrix.rows if base(row.check.id) == SHARED), None)
+    row = next((row for row in matrix.rows if base(row.check.id) == page_cache.CHECK), None)
     for at in places:
         cell = row.cells[at] if row else None
-        said = "not asked"
-        if cell:
-            said = {"pass": "shared", "fixed": "shared", "known": "not shared", "fail": "not shared"}.get(
-                cell.verdict, cell.verdict
-            )
+        said = page_cache.of_lane(matrix, at) or (cell.verdict if cell else "not asked")
         found[said] = (*found.get(said, ()), matrix.columns[at].lane)
     return found
 

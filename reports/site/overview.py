@@ -14,13 +14,13 @@ from roadworthy.reports.cuts import PowerCuts, power_cuts
 from roadworthy.reports.effects import against
 from roadworthy.reports.matrix import REFERENCE, Matrix
 from roadworthy.reports.records import Benchmark
+from roadworthy.reports.site import page_cache
 from roadworthy.reports.site.card import Reason, reasons
 from roadworthy.reports.site.values import Site
 from roadworthy.reports.states import WHOLE, rank
 from roadworthy.reports.text import counted
 from roadworthy.reports.units import number
 
-SHARED = "pagecache/shared-across-containers"
 #: The benchmark of the first write, and the point of it that is shown.
 FIRST_WRITE, SIZE = "copy-up/first-write", "16MiB"
 #: Parts of a second, in milliseconds.
@@ -75,8 +75,7 @@ def _row(site: Site, driver: str, places: Sequence[int], cuts: PowerCuts) -> Dri
 
 def _cache(matrix: Matrix, places: Sequence[int]) -> Answer:
     """Whether containers of one image share its page cache."""
-    cells = [row.cells[at] for row in matrix.rows if base(row.check.id) == SHARED for at in places]
-    told = [cell.verdict == "pass" for cell in cells if cell and cell.verdict in ("pass", "known", "fail")]
+    told = [said == "shared" for at in places if (said := page_cache.of_lane(matrix, at))]
     if not told:
         return Answer()
     if all(told) or not any(told):

@@ -20,7 +20,8 @@ from roadworthy.reports.site.asked import questions
 from roadworthy.reports.site.coverage import coverage
 from roadworthy.reports.site.front import front
 from roadworthy.reports.site.making import make, values
-from roadworthy.reports.site.overview import FIRST_WRITE, SHARED, overview
+from roadworthy.reports.site.overview import FIRST_WRITE, overview
+from roadworthy.reports.site.page_cache import CHECK as SHARED
 from roadworthy.reports.site.search import entries
 
 
