@@ -112,9 +112,9 @@ def of_check(
 
 
 def is_told(entry: Deviation, asked: Sequence[Asked]) -> bool:
-    """Whether the verdict of one of these cells rests on an entry."""
+    """Whether the verdict of one of these cells rests on an entry: its reason stays, its line moves with its file."""
     told = [one.cell.result.deviation for one in asked if one.cell.result and one.cell.result.deviation]
-    return any((one.file, one.line) == (entry.file, entry.line) for one in told)
+    return any((one.file, one.why) == (entry.file, entry.why) for one in told)
 
 
 def of_cell(one: Asked) -> list[Part]:

@@ -7,13 +7,13 @@ are read once a day, into the cache.
 from __future__ import annotations
 
 import datetime
+import json
 import platform
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from roadworthy.stage import Stage, quietly
 from roadworthy.supplies.apt import Apt, AptFailed, apt
@@ -30,7 +30,8 @@ FILE_NAME = "kernels.json"
 PACKAGE = re.compile(r"linux-image-(?P<release>\d[\w.+~]*(?:-\d+)?)-(?P<flavour>cloud-)?(?:amd64|arm64)")
 
 
-class Listed(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Listed:
     """A kernel package that a suite carries. `flavour` is `cloud-`, or empty for the generic kernel."""
 
     series: str
@@ -59,7 +60,7 @@ def listed(cache: Cache, accept_expired: bool = False, stage: Stage = quietly) -
                 complaint = complaint or reason
         if not found and complaint:
             raise complaint
-        (directory / FILE_NAME).write_bytes(msgspec.json.encode(found))
+        (directory / FILE_NAME).write_text(json.dumps([asdict(one) for one in found]))
         return {"kernels": len(found)}
 
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
@@ -75,7 +76,7 @@ def last_listed(cache: Cache) -> list[Listed]:
 
 def read(entry: CacheEntry) -> list[Listed]:
     """The kernels of an entry of the cache."""
-    return msgspec.json.decode((entry.path / FILE_NAME).read_bytes(), type=list[Listed])
+    return [Listed(**one) for one in json.loads((entry.path / FILE_NAME).read_text())]
 
 
 def carried(client: Apt) -> Iterator[Listed]:

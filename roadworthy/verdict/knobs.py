@@ -33,7 +33,9 @@ def knobs(entry: Deviation, recorded: Iterable[Deviation], driver: str = "") -> 
 
 def turns(entry: Deviation, others: Sequence[Deviation], drivers: Sequence[Driver]) -> Iterator[str]:
     def free(key: str, word: str) -> bool:
-        return not any(word in other.when.get(key, (word,)) for other in others)
+        # An entry of a backing with a choice, as XFS without reflink, says nothing of that backing without it.
+        bound = (other for other in others if key != "backing" or "choice" not in other.when)
+        return not any(word in other.when.get(key, (word,)) for other in bound)
 
     for key, values in entry.when.items():
         if key in SWITCHES:
@@ -45,8 +47,11 @@ def turns(entry: Deviation, others: Sequence[Deviation], drivers: Sequence[Drive
                     f"{key}={word}, a parameter of the module overlay (--kernel-opt=overlay.{key}={word}){but}"
                     for word in turned
                 )
+        elif key == "choice":
+            yield f"a data root that was not made or mounted with {one_of(list(values))}"
         elif key in OPTIONS:
-            yield f"{key}, an option of the snapshotter ({'leave it out' if 'true' in values else 'set it to true'})"
+            turned = "set it to true" if "absent" in values else "leave it out"
+            yield f"{key}, an option of the storage driver ({turned})"
         elif key == "backing":
             taken = dict.fromkeys(
                 name for one in drivers for name in one.backings

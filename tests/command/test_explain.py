@@ -34,7 +34,7 @@ def test_a_check_has_its_promise_its_verdicts_and_its_deviations():
 def test_a_cell_has_its_system_calls_and_its_own_deviation_only(named):
     """A lane is named by its driver, by its id, or by the beginning of that."""
     done = explained(f"{named}/rename/merged-dir")
-    assert "    A  rename('old', 'new') = -1 EXDEV (Invalid cross-device link)" in done.stdout
+    assert '    A  rename("old", "new") = -1 EXDEV (Invalid cross-device link)' in done.stdout
     assert "verdict     known" in done.stdout
     assert done.stdout.count("recorded deviation\n") == 1
     again = re.search(r"again +(pytest (?:--\w+=\w+ ){4}\\)\n +(\S+)\n", done.stdout)

@@ -8,7 +8,7 @@ def test_an_issue_is_answered_at_the_prompt(tmp_path, monkeypatch):
     monkeypatch.chdir(stand(tmp_path, DRIVERS))
     done = ask("claims", "--issue=moby#25409")
     assert done.exit_code == 0
-    assert done.stdout.startswith("moby/moby#25409  With overlay, renaming a directory")
+    assert done.stdout.startswith("moby/moby#25409 With overlay, renaming a directory")
     assert "https://github.com/moby/moby/issues/25409" in done.stdout
     assert " on " in done.stdout
     assert "containerd/containerd#13030" in ask("claims", "--issue=all").stdout

@@ -279,6 +279,23 @@ def test_the_weekly_matrix_has_every_driver_engine_and_kernel(monkeypatch, tmp_p
     assert aufs == ("linux5.10" if kernel else "linux6.18")
 
 
+@pytest.mark.parametrize("kernel", ["", "/somewhere"])
+def test_the_full_matrix_has_every_driver(monkeypatch, tmp_path, kernel):
+    """Also aufs, on the kernel that is named, or on this host's, which says what it lacks."""
+    if kernel:
+        image = tmp_path / "bzImage"
+        image.write_bytes(
+            bytes(0x202) + b"HdrS" + bytes(8) + (0x300).to_bytes(2, "little") + bytes(0x2F0) + b"5.10.1\0"
+        )
+        monkeypatch.setenv("AUFS_KERNEL", str(image))
+    else:
+        monkeypatch.delenv("AUFS_KERNEL", raising=False)
+    lanes = matrix_lanes(ROOT / "matrices/full.toml", EngineName("docker", "20.10"), "linux6.18")
+    assert {lane.driver.name for lane in lanes} == set(DRIVERS)
+    (aufs,) = (lane for lane in lanes if lane.driver.name == "aufs")
+    assert aufs.kernel == ("linux5.10" if kernel else "linux6.18")
+
+
 def test_the_tracked_result_is_one():
     """It is of commits, without changes, and each part has a result or none."""
     found = read_weekly(ROOT / "docs/weekly.json")

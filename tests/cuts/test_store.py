@@ -88,7 +88,7 @@ def test_a_container_that_the_engine_does_not_list_is_gone_on_any_lane():
     assert store._of_container("0123") is None
 
 
-@pytest.mark.parametrize(("kind", "series"), [("docker", "28.5"), ("podman", "5"), ("docker", "29.1")])
+@pytest.mark.parametrize(("kind", "series"), [("docker", "28.5"), ("podman", "6.1"), ("docker", "29.1")])
 def test_the_newest_engine_has_no_upgrade(kind, series):
     """Said before anything is fetched."""
     store = Store.__new__(Store)

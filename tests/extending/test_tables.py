@@ -127,7 +127,11 @@ def test_a_misspelt_group_is_told(distribution):
     ("group", "files", "said"),
     [
         ("deviations", {"x.toml": "[['sample/no']]\nwhen = {}\n"}, "x.toml:1: sample/no: has no"),
-        ("mutants", {"catalogue.toml": "[[mutant]]\nname = 'x'\nkid = 1\n"}, "catalogue.toml: x: unknown key kid"),
+        (
+            "mutants",
+            {"catalogue.toml": "[[mutant]]\nname = 'x'\nkid = 1\n"},
+            "catalogue.toml: Object contains unknown field `kid`",
+        ),
         ("mutants", {}, "catalogue.toml: "),
     ],
     ids=["deviation", "mutant", "no catalogue"],

@@ -18,7 +18,9 @@ SDIST = "from setuptools import build_meta; build_meta.build_sdist({!r})"
 def ran(argv, directory):
     """A program that has ended: its output and its status. It finds what is installed, not what this process was
     pointed at."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith("PYTEST_")
+    }
     return subprocess.run(
         [str(word) for word in argv], cwd=directory, env=environment, text=True, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -9,12 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from roadworthy.command.cli import main
-from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import LaneError
 from roadworthy.lane.matrix_file import matrix_lanes
 
-FULL = Path(__file__).parents[2] / "matrices/full.toml"
 SHIPPED = sorted((Path(__file__).parents[2] / "matrices").glob("*.toml"))
 
 
@@ -178,20 +176,3 @@ def test_wrong_words_for_lanes_are_usage_errors(words, said):
     done = CliRunner().invoke(main, ["lanes", *words])
     assert done.exit_code == 4
     assert said in done.output
-
-
-@pytest.mark.parametrize("kernel", ["", "/somewhere"])
-def test_the_full_matrix_has_every_driver(monkeypatch, tmp_path, kernel):
-    """Also aufs, on the kernel that is named, or on this host's, which says what it lacks."""
-    if kernel:
-        image = tmp_path / "bzImage"
-        image.write_bytes(
-            bytes(0x202) + b"HdrS" + bytes(8) + (0x300).to_bytes(2, "little") + bytes(0x2F0) + b"5.10.1\0"
-        )
-        monkeypatch.setenv("AUFS_KERNEL", str(image))
-    else:
-        monkeypatch.delenv("AUFS_KERNEL", raising=False)
-    lanes = matrix_lanes(FULL, EngineName("docker", "20.10"), "linux6.18")
-    assert {lane.driver.name for lane in lanes} == set(DRIVERS)
-    (aufs,) = (lane for lane in lanes if lane.driver.name == "aufs")
-    assert aufs.kernel == ("linux5.10" if kernel else "linux6.18")

@@ -5,6 +5,7 @@ import subprocess
 import tarfile
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_the_builder_is_sent_its_words_and_its_files():
 
 def test_archives_that_are_not_loaded_have_names_of_their_own():
     """Several are prepared before the first is loaded."""
-    containers = Containers(None, None, Path("/v"), "image", None, "/c/life.load")
+    containers = Containers(SimpleNamespace(labels={}), None, Path("/v"), "image", None, "/c/life.load")
     (one, first), (other, second) = containers.archive({"f": b"1"}), containers.archive({"f": b"1"})
     assert first != second
     for archive, name in ((one, first), (other, second)):

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from sample_breaks import CHECKS, RECORDED
 
-CALL = "B  rename('a', 'b') = -1 EXDEV (Invalid cross-device link)"
+CALL = 'B  rename("a", "b") = -1 EXDEV (Invalid cross-device link)'
 #: What xdist does with a report on its way from a worker: only plain values travel.
 TRAVELLED = """
 import marshal
@@ -70,7 +70,7 @@ def test_every_verdict_is_told_where_pytest_shows_it(run, fake_stand, travelled,
     monkeypatch.setenv("COLUMNS", "300")
     done = run(CHECKS, "-rA")
     assert section(done.text, f"sample/pass on {lane_in(done.text)}")[0].split() == ["verdict", "pass"]
-    assert done.text.count("B  rename('a', 'b') = 0") == 2  # one passes, one is fixed
+    assert done.text.count('B  rename("a", "b") = 0') == 2  # one passes, one is fixed
     fixed = section(done.text, f"sample/fixed on {lane_in(done.text)}")
     assert ["deviation", "no", "redirect"] in [line.split() for line in fixed]
     for word, said in {"hang": "[hang] rename('a', 'b') did not return", "error": "[error] the daemon ended"}.items():
@@ -96,7 +96,7 @@ def test_junit_has_the_calls_of_what_failed(run, fake_stand, travelled, deviatio
             told[case.get("name").partition("[")[0]] = found
     assert set(told) == {"test_fail", "test_fixed", "test_hang", "test_error"}
     for name, found in told.items():
-        assert "rename('a', 'b') = " in found.text, name
+        assert 'rename("a", "b") = ' in found.text, name
         assert section(found.text, "run it again"), name
         assert "system calls" not in found.get("message"), name
     assert CALL in told["test_fail"].text

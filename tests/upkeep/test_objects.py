@@ -80,9 +80,9 @@ def test_a_daemon_that_does_not_answer_is_tried_again_later(tmp_path):
     """The reaper keeps the ledger then."""
     item = Item("objects", {"url": f"unix://{tmp_path}/none", "run": "run"})
     with pytest.raises(OSError, match="does not answer"):
-        UNDO["objects"](item)
+        UNDO["objects"](item, 5)
 
 
 def test_a_daemon_of_another_run_has_taken_its_data_with_it():
     """Its socket is gone with its run; nothing is left to remove."""
-    assert UNDO["objects"](Item("objects", {"url": f"unix://{RUNTIME}/none/1/s", "run": "run"})) == []
+    assert UNDO["objects"](Item("objects", {"url": f"unix://{RUNTIME}/none/1/s", "run": "run"}), 5) == []
