@@ -50,8 +50,8 @@ def turns(entry: Deviation, others: Sequence[Deviation], drivers: Sequence[Drive
         elif key == "choice":
             yield f"a data root that was not made or mounted with {one_of(list(values))}"
         elif key in OPTIONS:
-            turned = "set it to true" if "absent" in values else "leave it out"
-            yield f"{key}, an option of the storage driver ({turned})"
+            way = "set it to true" if "absent" in values else "leave it out"
+            yield f"{key}, an option of the storage driver ({way})"
         elif key == "backing":
             taken = dict.fromkeys(
                 name for one in drivers for name in one.backings
