@@ -30,8 +30,8 @@ def test_a_failure_shows_its_calls_and_short_arguments(start, workers):
         r"observed  'ENOENT'",
         r"recorded  outcome: ENOENT",
         r"B  umask\(027\) = 022",
-        r"A  stat\('f', \{st_dev=.*, st_mode=S_IFREG\|0644, .*st_size=5, .*\}\) = 0",
-        r"A  rename\('missing', 'there'\) = -1 ENOENT \(No such file or directory\)",
+        r'A  stat\("f", \{st_dev=.*, st_mode=S_IFREG\|0644, .*st_size=5, .*\}\) = 0',
+        r'A  rename\("missing", "there"\) = -1 ENOENT \(No such file or directory\)',
         r"pytest --driver=overlay2 --backing=ext4 --engine=host --kernel=host \\",
     ):
         assert re.search(f"^{line}$", text, re.MULTILINE), (line, text[-4000:])
