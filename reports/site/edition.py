@@ -19,6 +19,9 @@ from roadworthy.reports.site.values import Site
 #: The most groups of changes of one kind on a page; the data have all.
 MOST = 200
 
+#: What there is of each edition, of which the page of one leads to its own.
+OF_EDITIONS = ("edition/", "data/changes/")
+
 
 def pages(site: Site) -> Iterator[Page]:
     """`edition/…/index.html`, `latest/index.html` and `runs.html`."""
@@ -45,13 +48,14 @@ def _key(site: Site, number: int, others: Callable[[], str]) -> str:
     """A digest of all that the page of an edition depends on: an old one's does not change from night to night."""
     beside = [site.editions[at].name for at in (number - 1, number + 1) if 0 <= at < len(site.editions)]
     edition = site.editions[number]
-    said = msgspec.json.encode((edition, site.changes[edition.name], number == 0, beside, others()))
+    own = addresses.changes(edition.name) in site.addresses
+    said = msgspec.json.encode((edition, site.changes[edition.name], number == 0, beside, own, others()))
     return hashlib.sha256(said).hexdigest()
 
 
 def _others(site: Site) -> str:
     """A digest of the files to which the page of an edition may lead, besides those of editions."""
-    found = sorted(address for address in site.addresses if not address.startswith("edition/"))
+    found = sorted(address for address in site.addresses if not address.startswith(OF_EDITIONS))
     return hashlib.sha256("\n".join(found).encode("utf-8", "backslashreplace")).hexdigest()
 
 
