@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -27,10 +27,14 @@ FILE_NAME = "bundle.jsonl"
 
 #: The longest integer that a fact may hold; 20 digits are a 64-bit counter.
 _DIGITS = 40
+_LONG = b"0" * (_DIGITS + 1)
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
 
-_RESULTS, _ENCODER = msgspec.json.Decoder(Result), msgspec.json.Encoder()
-#: How the line of a result begins that msgspec wrote.
-_RESULT = b'{"type":"result",'
+_RESULTS, _PLANS, _ENCODER = msgspec.json.Decoder(Result), msgspec.json.Decoder(Plan), msgspec.json.Encoder()
+#: How the lines of a result and of a plan begin that msgspec wrote.
+_RESULT, _PLAN = b'{"type":"result",', b'{"type":"plan",'
+
+Written = TypeVar("Written", Result, Plan)
 
 # The closing quote is optional so that each byte is looked at once, whatever the line holds.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -90,8 +94,11 @@ def read_bundle(path: Path, limits: Limits | None = None) -> Bundle:
         place = 0
         for number, line in _lines(stream, str(file), limits):
             result = _canonical(line)
+            plan = _canonical_plan(line, limits) if number == 1 else None
             if result is not None:
                 reading.take_result(number, place, result)
+            elif plan is not None:
+                reading.take_plan(number, plan)
             elif not line.endswith(b"\n") and not _is_json(line):
                 reading.troubles.append(f"its last line, {number}, is torn and was dropped")
                 break
@@ -144,14 +151,26 @@ def _canonical(line: bytes) -> Result | None:
     Such a line has no unknown or double key, no number that is none, and no more nesting than a result has, so that the
     slow rules hold for it. Most lines of a bundle are such lines.
     """
-    if not line.startswith(_RESULT):
-        return None
+    return _written(line, _RESULTS) if line.startswith(_RESULT) else None
+
+
+def _canonical_plan(line: bytes, limits: Limits) -> Plan | None:
+    """Return the plan on a line that is what the suite would write for it; None for any other line.
+
+    Only what it says of the suite may nest as deep as it likes. msgspec writes long integers, which are no fact.
+    """
+    short = line.startswith(_PLAN) and _LONG not in line.translate(_DIGITS_ALIKE)
+    plan = _written(line, _PLANS) if short else None
+    return plan if plan and _depth(_ENCODER.encode(plan.suite)) < limits.depth else None
+
+
+def _written(line: bytes, decoder: msgspec.json.Decoder[Written]) -> Written | None:
     try:
-        result = _RESULTS.decode(line)
-        written = _ENCODER.encode(result)
+        record = decoder.decode(line)
+        written = _ENCODER.encode(record)
     except (msgspec.DecodeError, OverflowError, RecursionError, UnicodeError):
         return None
-    return result if line.startswith(written) and line[len(written) :] == b"\n" else None
+    return record if line.startswith(written) and line[len(written) :] == b"\n" else None
 
 
 @dataclass
@@ -197,6 +216,12 @@ class _Reading:
                 self.lane_records.append(record)
             else:
                 self._take_measured(record)
+
+    def take_plan(self, line: int, plan: Plan) -> None:
+        """Accept the plan, or raise `BundleRefused`."""
+        self.line = line
+        self._expect_schema(plan.schema)
+        self._take_plan(plan)
 
     def take_result(self, line: int, place: int, record: Result) -> None:
         """Accept a result, or raise `BundleRefused`."""

@@ -16,8 +16,8 @@ import msgspec
 
 from roadworthy.reports.bundle import Bundle
 from roadworthy.reports.environment import mount_options
-from roadworthy.reports.records import LaneRecord, Plan, Result
-from roadworthy.reports.redaction import Redaction
+from roadworthy.reports.records import Check, Deviation, LaneRecord, Plan, Result
+from roadworthy.reports.redaction import REMEMBERED, Redaction
 
 Value = TypeVar("Value")
 
@@ -107,22 +107,37 @@ def _walked(one: Any, redact: Redaction) -> Any:
     if kind is dict:
         found = {_walked(key, redact): _walked(item, redact) for key, item in one.items()}
         return found if found != one else one
-    if isinstance(one, msgspec.Struct):
-        changed = {}
-        for name in one.__struct_fields__:
-            old = getattr(one, name)
-            if type(old) not in _PLAIN and (new := _walked(old, redact)) is not old:
-                changed[name] = new
-        return msgspec.structs.replace(one, **changed) if changed else one
-    return one
+    if kind in _REPEATED:
+        known = redact.records.get(one)
+        if known is None:
+            if len(redact.records) >= REMEMBERED:
+                redact.records.clear()
+            known = redact.records[one] = _walked_struct(one, redact)
+        return known
+    return _walked_struct(one, redact) if isinstance(one, msgspec.Struct) else one
+
+
+def _walked_struct(one: Any, redact: Redaction) -> Any:
+    changed = {}
+    for name in one.__struct_fields__:
+        old = getattr(one, name)
+        kind = type(old)
+        if kind in _PLAIN:
+            continue
+        new = redact(old) if kind is str else _walked(old, redact)
+        if new is not old:
+            changed[name] = new
+    return msgspec.structs.replace(one, **changed) if changed else one
 
 
 #: Kinds of values in which nothing can be hidden.
 _PLAIN = frozenset({int, float, bool, type(None)})
+#: Records that stand in every bundle of a night, and of which one is enough. They have no fields but texts and numbers.
+_REPEATED = frozenset({Check, Deviation})
 
 
 def _walked_list(one: Any, redact: Redaction) -> Any:
-    parts = [_walked(item, redact) for item in one]
+    parts = [redact(item) if type(item) is str else _walked(item, redact) for item in one]
     return one if all(map(operator.is_, parts, one)) else type(one)(parts)
 
 

@@ -12,7 +12,8 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from typing import Any
 
 #: What stands in place of a text that is not published.
 GONE = "…"
@@ -60,6 +61,8 @@ class Redaction:
         #: Differs where other names are hidden.
         self.digest = hashlib.sha256("\n".join(found).encode("utf-8", "surrogatepass")).hexdigest()
         self._done: dict[str, str] = {}
+        #: Records that stand in many bundles, each with what may be published of it.
+        self.records: dict[Hashable, Any] = {}
 
     def __call__(self, text: str) -> str:
         """The text as it may be published."""

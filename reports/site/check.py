@@ -134,14 +134,20 @@ class CheckPage:
 def pages(site: Site) -> Iterator[Page]:
     """One page for each check function, and all its lanes on it."""
     claims = load()
+    written: dict[int, dict[object, object]] = {}
     for name, rows in functions(site.matrix).items():
-        yield Page(addresses.check(name), partial(_page, site, name, rows, claims))
+        address = addresses.check(name)
+        # Pages that lie equally deep have equal rows for a lane that has answered alike, as most lanes have.
+        alike = written.setdefault(address.count("/"), {})
+        yield Page(address, partial(_page, site, name, rows, claims, alike))
 
 
-def _page(site: Site, name: str, rows: Sequence[Row], claims: Sequence[Claim]) -> str:
+def _page(
+    site: Site, name: str, rows: Sequence[Row], claims: Sequence[Claim], written: dict[object, object]
+) -> str:  # fmt: skip
     return render(
         site, addresses.check(name), "check.html.j2", name, page=of(site, name, rows, claims),
-        strips=site.history.shown, calls=CALLS,
+        strips=site.history.shown, calls=CALLS, written=written,
     )  # fmt: skip
 
 
@@ -190,6 +196,8 @@ def _on_lane(site: Site, rows: Sequence[Row], at: int) -> OnLane:
 
 def merged(strips: Sequence[Sequence[Verdict | None]]) -> tuple[Verdict | None, ...]:
     """The worst verdict of several cells in each edition."""
+    if len(strips) == 1:
+        return tuple(strips[0])
     return tuple(
         min((one for one in found if one), key=WORST_FIRST.index, default=None) for found in zip(*strips, strict=True)
     )

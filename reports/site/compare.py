@@ -58,7 +58,7 @@ def pages(site: Site) -> Iterator[Page]:
     listed = []
     for driver, _ in site.matrix.drivers:
         for word, axis in AXES.items():
-            if groups(site.matrix, driver, axis):
+            if several(site.matrix, driver, axis):
                 address = addresses.kernels(driver) if axis == "kernel" else addresses.comparison(driver, word)
                 title = f"{word.capitalize()} of {driver}"
                 listed.append(Listed(title, address, len(dict(site.matrix.drivers)[driver])))
@@ -74,7 +74,13 @@ def pages(site: Site) -> Iterator[Page]:
 
 
 def groups(matrix: Matrix, driver: str, axis: str) -> list[Group]:
-    """The lanes of a driver that differ in one axis alone, two or more together, the largest group first."""
+    """The lanes of a driver that differ in one axis alone, side by side, the largest group first."""
+    return [Group(", ".join(common), across(matrix, _in_order(matrix, places, axis)), axis)
+            for common, places in several(matrix, driver, axis)]  # fmt: skip
+
+
+def several(matrix: Matrix, driver: str, axis: str) -> list[tuple[tuple[str, ...], list[int]]]:
+    """The places of lanes of a driver that differ in one axis alone, two or more together, under what they share."""
     found: dict[tuple[str, ...], list[int]] = {}
     for at in dict(matrix.drivers)[driver]:
         lane = matrix.columns[at].lane
@@ -82,10 +88,8 @@ def groups(matrix: Matrix, driver: str, axis: str) -> list[Group]:
         rest.pop(axis)
         options = [f"{key}={value}" for key, value in sorted(lane.options.items())]
         found.setdefault((*rest.values(), *options), []).append(at)
-    several = [(common, places) for common, places in found.items() if len(places) > 1]
-    several.sort(key=lambda one: -len(one[1]))
-    return [Group(", ".join(common), across(matrix, _in_order(matrix, places, axis)), axis)
-            for common, places in several]  # fmt: skip
+    return sorted(((common, places) for common, places in found.items() if len(places) > 1),
+                  key=lambda one: -len(one[1]))  # fmt: skip
 
 
 def _in_order(matrix: Matrix, places: Sequence[int], axis: str) -> list[int]:

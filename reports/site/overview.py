@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from roadworthy.reports.cases import base
 from roadworthy.reports.cuts import PowerCuts, power_cuts
@@ -54,6 +55,7 @@ class DriverRow:
     up: int
 
 
+@lru_cache(maxsize=1)
 def overview(site: Site) -> tuple[DriverRow, ...]:
     """The rows of all drivers that keep layers; the reference keeps none."""
     cuts = power_cuts(site.matrix)

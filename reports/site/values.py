@@ -30,7 +30,7 @@ class FindsEvidence(Protocol):
     def __call__(self, check: str, lanes: Sequence[str] | None = None) -> Evidence: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Site:
     """The values of a whole site, as they may be published. Evidence is read when a page asks for it.
 

@@ -28,7 +28,8 @@ def write(public: Path, pages: Iterable[Page], suite: str) -> list[str]:
     for page in wanted:
         if page.address in known:
             raise ValueError(f"two pages have the address {page.address}")
-        known[page.address] = f"{suite} {page.key}" if page.key else ""
+        key = page.key if isinstance(page.key, str) else page.key()
+        known[page.address] = f"{suite} {key}" if key else ""
     # What is written before this process is killed is known to be ours afterwards.
     _list(public, {**dict.fromkeys(known, ""), **{name: key for name, key in before.items() if known.get(name) == key}})
     written = [page.address for page in wanted if _written(public, page, known[page.address], before)]

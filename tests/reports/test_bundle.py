@@ -207,6 +207,7 @@ def test_lines_as_the_suite_writes_them_read_like_others(tmp_path, monkeypatch):
     lines = [msgspec.json.encode(record) for record in records]
     short = read_bundle(write_lines(tmp_path / "short.jsonl", lines))
     monkeypatch.setattr(reader, "_canonical", lambda line: None)
+    monkeypatch.setattr(reader, "_canonical_plan", lambda line, limits: None)
     long = read_bundle(tmp_path / "short.jsonl")
     assert short == long
     spaced = read_bundle(
@@ -229,6 +230,23 @@ def test_lines_that_begin_like_ours_take_no_short_way(tmp_path, line, words):
     rest = whole[len(b'{"type":"result"') :]
     path = write_lines(tmp_path / "b.jsonl", [msgspec.json.encode(sample.plan()), line + rest])
     assert words in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ((b'"argv":', b'"argv":[],"argv":'), "duplicate key 'argv'"),
+        ((b'"suite":{', b'"suite":{"a":NaN,'), "NaN is not a number"),
+        ((b'"suite":{', b'"suite":{"a":' + b"[" * 40 + b"]" * 40 + b","), "levels of nesting"),
+        ((b'"suite":{', b'"suite":{"a":' + b"1" * 41 + b","), "an integer of 41 digits"),
+        ((b'"schema":"1.', b'"schema":"9.'), "expected schema 1.x"),
+    ],
+)
+def test_plans_that_begin_like_ours_keep_to_the_rules(tmp_path, change, words):
+    """A plan that msgspec could read, and that the rules for all lines refuse, is refused."""
+    plan = msgspec.json.encode(sample.plan())
+    assert change[0] in plan
+    assert words in refused(write_lines(tmp_path / "b.jsonl", [plan.replace(*change, 1)]))
 
 
 def test_results_are_read_again_where_they_lie(tmp_path):

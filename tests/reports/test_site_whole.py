@@ -18,6 +18,7 @@ import sample_cuts
 from sample_site import bundle
 
 from roadworthy.command.beside import known
+from roadworthy.reports.site import edition
 from roadworthy.reports.site.making import INDEX, make
 
 #: A page may be so large: the front page, and one of a check or a driver.
@@ -127,3 +128,23 @@ def test_hostile_names_stay_within_the_site(tmp_path):
         "bundles", "bundles/2026-11-30", "bundles/2026-11-30/bundle.jsonl", "deep", "deep/public",
     }  # fmt: skip
     assert len([*(public / "check").rglob("*.html")]) == len(names)
+
+
+def test_pages_of_old_editions_are_not_made_again(tmp_path, monkeypatch):
+    """A further night makes the pages of two editions, and the site is what a site of all nights at once is."""
+    root, public = tmp_path / "bundles", tmp_path / "public"
+    for day in ("27", "28", "29"):
+        bundle(root / f"2026-11-{day}", {"vfs": {"a/x": "pass"}})
+    make(root, public)
+    made = []
+    usual = edition._edition
+    monkeypatch.setattr(edition, "_edition", lambda site, number: made.append(number) or usual(site, number))
+    bundle(root / "2026-11-30", {"vfs": {"a/x": "fail"}})
+    make(root, public)
+    assert made == [2, 3]
+    make(root, tmp_path / "fresh")
+    assert files(public) == files(tmp_path / "fresh")
+    made.clear()
+    bundle(root / "2026-12-01", {"vfs": {"a/x": "fail", "a/y": "pass"}})  # to whose page a check may lead
+    make(root, public)
+    assert made == [0, 1, 2, 3, 4]

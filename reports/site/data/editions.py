@@ -13,6 +13,7 @@ from typing import Any
 
 from roadworthy.reports.records import WORST_FIRST, Verdict
 from roadworthy.reports.site import addresses
+from roadworthy.reports.site.data.once import once
 from roadworthy.reports.site.data.table import DIALECT, field, shown
 from roadworthy.reports.site.history import History
 from roadworthy.reports.site.page import Page
@@ -69,16 +70,9 @@ def pages(site: Site) -> Iterator[Page]:
     for number, (name, key) in enumerate(zip(history.editions, keys(history), strict=True)):
         as_json, as_csv = (addresses.edition_data(name, NAME, form) for form in ("json", "csv"))
         schema = addresses.link(as_json, addresses.schema(NAME))
-        yield Page(as_json, partial(_json, history, number, schema), key)
-        yield Page(as_csv, partial(_csv, history, number), key)
-
-
-def _json(history: History, number: int, schema: str) -> str:
-    return grid(history, number).as_json(schema)
-
-
-def _csv(history: History, number: int) -> str:
-    return grid(history, number).as_csv()
+        both = once(partial(grid, history, number))
+        yield Page(as_json, lambda both=both, schema=schema: both().as_json(schema), key)  # type: ignore[misc]
+        yield Page(as_csv, lambda both=both: both().as_csv(), key)  # type: ignore[misc]
 
 
 def grid(history: History, number: int) -> Grid:

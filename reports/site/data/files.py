@@ -11,6 +11,7 @@ from roadworthy.reports.site import addresses
 from roadworthy.reports.site.data import catalogue, changes, compat, editions, numbers, reasons, said, verdicts
 from roadworthy.reports.site.data.junit import junit_text
 from roadworthy.reports.site.data.kcidb import kcidb_text
+from roadworthy.reports.site.data.once import once
 from roadworthy.reports.site.data.table import Form, Table, schema_text
 from roadworthy.reports.site.page import Page
 from roadworthy.reports.site.values import Site
@@ -34,7 +35,7 @@ TABLES: tuple[tuple[Form, Callable[[Site], Table]], ...] = (
 def pages(site: Site) -> Iterator[Page]:
     """Everything below `data/` that this room makes."""
     for form, made in TABLES:
-        table = _once(partial(made, site))
+        table = once(partial(made, site))
         yield Page(addresses.data(form.name), lambda table=table: table().as_json(site.edition.name))  # type: ignore[misc]
         yield Page(addresses.data(form.name, "csv"), lambda table=table: table().as_csv())  # type: ignore[misc]
     yield Page(addresses.data("compat"), lambda: compat.compat_text(site))
@@ -55,16 +56,3 @@ def schemas() -> dict[str, Mapping[str, Any]]:
         "changes": changes.SCHEMA,
         editions.NAME: editions.SCHEMA,
     }
-
-
-def _once(made: Callable[[], Table]) -> Callable[[], Table]:
-    """A table that is made when its first form is asked for, and forgotten after its second."""
-    kept: list[Table] = []
-
-    def table() -> Table:
-        if kept:
-            return kept.pop()
-        kept.append(made())
-        return kept[0]
-
-    return table

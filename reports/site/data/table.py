@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -125,7 +126,12 @@ def plain(value: Any) -> Any:
 
 def in_json(value: Any) -> str:
     """A value as JSON text."""
-    return text_in_json(value) if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+    kind = type(value)
+    if kind is str:
+        return text_in_json(value)
+    if kind is int or (kind is float and math.isfinite(value)):
+        return repr(value)
+    return json.dumps(plain(value), ensure_ascii=False)
 
 
 @lru_cache(maxsize=1 << 16)
