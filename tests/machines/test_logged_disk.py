@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from roadworthy.deadline import wait_until
 from roadworthy.machines.backing import Backing
 from roadworthy.machines.capsule import Capsule
 from roadworthy.machines.logged_disk import SERVER, LoggedDisk
@@ -100,6 +101,8 @@ def test_a_flush_follows_every_write_that_the_device_has_answered(site):
         for writer in writers:
             writer.start()
         for _ in range(30):
+            # A flush that follows no write is not told: the writers may wait for a processor.
+            wait_until(lambda last=before[-1] if before else 0: len(answered) > last, 20, "a further write")
             before.append(len(answered))
             os.fsync(descriptor)
         ended.set()
