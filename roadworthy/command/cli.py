@@ -184,7 +184,7 @@ def lanes(
 
 
 @main.command()
-@click.option("--look", is_flag=True, help="Also ask the package sources which release they carry now.")
+@click.option("--look", is_flag=True, help="Also ask the package sources which kernels they carry now, backports too.")
 @click.option("--make", multiple=True, metavar="SERIES", help="Fetch this kernel into the cache; may be repeated.")
 @click.option(
     ACCEPT_EXPIRED, "accept_expired", is_flag=True, help="Accept a suite whose Release file is past its date."

@@ -22,7 +22,7 @@ from roadworthy.lane.other_machines import MACHINES
 from roadworthy.machines.backing import BACKING_TYPES
 from roadworthy.machines.host import Host
 from roadworthy.reports.nearest import hint
-from roadworthy.supplies import kernel_lists, kernels
+from roadworthy.supplies import kernels
 from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.engine_roots import ENGINES, cached_root
 from roadworthy.supplies.kernels import SERIES
@@ -110,7 +110,7 @@ def booting(host: Host) -> Iterator[CanRun]:
     yield CanRun("host", True, host.release)
     device = os.access("/dev/kvm", os.R_OK | os.W_OK)
     speed = "with KVM if that boots it, which is tried at each start" if device else "emulated: there is no /dev/kvm"
-    for series in sorted({*SERIES, *kernel_lists.all_series(kernel_lists.last_listed(Cache()))}, key=version):
+    for series in kernels.series_known(Cache()):
         unmet = [need for need in (host.privilege(), host.command(PROGRAM)) if not need.met]
         kept = "in the cache" if kernels.cached(series, Cache()) else "fetched at first use"
         how = f"{kept}; {speed}"

@@ -13,7 +13,7 @@ import click
 from roadworthy.command.answer import Answer, Line, Table
 from roadworthy.programs import ProgramFailed
 from roadworthy.supplies import engine_roots as roots
-from roadworthy.supplies import kernels
+from roadworthy.supplies import kernel_lists, kernels
 from roadworthy.supplies.apt import AptFailed, apt
 from roadworthy.supplies.bootstrap import BootstrapFailed
 from roadworthy.supplies.cache import Cache, CacheEntry, CacheFailed, Pruned
@@ -89,12 +89,21 @@ def kernel_answer(cache: Cache, look: bool, accept_expired: bool) -> Answer:
     """The kernels by name: series, suite, package, version, size, last use."""
     rows = [Kernel("host", "", kernels.host_kernel().release)]
     known: set[str] = set()
-    for series, suites in kernels.SERIES.items():
+    if look:
+        with contextlib.suppress(AptFailed):  # the rows of releases say why
+            kernel_lists.listed(cache, accept_expired, said)
+    listed = kernel_lists.last_listed(cache)
+    for series in kernels.series_known(cache):
         entries = kernels.cached(series, cache)
         for entry in entries:
             known.add(entry.name)
             facts = entry.facts
             rows.append(Kernel(series, facts["suite"], facts["package"], facts["version"], entry.size, used(entry)))
+        if series not in kernels.SERIES:
+            found = kernel_lists.of_series(listed, series, kernels.FLAVOURS[0])
+            rows += [Kernel(series, one.suite, one.package) for one in found if look or not entries]
+            continue
+        suites = kernels.SERIES[series]
         for suite in suites if look else suites[:1] if not entries else ():
             package, version = current(suite, series, accept_expired) if look else (ABSENT, "")
             rows.append(Kernel(series, suite, package, version))

@@ -118,6 +118,11 @@ def expect_series(
         raise unknown(source, found)
 
 
+def series_known(cache: Cache) -> list[str]:
+    """The series of releases and of the package lists that were read last, the oldest first. Nothing is fetched."""
+    return sorted({*SERIES, *kernel_lists.all_series(kernel_lists.last_listed(cache))}, key=kernel_lists.numbers)
+
+
 def unknown(source: str, series: list[str], more: str = "") -> KernelUnknown:
     """The error for a name that no kernel has, with the nearest."""
     near = meant(source, ["host", *series]) or "."

@@ -12,6 +12,7 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
 from roadworthy.machines.host import Host
 from roadworthy.machines.machine import Requirement
+from roadworthy.supplies import kernel_lists
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import SERIES
 from roadworthy.verdict import deviations
@@ -35,7 +36,7 @@ def test_everything_is_in_the_answer(data_root, package_lists, monkeypatch):
 
     Kernels are those of releases and, without reading them again, those of the package lists.
     """
-    monkeypatch.setattr(diagnosis.kernel_lists, "last_listed", lambda cache: package_lists)
+    monkeypatch.setattr(kernel_lists, "last_listed", lambda cache: package_lists)
     done = ask("doctor", "--json")
     assert done.exit_code in (0, 3)
     found = json.loads(done.stdout)

@@ -1,9 +1,12 @@
 """The companion command about the cache: lists, and prune."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
 from roadworthy.command.cli import main
+from roadworthy.supplies import kernel_lists
 from roadworthy.supplies.cache import Cache
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import recipe
@@ -29,6 +32,18 @@ def kernel_entry(cache):
 def test_an_empty_cache(command, cache):
     assert command("cache", "list").output == f"0 entries, 0 MB in {cache.directory}\n"
     assert command("cache", "prune", "--all").output == "0 MB freed\n"
+
+
+def test_kernels_of_the_package_lists_are_listed(command, cache, package_lists, monkeypatch):
+    """A series that only backports carry is named as it was when the lists were read last."""
+    monkeypatch.setattr(kernel_lists, "last_listed", lambda cache: package_lists)
+    found = json.loads(command("kernels", "--json").stdout)["kernels"]
+    rows = [(one["kernel"], one["suite"], one["package"]) for one in found if one["kernel"] in ("6.18", "7.3")]
+    assert rows == [
+        ("6.18", "trixie-backports", "linux-image-6.18.4-cloud-amd64"),
+        ("7.3", "trixie-backports", "linux-image-7.3.4-cloud-amd64"),
+        ("7.3", "experimental", "linux-image-7.3.4-cloud-amd64"),
+    ]
 
 
 def test_kernels_are_listed_with_what_is_cached(command, cache):
