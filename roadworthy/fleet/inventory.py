@@ -20,14 +20,13 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roadworthy.reports.bounded import read_bounded
 from roadworthy.reports.nearest import hint
+from roadworthy.reports.toml_file import TomlRefused, read_toml
 
 #: The most bytes of a file that is read.
 SIZE_LIMIT = 1 << 20
@@ -67,17 +66,9 @@ class NodeSpec:
 def read_inventory(path: Path) -> list[NodeSpec]:
     """The nodes of an inventory, in its order. Raises InventoryError."""
     try:
-        text = read_bounded(path, SIZE_LIMIT).decode()
-        tables = tomllib.loads(text)
-    except OSError as reason:
-        raise InventoryError(f"{path}: {reason.strerror}") from None
-    except UnicodeDecodeError:
-        raise InventoryError(f"{path}: expected TOML, which is UTF-8 text") from None
-    except RecursionError:
-        raise InventoryError(f"{path}: expected tables of text, and these are nested too deep") from None
-    except tomllib.TOMLDecodeError as reason:
-        at = re.search(r"at line (\d+)", str(reason))
-        raise InventoryError(f"{path}:{at[1] if at else len(text.splitlines())}: {reason}") from None
+        text, tables = read_toml(path, SIZE_LIMIT, "tables of text")
+    except TomlRefused as reason:
+        raise InventoryError(f"{path}{'' if reason.line is None else f':{reason.line}'}: {reason}") from None
     for name in tables:
         if name != "node":
             raise InventoryError(f"{path}: unknown section {name!r}{hint(name, ['node'])}")

@@ -22,15 +22,14 @@ from __future__ import annotations
 import os
 import re
 import reprlib
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane, LaneError, combinations_named, expand
-from roadworthy.reports.bounded import read_bounded
 from roadworthy.reports.nearest import hint
+from roadworthy.reports.toml_file import TomlRefused, read_toml
 
 AXES = ("driver", "backing", "engine", "kernel", "driver-opt", "kernel-opt")
 SECTIONS = ("axes", "include", "exclude")
@@ -81,17 +80,10 @@ class MatrixFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._text = read_bounded(path, SIZE_LIMIT).decode()
-            self._tables = tomllib.loads(self._text)
-        except RecursionError:
-            raise LaneError(f"--matrix: {path}: expected lists of text, and these are nested too deep") from None
-        except OSError as reason:
-            raise LaneError(f"--matrix: {path}: {reason.strerror}") from None
-        except UnicodeDecodeError:
-            raise LaneError(f"--matrix: {path}: expected TOML, which is UTF-8 text") from None
-        except tomllib.TOMLDecodeError as reason:
-            at = re.search(r"at line (\d+)", str(reason))
-            raise LaneError(f"{path}:{at[1] if at else len(self._text.splitlines())}: {reason}") from None
+            self._text, self._tables = read_toml(path, SIZE_LIMIT, "lists of text")
+        except TomlRefused as reason:
+            where = f"--matrix: {path}" if reason.line is None else f"{path}:{reason.line}"
+            raise LaneError(f"{where}: {reason}") from None
         for name in self._tables:
             if name not in SECTIONS:
                 raise LaneError(f"{path}:{self._header(name, 0)}: unknown section {name!r}{hint(name, SECTIONS)}")
