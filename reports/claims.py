@@ -91,20 +91,21 @@ def load(directory: Path = CLAIMS) -> tuple[Claim, ...]:
     """Load the claims of the directory's TOML files, in their order. Raises ClaimError."""
     found: list[Claim] = []
     for path in sorted(path for path in directory.glob("*.toml") if path.name != ISSUES):
-        found += [claim(f"{path}: {name}", name, row) for name, row in _tables(path).items() if name != ARTICLE]
+        found += [claim(f"{path}: {name}", name, row) for name, row in tables(path).items() if name != ARTICLE]
     return tuple(found)
 
 
 def article(directory: Path = CLAIMS) -> Article:
     """Load the table about the article itself. Raises ClaimError."""
     path = directory / "semantics.toml"
-    row = _tables(path).get(ARTICLE)
+    row = tables(path).get(ARTICLE)
     if not isinstance(row, dict) or set(row) - {"title", "address"} or not isinstance(row.get("title"), str):
         raise ClaimError(f"{path}: {ARTICLE}: expected a table with a title, and an address if there is one")
     return Article(row["title"], row.get("address", ""))
 
 
-def _tables(path: Path) -> dict[str, Any]:
+def tables(path: Path) -> dict[str, Any]:
+    """The tables of a file of claims. Raises ClaimError."""
     try:
         return tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:

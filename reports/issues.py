@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import itertools
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from roadworthy.reports.claims import CLAIMS, ISSUES, Answer, Answered, Claim, ClaimError, claim
+from roadworthy.reports.claims import CLAIMS, ISSUES, Answer, Answered, Claim, ClaimError, claim, tables
 from roadworthy.reports.matrix import Column, Matrix
 
 #: What the answer to a claim means of an issue.
@@ -25,12 +24,8 @@ OWNERS = ("moby", "containerd", "npm")
 
 def load_issues(path: Path = CLAIMS / ISSUES) -> tuple[Claim, ...]:
     """The issues of the file, in its order. Raises ClaimError."""
-    try:
-        tables = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
-        raise ClaimError(f"{path}: {reason}") from None
     found = []
-    for name, row in tables.items():
+    for name, row in tables(path).items():
         if not re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", name):
             raise ClaimError(f"{path}: {name}: an issue is OWNER/REPOSITORY#NUMBER")
         found.append(replace(claim(f"{path}: {name}", name, row), kept=False, one_is_enough=True))

@@ -6,28 +6,17 @@ import dataclasses
 import json
 import zlib
 from array import array
-from datetime import datetime
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
 from roadworthy.reports.bundle import Bundle
-from roadworthy.reports.records import Benchmark, Count, End, LaneRecord, Plan, Result, Trend
+from roadworthy.reports.records import Result
 
-
-class _Packed(msgspec.Struct, frozen=True, array_like=True):
-    file: str
-    plan: Plan
-    started: datetime
-    lanes: tuple[LaneRecord, ...]
-    results: tuple[Result, ...]
-    benchmarks: tuple[Benchmark, ...]
-    end: End | None
-    troubles: tuple[str, ...]
-    trends: tuple[Trend, ...]
-    counts: tuple[Count, ...]
-
-
+#: A bundle as a list of its values, but for the places of its results, which are packed apart.
+_TYPES = get_type_hints(Bundle)
+_NAMES = [field.name for field in dataclasses.fields(Bundle) if field.name != "places"]
+_Packed = msgspec.defstruct("_Packed", [(name, _TYPES[name]) for name in _NAMES], frozen=True, array_like=True)
 #: How a packed bundle begins, by its encoding.
 _COMPACT, _LONG = b"m", b"j"
 _DECODER = msgspec.msgpack.Decoder(_Packed)
@@ -47,7 +36,7 @@ def _slim(result: Result) -> Result:
 
 def packed(bundle: Bundle) -> tuple[bytes, bytes]:
     """A slim bundle for the index, and the places of its results."""
-    value = _Packed(*(getattr(bundle, name) for name in _Packed.__struct_fields__))
+    value = _Packed(*(getattr(bundle, name) for name in _NAMES))
     try:
         encoded = _COMPACT + msgspec.msgpack.encode(value)
     except OverflowError:  # an integer of more than 64 bits, which a bundle may hold
@@ -62,7 +51,7 @@ def unpacked(values: bytes, places: bytes) -> Bundle:
         found = _DECODER.decode(memoryview(encoded)[1:])
     else:
         found = msgspec.convert(json.loads(encoded[1:]), type=_Packed)
-    every: dict[str, Any] = {name: getattr(found, name) for name in _Packed.__struct_fields__}
+    every: dict[str, Any] = {name: getattr(found, name) for name in _NAMES}
     numbers = array("Q")
     numbers.frombytes(zlib.decompress(places))
     return Bundle(**every, places=tuple(numbers))
