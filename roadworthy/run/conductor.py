@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from roadworthy.clock import running
 from roadworthy.deadline import wait_until
 from roadworthy.lane.lanes import Lane
 from roadworthy.reports.bundle import Bundle, BundleRefused, read_bundle
@@ -29,6 +30,8 @@ from roadworthy.upkeep import reaper
 
 #: Seconds that workers have to take their lanes down after an interrupt; what is left then is killed, and reaped.
 CLEAN_UP = 120.0
+#: Seconds after which a worker that goes on is interrupted again: a first signal can be lost while it starts.
+AGAIN = 5.0
 
 
 def conducts(config: pytest.Config) -> bool:
@@ -96,14 +99,16 @@ class Conductor:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """End the workers as this process was ended, and wait until each has cleaned up.
 
-        A terminal interrupts them, too; who interrupts this process alone would leave them at work.
+        A terminal interrupts them, too; who interrupts this process alone would leave them at work. A worker that has
+        taken a signal takes no second one, so that those that come again disturb no cleaning up.
         """
         self._stopped = str(excinfo.value) or "interrupted"
-        for node in self._nodes:
-            if not has_ended(node):
+        end = running() + CLEAN_UP  # whoever is late is killed, and reaped
+        while (at_work := [node for node in self._nodes if not has_ended(node)]) and running() < end:
+            for node in at_work:
                 process_of(node).send_signal(self.interrupts.first or signal.SIGINT)
-        with contextlib.suppress(TimeoutError):  # whoever is late is killed, and reaped
-            wait_until(lambda: all(map(has_ended, self._nodes)), CLEAN_UP, "the workers to clean up")
+            with contextlib.suppress(TimeoutError):
+                wait_until(lambda: all(map(has_ended, self._nodes)), AGAIN, "the workers to clean up")
 
     @property
     def _workers(self) -> Path:

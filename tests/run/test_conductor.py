@@ -85,6 +85,31 @@ def test_an_interrupt_before_the_workers_have_a_plan_is_quick(pytester):
     assert not (pytester.path / "b").exists()
 
 
+def test_a_worker_that_lost_the_interrupt_is_interrupted_again(pytester):
+    """The first signal falls on a worker whose handler loses it, as one does that comes within an import."""
+    pytester.makeconftest(
+        "import os, pathlib, signal, threading\nfrom roadworthy.deadline import wait_until\n\n"
+        "HERE = pathlib.Path(__file__).parent\n\n"
+        "def pytest_testnodeready():\n"
+        "    wait_until((HERE / 'deaf').exists, 60, 'the worker to be deaf')\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n\n"
+        "def pytest_collection_finish(session):\n"
+        "    if hasattr(session.config, 'workerinput'):\n"
+        "        before = signal.getsignal(signal.SIGINT)\n"
+        "        signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, before))\n"
+        "        (HERE / 'deaf').touch()\n"
+        "        threading.Event().wait(100)\n"
+    )
+    pytester.makepyfile(
+        test_sample="from roadworthy import *\n\n"
+        "@check('sample/one')\ndef test_one(fs):\n    '''It holds.'''\n    assert fs.stat('.')\n"
+    )
+    words = ["-pno:cacheprovider", "-pno:allure_pytest", "-n1", "--bundle=b", "--driver=aufs"]
+    done = pytester.runpytest_subprocess(*words, timeout=90)
+    assert done.ret == 2, done.stdout.str() + done.stderr.str()
+    assert not (pytester.path / "b").exists()
+
+
 @pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["as always", "quiet"])
 def test_a_page_that_cannot_be_written_is_told(pytester, quiet):
     """A run over workers says why it has no page, also with -q, and names none; its bundle is whole."""
