@@ -61,6 +61,7 @@ def begin(config: pytest.Config) -> None:
     from roadworthy.lane.lanes import LaneError
     from roadworthy.measuring.side_by_side import InWorker, SideBySide, refuse_histogram
     from roadworthy.run.conductor import Conductor, conducts
+    from roadworthy.run.packed_reports import PackedReports
     from roadworthy.run.session import SESSION, Session
 
     inventory, fleet = inventory_of(config), None
@@ -89,6 +90,8 @@ def begin(config: pytest.Config) -> None:
         config.pluginmanager.register(SideBySide(config, conductor), "roadworthy-benchmarks")
     if session.worker and session.lanes:
         config.pluginmanager.register(InWorker(), "roadworthy-benchmarks")
+    if session.worker or fleet or conducts(config):
+        config.pluginmanager.register(PackedReports(), "roadworthy-reports")
     if config.getoption("allure_report_dir", None):
         from roadworthy.run.allure_results import AllureResults
 
