@@ -181,7 +181,7 @@ def combinations_named(
             if names_daemon(name):
                 found.append(combination_of(name, source, wanted))
                 continue
-            if is_path(name):
+            if name not in ("host", *ENGINES) and is_path(name):
                 root, engine = name, engine_at(name, guest=source != "host")
             else:
                 root = known("engine", name, ["host", *ENGINES])

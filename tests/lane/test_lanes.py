@@ -247,6 +247,17 @@ def test_an_engine_at_a_path_is_named_after_its_series(engine):
         columns("podman:vfs", engine)
 
 
+@pytest.mark.parametrize("name", ["host", "docker-28.5"])
+def test_a_file_with_the_name_of_an_engine_is_not_taken_for_it(tmp_path, monkeypatch, name):
+    """The name is what `run it again` prints, wherever the user stands; `./host` is the file."""
+    monkeypatch.chdir(tmp_path)
+    plain = columns("overlay2", name)
+    (tmp_path / name).write_text("")
+    assert columns("overlay2", name) == plain
+    with pytest.raises(LaneError, match="--engine: "):
+        columns("overlay2", f"./{name}")
+
+
 @pytest.mark.parametrize("name", ["", "mine="])
 def test_the_path_of_an_engine_stays_on_this_machine(engine, name):
     """A bundle has PATH in its place."""
