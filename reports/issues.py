@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,13 +32,19 @@ def load_issues(path: Path = CLAIMS / ISSUES) -> tuple[Claim, ...]:
     return tuple(found)
 
 
-def whole(word: str) -> str:
-    """The name of an issue as the file has it: `moby#1` and its address are moby/moby#1."""
+def whole(word: str, known: Iterable[str] = ()) -> str:
+    """The name of an issue as the file has it: `moby#1` and its address are moby/moby#1.
+
+    The owner may be left out of a known issue, as in `podman#1`, unless two owners have one.
+    """
     address = re.fullmatch(r"https?://github\.com/([\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)/?(?:#.*)?", word)
     if address:
         return f"{address[1]}#{address[2]}"
     owner, hash_, number = word.partition("#")
-    return f"{owner}/{owner}#{number}" if hash_ and owner in OWNERS else word
+    if hash_ and owner in OWNERS:
+        return f"{owner}/{owner}#{number}"
+    meant = [name for name in known if name.partition("/")[2] == word]
+    return meant[0] if len(meant) == 1 else word
 
 
 def address(name: str) -> str:

@@ -7,10 +7,13 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from roadworthy.reports.again import rerun_command, where
 from roadworthy.reports.cases import base, case
 from roadworthy.reports.claims import Claim, load
+from roadworthy.reports.issues import address as address_of
+from roadworthy.reports.issues import load_issues
 from roadworthy.reports.matrix import SILENT, Cell, Column, Row
 from roadworthy.reports.records import WORST_FIRST, Check, Deviation, Lane, Result, Verdict
 from roadworthy.reports.shows import Shown
@@ -104,6 +107,14 @@ class Answer:
         return tuple((name, tuple(some)) for name, some in itertools.groupby(self.where, lambda one: one[0].driver))
 
 
+class Issue(NamedTuple):
+    """An issue that others reported and that the check answers: its name, what was said, and where it can be read."""
+
+    name: str
+    says: str
+    address: str
+
+
 @dataclass(frozen=True)
 class CheckPage:
     """All that a page says of a check function."""
@@ -115,6 +126,7 @@ class CheckPage:
     questions: tuple[str, ...]
     findings: tuple[Found, ...]
     claims: tuple[Claim, ...]
+    issues: tuple[Issue, ...]
     lanes: tuple[OnLane, ...]
     unasked: tuple[Lane, ...]
     answers: tuple[Answer, ...]
@@ -133,25 +145,28 @@ class CheckPage:
 
 def pages(site: Site) -> Iterator[Page]:
     """One page for each check function, and all its lanes on it."""
-    claims = load()
+    claims, issues = load(), load_issues()
     written: dict[int, dict[object, object]] = {}
     for name, rows in functions(site.matrix).items():
         address = addresses.check(name)
         # Pages that lie equally deep have equal rows for a lane that has answered alike, as most lanes have.
         alike = written.setdefault(address.count("/"), {})
-        yield Page(address, partial(_page, site, name, rows, claims, alike))
+        yield Page(address, partial(_page, site, name, rows, claims, issues, alike))
 
 
 def _page(
-    site: Site, name: str, rows: Sequence[Row], claims: Sequence[Claim], written: dict[object, object]
+    site: Site, name: str, rows: Sequence[Row], claims: Sequence[Claim], issues: Sequence[Claim],
+    written: dict[object, object],
 ) -> str:  # fmt: skip
     return render(
-        site, addresses.check(name), "check.html.j2", name, page=of(site, name, rows, claims),
+        site, addresses.check(name), "check.html.j2", name, page=of(site, name, rows, claims, issues),
         strips=site.history.shown, calls=CALLS, written=written,
     )  # fmt: skip
 
 
-def of(site: Site, name: str, rows: Sequence[Row], claims: Sequence[Claim] = ()) -> CheckPage:
+def of(
+    site: Site, name: str, rows: Sequence[Row], claims: Sequence[Claim] = (), issues: Sequence[Claim] = ()
+) -> CheckPage:  # fmt: skip
     """The page's values."""
     check = rows[0].check
     asked = columns_of(rows)
@@ -165,6 +180,7 @@ def of(site: Site, name: str, rows: Sequence[Row], claims: Sequence[Claim] = ())
         questions=site.known.asking(name),
         findings=tuple(one for one in site.known.findings if name in map(base, one.checks)),
         claims=tuple(claim for claim in claims if claim.asks(name)),
+        issues=tuple(Issue(one.name, one.says, address_of(one.name)) for one in issues if one.asks(name)),
         lanes=tuple(_on_lane(site, rows, at) for at in asked),
         unasked=tuple(column.lane for at, column in enumerate(columns) if at not in asked),
         answers=tuple(_answers(site, rows, asked)),

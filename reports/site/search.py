@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from roadworthy.reports.cases import base
 from roadworthy.reports.claims import load
 from roadworthy.reports.families import title
+from roadworthy.reports.issues import load_issues
 from roadworthy.reports.site import addresses
 from roadworthy.reports.site.functions import functions
 from roadworthy.reports.site.newest import function
@@ -114,8 +115,11 @@ def _checks(site: Site) -> Iterator[Entry]:
 
 
 def _sources(site: Site) -> Iterator[Entry]:
-    """Each issue and change of another project that a check, a recorded break or an error text cites."""
+    """Each issue and change of another project that a check answers, or a check, a break or an error text cites."""
     cited: dict[tuple[str, str], str] = {}
+    for issue in load_issues():
+        for name in issue.checks:
+            cited[issue.name, addresses.check(name)] = issue.says
     for row in site.matrix.rows:
         told = {cell.result.deviation.source for cell in row.cells if cell and cell.result and cell.result.deviation}
         for text in (row.check.source, *sorted(told)):

@@ -18,9 +18,10 @@ ALL = "all"
 def answer_of(word: str, bundles: tuple[Path, ...]) -> Answer:
     """One issue, or all, answered from these bundles or the newest here. Raises UsageError."""
     known = {issue.name: issue for issue in load_issues()}
-    if word != ALL and whole(word) not in known:
-        raise click.UsageError(f"--issue: unknown issue {word!r}{hint(whole(word), [*known, ALL])}")
-    asked = list(known.values()) if word == ALL else [known[whole(word)]]
+    name = whole(word, known)
+    if word != ALL and name not in known:
+        raise click.UsageError(f"--issue: unknown issue {word!r}{hint(name, [*known, ALL])}")
+    asked = list(known.values()) if word == ALL else [known[name]]
     matrix = of_runs(read(bundles))
     found = {one.claim.name: one for one in answers(asked, matrix)} if matrix else {}
     parts: list[Part] = []

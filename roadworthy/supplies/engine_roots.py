@@ -151,8 +151,8 @@ class EngineRoot:
 def newest(kind: str, after: tuple[int, ...] | None = None) -> str:
     """The name of the engine root that has the newest series of a kind of engine, as `docker`.
 
-    With `after`, the newest that reads the data root of this series: Podman 6 has no BoltDB, in which Podman 4 kept its
-    containers, and asks for a migration by Podman 5.8.
+    With `after`, the newest that reads the data root of this series on a machine that goes on running: Podman 6 refuses
+    the BoltDB in which Podman 4 kept its containers until the next start, and moves it to SQLite then.
     """
     names = [name for name in ENGINES if EngineName.of_root(name).kind == kind]
     if kind == "podman" and after is not None and after < (5,):

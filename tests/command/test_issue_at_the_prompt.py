@@ -12,6 +12,7 @@ def test_an_issue_is_answered_at_the_prompt(tmp_path, monkeypatch):
     assert "https://github.com/moby/moby/issues/25409" in done.stdout
     assert " on " in done.stdout
     assert "containerd/containerd#13030" in ask("claims", "--issue=all").stdout
+    assert ask("claims", "--issue=podman#8005").stdout.startswith("containers/podman#8005 ")
     unknown = ask("claims", "--issue=moby#25408")
     assert unknown.exit_code == 4
     assert "did you mean 'moby/moby#25409'" in unknown.stderr

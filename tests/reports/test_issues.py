@@ -26,6 +26,33 @@ def test_an_issue_is_named_as_people_do(word, name):
     assert whole(word) == name
 
 
+def test_an_owner_may_be_left_out_if_only_one_has_the_issue():
+    """As people write who mean one repository; a number that two repositories of one name have stays as it is."""
+    known = ("containers/podman#8005", "one/tool#1", "other/tool#1", "npm/cli#8005")
+    assert whole("podman#8005", known) == "containers/podman#8005"
+    assert whole("tool#1", known) == "tool#1"
+    assert whole("podman#8006", known) == "podman#8006"
+
+
+def test_there_are_issues_of_many_projects():
+    """At least sixty, of engines, of the kernel's file systems, and of software that broke on them; none twice."""
+    names = [issue.name for issue in ISSUES]
+    assert len(names) >= 60
+    assert len({name.lower() for name in names}) == len(names)
+    owners = {name.partition("#")[0] for name in names}
+    assert {"moby/moby", "containerd/containerd", "containers/podman", "containers/storage",
+            "containers/fuse-overlayfs"} < owners  # fmt: skip
+    assert len(owners) >= 20
+
+
+@pytest.mark.parametrize("issue", ISSUES, ids=lambda issue: issue.name)
+def test_an_issue_is_said_in_one_sentence_and_has_an_address(issue):
+    """What was said ends as a sentence does, and its address leads to it and back."""
+    assert issue.says.endswith(".")
+    assert "\n" not in issue.says
+    assert whole(address(issue.name)) == issue.name
+
+
 def test_an_issue_has_an_address():
     assert address("npm/cli#2182") == "https://github.com/npm/cli/issues/2182"
 

@@ -80,6 +80,16 @@ def test_why_it_matters_comes_from_questions_findings_and_claims(site):
     assert page(site, "open/plain").questions == ()
 
 
+def test_issues_that_a_check_answers_are_on_its_page(site):
+    """With what was said, and where it can be read; a check that answers none names none."""
+    text = html(site, "rename/merged-dir")
+    assert (
+        'Others reported: <a href="https://github.com/moby/moby/issues/25409" rel="noopener noreferrer">'
+        "moby/moby#25409</a>, “With overlay, renaming a directory"
+    ) in text
+    assert "Others reported" not in html(site, "open/plain")
+
+
 def test_a_failure_without_a_recorded_reason_shows_the_assertion(site):
     """What nobody has explained says what was asserted, and how to run it again."""
     text = html(site, "open/plain")

@@ -126,7 +126,11 @@ def test_search_has_every_kind(root):
     site = values(root, known=known())
     kinds = {one.kind for one in entries(site)}
     assert kinds == {"driver", "check", "break", "finding", "benchmark", "claim", "option", "error text", "issue"}
-    assert "moby/moby#25409" in {one.title for one in entries(site) if one.kind == "issue"}
+    issues = [one for one in entries(site) if one.kind == "issue"]
+    assert "moby/moby#25409" in {one.title for one in issues}
+    told = next(one for one in issues if one.title == "rust-lang/rustup#1239")
+    assert told.address == addresses.check("rename/lower-populated-dir")
+    assert "rustup cannot upgrade" in told.words
 
 
 QUERIES = {
