@@ -18,6 +18,7 @@ from roadworthy.deadline import wait_until
 from roadworthy.declaring.features import Feature
 from roadworthy.drivers.base import Driver
 from roadworthy.machines.backing import Backing
+from roadworthy.machines.mode import ROOTFUL, Mode
 from roadworthy.machines.place import Place, PlacePath, Program
 from roadworthy.machines.watchdog import Ends
 from roadworthy.reasons import Unsupported
@@ -88,6 +89,8 @@ class Engine(ABC):
     container_settings: Mapping[str, Any] = {}
     #: Labels of everything that is made on it; empty if it ends with all that it has.
     labels: Mapping[str, str] = {}
+    #: As whom it and its containers run.
+    mode: Mode = ROOTFUL
 
     def __init__(
         self,
@@ -98,12 +101,14 @@ class Engine(ABC):
         cgroup: str = "",
         extra: Sequence[str] = (),
         data_root: Path | None = None,
+        mode: Mode = ROOTFUL,
         interposer: Interposer | None = None,
     ) -> None:
         self.driver = driver
         #: Whether the daemon has answered before.
         self.started = False
         self._interposer = interposer
+        self.mode = mode
         self.data_root = data_root or backing.mountpoint / self.directory
         self.place = place
         self._runtime = place.runtime
@@ -217,6 +222,11 @@ class Engine(ABC):
     def containerd(self) -> str:
         """The address of the containerd that the daemon starts, as the place sees it; empty if it starts none."""
         return ""
+
+    @property
+    def containerd_namespace(self) -> str:
+        """The namespace in which that containerd keeps what is the daemon's."""
+        return "moby"
 
     def command(self, *words: str) -> str:
         """The output of the engine's own command as a client of the daemon, or its error text if it fails."""

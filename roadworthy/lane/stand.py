@@ -27,6 +27,7 @@ from roadworthy.lane.software import Software, software
 from roadworthy.lane.storage import Storage
 from roadworthy.machines.backing import Backing, choice_of, plain
 from roadworthy.machines.machine import Machine
+from roadworthy.machines.mode import USERNS_REMAP
 from roadworthy.machines.place import Place
 from roadworthy.machines.watchdog import NONE, OUTSIDE, Watched
 from roadworthy.programs import ProgramFailed
@@ -149,6 +150,11 @@ class Stand:
     def refuse_life(self) -> None:
         """Raise Unsupported if the lane's daemon is not the suite's to stop, and none may be started beside it."""
 
+    @property
+    def _copied(self) -> bool:
+        """Whether the daemon copies the image into every container, so that nothing of it lies in a lower layer."""
+        return self.lane.mode is USERNS_REMAP and self.lane.driver.remaps_in_a_copy
+
     # --- containers
 
     def container(self, capabilities: frozenset[str] = frozenset()) -> Container:
@@ -241,7 +247,8 @@ class Stand:
 
     def compare_trees(self, compared: bool = True) -> None:
         """From now on, compare the trees that checks leave with the reference's, or leave them alone."""
-        made = Reference(self.backing.path("volume"), self.lane.driver.links_layers) if compared else None
+        volume, owners = self.backing.path("volume"), self.engine.mode.owners
+        made = Reference(volume, self.lane.driver.links_layers, owners) if compared else None
         self.running.reference = made
 
     # --- after a check
@@ -325,6 +332,8 @@ class Stand:
                 **self.running.overlay_parameters,
                 **dict(self.lane.options),
                 "choice": choice_of(self.lane.backing),
+                "mode": self.lane.mode.name,
+                **({"layers": "copied"} if self._copied else {}),
             },
         )
 

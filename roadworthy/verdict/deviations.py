@@ -21,6 +21,7 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.extending.distributions import Added, added
 from roadworthy.machines.backing import BACKINGS, CHOICES
+from roadworthy.machines.mode import MODES
 from roadworthy.reports import records
 from roadworthy.reports.conditions import in_words
 from roadworthy.reports.nearest import meant
@@ -41,6 +42,7 @@ ENGINES = ("docker", "podman", *(one.name for one in added("engines")))
 OPTIONS = {
     "sync_fs": ("true",), "overlay.mountopt": ("volatile",),
     "choice": tuple(choice for choices in CHOICES.values() for choice in choices),
+    "mode": tuple(MODES), "layers": ("copied",),
 }  # fmt: skip
 #: What `seen` and `gone` name releases of.
 RELEASED = ("linux", *ENGINES)
