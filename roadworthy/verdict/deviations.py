@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,8 @@ class Deviation:
     two may be empty. With `decided`, the first line also has to be that of one of these assertions: those which use
     what is observed. `seen` and `gone` are releases, `linux 6.1`, with the break and without it. `file` is relative to
     the directory that holds `conformance`, as in bundles and pages. With `race` the break depends on the order of
-    events: a run in which it does not happen does not show that it cannot.
+    events: a run in which it does not happen does not show that it cannot. With `forestalled`, the engine has copied what
+    the check finds in the image before the check began, so that what a first change does may have happened already.
     """
 
     check: str
@@ -98,6 +99,7 @@ class Deviation:
     seen: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     decided: tuple[Template, ...] = ()
+    forestalled: bool = False
 
     def applies(self, facts: Facts) -> bool:
         """Whether it applies to a lane with these facts."""
@@ -166,7 +168,8 @@ class Deviations:
             raise DeviationError(
                 f"{places}: both speak of {check} on this lane; their conditions must exclude each other"
             )
-        return found[0] if found else None
+        forestalled = facts.parameters.get("layers") == "copied"
+        return replace(found[0], forestalled=forestalled and "layers" not in found[0].when) if found else None
 
 
 def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
