@@ -15,7 +15,8 @@ from roadworthy.drivers.base import Driver
 from roadworthy.engine_name import EngineName
 from roadworthy.engines.engine import START_DEADLINE, Engine, EngineFailed
 from roadworthy.engines.remapped import below, remapped
-from roadworthy.machines.mode import USERNS_REMAP
+from roadworthy.engines.rootless import rootless
+from roadworthy.machines.mode import ROOTLESS, USERNS_REMAP
 from roadworthy.machines.place import Place, Program
 from roadworthy.machines.watchdog import Ends
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
@@ -74,8 +75,10 @@ class Dockerd(Engine):
             "--storage-driver", driver.daemon_name,
             *[word for option in options for word in ("--storage-opt", option)],
             *(["--containerd", self.containerd] if self._plugins else []),
-            *(["--cgroup-parent", f"/{cgroup}"] if cgroup else []), *extra,
+            *(["--cgroup-parent", f"/{cgroup}"] if cgroup and self.mode is not ROOTLESS else []), *extra,
         ]  # fmt: skip
+        if self.mode is ROOTLESS:
+            return rootless(self.place, self.mode, str(told), [*words, "--rootless"])
         return remapped(self.place, self.mode, words) if self.mode is USERNS_REMAP else words
 
     def keep_containers(self) -> None:

@@ -26,7 +26,7 @@ from roadworthy.reasons import Unsupported
 START_DEADLINE = 60.0
 #: What a daemon keeps in its runtime directory, which is empty after a boot: its process id, its socket, its state, and
 #: the mark that its place is ready.
-LOST_AT_BOOT = ("pid", "s", "x", "c", "t", "made")
+LOST_AT_BOOT = ("pid", "s", "x", "c", "t", "h", "made")
 #: Seconds that the daemon may take to answer a request.
 ANSWER_DEADLINE = 60.0
 #: Seconds in which a daemon that is usable says that it is there.

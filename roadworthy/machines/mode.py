@@ -9,6 +9,9 @@ from roadworthy.trees.owners import UNCHANGED, Owners, Range
 #: The first of the ids that the users of containers have outside, and how many there are: useradd(8)'s defaults.
 FIRST, MANY = 100_000, 65_536
 
+#: What starts a daemon in a user namespace of an ordinary user.
+PROGRAMS = ("rootlesskit", "newuidmap", "newgidmap", "setpriv")
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -17,6 +20,8 @@ class Mode:
     name: str
     engines: tuple[str, ...] = ()
     owners: Owners = UNCHANGED
+    #: The programs that it needs besides the engine's.
+    programs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -30,5 +35,7 @@ class Mode:
 ROOTFUL = Mode("rootful")
 #: dockerd runs as root, and gives all of its containers one user namespace (dockerd(8), --userns-remap).
 USERNS_REMAP = Mode("userns-remap", ("docker",), Owners((Range(0, FIRST, MANY),)))
+#: dockerd and its containers run in one user namespace of an ordinary user, who has the first id below the others.
+ROOTLESS = Mode("rootless", ("docker",), Owners((Range(0, FIRST - 1, 1), Range(1, FIRST, MANY))), PROGRAMS)
 #: The modes by name. Every engine has the first.
-MODES = {mode.name: mode for mode in (ROOTFUL, USERNS_REMAP)}
+MODES = {mode.name: mode for mode in (ROOTFUL, ROOTLESS, USERNS_REMAP)}

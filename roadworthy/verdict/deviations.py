@@ -82,8 +82,8 @@ class Deviation:
     two may be empty. With `decided`, the first line also has to be that of one of these assertions: those which use
     what is observed. `seen` and `gone` are releases, `linux 6.1`, with the break and without it. `file` is relative to
     the directory that holds `conformance`, as in bundles and pages. With `race` the break depends on the order of
-    events: a run in which it does not happen does not show that it cannot. With `forestalled`, the engine has copied what
-    the check finds in the image before the check began, so that what a first change does may have happened already.
+    events: a run in which it does not happen does not show that it cannot. With `forestalled`, the engine has copied
+    the image before the check began, so that what a first change does may have happened already.
     """
 
     check: str

@@ -72,7 +72,9 @@ WAS_RUN = (
     Run(("overlay2", "vfs", "btrfs", "native"), switched=(("mode", "userns-remap"),)),
     Run(("overlay2", "btrfs"), engine="docker 28.5", switched=(("mode", "userns-remap"),)),
     Run(
-        ("containerd:overlayfs",), engine="docker 28.5", switched=(("mode", "userns-remap"), ("layers", "copied")),
+        ("containerd:overlayfs",),
+        engine="docker 28.5",
+        switched=(("mode", "userns-remap"), ("layers", "copied")),
     ),
 )
 FACTS = [facts for run in WAS_RUN for facts in run.facts()]

@@ -86,7 +86,7 @@ def test_a_misspelt_name_names_the_nearest(name, near):
 
 
 def test_every_recipe_is_another_entry():
-    digests = {str(root_spec(f"{name}{extra}").values()) for name in ENGINES for extra in ("", "+zfs")}
+    digests = {str(root_spec(f"{name}{extra}").values()) for name in ENGINES for extra in ("", "+zfs", "+rootless")}
     assert len(digests) == 2 * len(ENGINES)
 
 
