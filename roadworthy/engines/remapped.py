@@ -13,7 +13,8 @@ from roadworthy.machines.place import Place
 #: The user, who has no other use, so that a root which brings subordinate ids of other users keeps them.
 USER = "roadworthy"
 #: It runs before each start, as a daemon may go on in another place, or below another root. dockerd refuses a data root
-#: that the root of its containers cannot reach; directories above that are closed to others are opened to it alone.
+#: that the root of its containers cannot reach, and makes directories of its own beside those below its exec root that
+#: others may not enter (moby libcontainerd/remote/client_linux.go, WithBundle()): nobody would remove them.
 START = """
 user=$1 first=$2 many=$3 above=$4 place=$5; shift 5
 known() { [ -e "$1" ] && grep -q "^$user:" "$1"; }
@@ -21,7 +22,7 @@ known /etc/passwd || echo "$user:x:$first:$first::/nonexistent:/usr/sbin/nologin
 known /etc/group || echo "$user:x:$first:" >>/etc/group
 for file in /etc/subuid /etc/subgid; do known "$file" || echo "$user:$first:$many" >>"$file"; done
 for directory in "$above" "$place"; do
-    [ -n "$(find "$directory" -maxdepth 0 -perm -001)" ] || { chgrp "$first" "$directory"; chmod g+x "$directory"; }
+    chmod o+x "$directory"
 done
 exec "$@"
 """

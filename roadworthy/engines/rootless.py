@@ -13,7 +13,7 @@ from roadworthy.machines.mode import Mode
 from roadworthy.machines.place import Place
 
 #: It runs before each start, as root of the place: a daemon may go on in another place. The directories that the daemon
-#: was given become the user's. A node of FUSE that everybody may open is what udev makes on other machines.
+#: was given become the user's. Nodes of FUSE and of tun that everybody may open are what udev makes elsewhere.
 START = """
 user=$1 own=$2 first=$3 many=$4 runtime=$5 root=$6; shift 6
 known() { [ -e "$1" ] && grep -q "^$user:" "$1"; }
@@ -21,22 +21,26 @@ known /etc/passwd || echo "$user:x:$own:$own::$runtime/h:/bin/sh" >>/etc/passwd
 known /etc/group || echo "$user:x:$own:" >>/etc/group
 for file in /etc/subuid /etc/subgid; do known "$file" || echo "$user:$first:$many" >>"$file"; done
 rm -rf "$runtime/h/kit"; mkdir -p "$runtime/h" "$root"
-for directory in "$(dirname "$runtime")" "$runtime" "$(dirname "$root")"; do
-    [ -n "$(find "$directory" -maxdepth 0 -perm -001)" ] || { chgrp "$own" "$directory"; chmod g+x "$directory"; }
-done
-chmod g+w "$runtime"; chgrp "$own" "$runtime"
+for directory in "$(dirname "$runtime")" "$runtime" "$(dirname "$root")"; do chmod o+x "$directory"; done
+chmod g+rwx "$runtime"; chgrp "$own" "$runtime"
 chown "$own:$own" "$runtime/h" "$root"
-if [ -e /dev/fuse ] && [ -z "$(find /dev/fuse -perm -006)" ]; then
-    mknod -m 0666 "$runtime/fuse" c 10 229; mount --bind "$runtime/fuse" /dev/fuse
-fi
+for node in /dev/fuse /dev/net/tun; do
+    [ -e "$node" ] && [ -z "$(find "$node" -perm -006)" ] || continue
+    own_node="$runtime/h/${node##*/}"
+    rm -f "$own_node"; mknod -m 0666 "$own_node" c $(stat --format="0x%t 0x%T" "$node"); mount --bind "$own_node" "$node"
+done
 exec setpriv --reuid="$own" --regid="$own" --clear-groups \\
     env --chdir=/ HOME="$runtime/h" XDG_RUNTIME_DIR="$runtime/h" USER="$user" "$@"
 """
+
+#: As dockerd-rootless.sh has it. With the host's network, dockerd 28.5 panics when it is asked for its version (moby
+#: daemon/info_unix.go, fillRootlessVersion()).
+KIT = ("rootlesskit", "--net=slirp4netns", "--mtu=65520", "--slirp4netns-sandbox=false", "--slirp4netns-seccomp=false",
+       "--disable-host-loopback", "--port-driver=builtin", "--copy-up=/etc", "--propagation=rslave")  # fmt: skip
 
 
 def rootless(place: Place, mode: Mode, root: str, argv: Sequence[str]) -> list[str]:
     """The command line of a dockerd (`argv`) that runs as the user of `mode`, with `root` as its data root."""
     own, others = mode.owners.ranges
     words = [USER, str(own.outside), str(others.outside), str(others.length), str(place.runtime), root]
-    kit = ["rootlesskit", "--state-dir", str(place.runtime / "h/kit"), "--net=host", "--propagation=rslave"]
-    return ["env", "--chdir=/", "sh", "-ec", START, "sh", *words, *kit, *argv]
+    return ["env", "--chdir=/", "sh", "-ec", START, "sh", *words, *KIT, "--state-dir", str(place.runtime / "h/kit"), *argv]

@@ -10,7 +10,7 @@ from roadworthy.trees.owners import UNCHANGED, Owners, Range
 FIRST, MANY = 100_000, 65_536
 
 #: What starts a daemon in a user namespace of an ordinary user.
-PROGRAMS = ("rootlesskit", "newuidmap", "newgidmap", "setpriv")
+PROGRAMS = ("rootlesskit", "newuidmap", "newgidmap", "slirp4netns", "setpriv")
 
 
 @dataclass(frozen=True)
