@@ -71,6 +71,7 @@ WAS_RUN = (
     Run(("podman:overlay",), engine="podman 5.4", switched=(("overlay.mountopt", "volatile"),)),
     Run(("overlay2", "vfs", "btrfs", "native"), switched=(("mode", "userns-remap"),)),
     Run(("overlay2", "btrfs"), engine="docker 28.5", switched=(("mode", "userns-remap"),)),
+    Run(("overlay2", "fuse-overlayfs"), engine="docker 28.5", switched=(("mode", "rootless"),)),
     Run(
         ("containerd:overlayfs",),
         engine="docker 28.5",
