@@ -18,7 +18,7 @@ from roadworthy.deadline import wait_until
 from roadworthy.declaring.features import Feature
 from roadworthy.drivers.base import Driver
 from roadworthy.machines.backing import Backing
-from roadworthy.machines.mode import ROOTFUL, Mode
+from roadworthy.machines.mode import ROOTFUL, ROOTLESS, Mode
 from roadworthy.machines.place import Place, PlacePath, Program
 from roadworthy.machines.watchdog import Ends
 from roadworthy.reasons import Unsupported
@@ -241,8 +241,22 @@ class Engine(ABC):
     @contextmanager
     def leaked_mounts(self) -> Iterator[None]:
         """Keep a mount namespace with a copy of every current mount while the block runs."""
-        with self.beside("", "unshare", "--mount", "--propagation", "private", "--"):
+        with self.beside("", *self._entered(), "unshare", "--mount", "--propagation", "private", "--"):
             yield
+
+    def mounts(self) -> list[str]:
+        """The daemon's mount table, lines of mountinfo.
+
+        It is not taken from the daemon's own root: Podman 6 leaves its first thread in the root of a container that a
+        file was copied to. A rootless daemon has a mount namespace of its own in its place.
+        """
+        if self.mode is not ROOTLESS:
+            return self.place.mounts()
+        return (self.proc(self.daemon_pid()) / "mountinfo").read_text().splitlines()
+
+    def _entered(self) -> list[str]:
+        """Words before a command that give it the daemon's mount namespace, if that is not its place's."""
+        return ["nsenter", f"--target={self.daemon_pid()}", "--mount", "--"] if self.mode is ROOTLESS else []
 
     @contextmanager
     def beside(self, preparation: str, *wrapped: str, argument: str = "") -> Iterator[int]:

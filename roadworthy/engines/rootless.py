@@ -26,8 +26,8 @@ chmod g+rwx "$runtime"; chgrp "$own" "$runtime"
 chown "$own:$own" "$runtime/h" "$root"
 for node in /dev/fuse /dev/net/tun; do
     [ -e "$node" ] && [ -z "$(find "$node" -perm -006)" ] || continue
-    own_node="$runtime/h/${node##*/}"
-    rm -f "$own_node"; mknod -m 0666 "$own_node" c $(stat --format="0x%t 0x%T" "$node"); mount --bind "$own_node" "$node"
+    open="$runtime/h/${node##*/}"
+    rm -f "$open"; mknod -m 0666 "$open" c $(stat --format="0x%t 0x%T" "$node"); mount --bind "$open" "$node"
 done
 exec setpriv --reuid="$own" --regid="$own" --clear-groups \\
     env --chdir=/ HOME="$runtime/h" XDG_RUNTIME_DIR="$runtime/h" USER="$user" "$@"
@@ -43,4 +43,5 @@ def rootless(place: Place, mode: Mode, root: str, argv: Sequence[str]) -> list[s
     """The command line of a dockerd (`argv`) that runs as the user of `mode`, with `root` as its data root."""
     own, others = mode.owners.ranges
     words = [USER, str(own.outside), str(others.outside), str(others.length), str(place.runtime), root]
-    return ["env", "--chdir=/", "sh", "-ec", START, "sh", *words, *KIT, "--state-dir", str(place.runtime / "h/kit"), *argv]
+    kit = [*KIT, "--state-dir", str(place.runtime / "h/kit")]
+    return ["env", "--chdir=/", "sh", "-ec", START, "sh", *words, *kit, *argv]

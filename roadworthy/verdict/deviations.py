@@ -21,7 +21,7 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.extending.distributions import Added, added
 from roadworthy.machines.backing import BACKINGS, CHOICES
-from roadworthy.machines.mode import MODES
+from roadworthy.machines.mode import MODES, ROOTFUL
 from roadworthy.reports import records
 from roadworthy.reports.conditions import in_words
 from roadworthy.reports.nearest import meant
@@ -135,7 +135,7 @@ def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
             value.split()[0] == facts.engine and in_range(value.partition(" ")[2], facts.engine_version)
             for value in values
         )
-    return facts.parameters.get(key, "absent") in values
+    return facts.parameters.get(key, ROOTFUL.name if key == "mode" else "absent") in values
 
 
 @dataclass(frozen=True)
@@ -347,8 +347,8 @@ def check_condition(key: str, values: tuple[str, ...]) -> None:
             raise ValueError(f"unknown {key} {value!r}{meant(value, names)}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
             raise ValueError(f"unknown engine {value!r}{meant(value, ENGINES)}")
-        if key in OPTIONS and value not in (*OPTIONS[key], "absent"):
-            raise ValueError(f"condition {key!r} takes {' or '.join((*OPTIONS[key], 'absent'))}, not {value!r}")
+        if key in OPTIONS and value not in (taken := (*OPTIONS[key], *(() if key == "mode" else ("absent",)))):
+            raise ValueError(f"condition {key!r} takes {' or '.join(taken)}, not {value!r}")
         if key in SWITCHES and value not in ("on", "off", "absent"):
             raise ValueError(f"{key} is on, off or absent, not {value!r}")
         if key == "kernel":
