@@ -13,7 +13,7 @@ from roadworthy.engine_name import EngineName, names_daemon
 from roadworthy.lane.other_machines import MACHINES
 from roadworthy.lane.running_daemon import DaemonRefused, RunningDaemon, running_daemon
 from roadworthy.machines.backing import BACKING_TYPES, BACKINGS
-from roadworthy.machines.mode import MODES, ROOTFUL, Mode
+from roadworthy.machines.mode import MODES, ROOTFUL, USERNS_REMAP, Mode
 from roadworthy.reports import records
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.text import counted
@@ -50,6 +50,11 @@ class Lane:
     def attached(self) -> bool:
         """Whether its daemon runs already and is somebody else's."""
         return names_daemon(self.root)
+
+    @property
+    def copies_image(self) -> bool:
+        """Whether the daemon copies the image into every container, so that nothing of it lies in a lower layer."""
+        return self.mode is USERNS_REMAP and self.driver.remaps_in_a_copy
 
     def __repr__(self) -> str:
         """The id: reports of pytest's plugins tell the parameters of tests apart by it, over runs, too."""

@@ -27,7 +27,6 @@ from roadworthy.lane.software import Software, software
 from roadworthy.lane.storage import Storage
 from roadworthy.machines.backing import Backing, choice_of, plain
 from roadworthy.machines.machine import Machine
-from roadworthy.machines.mode import USERNS_REMAP
 from roadworthy.machines.place import Place
 from roadworthy.machines.watchdog import NONE, OUTSIDE, Watched
 from roadworthy.programs import ProgramFailed
@@ -149,11 +148,6 @@ class Stand:
 
     def refuse_life(self) -> None:
         """Raise Unsupported if the lane's daemon is not the suite's to stop, and none may be started beside it."""
-
-    @property
-    def _copied(self) -> bool:
-        """Whether the daemon copies the image into every container, so that nothing of it lies in a lower layer."""
-        return self.lane.mode is USERNS_REMAP and self.lane.driver.remaps_in_a_copy
 
     # --- containers
 
@@ -333,7 +327,7 @@ class Stand:
                 **dict(self.lane.options),
                 "choice": choice_of(self.lane.backing),
                 "mode": self.lane.mode.name,
-                **({"layers": "copied"} if self._copied else {}),
+                **({"layers": "copied"} if self.lane.copies_image else {}),
             },
         )
 
