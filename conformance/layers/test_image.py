@@ -53,6 +53,7 @@ def changed(fs):
     fs.mkdir("new", 0o700)
     fs.symlink("../d/kept", "new/link")
     fs.store("new/file", b"new")
+    fs.chown("new/file", 1000, 100)
     fs.link("new/file", "new/twin")
     for path in ("d/kept", "new/file", "d", "new"):
         fs.utimens(path, WHOLE, WHOLE)

@@ -23,6 +23,7 @@ AXES = (
     ("--kernel", "SERIES|PATH", "Kernels."),
     ("--driver-opt", "KEY=VALUE", "Storage options of the daemon."),
     ("--kernel-opt", "MODULE.PARAMETER=VALUE", "Module parameters of kernels that boot."),
+    ("--mode", "NAME[,NAME]", "As whom engines run."),
 )
 
 

@@ -21,6 +21,7 @@ from roadworthy.lane.lanes import Lane, default_lanes
 from roadworthy.lane.other_machines import MACHINES
 from roadworthy.machines.backing import BACKING_TYPES
 from roadworthy.machines.host import Host
+from roadworthy.machines.mode import MODES
 from roadworthy.reports.nearest import hint
 from roadworthy.supplies import kernels
 from roadworthy.supplies.cache import Cache
@@ -103,6 +104,15 @@ def engines(host: Host, installed: EngineName) -> Iterator[CanRun]:
         unmet = [need for need in (host.privilege(), host.command("mmdebstrap")) if not need.met]
         made = f"is made at first use, from Debian {suite}, in some minutes"
         yield CanRun(name, not unmet, "" if unmet else made, needs.at_once(unmet))
+
+
+def modes(host: Host) -> Iterator[CanRun]:
+    """Yield every mode of an engine, in containers on this kernel."""
+    for mode in MODES.values():
+        need = host.user_namespaces()
+        unmet = mode.in_user_namespace and not need.met
+        kinds = f" of {', '.join(mode.engines)}" if mode.engines else " of every engine"
+        yield CanRun(mode.name, not unmet, "" if unmet else f"--mode={mode}{kinds}", need.reason if unmet else "")
 
 
 def booting(host: Host) -> Iterator[CanRun]:

@@ -32,9 +32,10 @@ CONFORMANCE = Path(__file__).parents[1] / "conformance"
 def doctor(form: str | None) -> None:
     """Say what can run on this host, what its own Docker would choose, and which recorded breaks that meets.
 
-    Of every driver on every backing, every engine and every kernel: whether it can run here and how, and if not the one
-    thing to do. Of this host's Docker: the storage driver that it would choose for its data root, and why; and the
-    recorded deviations whose condition that driver, backing, engine and kernel fulfil, each with what can be turned.
+    Of every driver on every backing, every engine, every mode and every kernel: whether it can run here and how, and if
+    not the one thing to do. Of this host's Docker: the storage driver that it would choose for its data root, and why;
+    and the recorded deviations whose condition that driver, backing, engine and kernel fulfil, each with what can be
+    turned.
 
     Nothing is started, fetched or changed.
 
@@ -45,6 +46,7 @@ def doctor(form: str | None) -> None:
     with working("looking at this host"):
         of_drivers = list(diagnosis.drivers(host, installed))
         of_engines = list(diagnosis.engines(host, installed))
+        of_modes = list(diagnosis.modes(host))
         of_kernels = list(diagnosis.booting(host))
         chosen = diagnosis.choice(host)
         of_others = diagnosis.extensions()
@@ -58,13 +60,15 @@ def doctor(form: str | None) -> None:
     data = {
         "kernel": host.release, "engine": str(installed) if diagnosis.has_engine(host) else None,
         "drivers": [asdict(one) for one in of_drivers], "engines": [asdict(one) for one in of_engines],
-        "kernels": [asdict(one) for one in of_kernels], "chosen": asdict(chosen), "breaks": broken,
+        "modes": [asdict(one) for one in of_modes], "kernels": [asdict(one) for one in of_kernels],
+        "chosen": asdict(chosen), "breaks": broken,
         "extensions": [asdict(one) for one in of_others],
     }  # fmt: skip
     parts: list[Part] = [
         Title("this host"), Fields(facts(host, installed)),
         Title("drivers"), Table(("driver", "backing", "here", "how, or what to do"), driver_rows(of_drivers)),
         Title("engines"), Table(("engine", "here", "how, or what to do"), rows(of_engines)),
+        Title("modes"), Table(("mode", "here", "how, or what to do"), rows(of_modes)),
         Title("kernels"), Table(("kernel", "here", "how, or what to do"), rows(of_kernels)),
         Title("what Docker would choose here"),
         Fields([("driver", chosen.driver or "none"), ("data root", f"{chosen.data_root}, on {chosen.backing}"),

@@ -38,6 +38,11 @@ class Daemon(Protocol):
         """The address of the containerd that the daemon starts, as its place sees it; empty if it starts none."""
         ...
 
+    @property
+    def containerd_namespace(self) -> str:
+        """The namespace in which that containerd keeps what is the daemon's."""
+        ...
+
     def info(self) -> dict[str, Any]:
         """The result of `docker info`."""
         ...
@@ -96,6 +101,8 @@ class Driver:
     nested: ClassVar[bool] = False
     #: Why holes and file flags of its image layers cannot be made from outside; empty if they can.
     sealed_layers: ClassVar[str] = ""
+    #: Whether a daemon that remaps users makes the owners right in a copy of the image, for every container.
+    remaps_in_a_copy: ClassVar[bool] = False
     #: The name of the process that serves a container's files; empty if the kernel does.
     server: ClassVar[str] = ""
 

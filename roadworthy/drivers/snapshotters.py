@@ -62,6 +62,8 @@ class Snapshotter(Driver):
     mounts_root = True
 
     containerd_options = SHARED
+    #: dockerd walks the mounted container, and changes the owner of every name (moby PR 46375).
+    remaps_in_a_copy = True
 
     @property
     def mount_directory(self) -> str:
@@ -110,8 +112,8 @@ class Snapshotter(Driver):
         raise Unsupported(f"{self.name} keeps its layers in no directory: {mount.strip()}")
 
     def ctr(self, engine: Daemon, *words: str) -> str:
-        """Run containerd's own client on snapshots and return its output; Docker's are in the namespace `moby`."""
-        client = ["ctr", "--address", engine.containerd, "--namespace", "moby"]
+        """Run containerd's own client on snapshots and return its output."""
+        client = ["ctr", "--address", engine.containerd, "--namespace", engine.containerd_namespace]
         return engine.place.run([*client, "snapshots", "--snapshotter", self.daemon_name, *words])
 
 

@@ -14,6 +14,9 @@ from roadworthy.declaring.features import CLASSIC_BUILDER, DRIVER_SWITCH
 from roadworthy.drivers.base import Driver
 from roadworthy.engine_name import EngineName
 from roadworthy.engines.engine import START_DEADLINE, Engine, EngineFailed
+from roadworthy.engines.remapped import below, remapped
+from roadworthy.engines.rootless import rootless
+from roadworthy.machines.mode import ROOTLESS, USERNS_REMAP
 from roadworthy.machines.place import Place, Program
 from roadworthy.machines.watchdog import Ends
 from roadworthy.programs import ENVIRONMENT, ProgramFailed, run
@@ -60,17 +63,23 @@ class Dockerd(Engine):
         # 20.10 refuses /dev/null as its configuration file.
         configuration = runtime / "daemon.json"
         self.place.path(configuration).write_text(json.dumps(dict(driver.configuration)) + "\n")
+        told = self.data_root
+        if self.mode is USERNS_REMAP:
+            self.data_root = told / below(self.mode)
         self._plugins = driver.containerd_plugins(self.place, self.data_root, storage_options)
         options = [option for option in storage_options if option.partition("=")[0] not in driver.containerd_options]
-        return [
-            *self._temporary(), "dockerd", "--config-file", str(configuration), "--data-root", str(self.data_root),
+        words = [
+            *self._temporary(), "dockerd", "--config-file", str(configuration), "--data-root", str(told),
             "--exec-root", str(runtime / "x"), "--pidfile", str(runtime / "pid"), "--host", f"unix://{runtime / 's'}",
             "--group", "root", "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false",
             "--storage-driver", driver.daemon_name,
             *[word for option in options for word in ("--storage-opt", option)],
             *(["--containerd", self.containerd] if self._plugins else []),
-            *(["--cgroup-parent", f"/{cgroup}"] if cgroup else []), *extra,
+            *(["--cgroup-parent", f"/{cgroup}"] if cgroup and self.mode is not ROOTLESS else []), *extra,
         ]  # fmt: skip
+        if self.mode is ROOTLESS:
+            return rootless(self.place, self.mode, str(told), [*words, "--rootless"])
+        return remapped(self.place, self.mode, words) if self.mode is USERNS_REMAP else words
 
     def keep_containers(self) -> None:
         """Switch `live-restore` on, which the daemon reads again at SIGHUP. They end with its place at the latest."""
@@ -177,6 +186,11 @@ class Dockerd(Engine):
     @property
     def containerd(self) -> str:
         return str(self._runtime / ("c/s" if self._plugins else "x/containerd/containerd.sock"))
+
+    @property
+    def containerd_namespace(self) -> str:
+        named = super().containerd_namespace
+        return f"{named}-{below(self.mode)}" if self.mode is USERNS_REMAP else named
 
     def _command(self, *words: str) -> str:
         """The output of the `docker` command, or its error text if it fails. Raises Precondition."""

@@ -18,6 +18,7 @@ from roadworthy.deadline import wait_until
 from roadworthy.declaring.features import Feature
 from roadworthy.drivers.base import Driver
 from roadworthy.machines.backing import Backing
+from roadworthy.machines.mode import ROOTFUL, ROOTLESS, Mode
 from roadworthy.machines.place import Place, PlacePath, Program
 from roadworthy.machines.watchdog import Ends
 from roadworthy.reasons import Unsupported
@@ -25,7 +26,7 @@ from roadworthy.reasons import Unsupported
 START_DEADLINE = 60.0
 #: What a daemon keeps in its runtime directory, which is empty after a boot: its process id, its socket, its state, and
 #: the mark that its place is ready.
-LOST_AT_BOOT = ("pid", "s", "x", "c", "t", "made")
+LOST_AT_BOOT = ("pid", "s", "x", "c", "t", "h", "made")
 #: Seconds that the daemon may take to answer a request.
 ANSWER_DEADLINE = 60.0
 #: Seconds in which a daemon that is usable says that it is there.
@@ -88,6 +89,8 @@ class Engine(ABC):
     container_settings: Mapping[str, Any] = {}
     #: Labels of everything that is made on it; empty if it ends with all that it has.
     labels: Mapping[str, str] = {}
+    #: As whom it and its containers run.
+    mode: Mode = ROOTFUL
 
     def __init__(
         self,
@@ -98,12 +101,14 @@ class Engine(ABC):
         cgroup: str = "",
         extra: Sequence[str] = (),
         data_root: Path | None = None,
+        mode: Mode = ROOTFUL,
         interposer: Interposer | None = None,
     ) -> None:
         self.driver = driver
         #: Whether the daemon has answered before.
         self.started = False
         self._interposer = interposer
+        self.mode = mode
         self.data_root = data_root or backing.mountpoint / self.directory
         self.place = place
         self._runtime = place.runtime
@@ -218,6 +223,11 @@ class Engine(ABC):
         """The address of the containerd that the daemon starts, as the place sees it; empty if it starts none."""
         return ""
 
+    @property
+    def containerd_namespace(self) -> str:
+        """The namespace in which that containerd keeps what is the daemon's."""
+        return "moby"
+
     def command(self, *words: str) -> str:
         """The output of the engine's own command as a client of the daemon, or its error text if it fails."""
         if self._interposer is None:
@@ -231,8 +241,22 @@ class Engine(ABC):
     @contextmanager
     def leaked_mounts(self) -> Iterator[None]:
         """Keep a mount namespace with a copy of every current mount while the block runs."""
-        with self.beside("", "unshare", "--mount", "--propagation", "private", "--"):
+        with self.beside("", *self._entered(), "unshare", "--mount", "--propagation", "private", "--"):
             yield
+
+    def mounts(self) -> list[str]:
+        """The daemon's mount table, lines of mountinfo.
+
+        It is not taken from the daemon's own root: Podman 6 leaves its first thread in the root of a container that a
+        file was copied to. A rootless daemon has a mount namespace of its own in its place.
+        """
+        if self.mode is not ROOTLESS:
+            return self.place.mounts()
+        return (self.proc(self.daemon_pid()) / "mountinfo").read_text().splitlines()
+
+    def _entered(self) -> list[str]:
+        """Words before a command that give it the daemon's mount namespace, if that is not its place's."""
+        return ["nsenter", f"--target={self.daemon_pid()}", "--mount", "--"] if self.mode is ROOTLESS else []
 
     @contextmanager
     def beside(self, preparation: str, *wrapped: str, argument: str = "") -> Iterator[int]:

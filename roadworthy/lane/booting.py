@@ -20,6 +20,7 @@ from roadworthy.lane.other_machines import MACHINES
 from roadworthy.machines.backing import GIB
 from roadworthy.machines.host import Host
 from roadworthy.machines.machine import Machine
+from roadworthy.machines.mode import ROOTLESS
 from roadworthy.machines.rooted import RootedHost
 from roadworthy.reasons import Precondition
 from roadworthy.stage import Stage
@@ -88,8 +89,9 @@ def booted(lane: Lane, site: Site, stage: Stage, accept_expired: bool = False) -
 def root_of(lane: Lane, accept_expired: bool, stage: Stage) -> Root:
     """The root that the lane's daemon sees: an engine root of the suite, or the user's engine. Raises Precondition."""
     zfs = lane.backing == "zfs"
+    extra = "+zfs" if zfs else "+rootless" if lane.mode is ROOTLESS else ""
     if lane.root in ENGINES:
-        return engine_root(f"{lane.root}+zfs" if zfs else lane.root, accept_expired=accept_expired, stage=stage)
+        return engine_root(f"{lane.root}{extra}", accept_expired=accept_expired, stage=stage)
     try:
         return own_root(own_engine(lane.root), zfs, accept_expired=accept_expired, stage=stage)
     except EngineUnknown as reason:

@@ -85,7 +85,8 @@ def bring_up(
     options = lane.driver.storage_options(dict(lane.options))
     kind = engine_class(lane.engine)
     with tools.held(), daemon(
-        site, machine, kind, lane.driver, lane.backing, options, staged, size, faults=faults, logged=logged
+        site, machine, kind, lane.driver, lane.backing, options, staged, size, faults=faults, logged=logged,
+        mode=lane.mode,
     ) as (home, backing, engine):  # fmt: skip
         confirm(lane, backing, engine)
         backing.path("volume").mkdir()

@@ -29,6 +29,8 @@ def wanted(lane: Lane, host: Host) -> Iterator[Requirement]:
         yield host.filesystem(kind.file_system or lane.backing)
         if kind.leaves:
             yield host.own_kernel(kind.leaves)
+        if lane.mode.in_user_namespace:
+            yield host.user_namespaces()
     yield host.privilege()
     if lane.source != "host":
         yield host.command(PROGRAM)

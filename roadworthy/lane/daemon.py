@@ -11,6 +11,7 @@ from roadworthy.lane.faults import NO_FAULTS, Faults
 from roadworthy.lane.lanes import Lane
 from roadworthy.machines.backing import GIB, Backing, fresh
 from roadworthy.machines.machine import Machine
+from roadworthy.machines.mode import ROOTFUL, Mode
 from roadworthy.machines.place import Place
 from roadworthy.stage import Stage, quietly
 from roadworthy.upkeep.site import Site
@@ -32,6 +33,7 @@ def daemon(
     extra: Sequence[str] = (),
     faults: Faults = NO_FAULTS,
     logged: bool = False,
+    mode: Mode = ROOTFUL,
 ) -> Iterator[tuple[Place, Backing, Engine]]:
     """Yield a private daemon with a storage driver on a fresh backing; both end with the block unless the run is kept.
 
@@ -52,7 +54,7 @@ def daemon(
         with stage(f"starting {kind.program}"):
             words = [*driver.backing_options(backing), *options]
             extra = [*extra, *faults.arm(place)]
-            engine = kind(place, backing, driver, words, site.cgroup, extra, interposer=faults.interposer())
+            engine = kind(place, backing, driver, words, site.cgroup, extra, mode=mode, interposer=faults.interposer())
         yield place, backing, engine
     finally:
         place.close()

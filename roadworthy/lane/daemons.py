@@ -70,7 +70,7 @@ class Daemons:
     def __call__(self, driver_name: str, backing_name: str, **settings: Any) -> Iterator[Engine]:
         """Yield a daemon with 1 GiB of backing while the block runs. Raises EngineFailed."""
         driver = DRIVERS[driver_name]
-        settings |= {"size": GIB, "faults": self._faults}
+        settings |= {"size": GIB, "faults": self._faults, "mode": self._lane.mode}
         with daemon(self._site(), self._machine, self._kind, driver, backing_name, **settings) as (_, _, engine):
             yield engine
 
@@ -113,7 +113,7 @@ class Daemons:
         try:
             with daemon(
                 self._site(), self._machine, self._kind, driver, backing_name, options, size=GIB,
-                faults=self._faults,
+                faults=self._faults, mode=self._lane.mode,
             ) as (_, backing, engine):  # fmt: skip
                 return Outcome(str(engine.info()["Driver"]), backing.file_system(engine.directory))
         except EngineFailed as refusal:

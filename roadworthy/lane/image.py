@@ -20,7 +20,10 @@ from roadworthy.trees.layers import Directory, Entry, SparseFile, flattened, lay
 def load_trees(stand: Stand, checks: Sequence[Declared]) -> None:
     """Put the trees of `checks` into the lane's image or onto its volume."""
     in_image, on_volume = sorted_trees(checks, native=stand.native)
-    stand.machine.lay_out(on_volume, stand.backing.path("volume"))
+    owners, volume = stand.engine.mode.owners, stand.backing.path("volume")
+    if stand.engine.mode.in_user_namespace:
+        stand.home.run(["chown", f"{owners.root}:{owners.root}", stand.home.inside(volume)])
+    stand.machine.lay_out(owners.seen_outside(on_volume), volume)
     load_image(stand, in_image)
 
 

@@ -13,6 +13,7 @@ from roadworthy.engine_name import EngineName, names_daemon
 from roadworthy.lane.other_machines import MACHINES
 from roadworthy.lane.running_daemon import DaemonRefused, RunningDaemon, running_daemon
 from roadworthy.machines.backing import BACKING_TYPES, BACKINGS
+from roadworthy.machines.mode import MODES, ROOTFUL, USERNS_REMAP, Mode
 from roadworthy.reports import records
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.text import counted
@@ -43,11 +44,17 @@ class Lane:
     source: str = "host"
     #: Module parameters, as words of the kernel's command line: `overlay.metacopy=on`.
     kernel_options: tuple[str, ...] = ()
+    mode: Mode = ROOTFUL
 
     @property
     def attached(self) -> bool:
         """Whether its daemon runs already and is somebody else's."""
         return names_daemon(self.root)
+
+    @property
+    def copies_image(self) -> bool:
+        """Whether the daemon copies the image into every container, so that nothing of it lies in a lower layer."""
+        return self.mode is USERNS_REMAP and self.driver.remaps_in_a_copy
 
     def __repr__(self) -> str:
         """The id: reports of pytest's plugins tell the parameters of tests apart by it, over runs, too."""
@@ -57,7 +64,8 @@ class Lane:
     def id(self) -> str:
         named = "".join(f"+{key}={value}" for key, value in self.options)
         parameters = "".join(f"+{word}" for word in self.kernel_options)
-        return f"{self.driver.name}{named}-{self.backing}-{self.engine}-{self.kernel}{parameters}"
+        mode = "" if self.mode is ROOTFUL else f"-{self.mode}"
+        return f"{self.driver.name}{named}-{self.backing}-{self.engine}-{self.kernel}{parameters}{mode}"
 
     def words(self) -> list[str]:
         """The command-line options that select this lane alone."""
@@ -65,6 +73,7 @@ class Lane:
             f"--driver={self.driver.name}", f"--backing={self.backing}", f"--engine={self.root or 'host'}",
             f"--kernel={self.source}", *(f"--driver-opt={key}={value}" for key, value in self.options),
             *(f"--kernel-opt={word}" for word in self.kernel_options),
+            *([] if self.mode is ROOTFUL else [f"--mode={self.mode}"]),
         ]  # fmt: skip
 
     def record(self) -> records.Lane:
@@ -77,7 +86,10 @@ class Lane:
         return records.Lane(
             id=self.id, driver=self.driver.name, backing=self.backing, engine=str(self.engine),
             kernel=self.kernel.removeprefix("linux"),
-            options={**dict(self.options), **dict(word.split("=", 1) for word in self.kernel_options)},
+            options={
+                **dict(self.options), **dict(word.split("=", 1) for word in self.kernel_options),
+                **({} if self.mode is ROOTFUL else {"mode": self.mode.name}),
+            },
             words=here.words(),
         )  # fmt: skip
 
@@ -86,7 +98,7 @@ class Lane:
         return {
             "driver": self.driver.name, "backing": self.backing, "engine": [self.engine.kind, self.engine.series],
             "kernel": self.kernel, "options": [list(pair) for pair in self.options], "root": self.root,
-            "source": self.source, "kernel_options": list(self.kernel_options),
+            "source": self.source, "kernel_options": list(self.kernel_options), "mode": self.mode.name,
         }  # fmt: skip
 
     @classmethod
@@ -95,7 +107,7 @@ class Lane:
         return cls(
             DRIVERS[values["driver"]], values["backing"], EngineName(*values["engine"]), values["kernel"],
             tuple((key, value) for key, value in values["options"]), values["root"], values["source"],
-            tuple(values["kernel_options"]),
+            tuple(values["kernel_options"]), MODES[values["mode"]],
         )  # fmt: skip
 
 
@@ -145,6 +157,20 @@ def kernel_options_named(values: Iterable[str]) -> tuple[str, ...]:
             known("parameter of the overlay module", name, PARAMETERS)
         found[parameter] = f"{module}{dot}{name}={value}"
     return tuple(sorted(found.values()))
+
+
+def modes_named(values: Iterable[str]) -> list[Mode]:
+    """The modes that `--mode` names; the first of all without it. Raises LaneError."""
+    return [MODES[known("mode", word, list(MODES))] for word in words(values)] or [ROOTFUL]
+
+
+def modes_for(engine: EngineName, modes: Sequence[Mode]) -> list[Mode]:
+    """Those of the modes that an engine has. Raises LaneError if it has none of them."""
+    found = [mode for mode in modes if mode is ROOTFUL or engine.kind in mode.engines]
+    if not found:
+        having = ", ".join(dict.fromkeys(kind for mode in modes for kind in mode.engines))
+        raise LaneError(f"{engine} has no mode {', '.join(map(str, modes))}; engines that have it: {having}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -294,12 +320,14 @@ def expand(
     backings: Iterable[str],
     options: Iterable[str],
     combinations: Iterable[Combination],
+    modes: Iterable[str] = (),
 ) -> list[Lane]:
     """The lanes of a command line, in the order given. Raises LaneError.
 
     Without `backings` a driver gets its default one. Of several, it gets those that it accepts; a driver that accepts
-    none of them is an error, because no such lane can exist. Engines follow the same rule.
+    none of them is an error, because no such lane can exist. Engines and modes follow the same rule.
     """
+    wanted_modes = modes_named(modes)
     asked = [known("backing", word, [*BACKINGS, "all"]) for word in words(backings)]
     pairs = options_named(options)
     lanes = []
@@ -307,6 +335,7 @@ def expand(
     for one in combinations:
         if one.daemon is not None:
             settings = [f"--backing={word}" for word in asked] + [f"--driver-opt={key}={value}" for key, value in pairs]
+            settings += [f"--mode={mode}" for mode in wanted_modes if mode is not ROOTFUL]
             lanes += attached(one.daemon, one.root, drivers_named(given), settings)
     combinations = [one for one in combinations if one.daemon is None]
     if lanes and not combinations:
@@ -321,8 +350,9 @@ def expand(
             if said := driver.mistake_in(key, value):
                 raise LaneError(said)
         lanes += [
-            Lane(driver, backing, one.engine, one.kernel, pairs, one.root, one.source, one.options)
+            Lane(driver, backing, one.engine, one.kernel, pairs, one.root, one.source, one.options, mode)
             for one in combinations_for(driver, combinations, "all" in words(given)) for backing in wanted
+            for mode in modes_for(one.engine, wanted_modes)
         ]  # fmt: skip
     return distinct(lanes)
 

@@ -13,7 +13,8 @@
     backing = ["direct-lvm", "loop-lvm"]
     kernel = "6.1"
 
-The axes are options of the command line, and mean the same: driver, backing, engine, kernel, driver-opt, kernel-opt.
+The axes are options of the command line, and mean the same: driver, backing, engine, kernel, driver-opt, kernel-opt,
+mode.
 A value such as `$AUFS_KERNEL` is that of an environment variable, for what lies elsewhere on every host.
 """
 
@@ -31,7 +32,7 @@ from roadworthy.lane.lanes import Lane, LaneError, combinations_named, expand
 from roadworthy.reports.nearest import hint
 from roadworthy.reports.toml_file import TomlRefused, read_toml
 
-AXES = ("driver", "backing", "engine", "kernel", "driver-opt", "kernel-opt")
+AXES = ("driver", "backing", "engine", "kernel", "driver-opt", "kernel-opt", "mode")
 SECTIONS = ("axes", "include", "exclude")
 #: The most bytes of a file that is read.
 SIZE_LIMIT = 1 << 20
@@ -42,8 +43,8 @@ def lanes_named(
 ) -> list[Lane]:
     """The lanes that options name, by their axes or by a matrix file. Raises LaneError if they do both.
 
-    `axes` are the values of `driver`, `backing`, `engine`, `kernel`, `driver_opt` and `kernel_opt`; `installed` and
-    `running` are this host's engine and kernel.
+    `axes` are the values of `driver`, `backing`, `engine`, `kernel`, `driver_opt`, `kernel_opt` and, where it is named,
+    `mode`; `installed` and `running` are this host's engine and kernel.
     """
     if matrix is not None:
         given = next((name.replace("_", "-") for name, values in axes.items() if values), None)
@@ -51,7 +52,7 @@ def lanes_named(
             raise LaneError(f"--matrix names the lanes; leave out --{given}, or pick lanes by name with -k")
         return matrix_lanes(Path(matrix), installed, running)
     combinations = combinations_named(axes["engine"], axes["kernel"], installed, running, axes["kernel_opt"])
-    return expand(axes["driver"], axes["backing"], axes["driver_opt"], combinations)
+    return expand(axes["driver"], axes["backing"], axes["driver_opt"], combinations, axes.get("mode", ()))
 
 
 def matrix_lanes(path: Path, installed: EngineName, running: str) -> list[Lane]:
@@ -113,7 +114,9 @@ class MatrixFile:
             combinations = combinations_named(
                 said.get("engine", []), said.get("kernel", []), installed, running, said.get("kernel-opt", [])
             )
-            return expand(said["driver"], said.get("backing", []), said.get("driver-opt", []), combinations)
+            return expand(said["driver"], said.get("backing", []), said.get("driver-opt", []), combinations,
+                said.get("mode", []),
+            )  # fmt: skip
         except LaneError as reason:
             # The error names the value; report the line that holds it.
             named = [word for values in said.values() for word in values if word in str(reason)]
@@ -179,5 +182,6 @@ def excluded(lane: Lane, said: Mapping[str, list[str]]) -> bool:
         "kernel": {lane.source},
         "driver-opt": {f"{key}={value}" for key, value in lane.options},
         "kernel-opt": set(lane.kernel_options),
+        "mode": {lane.mode.name},
     }
     return all(on_lane[axis] & set(values) for axis, values in said.items())

@@ -22,8 +22,10 @@ def requirements(lane: Lane, machine: Machine) -> Iterator[Requirement]:
         yield (alone := machine.own_kernel(kind.leaves))
         if not alone.met:
             return  # what else this machine lacks does not matter to a lane that is for another one
+    if lane.mode.in_user_namespace:
+        yield machine.user_namespaces()
     yield (privilege := machine.privilege())
-    for name in (*engine_class(lane.engine).programs, *machine.calls):
+    for name in (*engine_class(lane.engine).programs, *lane.mode.programs, *machine.calls):
         yield machine.command(name)
     if kind.mkfs:
         yield machine.command(kind.mkfs[0])

@@ -241,7 +241,8 @@ class Stand:
 
     def compare_trees(self, compared: bool = True) -> None:
         """From now on, compare the trees that checks leave with the reference's, or leave them alone."""
-        made = Reference(self.backing.path("volume"), self.lane.driver.links_layers) if compared else None
+        volume, owners = self.backing.path("volume"), self.engine.mode.owners
+        made = Reference(volume, self.lane.driver.links_layers, owners) if compared else None
         self.running.reference = made
 
     # --- after a check
@@ -325,6 +326,8 @@ class Stand:
                 **self.running.overlay_parameters,
                 **dict(self.lane.options),
                 "choice": choice_of(self.lane.backing),
+                "mode": self.lane.mode.name,
+                **({"layers": "copied"} if self.lane.copies_image else {}),
             },
         )
 

@@ -274,8 +274,8 @@ class Storage:
         work.update({name: value - before[name] for name, value in self.backing.device_counters().items()})
 
     def engine_mounts(self) -> list[str]:
-        """The daemon's mount table, lines of mountinfo; that of its place, for the reason that `on_host` gives."""
-        return self._engine.place.mounts()
+        """The daemon's mount table, lines of mountinfo."""
+        return self._engine.mounts()
 
 
 def chain_ids(digests: list[str]) -> list[str]:

@@ -92,6 +92,15 @@ class Machine(ABC):
         """Require that a character device can be opened; a machine of its own makes the devices of its kernel."""
         return Requirement(True, "")
 
+    def user_namespaces(self) -> Requirement:
+        """Require that the kernel makes user namespaces, see user_namespaces(7) and namespaces(7)."""
+        if not (self._root / "proc/self/ns/user").exists():
+            return Requirement(False, "needs user namespaces: this kernel is built without CONFIG_USER_NS")
+        if self._read("proc/sys/user/max_user_namespaces").strip() == "0":
+            said = "needs user namespaces, of which this kernel allows none: sysctl user.max_user_namespaces=15000"
+            return Requirement(False, said, host=True)
+        return Requirement(True, "")
+
     def facts(self) -> dict[str, Any]:
         """Facts that explain verdicts besides the driver's name."""
         return {

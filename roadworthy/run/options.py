@@ -12,6 +12,7 @@ import pytest
 from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName, names_daemon
 from roadworthy.machines.backing import BACKINGS
+from roadworthy.machines.mode import MODES
 from roadworthy.supplies.engine_roots import ENGINES
 from roadworthy.supplies.kernels import SERIES
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 #: The value of --repeat by which every check runs once.
 ONCE = "1"
 #: The options that name lanes by their axes.
-AXES = ("driver", "backing", "engine", "kernel", "driver_opt", "kernel_opt")
+AXES = ("driver", "backing", "engine", "kernel", "driver_opt", "kernel_opt", "mode")
 #: Options with a name that other plugins have, too: pytest-selenium has --driver, pytest-random-order --random-order.
 #: Each has a name of its own, and the other one where that is free.
 DRIVER, ORDER = ("--storage-driver", "--driver"), ("--shuffle-checks", "--random-order")
@@ -77,6 +78,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--kernel-opt", action="append", default=[], metavar="MODULE.PARAMETER=VALUE",
         help="A module parameter for the kernels that --kernel boots, such as overlay.metacopy=on; repeatable. It "
         "is part of the lane's name. Distributions differ in these, and verdicts depend on them.",
+    )  # fmt: skip
+    group.addoption(
+        "--mode", action="append", default=[], metavar="NAME[,NAME]",
+        help="As whom engines and their containers run; repeatable. Default: rootful. Any other is part of the lane's "
+        f"name. Known: {', '.join(MODES)}.",
     )  # fmt: skip
     group.addoption(
         "--matrix", metavar="FILE",

@@ -26,6 +26,7 @@ from roadworthy.reasons import MachineLost, first_line
 from roadworthy.run.repeats import Repeats
 from roadworthy.upkeep.site import Site
 from roadworthy.verdict.deviations import Facts
+from roadworthy.verdict.first_namespace import without_what_is_kept
 
 
 class Run(Protocol):
@@ -216,6 +217,8 @@ class Stands:
         if when == "teardown" and asleep:  # a container that cannot be removed would hold the lane at its end
             stand.lost = EngineFailed(f"what the check has made cannot be removed: {asleep}")
         broken = self._recover(stand, broken, check.capabilities, sights[0].engine)
+        if lane.mode.in_user_namespace:
+            broken = without_what_is_kept(broken)
         facts = stand.deviation_facts(check.provenance)
         lost = "" if stand.lost is None else str(stand.lost)
         host = "; ".join(filter(None, told))

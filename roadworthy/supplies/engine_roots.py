@@ -37,6 +37,13 @@ PODMAN_6 = (*PODMAN, "netavark", "golang-github-containers-common")
 SPARE = 256 << 20
 #: Added by NAME+zfs: the tools are in contrib, and useful only if the kernel has the module.
 ZFS = ("zfsutils-linux",)
+#: Added by NAME+rootless: what starts a daemon as an ordinary user, and gives it subordinate ids.
+ROOTLESS = ("rootlesskit", "uidmap", "slirp4netns")
+#: What follows the plus of a root's name, with the components and the packages that it adds; and that of no plus.
+EXTRAS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "zfs": (("main", "contrib"), ZFS), "rootless": (("main",), ROOTLESS),
+}  # fmt: skip
+PLAIN: tuple[tuple[str, ...], tuple[str, ...]] = (("main",), ())
 #: The root without an engine, under programs that a user names by their path, and the suite that carries it.
 TOOLS, TOOLS_SUITE = "tools", "trixie"
 
@@ -166,19 +173,18 @@ def series_of(name: str) -> tuple[int, ...]:
 
 
 def root_spec(name: str) -> RootSpec:
-    """The spec of `docker-20.10` or, with ZFS's tools, of `docker-20.10+zfs`. Raises UnknownEngine."""
+    """The spec of `docker-20.10` or, with an extra, of `docker-20.10+zfs`. Raises UnknownEngine."""
     base, plus, extra = name.partition("+")
     if base == TOOLS:
         components, added = (("main", "contrib"), ZFS) if plus else (("main",), ())
         return RootSpec(name, TOOLS_SUITE, components, (*COMMON, *added), "")
-    if base not in ENGINES or (plus and extra != "zfs"):
-        near = meant(name, [*ENGINES, *(f"{known}+zfs" for known in ENGINES)]) or "."
-        raise UnknownEngine(f"no engine root {name}{near} Known: {', '.join(ENGINES)}, each also as NAME+zfs")
+    if base not in ENGINES or (plus and extra not in EXTRAS):
+        near = meant(name, [*ENGINES, *(f"{known}+{more}" for known in ENGINES for more in EXTRAS)]) or "."
+        also = " and ".join(f"NAME+{more}" for more in EXTRAS)
+        raise UnknownEngine(f"no engine root {name}{near} Known: {', '.join(ENGINES)}, each also as {also}")
     suite, packages = ENGINES[base]
-    series = EngineName.of_root(base).release
-    if plus:
-        return RootSpec(name, suite, ("main", "contrib"), (*packages, *COMMON, *ZFS), series)
-    return RootSpec(name, suite, ("main",), (*packages, *COMMON), series)
+    parts, more = EXTRAS.get(extra, PLAIN)
+    return RootSpec(name, suite, parts, (*packages, *COMMON, *more), EngineName.of_root(base).release)
 
 
 def engine_root(

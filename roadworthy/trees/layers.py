@@ -156,6 +156,12 @@ def acl(*rules: tuple[int, int, int | None]) -> bytes:
     return struct.pack("<I", 2) + b"".join(packed)
 
 
+def acl_rules(raw: bytes) -> list[tuple[int, int, int | None]]:
+    """The rules of a POSIX ACL that `acl` has made."""
+    found = struct.iter_unpack("<HHI", raw[4:])
+    return [(tag, bits, None if who == 0xFFFFFFFF else who) for tag, bits, who in found]
+
+
 def file_capability(permitted: int) -> bytes:
     """A security.capability attribute, revision 2, effective, with these permitted bits. See capabilities(7)."""
     return struct.pack("<IIIII", 0x02000001, permitted & 0xFFFFFFFF, 0, permitted >> 32, 0)

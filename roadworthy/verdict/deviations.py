@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.overlayfs import SWITCHES
 from roadworthy.extending.distributions import Added, added
 from roadworthy.machines.backing import BACKINGS, CHOICES
+from roadworthy.machines.mode import MODES, ROOTFUL
 from roadworthy.reports import records
 from roadworthy.reports.conditions import in_words
 from roadworthy.reports.nearest import meant
@@ -41,6 +42,7 @@ ENGINES = ("docker", "podman", *(one.name for one in added("engines")))
 OPTIONS = {
     "sync_fs": ("true",), "overlay.mountopt": ("volatile",),
     "choice": tuple(choice for choices in CHOICES.values() for choice in choices),
+    "mode": tuple(MODES), "layers": ("copied",),
 }  # fmt: skip
 #: What `seen` and `gone` name releases of.
 RELEASED = ("linux", *ENGINES)
@@ -80,7 +82,8 @@ class Deviation:
     two may be empty. With `decided`, the first line also has to be that of one of these assertions: those which use
     what is observed. `seen` and `gone` are releases, `linux 6.1`, with the break and without it. `file` is relative to
     the directory that holds `conformance`, as in bundles and pages. With `race` the break depends on the order of
-    events: a run in which it does not happen does not show that it cannot.
+    events: a run in which it does not happen does not show that it cannot. With `forestalled`, the engine has copied
+    the image before the check began, so that what a first change does may have happened already.
     """
 
     check: str
@@ -96,6 +99,7 @@ class Deviation:
     seen: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     decided: tuple[Template, ...] = ()
+    forestalled: bool = False
 
     def applies(self, facts: Facts) -> bool:
         """Whether it applies to a lane with these facts."""
@@ -131,7 +135,7 @@ def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
             value.split()[0] == facts.engine and in_range(value.partition(" ")[2], facts.engine_version)
             for value in values
         )
-    return facts.parameters.get(key, "absent") in values
+    return facts.parameters.get(key, ROOTFUL.name if key == "mode" else "absent") in values
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,8 @@ class Deviations:
             raise DeviationError(
                 f"{places}: both speak of {check} on this lane; their conditions must exclude each other"
             )
-        return found[0] if found else None
+        forestalled = facts.parameters.get("layers") == "copied"
+        return replace(found[0], forestalled=forestalled and "layers" not in found[0].when) if found else None
 
 
 def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
@@ -342,8 +347,8 @@ def check_condition(key: str, values: tuple[str, ...]) -> None:
             raise ValueError(f"unknown {key} {value!r}{meant(value, names)}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
             raise ValueError(f"unknown engine {value!r}{meant(value, ENGINES)}")
-        if key in OPTIONS and value not in (*OPTIONS[key], "absent"):
-            raise ValueError(f"condition {key!r} takes {' or '.join((*OPTIONS[key], 'absent'))}, not {value!r}")
+        if key in OPTIONS and value not in (taken := (*OPTIONS[key], *(() if key == "mode" else ("absent",)))):
+            raise ValueError(f"condition {key!r} takes {' or '.join(taken)}, not {value!r}")
         if key in SWITCHES and value not in ("on", "off", "absent"):
             raise ValueError(f"{key} is on, off or absent, not {value!r}")
         if key == "kernel":

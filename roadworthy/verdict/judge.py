@@ -40,6 +40,8 @@ def judge(
     match outcome:
         case None if recorded is not None and recorded.race:
             return Judgement("known", f"a race, and this time the promise was kept: {recorded.why}", recorded)
+        case None if recorded is not None and recorded.forestalled:
+            return Judgement("pass")
         case None if recorded is not None:
             return Judgement("fixed", f"the recorded deviation did not happen: {recorded.why}", recorded)
         case None:

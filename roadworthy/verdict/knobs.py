@@ -49,6 +49,10 @@ def turns(entry: Deviation, others: Sequence[Deviation], drivers: Sequence[Drive
                 )
         elif key == "choice":
             yield f"a data root that was not made or mounted with {one_of(list(values))}"
+        elif key == "mode":
+            yield f"an engine that is not {one_of(list(values))} (--mode)"
+        elif key == "layers":
+            yield "an engine that does not remap users, or one of Docker's own storage drivers"
         elif key in OPTIONS:
             way = "set it to true" if "absent" in values else "leave it out"
             yield f"{key}, an option of the storage driver ({way})"

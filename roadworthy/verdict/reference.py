@@ -28,6 +28,7 @@ from roadworthy.declaring.checks import ABOVE, Declared
 from roadworthy.declaring.places import VOLUME
 from roadworthy.trees.layers import Directory, beneath, flattened
 from roadworthy.trees.on_disk import lay_out
+from roadworthy.trees.owners import UNCHANGED, Owners
 from roadworthy.verdict.deviations import ANY_TREE, Deviation
 from roadworthy.verdict.judge import Judgement
 
@@ -94,11 +95,12 @@ class Reference:
     """The references of one lane. `volume` is the container's volume as the controller reaches it.
 
     With `links_layers` the driver gives every file of an image a link for each layer above it, so that link counts are
-    not compared.
+    not compared. `owners` says whom the users of the container are on the volume.
     """
 
     volume: Any
     links_layers: bool = False
+    owners: Owners = UNCHANGED
     compared: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     _number: int = 0
@@ -162,7 +164,7 @@ class Reference:
         if len(whole) > ENTRIES:
             raise NotCompared("the tree has many entries")
         try:
-            lay_out({PLACE: Directory(), **whole}, self.volume)
+            lay_out(self.owners.seen_outside({PLACE: Directory(), **whole}), self.volume)
         except (OSError, ValueError):
             raise NotCompared("a tree without layers cannot hold what the image has") from None
 

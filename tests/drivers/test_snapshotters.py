@@ -52,7 +52,9 @@ class Place:
 
 
 def engine(place):
-    return SimpleNamespace(place=place, containerd="/r/sock", data_root=ROOT, root=place.path(ROOT))
+    return SimpleNamespace(
+        place=place, containerd="/r/sock", containerd_namespace="moby", data_root=ROOT, root=place.path(ROOT)
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,14 @@ WAS_RUN = (
     Run(("containerd:overlayfs", "containerd:native", "containerd:erofs"), ("btrfs",), "docker 28.5"),
     Run(("podman:overlay", "podman:vfs"), ("btrfs",), "podman 5.4"),
     Run(("podman:overlay",), engine="podman 5.4", switched=(("overlay.mountopt", "volatile"),)),
+    Run(("overlay2", "vfs", "btrfs", "native"), switched=(("mode", "userns-remap"),)),
+    Run(("overlay2", "btrfs"), engine="docker 28.5", switched=(("mode", "userns-remap"),)),
+    Run(("overlay2", "fuse-overlayfs"), engine="docker 28.5", switched=(("mode", "rootless"),)),
+    Run(
+        ("containerd:overlayfs",),
+        engine="docker 28.5",
+        switched=(("mode", "userns-remap"), ("layers", "copied")),
+    ),
 )
 FACTS = [facts for run in WAS_RUN for facts in run.facts()]
 ENTRIES = load(ROOT / "conformance/deviations").entries

@@ -6,7 +6,7 @@ import pytest
 
 from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
-from roadworthy.lane.lanes import Combination, LaneError, combinations_named, expand
+from roadworthy.lane.lanes import Combination, Lane, LaneError, combinations_named, expand
 from roadworthy.machines.backing import BACKINGS
 
 DOCKER, DOCKER_26, DOCKER_28 = (EngineName("docker", series) for series in ("20.10", "26.1", "28.5"))
@@ -288,3 +288,36 @@ def test_an_unknown_setting_of_containerd_is_refused_by_name():
     """Before anything starts."""
     with pytest.raises(LaneError, match="unknown setting 'syncfs' of containerd:overlayfs; did you mean 'sync_fs'"):
         lanes("containerd:overlayfs", engine=DOCKER_28, options=["syncfs=true"])
+
+
+def in_modes(driver, *modes, engines=()):
+    return [lane.id for lane in expand([driver], [], [], combinations(engines), modes)]
+
+
+def test_a_mode_is_part_of_the_id_and_the_usual_one_is_not():
+    """Bundles of earlier releases name rootful lanes without a word for it."""
+    assert in_modes("overlay2", "rootful,userns-remap") == [
+        "overlay2-ext4-docker20.10-linux6.18", "overlay2-ext4-docker20.10-linux6.18-userns-remap",
+    ]  # fmt: skip
+    assert in_modes("overlay2") == in_modes("overlay2", "rootful")
+
+
+def test_a_mode_is_in_the_record_the_words_and_the_values():
+    """The lane comes back in another process, and from the words that a bundle has."""
+    (lane,) = expand(["overlay2"], [], [], combinations(), ["userns-remap"])
+    record = lane.record()
+    assert (record.options, record.words[-1]) == ({"mode": "userns-remap"}, "--mode=userns-remap")
+    assert Lane.from_values(lane.as_values()) == lane
+
+
+def test_a_misspelt_mode_is_told_the_nearest():
+    """With all that there are."""
+    with pytest.raises(LaneError, match=r"unknown mode 'userns_remap'; did you mean 'userns-remap'"):
+        in_modes("overlay2", "userns_remap")
+
+
+def test_an_engine_gets_the_modes_that_it_has():
+    """As a driver gets the backings that it accepts; an engine that has none of them is refused."""
+    assert in_modes("podman:overlay", "rootful,userns-remap") == ["podman:overlay-ext4-podman5-linux6.18"]
+    with pytest.raises(LaneError, match=r"podman5 has no mode userns-remap; engines that have it: docker"):
+        in_modes("podman:overlay", "userns-remap")

@@ -58,6 +58,15 @@ def test_further_lanes_come_on_top(lanes):
     ]
 
 
+def test_modes_are_an_axis(lanes):
+    """A mode multiplies, and an [[exclude]] may name it, the usual one by its name."""
+    text = '[axes]\ndriver = ["overlay2", "vfs"]\nmode = ["rootful", "userns-remap"]\n'
+    assert lanes(f'{text}[[exclude]]\ndriver = "vfs"\nmode = "rootful"\n') == [
+        "overlay2-ext4-docker20.10-linux6.18", "overlay2-ext4-docker20.10-linux6.18-userns-remap",
+        "vfs-ext4-docker20.10-linux6.18-userns-remap",
+    ]  # fmt: skip
+
+
 def test_a_value_may_be_that_of_a_variable(lanes, monkeypatch):
     """What lies elsewhere on every host is named by the environment, and left out where it is not."""
     text = '[axes]\ndriver = "overlay2"\nkernel = ["$OWN_KERNEL", "6.1"]\n'
@@ -84,6 +93,7 @@ def test_a_value_may_be_that_of_a_variable(lanes, monkeypatch):
         ('[axes]\nbacking = "ext4"\n', 1, "names no driver"),
         ('[axs]\ndriver = "vfs"\n', 1, "unknown section 'axs'; did you mean 'axes'"),
         ('[axes]\ndriver = "vfs\n', 2, "Illegal character"),
+        ('[axes]\ndriver = "vfs"\nmode = "rootles"\n', 3, "unknown mode 'rootles'; "),
         ('[axes]\ndriver = "vfs"\nkernel-opt = "overlay.metacopy=on"\n', 3, "name one, as in --kernel=6.1"),
         ('[axes]\ndriver="vfs"\nkernel="6.1"\nkernel-opt = "overlay.meta=on"\n', 1, "did you mean 'metacopy'"),
         ('[axes]\ndriver = "vfs"\n[[exclude]]\ndriver = "vfs"\n', 1, "no lane is left"),

@@ -1,5 +1,6 @@
 """A lane before it is brought up: the reasons why it cannot be."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
 from roadworthy.lane.lanes import Lane
-from roadworthy.lane.needs import refuse_unmet
+from roadworthy.lane.needs import refuse_unmet, requirements
+from roadworthy.machines.host import Host
 from roadworthy.machines.machine import Requirement
+from roadworthy.machines.mode import USERNS_REMAP
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.supplies.packages import needs
 
@@ -52,6 +55,23 @@ def test_a_driver_that_the_engine_has_is_asked_about_the_machine(name, engine):
     for host, kind in ((True, Precondition), (False, Unsupported)):
         with pytest.raises(kind, match="needs what is not there"):
             refuse_unmet(lane(name, engine), machine(False, host))
+
+
+def test_a_mode_with_a_user_namespace_needs_one_of_the_kernel(tmp_path):
+    """A kernel that allows none is named with the setting; one that has none with its configuration."""
+    host, remapped = Host(tmp_path), dataclasses.replace(lane("vfs", EngineName("docker", "20.10")), mode=USERNS_REMAP)
+    for directory in ("proc/self/ns", "proc/sys/user"):
+        (tmp_path / directory).mkdir(parents=True)
+    asked = [need for need in requirements(remapped, host) if "user namespaces" in need.reason]
+    assert [(need.host, need.reason.partition(": ")[2]) for need in asked] == [
+        (False, "this kernel is built without CONFIG_USER_NS")
+    ]
+    (tmp_path / "proc/self/ns/user").touch()
+    (tmp_path / "proc/sys/user/max_user_namespaces").write_text("0\n")
+    (asked,) = [need for need in requirements(remapped, host) if "user namespaces" in need.reason]
+    assert (asked.host, asked.reason.partition(": ")[2]) == (True, "sysctl user.max_user_namespaces=15000")
+    (tmp_path / "proc/sys/user/max_user_namespaces").write_text("96365\n")
+    assert not [need for need in requirements(remapped, host) if "user namespaces" in need.reason]
 
 
 def lacking(*, programs=(), root=True, disk=True, module=True, own=True):

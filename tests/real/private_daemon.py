@@ -17,20 +17,21 @@ from roadworthy.upkeep import reaper
 from roadworthy.upkeep.ledger import Ledger
 from roadworthy.upkeep.site import Site
 
-AXES = ("driver", "backing", "engine", "kernel", "driver_opt", "kernel_opt")
+AXES = ("driver", "backing", "engine", "kernel", "driver_opt", "kernel_opt", "mode")
 
 
 @contextmanager
-def private_daemon(driver, root="", size=2 << 30):
+def private_daemon(driver, root="", size=2 << 30, mode="rootful"):
     """The engine of a lane on this host's kernel; the test is skipped if this host lacks what the lane needs."""
-    named = {"driver": (driver,), "engine": (root,) if root else ()}
+    named = {"driver": (driver,), "engine": (root,) if root else (), "mode": (mode,)}
     (lane,) = lanes_named({axis: named.get(axis, ()) for axis in AXES}, None, installed_engine(), Host().kernel)
     ledger = Ledger()
     try:
         site = Site(ledger)
         with booted(lane, site, quietly) as machine:
             refuse_unmet(lane, machine)
-            parts = daemon(site, machine, engine_class(lane.engine), lane.driver, lane.backing, size=size)
+            kind = engine_class(lane.engine)
+            parts = daemon(site, machine, kind, lane.driver, lane.backing, size=size, mode=lane.mode)
             with parts as (_, backing, engine):
                 confirm(lane, backing, engine)
                 yield engine

@@ -76,6 +76,13 @@ def test_zfs_is_asked_for_by_name():
     assert found.packages == (*root_spec("docker-26.1").packages, "zfsutils-linux")
 
 
+def test_what_a_rootless_daemon_needs_is_asked_for_by_name():
+    """Other roots stay what they are, so that nobody has to make them again."""
+    found = root_spec("docker-28.5+rootless")
+    assert found.components == ("main",)
+    assert found.packages == (*root_spec("docker-28.5").packages, "rootlesskit", "uidmap", "slirp4netns")
+
+
 @pytest.mark.parametrize(
     ("name", "near"),
     [("docker-20.1", "docker-20.10"), ("docker26.1", "docker-26.1"), ("podman-4.3+xfs", r"podman-4\.3\+zfs")],
@@ -86,8 +93,8 @@ def test_a_misspelt_name_names_the_nearest(name, near):
 
 
 def test_every_recipe_is_another_entry():
-    digests = {str(root_spec(f"{name}{extra}").values()) for name in ENGINES for extra in ("", "+zfs")}
-    assert len(digests) == 2 * len(ENGINES)
+    digests = {str(root_spec(f"{name}{extra}").values()) for name in ENGINES for extra in ("", "+zfs", "+rootless")}
+    assert len(digests) == 3 * len(ENGINES)
 
 
 @pytest.mark.parametrize("version", ["20.10.24+dfsg1-1", "1:20.10.5-1", "20.10"])

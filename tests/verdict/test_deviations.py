@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from roadworthy.drivers import DRIVERS, Driver
+from roadworthy.engine_name import EngineName
+from roadworthy.lane.lanes import Lane
 from roadworthy.lane.stand import Stand
 from roadworthy.reports.records import Observation
 from roadworthy.verdict.deviations import DeviationError, Facts, load, parameters
@@ -138,7 +140,7 @@ class OtherOverlay(Driver):
 def said_of(driver):
     """What the suite has recorded of files of the image on a lane with this driver, because of the driver."""
     stand = SimpleNamespace(
-        lane=SimpleNamespace(driver=driver, backing="ext4", options=()), engine=SimpleNamespace(name="docker"),
+        lane=Lane(driver, "ext4", EngineName("docker", "20.10"), "linux6.1"), engine=SimpleNamespace(name="docker"),
         machine=SimpleNamespace(upstream="6.1"),
         running=SimpleNamespace(
             engine_said={"Version": "20.10.24"},

@@ -50,6 +50,13 @@ def test_what_an_engine_turns_off_itself_is_none(switch):
     assert "not for overlay2 or containerd:overlayfs" in knobs(found, [])[0]
 
 
+def test_a_mode_is_an_engine_s_and_no_option_of_the_driver():
+    """What helps is another engine, and not a word for the storage driver."""
+    assert knobs(entry(mode="rootless"), []) == ["an engine that is not rootless (--mode)"]
+    copied = knobs(entry(driver="containerd:overlayfs", layers="copied"), [])
+    assert copied == ["an engine that does not remap users, or one of Docker's own storage drivers"]
+
+
 def test_no_power_cut_is_survived_on_tmpfs():
     assert knobs(entry("durability/x", driver="overlay2", backing=["ext4", "xfs"]), []) == ["a data root on btrfs"]
 
