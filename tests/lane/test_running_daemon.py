@@ -177,6 +177,14 @@ def test_what_would_be_another_daemon_is_refused(daemon, asked, said):
         columns(*asked.pop("drivers", []), **asked)
 
 
+def test_it_stands_beside_an_engine_of_ours(daemon):
+    """Both are asked, the daemon that runs first."""
+    both = combinations_named(["unix:///s", "host"], [], EngineName("docker", "20.10"), "linux6.1")
+    assert [(one.id, one.attached) for one in expand(["overlay2"], [], [], both)] == [
+        ("overlay2-ext4-docker28.5-linux6.1", True), ("overlay2-ext4-docker20.10-linux6.1", False),
+    ]  # fmt: skip
+
+
 def test_others_are_named_before_they_have_to_share(daemon):
     with pytest.raises(LaneError, match=r"2 containers of others \(busy, web\) run on .*--among-others asks"):
         refuse_others(columns())

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from roadworthy.measuring.statistics import (
+    METHOD,
     Ratio,
     analyse,
     answer,
@@ -16,9 +17,10 @@ from roadworthy.measuring.statistics import (
     of_samples,
     quantiles,
     trend_verdict,
+    unvoided,
     whole_rows,
 )
-from roadworthy.reports.records import Sample
+from roadworthy.reports.records import Curve, Sample
 
 NAMES = ("native", "overlay2")
 
@@ -40,6 +42,18 @@ def samples_of(rows, void=()):
         for row, values in enumerate(zip(*rows, strict=True))
         for order, (side, value) in enumerate(zip(("baseline", "again", "arm"), values, strict=True))
     ]
+
+
+def test_what_this_version_of_the_method_says_of_some_samples():
+    """Stored records name the version: other numbers for these samples need another one."""
+    found = analyse(NAMES, *simulated(1.1, 7))
+    numbers = (found.ratio.ratio, found.ratio.low, found.ratio.high, found.twin.low, found.baseline.high)
+    expected = (1.0789812834261996, 1.0440087508118956, 1.104869627727069, 0.9940821901794539, 61.90238011377916)
+    assert (METHOD, numbers) == ("5", pytest.approx(expected, rel=1e-9))
+    placed = of_samples(NAMES, flushed())
+    numbers = (placed.ratio.low, placed.ratio.high, placed.added.low, placed.added.high)
+    expected = (747.1970539918893, 816.8455328286523, 3773262.888252399, 5484094.980895667)
+    assert numbers == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_slowdown_of_a_fifth_is_found():
@@ -115,11 +129,31 @@ def test_equal_samples_have_no_width():
         (Ratio(1.04, 1.01, 1.06), "equivalent"),
         (Ratio(1.2, 0.9, 1.5), "inconclusive"),
         (Ratio(1.04, 1.01, 1.2), "inconclusive"),
+        # At a bound: a difference that counts is beyond it, what is equivalent is within.
+        (Ratio(1.05, 1.04, 1.06), "equivalent"),
+        (Ratio(1 / 1.05, 1 / 1.06, 1 / 1.04), "equivalent"),
+        (Ratio(1.0, 1 / 1.1, 1.1), "equivalent"),
+        (Ratio(1.0, 1 / 1.11, 1.1), "inconclusive"),
+        (Ratio(1.2, 1.0, 1.0), "equivalent"),  # it begins at 1
     ],
 )
 def test_verdicts(ratio, verdict):
     """Slower and faster need an interval far from 1 for its width, and a difference that counts."""
     assert ratio.verdict == verdict
+
+
+def test_half_a_width_is_a_share_of_the_ratio():
+    """On the logarithmic scale, so that 0.8 and 1.25 are as far from 1."""
+    assert Ratio(1.0, 0.8, 1.25).half_width == pytest.approx(0.25)
+    assert Ratio(2.0, 2.0, 2.0).half_width == 0.0
+
+
+def test_the_record_of_a_twin_is_the_baseline_against_itself():
+    """Not the arm."""
+    found = analyse(NAMES, *simulated(2.0, 1))
+    record = found.twin_record()
+    assert (record.ratio, record.low, record.high) == (found.twin.ratio, found.twin.low, found.twin.high)
+    assert (record.verdict, found.ratio.verdict) == (found.twin.verdict, "slower")
 
 
 def test_void_rows_are_not_analysed():
@@ -172,6 +206,13 @@ def test_rows_that_are_all_void_give_no_answer():
         of_samples(NAMES, samples_of(simulated(1.0, 3, rows=3), void={0, 1, 2}))
 
 
+def test_the_numbers_beside_invalid_are_those_of_all_rows():
+    """A sample whose guards did not hold counts as if they had."""
+    rows = simulated(1.0, 3, rows=12)
+    void = samples_of(rows, void=range(12))
+    assert [unvoided(sample) for sample in void] == samples_of(rows)
+
+
 def test_a_broken_guard_is_the_answer():
     """A number whose guards do not hold is invalid, whatever it says."""
     found = analyse(NAMES, *simulated(2.0, 1))
@@ -221,6 +262,24 @@ def test_a_slope_is_found_and_a_flat_line_is_not_one():
     assert trend_verdict(steep, flat) == "falls"
     assert trend_verdict(flat, flat) == "flat"
     assert 2.5 < steep.slope < 3.5
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.11, 0.2, "grows"), (0.1, 0.2, "inconclusive"), (-0.2, -0.11, "falls"), (-0.2, -0.1, "inconclusive"),
+        (-0.1, 0.1, "flat"), (-0.11, 0.1, "inconclusive"), (-0.1, 0.11, "inconclusive"),
+    ],
+)  # fmt: skip
+def test_a_slope_counts_if_the_cost_rises_by_more_than_a_tenth(low, high, verdict):
+    """Of the lowest cost, over the whole axis; at the bound it is no rise, and no difference is within it."""
+    baseline = Curve(name="native", points=[(0, 5.0), (10, 5.0)], slope=0, slope_low=0, slope_high=0, intercept=5.0)
+    points = [(0, 10.0), (10, 20.0)]
+    arm = Curve(name="arm", points=points, slope=low, slope_low=low, slope_high=high, intercept=10.0)
+    assert trend_verdict(baseline, arm) == verdict
+    # Not beyond the baseline's own interval, however steep.
+    wide = msgspec.structs.replace(baseline, slope_low=low, slope_high=high)
+    assert trend_verdict(wide, arm) in ("flat", "inconclusive")
 
 
 def test_a_cost_that_is_always_the_same_is_flat():
