@@ -278,6 +278,14 @@ def test_an_engine_at_a_path_is_named_after_its_series(engine):
         columns("podman:vfs", engine)
 
 
+def test_an_engine_at_a_path_has_what_its_kernel_needs(monkeypatch):
+    """In a guest that is more than on this host."""
+    asked = []
+    monkeypatch.setattr(lanes_module, "engine_at", lambda word, guest: asked.append(guest) or DOCKER_28)
+    combinations(["/opt/engine"], ["host", "6.1"])
+    assert asked == [False, True]
+
+
 @pytest.mark.parametrize("name", ["host", "docker-28.5"])
 def test_a_file_with_the_name_of_an_engine_is_not_taken_for_it(tmp_path, monkeypatch, name):
     """The name is what `run it again` prints, wherever the user stands; `./host` is the file."""
