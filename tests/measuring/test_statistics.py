@@ -1,5 +1,6 @@
 """What samples show: intervals, verdicts, slopes; what is there is found, what is not there is not."""
 
+import dataclasses
 import itertools
 import math
 import random
@@ -10,10 +11,13 @@ import pytest
 from roadworthy.measuring.statistics import (
     METHOD,
     Ratio,
+    added,
     analyse,
     answer,
     curve,
+    flushes,
     interval,
+    interval_of_rows,
     of_samples,
     quantiles,
     trend_verdict,
@@ -47,6 +51,7 @@ def samples_of(rows, void=()):
 def test_what_this_version_of_the_method_says_of_some_samples():
     """Stored records name the version: other numbers for these samples need another one."""
     found = analyse(NAMES, *simulated(1.1, 7))
+    assert (found.baseline.name, found.arm.name) == NAMES
     numbers = (found.ratio.ratio, found.ratio.low, found.ratio.high, found.twin.low, found.baseline.high)
     expected = (1.0789812834261996, 1.0440087508118956, 1.104869627727069, 0.9940821901794539, 61.90238011377916)
     assert (METHOD, numbers) == ("5", pytest.approx(expected, rel=1e-9))
@@ -134,6 +139,7 @@ def test_equal_samples_have_no_width():
         (Ratio(1 / 1.05, 1 / 1.06, 1 / 1.04), "equivalent"),
         (Ratio(1.0, 1 / 1.1, 1.1), "equivalent"),
         (Ratio(1.0, 1 / 1.11, 1.1), "inconclusive"),
+        (Ratio(8.0, 2.0, 32.0), "slower"),  # just as far from 1 as it has to be
         (Ratio(1.2, 1.0, 1.0), "equivalent"),  # it begins at 1
     ],
 )
@@ -232,6 +238,48 @@ def test_a_baseline_that_differs_from_itself_decides_nothing():
     assert answer({}, analyse(NAMES, baseline, again, [400 * value for value in arm]), "") == ("slower", "")
 
 
+@pytest.mark.parametrize(
+    ("twin", "ratio", "verdict"),
+    [
+        (Ratio(0.5, 0.45, 0.55), Ratio(3.0, 2.5, 3.5), "slower"),
+        (Ratio(0.5, 0.45, 0.55), Ratio(2.2, 2.1, 2.3), "inconclusive"),
+        (Ratio(2.0, 1.8, 2.25), Ratio(0.4, 0.39, 0.41), "faster"),
+        (Ratio(2.0, 1.8, 2.25), Ratio(0.4, 0.35, 0.5), "inconclusive"),
+    ],
+)
+def test_a_difference_has_to_exceed_that_of_the_baseline_from_itself(twin, ratio, verdict):
+    """In either direction, and by its whole interval."""
+    found = dataclasses.replace(analyse(NAMES, *simulated(1.0, 1, rows=12)), twin=twin, ratio=ratio)
+    assert answer({}, found, "")[0] == verdict
+
+
+def test_rows_that_are_not_whole_are_refused():
+    """Nothing is left out without a word."""
+    whole, short = [1.0, 2.0, 4.0], [1.0, 2.0]
+    with pytest.raises(ValueError, match="shorter"):
+        analyse(NAMES, whole, whole, short)
+    for sides, places in (
+        ((short, short, short), (whole, whole, short)), ((whole, whole, whole), (short, short, short)),
+        ((short, short, short), (short, short)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"shorter|longer"):
+            analyse(NAMES, *sides, places=places)
+    with pytest.raises(ValueError, match="shorter"):
+        interval_of_rows([[1.0, 2.0], [3.0]])
+
+
+def test_flushes_are_those_that_the_arm_adds():
+    """Per operation; of samples that count none, the sum."""
+    rows = whole_rows(flushed())
+    also = [
+        {side: msgspec.structs.replace(one, counters={"device flushes": 48.0 if side == "arm" else 16.0})
+         for side, one in row.items()} for row in rows
+    ]  # fmt: skip
+    assert (added(rows).flushes, added(also).flushes) == (2.0, 2.0)
+    one = Sample(row=0, order=0, side="arm", value=1.0, operations=0, counters={"device flushes": 3.0})
+    assert flushes([{"arm": one}], ("arm",)) == 3.0
+
+
 def test_a_few_rows_are_no_verdict():
     """One row has an interval without width, and three lie on one side by chance."""
     for rows in (1, 3, 11):
@@ -281,6 +329,16 @@ def test_a_slope_counts_if_the_cost_rises_by_more_than_a_tenth(low, high, verdic
     # Not beyond the baseline's own interval, however steep.
     wide = msgspec.structs.replace(baseline, slope_low=low, slope_high=high)
     assert trend_verdict(wide, arm) in ("flat", "inconclusive")
+    assert trend_verdict(msgspec.structs.replace(baseline, slope_high=max(low, 0)), arm) != "grows"
+    assert trend_verdict(msgspec.structs.replace(baseline, slope_low=min(high, 0)), arm) != "falls"
+
+
+def test_the_place_in_a_row_makes_no_slope():
+    """Each place costs another factor, and the line is that of the middle one."""
+    factors = (3, 5, 1)
+    found = curve("arm", {x: at_places([x * factors[at % 3] for at in range(12)]) for x in (1.0, 2.0, 4.0)})
+    assert (found.slope, found.slope_low, found.slope_high) == pytest.approx((3.0, 3.0, 3.0))
+    assert found.places == pytest.approx([1.0, 5 / 3, 1 / 3])
 
 
 def test_a_cost_that_is_always_the_same_is_flat():
