@@ -5,6 +5,8 @@ DRIVER ?= overlay2
 TIER ?= smoke
 # Seconds that each parser is fuzzed
 SECONDS ?= 600
+# The modules that own-mutants changes, as in make own-mutants MODULES=reports/text.py
+MODULES ?=
 # A directory of bundles, in any nesting: what `make conformance` leaves, or public/bundles of a night's workflow
 BUNDLES ?= bundles
 # The directories of editions that docs/example takes, as in make editions NIGHTS="nights/2026-11-30 nights/2026-12-01"
@@ -29,7 +31,7 @@ PACKAGES := docker.io runc fio e2fsprogs xfsprogs btrfs-progs fuse-overlayfs uti
 TEST_PACKAGES := chromium qemu-system-x86 mmdebstrap kmod docker-registry
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test check bench sensitivity fuzz weekly site example editions screenshots house coverage durability data reliability commands scaling workers reference docs changes repro clean lock packages test-packages root
+.PHONY: help conformance test check bench sensitivity fuzz own-mutants weekly site example editions screenshots house coverage durability data reliability commands scaling workers reference docs changes repro clean lock packages test-packages root
 
 help: ## this menu
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -57,6 +59,9 @@ sensitivity: root packages .venv/ready ## prove that checks can fail: faulty dri
 fuzz: .venv/ready ## fuzz what reads input of others, SECONDS (600) a parser; atheris is installed for it
 	.venv/bin/pip install -q --disable-pip-version-check --no-deps atheris==3.0.0
 	.venv/bin/python tests/fuzzing/fuzz.py --seconds=$(SECONDS)
+
+own-mutants: .venv/ready ## change the suite's own pure code, place by place: its tests have to notice; MODULES, or all
+	.venv/bin/python tests/own_mutants/mutate.py $(MODULES)
 
 weekly: root packages test-packages .venv/ready ## what CI never runs: tests of guests and engine roots, and matrices/weekly.toml lane by lane
 	.venv/bin/roadworthy weekly $(WEEKLY)

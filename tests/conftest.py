@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 # as a process, a view of this host, and logs of writes.
 sys.path[:0] = [
     str(Path(__file__).parent / folder)
-    for folder in ("reports", "house", "calls", "command", "real", "cuts", "fuzzing")
+    for folder in ("reports", "house", "calls", "command", "real", "cuts", "fuzzing", "own_mutants")
 ]
 
 
@@ -72,6 +72,10 @@ class FakeStand:
 
     def recovered(self, broken, capabilities, trouble=""):
         return broken
+
+    def stacks(self, broken):
+        """A stand without an agent has nobody to ask."""
+        return ""
 
     def watched(self, restarts=False):
         """A stand without processes has nothing to watch."""

@@ -16,12 +16,14 @@ that foreign output cannot be taken for an answer; it stands on no command line.
               {"n": nonce, "i": number, "p": process, "x": text}           the agent itself is at fault
     notice    {"n": nonce, "p": process, "d": wait status}                 the worker is dead
 
-`spawn`, with a directory, makes a worker, and `end` kills one; neither is answered.
+`spawn`, with a directory, makes a worker, and `end` kills one. `where` makes one write on standard error where in this
+program it is, even while a call of it waits, unless it sleeps in state D. None of the three is answered.
 """
 
 import binascii
 import ctypes
 import errno
+import faulthandler
 import fcntl
 import json
 import mmap
@@ -701,6 +703,8 @@ class Inbox:
 
 # --- the worker and the relay
 
+STRIKES = {"end": signal.SIGKILL, "where": signal.SIGUSR1}
+
 
 def answer(request):
     reply = {"n": request["n"], "i": request["i"], "p": request["p"]}
@@ -759,11 +763,12 @@ class Relay:
         self.workers[number] = (pid, ours)
         self.poll.register(ours.fileno(), select.POLLIN)
 
-    def end(self, number):
+    def strike(self, number, with_signal):
         if number in self.workers:
-            os.kill(self.workers[number][0], signal.SIGKILL)
+            os.kill(self.workers[number][0], with_signal)
 
     def serve(self):
+        faulthandler.register(signal.SIGUSR1, file=2, all_threads=False)  # workers inherit it, programs do not
         inbox = Inbox(0)
         inboxes = {}
         self.poll.register(0, select.POLLIN)
@@ -798,8 +803,8 @@ class Relay:
         number = request["p"]
         if request["c"] == "spawn":
             self.spawn(number, *request["a"])
-        elif request["c"] == "end":
-            self.end(number)
+        elif request["c"] in STRIKES:
+            self.strike(number, STRIKES[request["c"]])
         elif number in self.workers:
             try:
                 send(self.workers[number][1].fileno(), struct.pack(">I", len(frame)) + frame)

@@ -10,10 +10,13 @@ from __future__ import annotations
 import binascii
 import contextlib
 import json
+import re
 import secrets
 import selectors
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from roadworthy.clock import LATE, running
@@ -22,6 +25,12 @@ from roadworthy.reports.text import visible
 LIMIT = 16 * 1024 * 1024
 #: Seconds that a system call may take before it counts as hung.
 CALL_DEADLINE = 30.0
+#: Seconds in which the agent says where a process of it is; one that sleeps in state D cannot.
+WHERE_DEADLINE = 2.0
+#: What faulthandler writes for the signal that the agent sends then: its innermost function first, the module last.
+STACK = re.compile(
+    r'Stack \(most recent call first\):\n  File "[^"\n]*", line (\d+) in (\w+)\n(?:  File .*\n)* .*<module>\n'
+)
 
 
 class AgentFault(Exception):
@@ -29,7 +38,11 @@ class AgentFault(Exception):
 
 
 class CallHung(Exception):
-    """A system call did not return before its deadline."""
+    """A system call did not return before its deadline. `where` asks the agent in which of its functions that is."""
+
+    def __init__(self, words: str, where: Callable[[], str] = str) -> None:
+        super().__init__(words)
+        self.where = where
 
 
 class Pipe(Protocol):
@@ -121,7 +134,7 @@ class Exchange:
             left = deadline - running()
             waits = not late and self._readable(min(left, LATE))
             if late or (left <= 0 and not waits):
-                raise CallHung(f"{what} did not return within {seconds:g} s")
+                raise CallHung(f"{what} did not return within {seconds:g} s", partial(self.where, process))
             if not waits:
                 continue
             late = left <= 0  # waiting output is still read, but other output does not move the deadline
@@ -136,6 +149,20 @@ class Exchange:
         if answer.fault:
             raise AgentFault(answer.fault)
         return answer
+
+    def where(self, process: int) -> str:
+        """The agent's function in which a process is that does not answer, in words; empty if it does not say so."""
+        told = len(self.pipe.complaints())
+        self._send({"n": self.nonce, "i": 0, "p": process, "c": "where", "a": []})
+        deadline = running() + WHERE_DEADLINE * self.scale
+        while not (found := STACK.search(self.pipe.complaints(), told)):
+            left = deadline - running()
+            if left <= 0:
+                return ""
+            if self._readable(min(left, 0.1)):
+                with contextlib.suppress(BlockingIOError):
+                    self._take(self.pipe.receive())
+        return f"the agent is in {found[2]}(), line {found[1]} of its program"
 
     def close(self) -> None:
         self.pipe.close()

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,6 +30,31 @@ DEFAULT_SERIES = "20.10"
 #: slow disk, or emulated on a busy host, takes longer; each start finds more of it in the page cache.
 CONTAINERD_LATE = "timeout waiting for containerd to start"
 STARTS = 4
+#: Seconds in which the daemon writes its goroutines' stacks, which it does even while all requests wait.
+STACKS_DEADLINE = 5.0
+GOROUTINE = re.compile(r"^goroutine \d+ \[([^\],]+).*\]:\n((?:.+\n)+)", re.MULTILINE)
+#: The daemon's own code, and the requests that wait for as long as their container lives.
+OWN = re.compile(r"github\.com/(docker/docker|moby/moby(/v2)?)/(?!vendor/|pkg/)")
+LASTING_REQUESTS = re.compile(r"ExecStart|Attach|ContainersWait|getEvents|ContainersLogs")
+#: How many requests a reason names.
+REQUESTS = 3
+
+
+def waiting(dump: str) -> list[str]:
+    """Where the requests of a dump of goroutines are in the daemon's own code, and what that waits for."""
+    found = []
+    for state, stack in GOROUTINE.findall(f"{dump}\n"):
+        functions = [
+            line.rpartition("(")[0] for line in stack.splitlines() if not line.startswith(("\t", "created by "))
+        ]
+        served = any(name.startswith("net/http.(*conn).serve") for name in functions)
+        own = next((number for number, name in enumerate(functions) if OWN.match(name)), None)
+        if not served or own is None or LASTING_REQUESTS.search(stack):
+            continue
+        names = [name.rpartition("/")[2] for name in functions[: own + 1]]
+        inner = f", and waits there in {names[-2]}" if own else ""
+        found.append(f"dockerd is in {names[-1]}{inner} ({state})")
+    return sorted(set(found))[:REQUESTS]
 
 
 def installed_engine() -> EngineName:
@@ -88,6 +114,23 @@ class Dockerd(Engine):
         self.place.run(["sh", "-c", f"kill -HUP {self.daemon_pid()}"])
         kept = "the daemon to keep containers"
         wait_until(lambda: bool(self.info()["LiveRestoreEnabled"]), 20 * self.place.scale, kept)
+
+    def stacks(self) -> str:
+        """Where in dockerd the requests are that it has not answered, from the stacks that it writes for SIGUSR1."""
+        state = self.place.path(self._runtime / "x")
+        old = {path.name for path in state.glob("goroutine-stacks-*")}
+        self.place.run(["sh", "-c", f"kill -USR1 {self.daemon_pid()}"], STACKS_DEADLINE)
+        found: list[str] = []
+
+        def written() -> bool:
+            for path in state.glob("goroutine-stacks-*"):
+                if path.name not in old:
+                    found[:] = waiting(path.read_text(errors="replace"))
+            return bool(found)
+
+        with suppress(TimeoutError):
+            wait_until(written, STACKS_DEADLINE * self.place.scale, "dockerd to write its stacks")
+        return "; ".join(found)
 
     def _temporary(self) -> list[str]:
         """The words before a command that make it put its temporary files below the runtime directory.

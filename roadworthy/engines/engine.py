@@ -234,6 +234,10 @@ class Engine(ABC):
             return self._command(*words)
         return self._interposer.commanded(words, lambda: self._command(*words))
 
+    def stacks(self) -> str:
+        """Where in the daemon the requests are that it has not answered, as it says itself; empty if it does not."""
+        return ""
+
     @abstractmethod
     def _command(self, *words: str) -> str:
         """The output of the engine's own command, or its error text if it fails."""

@@ -27,6 +27,7 @@ class GuestMachine(Machine):
     """
 
     far = True
+    anew = "the guest is powered off, and another one is booted"
 
     def __init__(self, guest: Guest) -> None:
         self.guest = guest
@@ -94,6 +95,10 @@ class GuestMachine(Machine):
 
     def lost(self) -> MachineLost | None:
         return None if self.guest.answers() else MachineLost(*self.guest.diagnose())
+
+    def give_up(self) -> None:
+        """Power the guest off. What is closed after it finds that nobody answers."""
+        self.guest.close()
 
     def watched(self, place: Place, lasting: Mapping[str, Ends], end: tuple[str, ...]) -> Watched:
         """The virtual machine itself: what runs in it, nobody else can kill or stop."""

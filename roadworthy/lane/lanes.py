@@ -267,7 +267,7 @@ def engine_at(word: str, guest: bool) -> EngineName:
     return found.name
 
 
-def combinations_for(driver: Driver, combinations: Iterable[Combination], every: bool = False) -> list[Combination]:
+def combinations_for(driver: Driver, combinations: Iterable[Combination], every: bool) -> list[Combination]:
     """The combinations whose engine has this driver, or its own default engine if --engine names none.
 
     Raises LaneError if no named engine has the driver, unless the driver is one of `--driver=all` (`every`).

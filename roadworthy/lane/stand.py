@@ -255,6 +255,17 @@ class Stand:
             lasting |= dict.fromkeys(self.engine.ends_with, NONE)
         return self.machine.watched(self.home, lasting, self.engine.ends_with)
 
+    def stacks(self, broken: BaseException | None) -> str:
+        """Where the agent or the daemon is whose answer was missing, as it says itself; empty if it says nothing."""
+        try:
+            if isinstance(broken, CallHung):
+                return broken.where()
+            if is_unanswered(broken):
+                return self.engine.stacks()
+        except (AgentFault, CallHung, OSError, ProgramFailed):  # it may have ended, or its machine
+            return ""
+        return ""
+
     def recovered(
         self, broken: BaseException | None, capabilities: frozenset[str], trouble: str = ""
     ) -> BaseException | None:

@@ -42,6 +42,8 @@ class Machine(ABC):
     release: str
     #: Whether sending data to it is slow, so that images are compressed, and trees are not compared.
     far: ClassVar[bool] = False
+    #: What becomes of a lane on it that cannot be brought back.
+    anew: ClassVar[str] = "a new daemon is started on a new disk"
     #: Programs of this host that places and tools on it are made with.
     calls: ClassVar[tuple[str, ...]] = ()
     #: Why times that are measured on it mean nothing elsewhere; empty if they may be published.
@@ -141,6 +143,10 @@ class Machine(ABC):
     @abstractmethod
     def lost(self) -> MachineLost | None:
         """The outcome of a machine that no longer answers; None if it answers."""
+
+    def give_up(self) -> None:
+        """End it with all that nobody can end in it, if its kernel is its own; this host goes on."""
+        return
 
     @abstractmethod
     def watched(self, place: Place, lasting: Mapping[str, Ends], end: tuple[str, ...]) -> Watched | None:

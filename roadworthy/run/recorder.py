@@ -87,8 +87,9 @@ class Recorder:
         if judgement.verdict in EXPLAINED and found.host and not isinstance(broken, EngineFailed):
             judgement = Judgement("error", f"{found.host}; {judgement.reason}")
             words = f"[error] {judgement.reason}"
-        if judgement.verdict == "hang" and found.asleep:
-            judgement = replace(judgement, reason=f"{judgement.reason}; {found.asleep}")
+        if judgement.verdict == "hang":
+            said = filter(None, (judgement.reason, found.asleep, found.stacks))
+            judgement = replace(judgement, reason="; ".join(said))
         if found.unbelievable:
             judgement, words = Judgement("error", found.unbelievable), f"[error] {found.unbelievable}"
         if found.lost:  # the cells that follow are `missing`, and this is the only place that says why

@@ -101,6 +101,8 @@ class Aftermath:
     host: str = ""
     #: Where in the kernel processes sleep that no signal ends, if an answer was missing; or an empty string.
     asleep: str = ""
+    #: Where in the agent's or the daemon's program the answer was waited for, or an empty string.
+    stacks: str = ""
 
 
 class Stands:
@@ -216,13 +218,14 @@ class Stands:
         asleep = "; ".join(word for sight in sights for word in sight.asleep)
         if when == "teardown" and asleep:  # a container that cannot be removed would hold the lane at its end
             stand.lost = EngineFailed(f"what the check has made cannot be removed: {asleep}")
+        stacks = stand.stacks(broken) if silent else ""
         broken = self._recover(stand, broken, check.capabilities, sights[0].engine)
         if lane.mode.in_user_namespace:
             broken = without_what_is_kept(broken)
         facts = stand.deviation_facts(check.provenance)
         lost = "" if stand.lost is None else str(stand.lost)
         host = "; ".join(filter(None, told))
-        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble(), host, asleep)
+        return Aftermath(broken, log, facts, never_up, lost, self._run.faults.trouble(), host, asleep, stacks)
 
     def revive(self, stand: Stand) -> None:
         """Boot a lost machine again and bring its lane up, so that the loss costs one verdict only.
@@ -243,13 +246,15 @@ class Stands:
     def _begin_anew(self, stand: Stand, lost: EngineFailed) -> None:
         """Give a lane that cannot be brought back a new daemon on a new disk, some times.
 
-        A process that no signal ends stays where it is, with all that it uses; the ledger names it.
+        On this host, a process that no signal ends stays where it is, with all that it uses; the ledger names it. A
+        guest is powered off with all that it has, and another one is booted.
         """
         turn = self._new[stand.lane.id] = self._new.get(stand.lane.id, 0) + 1
         if turn > NEW_DAEMONS:
             return
-        self._run.say(f"{stand.lane.id}: {lost}; a new daemon is started on a new disk")
+        self._run.say(f"{stand.lane.id}: {lost}; {stand.machine.anew}")
         try:
+            stand.machine.give_up()
             self._remake(stand)
         except Exception as reason:
             stand.lost = EngineFailed(f"{lost}; nor could a new daemon be started: {first_line(reason)}")

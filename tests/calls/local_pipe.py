@@ -15,6 +15,7 @@ class LocalPipe:
         command = [sys.executable, "-I", "-S", "-B", str(AGENT)]
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.agent = subprocess.Popen(command, bufsize=0, **streams)
+        self._complaints = b""
 
     def fileno(self):
         return self.agent.stdout.fileno()
@@ -28,7 +29,8 @@ class LocalPipe:
 
     def complaints(self):
         ready = select.select([self.agent.stderr], [], [], 0)[0]
-        return os.read(self.agent.stderr.fileno(), 1 << 16).decode(errors="replace") if ready else ""
+        self._complaints += os.read(self.agent.stderr.fileno(), 1 << 16) if ready else b""
+        return self._complaints.decode(errors="replace")
 
     def close(self):
         if not self.agent.stdin.closed:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -74,6 +75,18 @@ def test_status_is_what_this_host_sees(fs, tmp_path):
     seen, found = fs.stat("f"), (tmp_path / "f").stat()
     assert seen.identity == (found.st_dev, found.st_ino)
     assert (seen.size, seen.permissions, seen.mtime_ns) == (4, 0o604, 1_234_567_890_123_456_789)
+
+
+def test_a_process_that_does_not_answer_says_where_it_is(fs, tmp_path):
+    """Its innermost function and the line; it goes on waiting, and answers later."""
+    fs.mkfifo("pipe")
+    waits = fs.begin("load", "pipe")
+    with pytest.raises(CallHung) as hung:
+        waits.answer(0.2)
+    for _ in range(2):
+        assert re.fullmatch(r"the agent is in call_load\(\), line \d+ of its program", hung.value.where())
+    (tmp_path / "pipe").write_bytes(b"at last")
+    assert waits.answer(10) == b"at last"
 
 
 def test_a_refusal_is_an_errno_by_name(fs):

@@ -6,10 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from roadworthy.drivers import DRIVERS
-from roadworthy.engines.dockerd import STARTS, Dockerd
+from roadworthy.engines.dockerd import STARTS, Dockerd, waiting
 from roadworthy.engines.engine import Engine, EngineFailed
 from roadworthy.reasons import Unsupported
 
+#: Five goroutines of a dockerd 20.10.24 whose data root was frozen: a request to make a container, one that serves the
+#: agent's stream, a connection without a request, the writer of the dump, and the one that waits for containerd.
+STACKS = Path(__file__).with_name("stacks.txt")
 LATE = "dockerd ended with 1: failed to start containerd: timeout waiting for containerd to start"
 
 
@@ -147,3 +150,17 @@ def test_a_setting_that_containerd_passes_over_is_not_claimed(configured, option
 def test_what_fails_for_another_reason_is_no_setting(configured, option, started):
     """What is logged of other settings, and by a containerd that had its settings before."""
     configured(option, UNKNOWN if not started else FAILED, started)._refuse_settings()
+
+
+def test_the_stacks_of_a_daemon_name_the_request_that_waits():
+    """Of all goroutines, it is the one that serves a request, by the driver's function and what that waits for."""
+    assert waiting(STACKS.read_text()) == [
+        "dockerd is in overlay2.(*Driver).create, and waits there in idtools.MkdirAndChown (syscall)"
+    ]
+
+
+def test_a_daemon_without_a_waiting_request_names_none():
+    """A connection without a request waits for ever, and so does the stream of an agent."""
+    served = [text for text in STACKS.read_text().split("\n\n") if "MkdirAndChown" not in text]
+    assert waiting("\n\n".join(served)) == []
+    assert waiting("") == waiting("goroutine 1 [running]:") == []

@@ -1,13 +1,17 @@
 """Lanes: how a command line becomes columns, and what it says about words that name none."""
 
 import dataclasses
+import json
+from types import SimpleNamespace
 
 import pytest
 
 from roadworthy.drivers import DRIVERS
 from roadworthy.engine_name import EngineName
-from roadworthy.lane.lanes import Combination, Lane, LaneError, combinations_named, expand
+from roadworthy.lane import lanes as lanes_module
+from roadworthy.lane.lanes import Combination, Lane, LaneError, combinations_named, default_lanes, expand
 from roadworthy.machines.backing import BACKINGS
+from roadworthy.supplies.engine_roots import ENGINES
 
 DOCKER, DOCKER_26, DOCKER_28 = (EngineName("docker", series) for series in ("20.10", "26.1", "28.5"))
 PODMAN = EngineName("podman", "5")
@@ -140,6 +144,33 @@ def test_the_record_carries_the_words_that_ask_for_it():
     assert own.record().words[3] == "--kernel=PATH"
 
 
+def test_a_lane_is_the_lane_that_another_process_makes_of_its_values():
+    """All of it, as JSON carries it; and its repr is the id, by which reports tell the parameters of tests apart."""
+    (combination,) = combinations_named(["docker-26.1"], ["6.12"], DOCKER, "linux6.18", ["overlay.metacopy=on"])
+    (lane,) = expand(["overlay2"], ["xfs"], ["k=v"], [combination])
+    assert Lane.from_values(json.loads(json.dumps(lane.as_values()))) == lane
+    assert repr(lane) == lane.id
+    assert len({lane, Lane.from_values(lane.as_values())}) == 1
+
+
+def test_a_driver_has_a_default_lane_for_each_engine_of_its_kind():
+    """The installed engine first; a driver of another kind has its own engine alone."""
+    found = default_lanes(DRIVERS["overlay2"], DOCKER, "linux6.18")
+    assert [lane.root for lane in found] == ["", *(root for root in ENGINES if root.startswith("docker"))]
+    assert found[0].id == "overlay2-ext4-docker20.10-linux6.18"
+    (lane,) = default_lanes(DRIVERS["podman:vfs"], DOCKER, "linux6.18")
+    assert lane.root == DRIVERS["podman:vfs"].default_engine
+
+
+def test_the_series_of_another_machine_is_what_it_says(monkeypatch):
+    """A machine that a distribution adds is a value of --kernel."""
+    monkeypatch.setattr(lanes_module, "MACHINES", {"board": SimpleNamespace(series=lambda: "6.6")})
+    (found,) = combinations(kernels=["board"])
+    assert (found.kernel, found.source, found.root) == ("linux6.6", "board", "")
+    with pytest.raises(LaneError, match="is for a virtual machine's kernel"):
+        combinations_named([], ["board"], DOCKER, "linux6.18", ["overlay.metacopy=on"])
+
+
 def combinations(engines=(), kernels=(), installed=DOCKER, running="linux6.18"):
     return combinations_named(engines, kernels, installed, running)
 
@@ -245,6 +276,14 @@ def test_an_engine_at_a_path_is_named_after_its_series(engine):
     assert columns("overlay2", engine, kernels=["6.1"]) == ["overlay2-ext4-docker29.1-linux6.1"]
     with pytest.raises(LaneError, match=r"podman:vfs is not a storage driver of docker29\.1"):
         columns("podman:vfs", engine)
+
+
+def test_an_engine_at_a_path_has_what_its_kernel_needs(monkeypatch):
+    """In a guest that is more than on this host."""
+    asked = []
+    monkeypatch.setattr(lanes_module, "engine_at", lambda word, guest: asked.append(guest) or DOCKER_28)
+    combinations(["/opt/engine"], ["host", "6.1"])
+    assert asked == [False, True]
 
 
 @pytest.mark.parametrize("name", ["host", "docker-28.5"])

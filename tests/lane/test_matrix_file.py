@@ -67,6 +67,13 @@ def test_modes_are_an_axis(lanes):
     ]  # fmt: skip
 
 
+def test_lanes_are_left_out_by_their_engine(lanes):
+    """By the name of an engine root, or by `host`."""
+    text = '[axes]\ndriver = "overlay2"\nengine = ["host", "docker-26.1"]\n[[exclude]]\nengine = "{}"\n'
+    assert lanes(text.format("docker-26.1")) == ["overlay2-ext4-docker20.10-linux6.18"]
+    assert lanes(text.format("host")) == ["overlay2-ext4-docker26.1-linux6.18"]
+
+
 def test_a_value_may_be_that_of_a_variable(lanes, monkeypatch):
     """What lies elsewhere on every host is named by the environment, and left out where it is not."""
     text = '[axes]\ndriver = "overlay2"\nkernel = ["$OWN_KERNEL", "6.1"]\n'
@@ -85,6 +92,8 @@ def test_a_value_may_be_that_of_a_variable(lanes, monkeypatch):
     [
         ('[axes]\ndriver = [\n  "vfs",\n  "overlya2",\n]\n', 4, "unknown driver 'overlya2'; did you mean 'overlay2'"),
         ('[axes]\ndriver = "vfs"\nkernal = "6.1"\n', 3, "unknown axis 'kernal'; did you mean 'kernel'"),
+        ('axes = { driver = "vfs", kernal = "6.1" }\n# more\n', 1, "'kernal'; did you mean 'kernel'"),
+        ('# more\naxes = { driver = "vfs", krnel = "6.1" }\n', 2, "'krnel'; did you mean 'kernel'"),
         ('[axes]\ndriver = "vfs"\n[[include]]\ndriver = "vfs"\nkernel = "6.2"\n', 5, "no kernel 6.2"),
         ('[axes]\ndriver = "vfs"\nbacking = 4\n', 3, "expected text in quotes, got 4"),
         ('[axes]\ndriver = "vfs"\n[[exclude]]\ndriver = "btrfs"\n', 3, "leaves out no lane"),
@@ -92,6 +101,8 @@ def test_a_value_may_be_that_of_a_variable(lanes, monkeypatch):
         ('[axes]\ndriver = "vfs"\n\n[[include]]\ndriver = "vfs"\n', 4, "is in the matrix already"),
         ('[axes]\nbacking = "ext4"\n', 1, "names no driver"),
         ('[axs]\ndriver = "vfs"\n', 1, "unknown section 'axs'; did you mean 'axes'"),
+        ('# more\n[[axes]]\ndriver = "vfs"\n[[axes]]\ndriver = "btrfs"\n', 2, "expected one table, written [axes]"),
+        ('# more\n[[axs]]\ndriver = "vfs"\n[[axs]]\ndriver = "vfs"\n', 2, "section 'axs'; did you mean"),
         ('[axes]\ndriver = "vfs\n', 2, "Illegal character"),
         ('[axes]\ndriver = "vfs"\nmode = "rootles"\n', 3, "unknown mode 'rootles'; "),
         ('[axes]\ndriver = "vfs"\nkernel-opt = "overlay.metacopy=on"\n', 3, "name one, as in --kernel=6.1"),

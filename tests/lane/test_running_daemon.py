@@ -1,6 +1,8 @@
 """Addresses of daemons that run already, and what is said of those that cannot be asked."""
 
+import dataclasses
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -175,6 +177,22 @@ def test_without_a_driver_it_is_asked_for_what_it_runs(daemon):
 def test_what_would_be_another_daemon_is_refused(daemon, asked, said):
     with pytest.raises(LaneError, match=said):
         columns(*asked.pop("drivers", []), **asked)
+
+
+def test_it_stands_beside_an_engine_of_ours(daemon):
+    """Both are asked, the daemon that runs first."""
+    both = combinations_named(["unix:///s", "host"], [], EngineName("docker", "20.10"), "linux6.1")
+    assert [(one.id, one.attached) for one in expand(["overlay2"], [], [], both)] == [
+        ("overlay2-ext4-docker28.5-linux6.1", True), ("overlay2-ext4-docker20.10-linux6.1", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "named"), [(3, "(c0, c1, c2) run"), (4, "(c0, c1, c2, …) run")])
+def test_three_of_the_others_are_named(daemon, monkeypatch, number, named):
+    found = dataclasses.replace(daemon, others=tuple(f"c{at}" for at in range(number)))
+    monkeypatch.setattr(lanes, "running_daemon", lambda word: found)
+    with pytest.raises(LaneError, match=re.escape(f"{number} containers of others {named}")):
+        refuse_others(columns())
 
 
 def test_others_are_named_before_they_have_to_share(daemon):

@@ -1,5 +1,6 @@
 """What samples show: intervals, verdicts, slopes; what is there is found, what is not there is not."""
 
+import dataclasses
 import itertools
 import math
 import random
@@ -8,17 +9,22 @@ import msgspec
 import pytest
 
 from roadworthy.measuring.statistics import (
+    METHOD,
     Ratio,
+    added,
     analyse,
     answer,
     curve,
+    flushes,
     interval,
+    interval_of_rows,
     of_samples,
     quantiles,
     trend_verdict,
+    unvoided,
     whole_rows,
 )
-from roadworthy.reports.records import Sample
+from roadworthy.reports.records import Curve, Sample
 
 NAMES = ("native", "overlay2")
 
@@ -40,6 +46,19 @@ def samples_of(rows, void=()):
         for row, values in enumerate(zip(*rows, strict=True))
         for order, (side, value) in enumerate(zip(("baseline", "again", "arm"), values, strict=True))
     ]
+
+
+def test_what_this_version_of_the_method_says_of_some_samples():
+    """Stored records name the version: other numbers for these samples need another one."""
+    found = analyse(NAMES, *simulated(1.1, 7))
+    assert (found.baseline.name, found.arm.name) == NAMES
+    numbers = (found.ratio.ratio, found.ratio.low, found.ratio.high, found.twin.low, found.baseline.high)
+    expected = (1.0789812834261996, 1.0440087508118956, 1.104869627727069, 0.9940821901794539, 61.90238011377916)
+    assert (METHOD, numbers) == ("5", pytest.approx(expected, rel=1e-9))
+    placed = of_samples(NAMES, flushed())
+    numbers = (placed.ratio.low, placed.ratio.high, placed.added.low, placed.added.high)
+    expected = (747.1970539918893, 816.8455328286523, 3773262.888252399, 5484094.980895667)
+    assert numbers == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_slowdown_of_a_fifth_is_found():
@@ -115,11 +134,32 @@ def test_equal_samples_have_no_width():
         (Ratio(1.04, 1.01, 1.06), "equivalent"),
         (Ratio(1.2, 0.9, 1.5), "inconclusive"),
         (Ratio(1.04, 1.01, 1.2), "inconclusive"),
+        # At a bound: a difference that counts is beyond it, what is equivalent is within.
+        (Ratio(1.05, 1.04, 1.06), "equivalent"),
+        (Ratio(1 / 1.05, 1 / 1.06, 1 / 1.04), "equivalent"),
+        (Ratio(1.0, 1 / 1.1, 1.1), "equivalent"),
+        (Ratio(1.0, 1 / 1.11, 1.1), "inconclusive"),
+        (Ratio(8.0, 2.0, 32.0), "slower"),  # just as far from 1 as it has to be
+        (Ratio(1.2, 1.0, 1.0), "equivalent"),  # it begins at 1
     ],
 )
 def test_verdicts(ratio, verdict):
     """Slower and faster need an interval far from 1 for its width, and a difference that counts."""
     assert ratio.verdict == verdict
+
+
+def test_half_a_width_is_a_share_of_the_ratio():
+    """On the logarithmic scale, so that 0.8 and 1.25 are as far from 1."""
+    assert Ratio(1.0, 0.8, 1.25).half_width == pytest.approx(0.25)
+    assert Ratio(2.0, 2.0, 2.0).half_width == 0.0
+
+
+def test_the_record_of_a_twin_is_the_baseline_against_itself():
+    """Not the arm."""
+    found = analyse(NAMES, *simulated(2.0, 1))
+    record = found.twin_record()
+    assert (record.ratio, record.low, record.high) == (found.twin.ratio, found.twin.low, found.twin.high)
+    assert (record.verdict, found.ratio.verdict) == (found.twin.verdict, "slower")
 
 
 def test_void_rows_are_not_analysed():
@@ -172,6 +212,13 @@ def test_rows_that_are_all_void_give_no_answer():
         of_samples(NAMES, samples_of(simulated(1.0, 3, rows=3), void={0, 1, 2}))
 
 
+def test_the_numbers_beside_invalid_are_those_of_all_rows():
+    """A sample whose guards did not hold counts as if they had."""
+    rows = simulated(1.0, 3, rows=12)
+    void = samples_of(rows, void=range(12))
+    assert [unvoided(sample) for sample in void] == samples_of(rows)
+
+
 def test_a_broken_guard_is_the_answer():
     """A number whose guards do not hold is invalid, whatever it says."""
     found = analyse(NAMES, *simulated(2.0, 1))
@@ -184,10 +231,53 @@ def test_a_baseline_that_differs_from_itself_decides_nothing():
     """The A/A arm is asked before the ratio is believed: a difference has to exceed the baseline's own."""
     baseline, _, arm = simulated(1.5, 5)
     again = [2 * value for value in baseline]
-    verdict, reason = answer({}, analyse(NAMES, baseline, again, arm), "")
-    assert verdict == "inconclusive"
-    assert "than itself" in reason
+    for other in (again, [value / 2 for value in baseline]):
+        verdict, reason = answer({}, analyse(NAMES, baseline, other, arm), "")
+        assert verdict == "inconclusive"
+        assert "than itself" in reason
     assert answer({}, analyse(NAMES, baseline, again, [400 * value for value in arm]), "") == ("slower", "")
+
+
+@pytest.mark.parametrize(
+    ("twin", "ratio", "verdict"),
+    [
+        (Ratio(0.5, 0.45, 0.55), Ratio(3.0, 2.5, 3.5), "slower"),
+        (Ratio(0.5, 0.45, 0.55), Ratio(2.2, 2.1, 2.3), "inconclusive"),
+        (Ratio(2.0, 1.8, 2.25), Ratio(0.4, 0.39, 0.41), "faster"),
+        (Ratio(2.0, 1.8, 2.25), Ratio(0.4, 0.35, 0.5), "inconclusive"),
+    ],
+)
+def test_a_difference_has_to_exceed_that_of_the_baseline_from_itself(twin, ratio, verdict):
+    """In either direction, and by its whole interval."""
+    found = dataclasses.replace(analyse(NAMES, *simulated(1.0, 1, rows=12)), twin=twin, ratio=ratio)
+    assert answer({}, found, "")[0] == verdict
+
+
+def test_rows_that_are_not_whole_are_refused():
+    """Nothing is left out without a word."""
+    whole, short = [1.0, 2.0, 4.0], [1.0, 2.0]
+    with pytest.raises(ValueError, match="shorter"):
+        analyse(NAMES, whole, whole, short)
+    for sides, places in (
+        ((short, short, short), (whole, whole, short)), ((whole, whole, whole), (short, short, short)),
+        ((short, short, short), (short, short)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"shorter|longer"):
+            analyse(NAMES, *sides, places=places)
+    with pytest.raises(ValueError, match="shorter"):
+        interval_of_rows([[1.0, 2.0], [3.0]])
+
+
+def test_flushes_are_those_that_the_arm_adds():
+    """Per operation; of samples that count none, the sum."""
+    rows = whole_rows(flushed())
+    also = [
+        {side: msgspec.structs.replace(one, counters={"device flushes": 48.0 if side == "arm" else 16.0})
+         for side, one in row.items()} for row in rows
+    ]  # fmt: skip
+    assert (added(rows).flushes, added(also).flushes) == (2.0, 2.0)
+    one = Sample(row=0, order=0, side="arm", value=1.0, operations=0, counters={"device flushes": 3.0})
+    assert flushes([{"arm": one}], ("arm",)) == 3.0
 
 
 def test_a_few_rows_are_no_verdict():
@@ -221,6 +311,34 @@ def test_a_slope_is_found_and_a_flat_line_is_not_one():
     assert trend_verdict(steep, flat) == "falls"
     assert trend_verdict(flat, flat) == "flat"
     assert 2.5 < steep.slope < 3.5
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.11, 0.2, "grows"), (0.1, 0.2, "inconclusive"), (-0.2, -0.11, "falls"), (-0.2, -0.1, "inconclusive"),
+        (-0.1, 0.1, "flat"), (-0.11, 0.1, "inconclusive"), (-0.1, 0.11, "inconclusive"),
+    ],
+)  # fmt: skip
+def test_a_slope_counts_if_the_cost_rises_by_more_than_a_tenth(low, high, verdict):
+    """Of the lowest cost, over the whole axis; at the bound it is no rise, and no difference is within it."""
+    baseline = Curve(name="native", points=[(10, 5.0), (20, 5.0)], slope=0, slope_low=0, slope_high=0, intercept=5.0)
+    points = [(10, 10.0), (20, 20.0)]
+    arm = Curve(name="arm", points=points, slope=low, slope_low=low, slope_high=high, intercept=10.0)
+    assert trend_verdict(baseline, arm) == verdict
+    # Not beyond the baseline's own interval, however steep.
+    wide = msgspec.structs.replace(baseline, slope_low=low, slope_high=high)
+    assert trend_verdict(wide, arm) in ("flat", "inconclusive")
+    assert trend_verdict(msgspec.structs.replace(baseline, slope_high=max(low, 0)), arm) != "grows"
+    assert trend_verdict(msgspec.structs.replace(baseline, slope_low=min(high, 0)), arm) != "falls"
+
+
+def test_the_place_in_a_row_makes_no_slope():
+    """Each place costs another factor, and the line is that of the middle one."""
+    factors = (3, 5, 1)
+    found = curve("arm", {x: at_places([x * factors[at % 3] for at in range(12)]) for x in (1.0, 2.0, 4.0)})
+    assert (found.slope, found.slope_low, found.slope_high) == pytest.approx((3.0, 3.0, 3.0))
+    assert found.places == pytest.approx([1.0, 5 / 3, 1 / 3])
 
 
 def test_a_cost_that_is_always_the_same_is_flat():

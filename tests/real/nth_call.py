@@ -113,8 +113,8 @@ subprocess.Popen.__init__ = counted("fork", subprocess.Popen.__init__)
 socket.socket.connect = counted("connect", socket.socket.connect)
 """
 REAP = "from roadworthy.command.cli import main; main(['reap'])"
-#: Seconds in which a run ends whatever fails; an ordinary one takes ten.
-LONGEST = 240
+#: Seconds in which a run ends whatever fails, on this host and in a guest; an ordinary one takes ten, and a hundred.
+LONGEST, LONGEST_IN_GUEST = 240, 900
 
 
 class Points:
@@ -160,10 +160,14 @@ class Points:
             self._until_ended(run, kill)
         finally:
             (self.count / "kill").unlink(missing_ok=True)
-        reached = len((self.count / "log").read_text().splitlines()) >= at
+        reached = self.passed() >= at
         wrong = self._wrong(run, reached, kill)
         shutil.rmtree(place)
         return reached, [f"{self.kind} {at} ({self._named(at)}), {'kill' if kill else 'error'}: {one}" for one in wrong]
+
+    def passed(self):
+        """How many points the last run has come to."""
+        return len((self.count / "log").read_text().splitlines())
 
     def _named(self, at):
         lines = (self.count / "log").read_text().splitlines()
@@ -176,7 +180,8 @@ class Points:
                 run.process.kill()
             return run.process.poll() is not None
 
-        wait_until(over, LONGEST, f"the run to end:\n{run.text()[-3000:]}")
+        in_guest = any(option.startswith("--kernel") for option in self.options)
+        wait_until(over, LONGEST_IN_GUEST if in_guest else LONGEST, f"the run to end:\n{run.text()[-3000:]}")
 
     def _wrong(self, run, reached, kill):
         """What the run has done wrong, a sentence each."""
@@ -194,7 +199,8 @@ class Points:
         if (run.bundle / "bundle.jsonl").exists() and (run.bundle / "bundle.jsonl").stat().st_size and not kill:
             read_bundle(run.bundle)
         told = (kill and reached) or "left behind" in text
-        left = self._settled(run)
+        # A reap does not wait until what a kill ends has gone.
+        left = self._left(run) if kill and reached else self._settled(run)
         if left and not told:
             wrong.append(f"left without a word: {left}\n{text[-2000:]}")
         if left:
@@ -218,16 +224,17 @@ class Points:
         return [*run.left(), *paths]
 
 
-def every(points, kill, chosen=None, say=print):
-    """Fail at each point in turn until a run does not come to its point, or at those of `chosen` alone.
+def every(points, kill, chosen, say=print):
+    """Fail at each point that is chosen, until a run does not come to its point.
 
-    Returns how many points there were, and all that was wrong.
+    Returns at how many points a run failed, how many a run has, and all that was wrong.
     """
-    wrong, at = [], 0
-    for at in chosen or range(1, 100_000):
+    wrong, struck = [], 0
+    for at in chosen:
         reached, found = points.struck(at, kill)
         wrong += found
         say(f"{points.driver} {points.kind} {at} {'kill' if kill else 'error'} {points._named(at)}: {found or 'clean'}")
         if not reached:
-            return at - 1, wrong
-    return at, wrong
+            break
+        struck += 1
+    return struck, points.passed(), wrong

@@ -5,10 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from host_drivers import OTHERS, words_of
 
 from roadworthy.deadline import wait_until
-from roadworthy.drivers import DRIVERS
-from roadworthy.machines.host import Host
 from roadworthy.programs import ENVIRONMENT
 from roadworthy.upkeep.ledger import RUNTIME
 
@@ -90,22 +89,12 @@ def test_so_it_is_where_no_overlay_can_be_mounted(start, private_host, tmp_path)
     assert run.left() == []
 
 
-#: The other drivers that a host can run without a kernel of their own, each with the engine root that it needs.
-OTHERS = ("overlay", "vfs", "btrfs", "fuse-overlayfs", "native", "podman:overlay --engine=podman-5",
-          "podman:vfs --engine=podman-5", "podman:btrfs --engine=podman-5",
-          "containerd:overlayfs --engine=docker-28.5", "containerd:native --engine=docker-28.5",
-          "containerd:btrfs --engine=docker-28.5", "containerd:erofs --engine=docker-28.5",
-          "containerd:blockfile --engine=docker-28.5")  # fmt: skip
-
-
 @pytest.mark.builds
 @pytest.mark.parametrize("end", ["green", "red", "SIGINT", "SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("named", OTHERS)
 def test_so_it_is_with_every_driver_of_this_host(start, private_host, tmp_path, named, end):
     """A run on any driver leaves no file outside of its directories, and nothing in these."""
-    driver, *options = named.split()
-    if unmet := [need.reason for need in DRIVERS[driver].requirements(Host()) if not options and not need.met]:
-        pytest.skip(unmet[0])
+    driver, options = words_of(named)
     run = ended(start, private_host, tmp_path, end, driver, *options)
     wait_until(lambda: run.left() == [], 20, "the kernel to forget the run's processes")
     assert unchanged(private_host) == []

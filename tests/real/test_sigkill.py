@@ -2,12 +2,19 @@
 
 import random
 import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from host_drivers import OTHERS, words_of
 
 from roadworthy.deadline import wait_until
+from roadworthy.programs import ENVIRONMENT
 from roadworthy.upkeep import reaper
+from roadworthy.upkeep.ledger import RUNTIME
 
 pytestmark = pytest.mark.real
 
@@ -58,6 +65,37 @@ def test_F01_F02_a_killed_run_leaves_nothing(start, moment, seed):
     reaper.reap()
     # Another run that starts at this moment may be the one that reaps.
     wait_until(lambda: run.left() == [], 20, "the reaper")
+
+
+KILLS = 20
+REAP = "from roadworthy.command.cli import main; main(['reap'])"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("named", ["overlay2", *OTHERS])
+def test_twenty_kills_of_each_driver_leave_nothing(start, private_host, tmp_path, named):
+    """Kills at moments of a run that a seed has chosen: a reap at once leaves nothing, and no file of the host."""
+    driver, options = words_of(named)
+    began = time.monotonic()
+    assert start(CHECKS, "-q", *options, driver=driver, host=private_host).end(300) == 0
+    usual = time.monotonic() - began
+    for turn in range(KILLS):
+        moment = random.Random(f"{named} {turn}").uniform(0.05, 1) * usual
+        (tmp_path / str(turn)).mkdir()
+        run = start(CHECKS, "-q", *options, driver=driver, host=private_host, directory=tmp_path / str(turn))
+        with suppress(subprocess.TimeoutExpired):
+            run.process.wait(moment)
+        items = run.ledger()
+        run.process.kill()
+        run.process.wait(10)
+        words = [*private_host.entered(tmp_path), sys.executable, "-c", REAP]
+        said = subprocess.run(words, env=ENVIRONMENT, timeout=120, capture_output=True, text=True, check=True).stdout
+        where = f"{named}, kill {turn} after {moment:.1f} of {usual:.1f} s, with {len(items)} items"
+        wait_until(lambda run=run: run.left() == [], 20, f"the reaper: {where}\n{said}")
+        changed = [line for line in private_host.changed() if line != f"+ {RUNTIME}"]
+        assert changed == [], where
+        assert list((tmp_path / "state").rglob("*.*")) == [], where
+        sys.__stderr__.write(f"{where}: clean\n")
 
 
 def test_F31_the_next_run_removes_what_a_dead_one_left(start, private_host, tmp_path):

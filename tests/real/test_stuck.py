@@ -6,6 +6,7 @@ ended either, so that the lane goes on in a new capsule; the old one stays behin
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -133,6 +134,18 @@ def test_F10_a_daemon_that_does_not_answer_is_a_hang_and_the_run_goes_on(start, 
     """A request that the daemon does not answer in time is a hang; the next check has another daemon."""
     run = met(start, tmp_path, "containers.run()", frozen)
     assert "the daemon did not answer" in run.reasons()["sample/stuck"]
+    assert re.search(r"dockerd is in overlay2\.\S+, and waits there in \S+ \(syscall\)", run.reasons()["sample/stuck"])
+
+
+def test_an_agent_that_waits_says_where_it_is(start, tmp_path):
+    """A call that a signal can reach is a hang that names the agent's own function; the next check is asked."""
+    (tmp_path / "stuck").touch()
+    run = start(CHECKS.replace("BODY", 'fs.mkfifo("pipe"); fs.load("pipe")'), conftest=SHORT)
+    assert run.end() == 1, run.text()
+    assert run.verdicts() == {"sample/before": "pass", "sample/stuck": "hang", "sample/after": "pass"}, run.text()
+    said = r"load\('pipe'\) did not return within 3 s; the agent is in call_load\(\), line \d+ of its program"
+    assert re.search(said, run.reasons()["sample/stuck"])
+    assert run.left() == []
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="needs FUSE: modprobe fuse")

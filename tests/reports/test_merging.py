@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from roadworthy.reports.bundle import FILE_NAME, Bundle, read_bundle
 from roadworthy.reports.joining import hindrances, mixed_rounds
 from roadworthy.reports.matrix import build
 from roadworthy.reports.merging import SOURCES, merged, merged_text
+from roadworthy.reports.records import Cuts, Result
 
 
 def part(place, name, lanes, started=sample.STARTED, drop=0, **plan) -> Bundle:
@@ -71,7 +73,7 @@ def test_the_sources_are_kept(parts):
     assert plan.suite["commit"] == "4f1c9a2"
     assert "version" not in plan.suite
     assert plan.started == "2026-11-23T01:00:00Z"
-    assert plan.run.startswith("20261123-010000-")
+    assert re.fullmatch("20261123-010000-[0-9a-f]{6}", plan.run)
 
 
 def test_one_bundle_alone_stays_the_run_that_it_is(parts, tmp_path):
@@ -96,6 +98,31 @@ def test_a_merged_bundle_names_no_file_that_it_does_not_have(parts, tmp_path):
     assert not any(sample_.raw for record in whole.benchmarks for sample_ in record.samples)
 
 
+def test_a_merged_bundle_has_what_cuts_said_and_no_log_of_them(tmp_path):
+    """Also one bundle alone, as it is given away; results without cuts, or whose log was not kept, stay as they are."""
+    found = part(tmp_path, "cuts", sample.LANES[:1])
+    said = Cuts(operation="write", does="A file.", looked=3, flushes=2, worst="whole", kept=True)
+    kept, loose, plain = (
+        msgspec.structs.replace(found.results[at], cuts=cuts)
+        for at, cuts in enumerate((said, msgspec.structs.replace(said, kept=False), None))
+    )
+    records = [found.plan, *found.lanes, kept, loose, plain, found.end]
+    bundle = read_bundle(sample.write(tmp_path / "with-logs", records))
+    assert [one.cuts and one.cuts.kept for one in bundle.results] == [True, False, None]
+    results = [one for one in merged([bundle]) if isinstance(one, Result)]
+    assert [one.cuts for one in results] == [loose.cuts, loose.cuts, None]
+    assert [msgspec.structs.replace(one, cuts=None) for one in results] == [
+        msgspec.structs.replace(one, cuts=None) for one in bundle.results
+    ]
+
+
+def test_a_command_line_stays_if_it_is_that_of_all(parts, tmp_path):
+    """Otherwise it would be a lie of some."""
+    assert merged(parts)[0].argv == parts[0].plan.argv != []
+    other = part(tmp_path, "other", [sample.LANES[4]], argv=["--driver=vfs"])
+    assert merged([*parts, other])[0].argv == []
+
+
 def test_integers_and_texts_of_other_writers_stay(tmp_path):
     """Integers above 64 bits, and half of a pair of surrogates."""
     records = [msgspec.to_builtins(one) for one in sample.records(sample.plan("odd", lanes=sample.LANES[:1]))]
@@ -112,6 +139,8 @@ def test_a_truncated_part_makes_a_truncated_bundle(parts, tmp_path):
     (trouble,) = read(tmp_path / "whole", merged_text([*parts, cut])).troubles
     assert "ended early" in trouble
     assert "cut: it has no closing record" in trouble
+    assert merged([*parts, cut])[-1].exit_status == 2
+    assert merged(parts)[-1].exit_status == max(one.end.exit_status for one in parts)
 
 
 def test_parts_of_one_run_do_not_hinder_each_other(parts):
@@ -142,6 +171,37 @@ def test_a_lane_that_is_there_twice_is_named_with_its_bundles(parts, tmp_path):
     assert f"{tmp_path}/a/{FILE_NAME}" in said
     assert f"{tmp_path}/again/{FILE_NAME}" in said
     assert f"{tmp_path}/b/" not in said
+
+
+def test_several_lanes_that_are_there_twice_are_one_sentence(tmp_path):
+    """Of two runs of all of them."""
+    lanes = sample.LANES[:2]
+    (said,) = hindrances([part(tmp_path, name, lanes) for name in ("a", "b")])
+    assert said.startswith(f"duplicate lanes {lanes[0].id}, {lanes[1].id}: answered twice in ")
+
+
+def test_what_was_measured_twice_is_answered_twice(tmp_path):
+    """Numbers of one lane in two runs; those of another lane are no second answer."""
+    one, other = sample.LANES[1:3]
+
+    def measured(name, lane):
+        plan = msgspec.structs.replace(sample.plan(name, lanes=[one, other]), cells=[])
+        return read_bundle(
+            sample.write(tmp_path / name, [plan, *sample.sweep(lane, sample.random.Random(1)), sample.records()[-1]])
+        )
+
+    assert hindrances([measured("a", one), measured("b", other)]) == []
+    (said,) = hindrances([measured("c", one), measured("d", one)])
+    assert said.startswith(f"duplicate lane {one.id}: answered twice in ")
+
+
+def test_a_sentence_names_six_bundles_and_the_number_of_the_others(tmp_path):
+    """A night may have hundreds."""
+    runs = [part(tmp_path, f"run{number}", sample.LANES[:1]) for number in range(7)]
+    (six,), (seven,) = hindrances(runs[:6]), hindrances(runs)
+    assert six.count(FILE_NAME) == seven.count(FILE_NAME) == 6
+    assert " more" not in six
+    assert seven.endswith(" and 1 more")
 
 
 def test_mixed_schemas_are_named_with_their_bundles(parts, tmp_path):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from roadworthy.reports.text import anchor, counted, island, visible, web_link, with_links
+from roadworthy.reports.text import TEXT_LIMIT, anchor, cleaned, counted, island, visible, web_link, with_links
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,41 @@ def test_addresses_inside_text_are_linked():
     assert with_links("javascript:alert(1)") == [("javascript:alert(1)", "")]
 
 
+def test_text_is_cut_at_its_limit_and_not_before():
+    """A text of just the limit is whole; what is removed from it counts up to four times the limit, and no further."""
+    assert visible("é" * 10, 10) == "é" * 10
+    assert visible("é" * 11, 10) == "é" * 10 + "… (11 characters in the bundle)"
+    assert visible("\x1b[0m" * 7 + "ab", 10) == "ab"
+    assert visible("\x1b[0m" * 10, 10) == ""
+    assert visible("\x1b[0m" * 10 + "a", 10) == "… (41 characters in the bundle)"
+    assert visible("é" * TEXT_LIMIT) == "é" * TEXT_LIMIT
+    assert TEXT_LIMIT == 2000
+
+
+def test_an_address_is_a_link_up_to_the_limit():
+    """And a text that is an address, or ends with one, has no piece that is empty."""
+    address = f"https://a/{'b' * (TEXT_LIMIT - 10)}"
+    assert web_link(address) == address
+    assert web_link(f"{address}b") == ""
+    assert with_links("https://a/b") == [("https://a/b", "https://a/b")]
+    assert with_links("see https://a/b") == [("see ", ""), ("https://a/b", "https://a/b")]
+
+
+def test_values_are_cleaned_however_deep_they_are():
+    """Strings and keys, within the limit; numbers and truth values stay."""
+    value = {"a\x07": ["b\u202e", ("c" * 9, 1.5), {"d": None}], "e": True}
+    cut = ["b⟨U+2… (2 characters in the bundle)", ["ccccc… (9 characters in the bundle)", 1.5], {"d": None}]
+    assert cleaned(value, 5) == {"a␇": cut, "e": True}
+    assert cleaned("é" * 2001) == visible("é" * 2001)
+
+
 def test_anchors_are_readable_and_unique():
     """Common ids stay as they are; ids that need escaping differ although their characters are replaced."""
     assert anchor("row", "rename/merged-directory") == "row:rename/merged-directory"
     assert anchor("cell", "containerd:overlayfs-ext4", "a/b[c]") == "cell:containerd:overlayfs-ext4:a/b[c]"
     assert len({anchor("row", "a b"), anchor("row", "a=b"), anchor("row", "a_b"), anchor("row", "\ud800")}) == 4
+    assert anchor("row", "a" * 200) == f"row:{'a' * 200}"
+    assert re.fullmatch("row:a{200}~[0-9a-f]{8}", anchor("row", "a" * 201))
 
 
 def test_island_cannot_end_its_element():
@@ -89,6 +120,8 @@ def test_island_cannot_end_its_element():
     assert text.isascii()
     assert not set("<>&") & set(text)
     assert json.loads(text) == value
+    with pytest.raises(ValueError, match="JSON compliant"):
+        island(float("nan"))  # no JSON, and no JavaScript of ours expects it
 
 
 def test_a_number_goes_with_its_noun():

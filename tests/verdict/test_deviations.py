@@ -8,10 +8,12 @@ import pytest
 
 from roadworthy.drivers import DRIVERS, Driver
 from roadworthy.engine_name import EngineName
+from roadworthy.extending.distributions import Added, ExtensionError
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.stand import Stand
 from roadworthy.reports.records import Observation
-from roadworthy.verdict.deviations import DeviationError, Facts, load, parameters
+from roadworthy.verdict import deviations as deviations_module
+from roadworthy.verdict.deviations import DeviationError, Facts, load, load_all, parameters
 from roadworthy.versions import in_range, version
 
 KNOWN = ("rename/merged-directory", "rename/target[file]", "rename/target[symlink]", "link/count")
@@ -56,6 +58,49 @@ def test_an_entry_applies_on_lanes_with_its_conditions(recorded):
     assert found.find(check, facts(parameters=parameters({"redirect_dir": "Y"}))) is None
     assert found.find(check, facts(parameters=parameters({}))) is None
     assert found.find("link/count", facts()) is None
+
+
+def test_an_entry_of_a_tree_speaks_of_no_failure(recorded):
+    """And one that says nothing of trees and races is of neither."""
+    plain = GOOD.replace('["rename/merged-directory"]', '[["rename/merged-directory"]]')
+    found = recorded(plain + plain.replace('"an EXDEV"', '"ficlone(…): ENOTSUP against success"\n    tree = true'))
+    check = "rename/merged-directory"
+    plain, of_tree = found.find(check, facts()), found.of_tree(check, facts())
+    assert (plain.signature, plain.tree, plain.race) == ("an EXDEV", False, False)
+    assert [(entry.signature, entry.tree) for entry in of_tree] == [("ficlone(…): ENOTSUP against success", True)]
+    assert found.of_tree(check, facts(driver="vfs")) == []
+
+
+def test_entries_of_other_distributions_stand_beside_our_own(tmp_path, monkeypatch):
+    """With ours alone if there are none, and refused with the name of who is to mend them."""
+    ours, theirs = tmp_path / "ours/deviations", tmp_path / "their_checks/deviations"
+    for place in (ours, theirs):
+        place.mkdir(parents=True)
+    (ours / "own.toml").write_text(textwrap.dedent(GOOD))
+    (theirs / "more.toml").write_text(textwrap.dedent(GOOD).replace("rename/merged-directory", "theirs/check"))
+    (tmp_path / "their_checks/__init__.py").touch()
+    (theirs / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    packages = {}
+    monkeypatch.setattr(deviations_module, "added", lambda group: packages.get(group, []))
+    assert [entry.check for entry in load_all(ours).entries] == ["rename/merged-directory"]
+    packages["checks"] = [Added("checks", "theirs", "their_checks", "theirs 1.0")]
+    packages["deviations"] = [Added("deviations", "theirs", "their_checks.deviations", "theirs 1.0")]
+    found = load_all(ours)
+    assert [entry.check for entry in found.entries] == ["rename/merged-directory", "theirs/check"]
+    assert found.find("theirs/check", facts()).file == "their_checks/deviations/more.toml"
+    (theirs / "more.toml").write_text("no TOML")
+    with pytest.raises(ExtensionError, match=r"theirs 1\.0.*mend that distribution"):
+        load_all(ours)
+
+
+def test_an_entry_without_a_header_of_its_own_has_a_line_all_the_same(recorded):
+    """Of entries in one list, that of the list; of an id that is written with an escape, the first of the file."""
+    row = '{ when = { driver = "vfs" }, signature = "an EXDEV", why = "y", source = "z" }'
+    found = recorded(f'# more\n"rename/merged-directory" = [{row}, {row.replace("vfs", "zfs")}]')
+    assert [entry.line for entry in found.entries] == [2, 2]
+    (entry,) = recorded(f'"rename\\u002fmerged-directory" = {row}\n# more').entries
+    assert (entry.check, entry.line) == ("rename/merged-directory", 1)
 
 
 def test_an_entry_knows_where_it_stands(recorded):
