@@ -22,6 +22,7 @@ from roadworthy.drivers import Driver
 from roadworthy.engines.containers import Container, Containers
 from roadworthy.engines.engine import Engine
 from roadworthy.lane.daemons import Daemons
+from roadworthy.lane.kernel_words import KernelWords
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.own_kernel import OwnKernel
 from roadworthy.lane.software import Software
@@ -201,6 +202,16 @@ def containers(stand: Stand, declaration_of: Declared, evidence: Evidence) -> It
 def own_kernel(stand: Stand, declaration_of: Declared) -> OwnKernel:
     """The kernel below the lane, to do what reaches the whole machine; the check is skipped where that is not ours."""
     return OwnKernel(stand.machine, stand.home)
+
+
+@pytest.fixture
+def kernel_words(stand: Stand, declaration_of: Declared) -> Iterator[KernelWords]:
+    """What the kernel has logged since the check began: `kernel_words("upperdir")` is the first line with that word."""
+    log = stand.machine.kernel_log()
+    try:
+        yield KernelWords(log)
+    finally:
+        log.close()
 
 
 # --- daemons of the check's own

@@ -17,7 +17,7 @@ from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import AgentFault, CallHung
 from roadworthy.calls.toolbox import Toolbox, fio_version
 from roadworthy.declaring.checks import Declared
-from roadworthy.declaring.features import SIZE_LIMIT, Feature
+from roadworthy.declaring.features import OVERLAYFS, SIZE_LIMIT, Feature
 from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.drivers.native import Native
 from roadworthy.engines.containers import Container, Containers
@@ -144,6 +144,7 @@ class Stand:
     def features(self) -> Feature:
         """The features of the driver, on its backing, and of the engine."""
         given = SIZE_LIMIT if self.lane.backing in self.lane.driver.sizes_on else Feature.NONE
+        given |= OVERLAYFS if self.lane.driver.built_on == "overlayfs" else Feature.NONE
         return self.lane.driver.features | self.engine.features | given
 
     def refuse_life(self) -> None:
