@@ -65,6 +65,8 @@ class Running:
     software: Software | None = None
     #: Compares the trees that checks leave; None if they are not compared.
     reference: Reference | None = None
+    #: The version of the program that merges the driver's layers, kept because asking takes a process; None at first.
+    server: str | None = None
 
     @cached_property
     def engine_said(self) -> Mapping[str, Any]:
@@ -139,6 +141,15 @@ class Stand:
     def native(self) -> bool:
         """Whether the trees lie on the volume instead of in the image."""
         return isinstance(self.lane.driver, Native)
+
+    @property
+    def server_version(self) -> str:
+        """The version of the program that merges the driver's layers; empty if the kernel does, or if none is told."""
+        if self.running.server is None:
+            self.running.server = ""
+            with suppress(Unsupported, ProgramFailed):  # on a machine that is only looked at, no program is run
+                self.running.server = self.lane.driver.server_version(self.home)
+        return self.running.server
 
     @property
     def features(self) -> Feature:
@@ -327,6 +338,7 @@ class Stand:
                 **dict(self.lane.options),
                 "choice": choice_of(self.lane.backing),
             },
+            server_version=version(self.server_version),
         )
 
     def facts(self) -> dict[str, Any]:
@@ -334,10 +346,11 @@ class Stand:
         found = self.running.engine_said
         info = self.engine.info()
         components = {part["Name"]: part["Version"] for part in found.get("Components", [])}
+        server = {"server": f"{self.lane.driver.server} {self.server_version}"} if self.server_version else {}
         root = next((line for line in self.container().mounts() if line.split()[4] == "/"), "")
         return {
             "engine": {"version": found["Version"], "api": found["ApiVersion"], **components},
-            "driver": {"name": info["Driver"], "status": dict(info["DriverStatus"] or [])},
+            "driver": {"name": info["Driver"], "status": dict(info["DriverStatus"] or []), **server},
             "backing": self.backing.facts(),
             "kernel": self.machine.facts(),
             "container root": root,
