@@ -49,7 +49,7 @@ class Run:
 WAS_RUN = (
     Run(("overlay2", "overlay", "vfs", "btrfs", "fuse-overlayfs", "native"), DISK),
     Run(("overlay2",), ("xfs",), switched=(("choice", "reflink=0"),)),
-    Run(("overlay2",), kernels=("5.10", "6.1", "6.12", "7.2")),
+    Run(("overlay2",), kernels=("5.10", "6.1", "6.12", "7.2", "7.3")),
     *(Run(("overlay2",), kernels=("6.1",), switched=((name, "on"),)) for name in ("metacopy", "redirect_dir")),
     Run(("overlay",), kernels=("6.1",), switched=(("index", "on"),)),
     Run(("devicemapper",), ("direct-lvm", "loop-lvm"), kernels=("6.1",)),
