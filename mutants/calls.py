@@ -11,13 +11,14 @@ NUMBERS = {
     "execve": 59, "fcntl": 72, "flock": 73, "fsync": 74, "fdatasync": 75, "truncate": 76, "ftruncate": 77,
     "getcwd": 79, "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85, "link": 86, "unlink": 87, "symlink": 88,
     "readlink": 89, "chmod": 90, "fchmod": 91, "chown": 92, "fchown": 93, "lchown": 94, "mknod": 133, "statfs": 137,
-    "fstatfs": 138, "sync": 162, "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190, "getxattr": 191, "lgetxattr": 192,
-    "fgetxattr": 193, "listxattr": 194, "llistxattr": 195, "flistxattr": 196, "removexattr": 197, "lremovexattr": 198,
+    "fstatfs": 138, "sync": 162, "mount": 165,
+    "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190, "getxattr": 191, "lgetxattr": 192, "fgetxattr": 193,
+    "listxattr": 194, "llistxattr": 195, "flistxattr": 196, "removexattr": 197, "lremovexattr": 198,
     "fremovexattr": 199, "getdents64": 217, "inotify_add_watch": 254, "openat": 257, "mkdirat": 258, "mknodat": 259,
     "fchownat": 260, "newfstatat": 262, "unlinkat": 263, "renameat": 264, "linkat": 265, "symlinkat": 266,
     "readlinkat": 267, "fchmodat": 268, "splice": 275, "sync_file_range": 277, "utimensat": 280,
     "fallocate": 285, "fanotify_mark": 301, "name_to_handle_at": 303, "syncfs": 306, "renameat2": 316,
-    "copy_file_range": 326, "statx": 332, "openat2": 437, "fchmodat2": 452,
+    "copy_file_range": 326, "statx": 332, "fsconfig": 431, "openat2": 437, "fchmodat2": 452,
 }  # fmt: skip
 NAMES = {number: name for name, number in NUMBERS.items()}
 

@@ -21,6 +21,7 @@ TITLES = {
     "lock": "locks",
     "metadata": "metadata",
     "mmap": "memory maps",
+    "mount": "mounting",
     "notify": "notification",
     "opaque": "opaque directories",
     "open": "open",

@@ -44,7 +44,8 @@ STEPS = {
     "repeat": "one call many times", "row": "calls in a row", "append_often": "open, write many times, close",
     "replace_often": "open, write, close, rename, many times", "look_often": "open, read, close, many times",
     "inotify_read": "poll, read", "fanotify_read": "poll, read", "fanotify_decide": "poll, read, write",
-    "tick": "clock_gettime until it moves",
+    "tick": "clock_gettime until it moves", "own_mounts": "unshare", "own_users": "unshare, and the maps in /proc",
+    "mount_in_steps": "fsopen, fsconfig for each option, fsmount, move_mount", "umount": "umount2",
 }  # fmt: skip
 
 #: The suite's words for what a process does to its own memory: they are no system calls.

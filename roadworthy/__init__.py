@@ -15,8 +15,8 @@ WORDS = {
     "roadworthy.declaring.benchmarks": ("NIGHTLY", "SMOKE", "WEEKLY", "measured"),
     "roadworthy.declaring.checks": ("capabilities", "check", "layers", "lower", "needs"),
     "roadworthy.declaring.features": (
-        "CLASSIC_BUILDER", "COPY_UP", "DRIVER_SWITCH", "LAYERS", "PLAIN_FILES", "SHARED_PAGE_CACHE", "SIZE_LIMIT",
-        "SNAPSHOTS", "THIN_POOL", "WHITEOUTS",
+        "CLASSIC_BUILDER", "COPY_UP", "DRIVER_SWITCH", "LAYERS", "OVERLAYFS", "PLAIN_FILES", "SHARED_PAGE_CACHE",
+        "SIZE_LIMIT", "SNAPSHOTS", "THIN_POOL", "WHITEOUTS",
     ),
     "roadworthy.declaring.vacuity": ("looked", "overlapped"),
     "roadworthy.trees.layers": (

@@ -19,11 +19,14 @@ from roadworthy.declaring.benchmarks import declared_benchmark
 from roadworthy.declaring.checks import Declared, Misdeclared, declared
 from roadworthy.declaring.features import LACKING, Feature
 from roadworthy.drivers import Driver
+from roadworthy.drivers.snapshotters import ContainerdOverlayfs
 from roadworthy.engines.containers import Container, Containers
 from roadworthy.engines.engine import Engine
 from roadworthy.lane.daemons import Daemons
+from roadworthy.lane.kernel_words import KernelWords
 from roadworthy.lane.lanes import Lane
 from roadworthy.lane.own_kernel import OwnKernel
+from roadworthy.lane.registry import Puller
 from roadworthy.lane.software import Software
 from roadworthy.lane.stand import Stand
 from roadworthy.lane.storage import Storage
@@ -201,6 +204,26 @@ def containers(stand: Stand, declaration_of: Declared, evidence: Evidence) -> It
 def own_kernel(stand: Stand, declaration_of: Declared) -> OwnKernel:
     """The kernel below the lane, to do what reaches the whole machine; the check is skipped where that is not ours."""
     return OwnKernel(stand.machine, stand.home)
+
+
+@pytest.fixture
+def kernel_words(stand: Stand, declaration_of: Declared) -> Iterator[KernelWords]:
+    """What the kernel has logged since the check began: `kernel_words("upperdir")` is the first line with that word."""
+    log = stand.machine.kernel_log()
+    try:
+        yield KernelWords(log)
+    finally:
+        log.close()
+
+
+@pytest.fixture
+def puller(stand: Stand, declaration_of: Declared) -> Puller:
+    """The lane's containerd as it pulls images itself: `with puller.root({"f": b""}) as root: …`."""
+    if not isinstance(stand.lane.driver, ContainerdOverlayfs):
+        raise Unsupported(
+            "containerd unpacks what it pulls into its snapshotter overlayfs, unless it is configured anew"
+        )
+    return Puller(stand.engine, stand.lane.driver.daemon_name, stand.machine)
 
 
 # --- daemons of the check's own

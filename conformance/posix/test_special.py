@@ -144,6 +144,19 @@ def test_device_nodes_are_roots_to_make(fs, other, observe):
     assert observed == "EPERM"
 
 
+@check("special/umask", source="POSIX.1-2017, umask(); mknod(2)", provenance=("lower", "upper"))
+@lower(dir=Directory())
+def test_umask_limits_the_mode_of_a_new_node(fs, observe):
+    """A new fifo and a new device node have the mode that was asked for without the bits of the umask."""
+    fs.umask(0o027)
+    fs.mkfifo("dir/fifo", 0o666)
+    fs.mknod("dir/null", stat.S_IFCHR | 0o666, NULL_NUMBER)
+    modes = observe(
+        "fifo and device", ", ".join(f"{fs.lstat(name).permissions:o}" for name in ("dir/fifo", "dir/null"))
+    )
+    assert modes == "640, 640"
+
+
 @check("special/char-0-0-in-image", source="OCI image-spec, layer.md", provenance="lower")
 @needs(LAYERS)
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from roadworthy.mutants.faults import (  # noqa: F401
     listings,
     locks,
     metadata,
+    mounts,
     names,
     opening,
     removal,

@@ -98,6 +98,19 @@ def connect_refused(_call: Call) -> Answer | None:
     return Error(errno.ECONNREFUSED)
 
 
+@fault("mknod-ignores-the-umask")
+def mknod_ignores_the_umask(call: Call) -> Answer | None:
+    """A fifo or a device has the mode that was asked for, whatever the umask is."""
+    at = 2 if call.name == "mknodat" else 1
+    mode = call.integer(at)
+    if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)) or not call.by_root:
+        return None
+    directory, name = call.name_of(call.place)
+    os.mknod(name, mode, call.arguments[at + 1], dir_fd=directory)
+    os.chmod(name, stat.S_IMODE(mode), dir_fd=directory)
+    return Value()
+
+
 @fault("mknod-for-everyone")
 def mknod_for_everyone(call: Call) -> Answer | None:
     """mknod(2) of a device reports success to every caller, and makes nothing."""

@@ -40,8 +40,10 @@ AT_FDCWD = -100
 AT_SYMLINK_FOLLOW = 0x400
 AT_EMPTY_PATH = 0x1000
 CLOCK_REALTIME_COARSE = 5  # <linux/time.h>; the time module does not name it
-# System call numbers by machine; only calls that neither os nor libc of Debian 12 wraps.
-NUMBERS = {"x86_64": {"renameat2": 316, "statx": 332}, "aarch64": {"renameat2": 276, "statx": 291}}
+# System call numbers by machine; only calls that neither os nor libc of Debian 11 wraps.
+NEW_MOUNT = {"move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432}
+NUMBERS = {"x86_64": {"renameat2": 316, "statx": 332, **NEW_MOUNT},
+           "aarch64": {"renameat2": 276, "statx": 291, **NEW_MOUNT}}  # fmt: skip
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -67,6 +69,7 @@ def checked(value):
 
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_PTRACER = 0x59616D61
 
 
@@ -362,6 +365,55 @@ def call_become(uid, gid):
     die_with(os.getppid())
 
 
+def call_mount(source, target, kind, flags, options):
+    """mount(2)."""
+    words = (encoded(source), encoded(target), encoded(kind), ctypes.c_ulong(flags), encoded(options))
+    checked(libc.mount(*words))
+
+
+def call_umount(target):
+    checked(libc.umount2(encoded(target), 0))
+
+
+def call_mount_in_steps(kind, target, options):
+    """Mount by fsopen, one fsconfig for each [key, value], fsmount and move_mount, see fsopen(2)."""
+    numbers = NUMBERS[os.uname().machine]
+    context = checked(libc.syscall(ctypes.c_long(numbers["fsopen"]), encoded(kind), 1))
+    try:
+        for key, value in options:
+            checked(libc.syscall(ctypes.c_long(numbers["fsconfig"]), context, 1, encoded(key), encoded(value), 0))
+        checked(libc.syscall(ctypes.c_long(numbers["fsconfig"]), context, 6, None, None, 0))
+        made = checked(libc.syscall(ctypes.c_long(numbers["fsmount"]), context, 1, 0))
+    finally:
+        os.close(context)
+    try:
+        checked(libc.syscall(ctypes.c_long(numbers["move_mount"]), made, b"", AT_FDCWD, encoded(target), 4))
+    finally:
+        os.close(made)
+
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+
+
+def call_own_mounts():
+    """Make mounts from now on in a mount namespace of the process's own, which end with it."""
+    checked(libc.unshare(CLONE_NEWNS))
+
+
+def call_own_users():
+    """Become root of a new user namespace, in which nobody else is, and of a mount namespace in it.
+
+    A process that has given up root may not be dumped, and then could not write its own maps, see proc(5).
+    """
+    uid, gid = os.getuid(), os.getgid()
+    checked(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS))
+    libc.prctl(PR_SET_DUMPABLE, ctypes.c_ulong(1))
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    die_with(os.getppid())
+
+
 def call_store(path, data, mode):
     """Write a file in one message, for the parts of a check that are not its subject."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -653,7 +705,8 @@ CALLS = {
     "counted": call_counted, "row": call_row, "tick": call_tick,
     "append_often": call_append_often, "pread_aligned": call_pread_aligned, "pwrite_aligned": call_pwrite_aligned,
     "open_by_handle": call_open_by_handle, "fanotify_mark": call_fanotify_mark, "fanotify_read": call_fanotify_read,
-    "fanotify_decide": call_fanotify_decide,
+    "fanotify_decide": call_fanotify_decide, "mount": call_mount, "umount": call_umount,
+    "mount_in_steps": call_mount_in_steps, "own_mounts": call_own_mounts, "own_users": call_own_users,
     "fanotify_init": lambda flags: checked(libc.fanotify_init(flags, os.O_RDONLY)),
 }  # fmt: skip
 

@@ -328,6 +328,27 @@ class Process:
         """Wait for an event that asks for permission, and answer it; returns its mask, 0 if none comes in time."""
         return int(self._call("fanotify_decide", descriptor, response, CALL_DEADLINE / 2))
 
+    # --- mounts
+
+    def own_mounts(self) -> None:
+        """unshare(2) of the mount namespace: what the process mounts from now on ends with it."""
+        self._call("own_mounts")
+
+    def own_users(self) -> None:
+        """Become root of a user namespace of its own, with a mount namespace (unshare, and its maps in /proc)."""
+        self._call("own_users")
+
+    def mount(self, source: str, target: str, kind: str, options: str = "", flags: int = 0) -> None:
+        self._call("mount", source, target, kind, flags, options)
+
+    def mount_in_steps(self, kind: str, target: str, options: Sequence[tuple[str, str]]) -> None:
+        """Mount with an fsconfig(2) for each option (fsopen, fsconfig, fsmount, move_mount)."""
+        shown = f"mount_in_steps({kind!r}, {target!r}, {len(options)} options)"
+        self._call("mount_in_steps", kind, target, [list(option) for option in options], shown=shown)
+
+    def umount(self, target: str) -> None:
+        self._call("umount", target)
+
     # --- memory
 
     def mmap(self, descriptor: int, length: int, protection: int, flags: int) -> int:

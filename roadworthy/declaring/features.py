@@ -29,6 +29,8 @@ class Feature(enum.Flag):
     SNAPSHOTS = enum.auto()
     #: a running container's files are plain files of the file system below, and the driver has no hand in them
     PLAIN_FILES = enum.auto()
+    #: the kernel's overlayfs lays the layers over each other
+    OVERLAYFS = enum.auto()
 
 
 LAYERS = Feature.LAYERS
@@ -41,6 +43,7 @@ DRIVER_SWITCH = Feature.DRIVER_SWITCH
 CLASSIC_BUILDER = Feature.CLASSIC_BUILDER
 SNAPSHOTS = Feature.SNAPSHOTS
 PLAIN_FILES = Feature.PLAIN_FILES
+OVERLAYFS = Feature.OVERLAYFS
 
 #: Why a check cannot run on a lane that lacks the feature.
 LACKING = {
@@ -53,5 +56,6 @@ LACKING = {
     DRIVER_SWITCH: "this engine ties a data root to the driver that made it: its database refuses another",
     SNAPSHOTS: "this driver's layers are not snapshots that their file system knows as such",
     PLAIN_FILES: "this driver has a hand in what is done to a running container's files",
+    OVERLAYFS: "this driver does not mount the kernel's overlayfs",
     CLASSIC_BUILDER: "this engine builds with Buildah, whose times cannot be compared with those of Docker's builder",
 }

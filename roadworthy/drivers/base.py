@@ -149,6 +149,10 @@ class Driver:
         """Where a graph driver keeps the layer `identity`."""
         raise NotImplementedError(f"{self.name} does not say where its layers lie")
 
+    def server_version(self, place: Place) -> str:
+        """The version of the program that serves a container's files; empty if the kernel does."""
+        return ""
+
     def lower_directories(self, engine: Daemon, root: str, container: Mapping[str, Any]) -> list[str]:
         """The lower directories of a running container's root, the highest first; empty if they cannot be seen.
 

@@ -1,12 +1,15 @@
 """fuse-overlayfs."""
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from roadworthy.declaring.features import COPY_UP, LAYERS, WHITEOUTS
 from roadworthy.drivers.base import Driver
 from roadworthy.linux import FUSE_SUPER_MAGIC
 from roadworthy.machines.machine import Machine, Requirement
-from roadworthy.machines.place import PlacePath
+from roadworthy.machines.place import Place, PlacePath
+from roadworthy.programs import ProgramFailed
 
 
 class FuseOverlayfs(Driver):
@@ -27,6 +30,15 @@ class FuseOverlayfs(Driver):
         yield machine.filesystem("fuse")
         yield machine.device("/dev/fuse", 10, 229)
         yield machine.command("fuse-overlayfs")
+
+    def server_version(self, place: Place) -> str:
+        """The version of Debian's package, or else what the program says of itself: the release 1.14 says 1.13-dev."""
+        with suppress(ProgramFailed):
+            packaged = place.run(["dpkg-query", "--show", "--showformat=${Version}", "fuse-overlayfs"])
+            return packaged.partition("-")[0]
+        said = place.run(["fuse-overlayfs", "--version"])
+        found = re.search(r"^fuse-overlayfs: version (\S+)", said, re.MULTILINE)
+        return found[1] if found else ""
 
     def layer_directory(self, data_root: PlacePath, identity: str) -> PlacePath:
         return data_root / "fuse-overlayfs" / identity / "diff"

@@ -21,6 +21,10 @@ class GuestKernelLog:
         self._descriptor = calls("open", "/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK, 0)
         calls("lseek", self._descriptor, 0, os.SEEK_END)
 
+    @property
+    def shown(self) -> bool:
+        return True
+
     def lines(self) -> list[str]:
         """What the kernel logged since the last look, as much as KernelLog keeps; empty if the guest is gone.
 

@@ -17,7 +17,7 @@ from roadworthy.calls.evidence import Evidence
 from roadworthy.calls.exchange import AgentFault, CallHung
 from roadworthy.calls.toolbox import Toolbox, fio_version
 from roadworthy.declaring.checks import Declared
-from roadworthy.declaring.features import SIZE_LIMIT, Feature
+from roadworthy.declaring.features import OVERLAYFS, SIZE_LIMIT, Feature
 from roadworthy.declaring.places import CHECKS, VOLUME
 from roadworthy.drivers.native import Native
 from roadworthy.engines.containers import Container, Containers
@@ -65,6 +65,8 @@ class Running:
     software: Software | None = None
     #: Compares the trees that checks leave; None if they are not compared.
     reference: Reference | None = None
+    #: The version of the program that merges the driver's layers, kept because asking takes a process; None at first.
+    server: str | None = None
 
     @cached_property
     def engine_said(self) -> Mapping[str, Any]:
@@ -141,9 +143,19 @@ class Stand:
         return isinstance(self.lane.driver, Native)
 
     @property
+    def server_version(self) -> str:
+        """The version of the program that merges the driver's layers; empty if the kernel does, or if none is told."""
+        if self.running.server is None:
+            self.running.server = ""
+            with suppress(Unsupported, ProgramFailed):  # on a machine that is only looked at, no program is run
+                self.running.server = self.lane.driver.server_version(self.home)
+        return self.running.server
+
+    @property
     def features(self) -> Feature:
         """The features of the driver, on its backing, and of the engine."""
         given = SIZE_LIMIT if self.lane.backing in self.lane.driver.sizes_on else Feature.NONE
+        given |= OVERLAYFS if self.lane.driver.built_on == "overlayfs" else Feature.NONE
         return self.lane.driver.features | self.engine.features | given
 
     def refuse_life(self) -> None:
@@ -340,6 +352,7 @@ class Stand:
                 "mode": self.lane.mode.name,
                 **({"layers": "copied"} if self.lane.copies_image else {}),
             },
+            server_version=version(self.server_version),
         )
 
     def facts(self) -> dict[str, Any]:
@@ -347,10 +360,11 @@ class Stand:
         found = self.running.engine_said
         info = self.engine.info()
         components = {part["Name"]: part["Version"] for part in found.get("Components", [])}
+        server = {"server": f"{self.lane.driver.server} {self.server_version}"} if self.server_version else {}
         root = next((line for line in self.container().mounts() if line.split()[4] == "/"), "")
         return {
             "engine": {"version": found["Version"], "api": found["ApiVersion"], **components},
-            "driver": {"name": info["Driver"], "status": dict(info["DriverStatus"] or [])},
+            "driver": {"name": info["Driver"], "status": dict(info["DriverStatus"] or []), **server},
             "backing": self.backing.facts(),
             "kernel": self.machine.facts(),
             "container root": root,

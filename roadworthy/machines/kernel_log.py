@@ -28,6 +28,11 @@ LINES_KEPT = 60
 class Log(Protocol):
     """A kernel's log, from the creation of the object on."""
 
+    @property
+    def shown(self) -> bool:
+        """Whether the kernel's log can be read here at all."""
+        ...
+
     def lines(self) -> list[str]:
         """What was logged since the last look, the newest last."""
         ...
@@ -46,6 +51,10 @@ class KernelLog:
             os.lseek(self._descriptor, 0, os.SEEK_END)
         except OSError:
             self._descriptor = -1
+
+    @property
+    def shown(self) -> bool:
+        return self._descriptor >= 0
 
     def lines(self) -> list[str]:
         """What was logged since the last look: at most LINES_KEPT lines, and further lines that mean a bug."""

@@ -44,8 +44,10 @@ OPTIONS = {
     "choice": tuple(choice for choices in CHOICES.values() for choice in choices),
     "mode": tuple(MODES), "layers": ("copied",),
 }  # fmt: skip
+#: The program that merges layers in place of the kernel; `server` is a range of its versions.
+SERVER = "fuse-overlayfs"
 #: What `seen` and `gone` name releases of.
-RELEASED = ("linux", *ENGINES)
+RELEASED = ("linux", SERVER, *ENGINES)
 
 
 #: The prefix of ids that name no check: their entries are about the tree that any check leaves.
@@ -61,7 +63,8 @@ class Facts:
     """What conditions are compared with. Versions are of the upstream base: `(6, 1)`; parameters are of overlayfs, and
     the lane's options.
 
-    `built_on` is the driver's, see drivers.base.Driver.
+    `built_on` is the driver's, see drivers.base.Driver. `server_version` is of the program that merges its layers;
+    empty if the kernel does.
     """
 
     driver: str
@@ -72,6 +75,7 @@ class Facts:
     kernel_version: tuple[int, ...]
     provenance: str
     parameters: Mapping[str, str]
+    server_version: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
         return getattr(facts, key) in values
     if key == "kernel":
         return any(in_range(value, facts.kernel_version) for value in values)
+    if key == "server":
+        return bool(facts.server_version) and any(in_range(value, facts.server_version) for value in values)
     if key == "engine":
         return any(
             value.split()[0] == facts.engine and in_range(value.partition(" ")[2], facts.engine_version)
@@ -277,7 +283,9 @@ def deviation(check: str, row: Any, file: str, line: int, known: set[str], sourc
     refuse_restating(signature, observed, tree, source)
     seen, gone = (releases(key, row.get(key, []), conditions) for key in ("seen", "gone"))
     if not seen and any(releases_of(conditions)):
-        raise ValueError('a range of kernels or engines needs the releases that it was seen on: seen = ["linux 6.1"]')
+        raise ValueError(
+            'a range of kernels, engines or servers needs the releases that it was seen on: seen = ["linux 6.1"]'
+        )
     decided = source.excused(one.name for one in observed) if source.observations else ()
     return Deviation(
         check, conditions, signature, row["why"], row["source"], file, line, tree, race, observed, seen, gone, decided
@@ -313,6 +321,7 @@ def conditions_of(when: Any) -> dict[str, tuple[str, ...]]:
 def releases_of(conditions: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     """The ranges among conditions: of what, and which."""
     yield from (("linux", value) for value in conditions.get("kernel", ()) if value)
+    yield from ((SERVER, value) for value in conditions.get("server", ()) if value)
     for value in conditions.get("engine", ()):
         name, _, bound = value.partition(" ")
         if bound:
@@ -339,7 +348,7 @@ def releases(key: str, value: Any, conditions: Mapping[str, tuple[str, ...]]) ->
 
 def check_condition(key: str, values: tuple[str, ...]) -> None:
     """Raise ValueError for a condition that can never hold as written."""
-    keys = (*NAMED, "kernel", "engine", *SWITCHES, *OPTIONS)
+    keys = (*NAMED, "kernel", "engine", "server", *SWITCHES, *OPTIONS)
     if key not in keys:
         raise ValueError(f"unknown condition {key!r}{meant(key, keys)}")
     for value in values:
@@ -351,7 +360,7 @@ def check_condition(key: str, values: tuple[str, ...]) -> None:
             raise ValueError(f"condition {key!r} takes {' or '.join(taken)}, not {value!r}")
         if key in SWITCHES and value not in ("on", "off", "absent"):
             raise ValueError(f"{key} is on, off or absent, not {value!r}")
-        if key == "kernel":
+        if key in ("kernel", "server"):
             in_range(value, (0,))
         if key == "engine":
             in_range(value.partition(" ")[2], (0,))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from roadworthy.drivers import DRIVERS
 from roadworthy.drivers.base import Driver
 from roadworthy.drivers.overlayfs import SWITCHES
-from roadworthy.verdict.deviations import OPTIONS, Deviation
+from roadworthy.verdict.deviations import OPTIONS, SERVER, Deviation
 
 #: Drivers whose engines mount overlayfs with index=off, whatever the module's parameters say. The kernel turns
 #: nfs_export off with it: Linux fs/overlayfs/params.c, ovl_fs_params_verify().
@@ -65,6 +65,8 @@ def turns(entry: Deviation, others: Sequence[Deviation], drivers: Sequence[Drive
                 yield f"a data root on {one_of(list(taken))}"
         elif key == "kernel":
             yield f"a kernel that is not {one_of(values)}"
+        elif key == "server":
+            yield f"a {SERVER} that is not {one_of(values)}"
         elif key == "engine":
             ranges = [value for value in values if " " in value]
             if len(ranges) == len(values):

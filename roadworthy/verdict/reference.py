@@ -47,7 +47,7 @@ OTHER_WAYS = ("containers", "own_containers", "lane_daemon", "cramped", "daemons
               "software")  # fmt: skip
 #: Calls that cannot be made again: they leave something running, race on purpose, or refer to one kernel object.
 ONCE = frozenset({"start", "finish", "kill", "repeat", "timed", "look_often", "replace_often", "append_often",
-                  "open_by_handle", "fanotify_mark", "connect", "accept"})  # fmt: skip
+                  "open_by_handle", "fanotify_mark", "connect", "accept", "own_mounts", "own_users"})  # fmt: skip
 #: Calls whose first argument is an address in memory.
 ADDRESSED = frozenset({"munmap", "msync", "peek", "poke", "mincore"})
 #: Attributes that a security module of the host adds.

@@ -26,6 +26,8 @@ class Run:
     backings: tuple[str, ...] = ("ext4",)
     engine: str = "docker 20.10"
     kernels: tuple[str, ...] = ("6.18",)
+    #: The version of fuse-overlayfs where it merges the layers.
+    server: str = "1.10"
     #: Parameters of the overlay module that are not as the kernel has them, and options of the lane.
     switched: tuple[tuple[str, str], ...] = ()
 
@@ -39,6 +41,7 @@ class Run:
                             driver=driver, built_on=DRIVERS[driver].built_on, backing=backing, engine=name,
                             engine_version=version(release), kernel_version=version(kernel), provenance=provenance,
                             parameters={**AS_BUILT, **dict(self.switched)},
+                            server_version=version(self.server) if DRIVERS[driver].server else (),
                         )  # fmt: skip
 
 
@@ -46,12 +49,13 @@ class Run:
 WAS_RUN = (
     Run(("overlay2", "overlay", "vfs", "btrfs", "fuse-overlayfs", "native"), DISK),
     Run(("overlay2",), ("xfs",), switched=(("choice", "reflink=0"),)),
-    Run(("overlay2",), kernels=("5.10", "6.1", "6.12", "7.2")),
+    Run(("overlay2",), kernels=("5.10", "6.1", "6.12", "7.2", "7.3")),
     *(Run(("overlay2",), kernels=("6.1",), switched=((name, "on"),)) for name in ("metacopy", "redirect_dir")),
     Run(("overlay",), kernels=("6.1",), switched=(("index", "on"),)),
     Run(("devicemapper",), ("direct-lvm", "loop-lvm"), kernels=("6.1",)),
     Run(("zfs",), ("zfs",), kernels=("6.1",)),
     Run(("aufs",), ("ext4",), kernels=("5.10",)),
+    Run(("fuse-overlayfs",), engine="docker 28.5", server="1.14"),
     *(Run(("overlay2", "vfs", "btrfs"), engine=engine) for engine in ("docker 26.1", "docker 28.5")),
     Run(("containerd:overlayfs", "containerd:native", "containerd:btrfs", "containerd:erofs"), engine="docker 28.5"),
     Run(

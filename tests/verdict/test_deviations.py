@@ -186,7 +186,7 @@ def said_of(driver):
     """What the suite has recorded of files of the image on a lane with this driver, because of the driver."""
     stand = SimpleNamespace(
         lane=Lane(driver, "ext4", EngineName("docker", "20.10"), "linux6.1"), engine=SimpleNamespace(name="docker"),
-        machine=SimpleNamespace(upstream="6.1"),
+        machine=SimpleNamespace(upstream="6.1"), server_version="",
         running=SimpleNamespace(
             engine_said={"Version": "20.10.24"},
             overlay_parameters=parameters(dict.fromkeys(("redirect_dir", "metacopy", "index", "nfs_export"), "N")),
@@ -506,3 +506,37 @@ def test_a_failure_that_two_assertions_show_needs_what_both_saw(recorded, checke
     assert not both.entries[0].matches(
         "assert ['f is gone'] == []", [Observation("differences", "f is gone"), moved[1]]
     )
+
+
+SERVED = """
+["rename/merged-directory"]
+when = { driver = "fuse-overlayfs", server = ">=1.14" }
+seen = ["fuse-overlayfs 1.14"]
+gone = ["fuse-overlayfs 1.10"]
+signature = "an EXDEV"
+why = "a reason"
+source = "a source"
+"""
+
+
+def test_an_entry_of_the_servers_versions(recorded):
+    """An entry with a range of fuse-overlayfs' versions speaks of lanes whose layers such a version merges, only."""
+    found = recorded(SERVED)
+    served = {"driver": "fuse-overlayfs", "built_on": "fuse-overlayfs"}
+    assert found.find("rename/merged-directory", facts(**served, server_version=(1, 14))) is not None
+    assert found.find("rename/merged-directory", facts(**served, server_version=(1, 10))) is None
+    assert found.find("rename/merged-directory", facts(**served)) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "told"),
+    [
+        ('seen = ["fuse-overlayfs 1.14"]', "", "servers needs the releases"),
+        ('seen = ["fuse-overlayfs 1.14"]', 'seen = ["fuse-overlayfs 1.10"]', "which >=1.14 leaves out"),
+        (">=1.14", "1.14", "not a version range"),
+    ],
+)
+def test_a_range_of_the_servers_versions_is_checked(recorded, said, instead, told):
+    """A range that says no release, contradicts the releases that were seen, or is none, is refused."""
+    with pytest.raises(DeviationError, match=told):
+        recorded(SERVED.replace(said, instead))
