@@ -30,6 +30,7 @@ from roadworthy.lane.storage import Storage
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.reports.cuts import log_path
 from roadworthy.reports.extra import ANALYSIS, lacking
+from roadworthy.run.hunt import Hunt
 from roadworthy.run.keys import EVIDENCE
 from roadworthy.run.session import SESSION, Session
 
@@ -201,6 +202,15 @@ def containers(stand: Stand, declaration_of: Declared, evidence: Evidence) -> It
 def own_kernel(stand: Stand, declaration_of: Declared) -> OwnKernel:
     """The kernel below the lane, to do what reaches the whole machine; the check is skipped where that is not ours."""
     return OwnKernel(stand.machine, stand.home)
+
+
+@pytest.fixture
+def hunt(stand: Stand, declaration_of: Declared, evidence: Evidence, roadworthy_run: Session) -> Hunt:
+    """Rounds of random work for as long as --minutes says: `for dice in hunt.rounds()`; one without it."""
+    kernel = OwnKernel(stand.machine, stand.home) if stand.machine.own_kernel("").met else None
+    minutes, seed = roadworthy_run.option("minutes"), roadworthy_run.option("hunt_seed")
+    evidence.observe("seed", seed)
+    return Hunt(minutes, seed, kernel, roadworthy_run.say)
 
 
 # --- daemons of the check's own

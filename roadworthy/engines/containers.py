@@ -273,6 +273,16 @@ class Containers:
         """`docker rm -f`."""
         container.remove()
 
+    def discard(self, *made: Container | str) -> None:
+        """Remove containers and images of the check's own before it ends, in this order."""
+        for one in made:
+            if isinstance(one, Container):
+                one.remove()
+                self._made.remove(one)
+            else:
+                self._engine.client.images.remove(one, force=True)
+                self._images.remove(one)
+
     def forget(self, container: Container) -> None:
         """Do not remove the container with the check, because it has been removed already."""
         container.forget_agent()
