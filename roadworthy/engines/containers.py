@@ -348,6 +348,10 @@ class Containers:
         self._images.append(str(built(self._engine, build_context(dockerfile, files)).id))
         return self.last_image
 
+    def images(self) -> set[str]:
+        """The ids of all images that the engine lists, with a name or without."""
+        return {str(image.id) for image in self._engine.client.images.list()}
+
     @property
     def last_image(self) -> str:
         """The name of the image that was made last."""
