@@ -53,10 +53,10 @@ class Hunt:
         """How much of something there is: in the round of an ordinary run, or in a hunt of minutes."""
         return ordinary if self._minutes is None else long
 
-    def rounds(self) -> Iterator[random.Random]:
-        """Yield the dice of each round, until the minutes are over, but of one in any case."""
+    def rounds(self, at_least: int = 1) -> Iterator[random.Random]:
+        """Yield the dice of each round, until the minutes are over, but of `at_least` so many in any case."""
         end = self._begun + 60 * (self._minutes or 0)
-        while not self._rounds or running() < end:
+        while self._rounds < at_least or running() < end:
             self._rounds += 1
             yield random.Random(f"{self.seed} {self._rounds}")
             if self._minutes is not None:
