@@ -25,7 +25,7 @@ def in_waves(containers, operations):
 @needs(LAYERS)
 @lower(f=b"image", gone=b"image")
 def test_many_containers_of_one_image_are_written_side_by_side(containers, hunt, storage, observe):
-    """Many containers of one image run at once: each begins with its files, keeps its own changes and leaves nothing."""
+    """Many containers of one image run at once; each begins with its files, keeps its changes and leaves nothing."""
     count, before = hunt.size(16, 200), len(storage.layer_mounts())
     made = [containers.create() for _ in range(count)]
     in_waves(containers, [container.start for container in made])
