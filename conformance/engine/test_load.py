@@ -29,9 +29,10 @@ def test_many_containers_of_one_image_are_written_side_by_side(containers, hunt,
     count, before = hunt.size(16, 200), len(storage.layer_mounts())
     made = [containers.create() for _ in range(count)]
     in_waves(containers, [container.start for container in made])
-    running = [containers.process(container) for container in made]
-    begun, kept = [], []
-    for number, fs in enumerate(running):
+    running, begun, kept = [], [], []
+    for number, container in enumerate(made):
+        # Each answers before the next one is begun: two hundred programs that start at once keep all of them waiting.
+        running.append(fs := containers.process(container))
         begun.append((fs.load("f"), fs.listdir()))
         fs.pwrite(fs.open("f", O_WRONLY), b"%05d" % number, 0)
         fs.unlink("gone")
