@@ -7,7 +7,8 @@ ARCHITECTURE = 0xC000003E
 
 #: x86-64 system call numbers, from the kernel's arch/x86/entry/syscalls/syscall_64.tbl.
 NUMBERS = {
-    "open": 2, "stat": 4, "fstat": 5, "lstat": 6, "lseek": 8, "ioctl": 16, "msync": 26, "sendfile": 40, "connect": 42,
+    "open": 2, "stat": 4, "fstat": 5, "lstat": 6, "lseek": 8, "ioctl": 16, "pwrite64": 18, "msync": 26, "sendfile": 40,
+    "connect": 42,
     "execve": 59, "fcntl": 72, "flock": 73, "fsync": 74, "fdatasync": 75, "truncate": 76, "ftruncate": 77,
     "getcwd": 79, "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85, "link": 86, "unlink": 87, "symlink": 88,
     "readlink": 89, "chmod": 90, "fchmod": 91, "chown": 92, "fchown": 93, "lchown": 94, "mknod": 133, "statfs": 137,
@@ -42,7 +43,8 @@ SUBJECT: dict[str, Where] = {
          "llistxattr", "removexattr", "lremovexattr", "execve"), _PATH_ONLY),
     **dict.fromkeys(
         ("fstat", "fcntl", "flock", "fsync", "fdatasync", "ftruncate", "fchmod", "fchown", "fstatfs", "fsetxattr",
-         "fgetxattr", "flistxattr", "fremovexattr", "getdents64", "lseek", "fallocate", "ioctl"), _DESCRIPTOR_ONLY),
+         "fgetxattr", "flistxattr", "fremovexattr", "getdents64", "lseek", "fallocate", "ioctl",
+         "pwrite64"), _DESCRIPTOR_ONLY),
     **dict.fromkeys(
         ("openat", "openat2", "mkdirat", "mknodat", "fchownat", "newfstatat", "unlinkat", "renameat", "renameat2",
          "linkat", "readlinkat", "fchmodat", "fchmodat2", "utimensat", "statx", "name_to_handle_at"), _BOTH),

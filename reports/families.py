@@ -13,6 +13,7 @@ TITLES = {
     "exec": "execution",
     "grid": "backing file systems",
     "handle": "file handles",
+    "hunt": "silent corruption",
     "identity": "file identity",
     "image": "images",
     "life": "life cycle",

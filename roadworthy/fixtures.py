@@ -33,6 +33,7 @@ from roadworthy.lane.storage import Storage
 from roadworthy.reasons import Precondition, Unsupported
 from roadworthy.reports.cuts import log_path
 from roadworthy.reports.extra import ANALYSIS, lacking
+from roadworthy.run.hunt import Hunt
 from roadworthy.run.keys import EVIDENCE
 from roadworthy.run.session import SESSION, Session
 
@@ -224,6 +225,15 @@ def puller(stand: Stand, declaration_of: Declared) -> Puller:
             "containerd unpacks what it pulls into its snapshotter overlayfs, unless it is configured anew"
         )
     return Puller(stand.engine, stand.lane.driver.daemon_name, stand.machine)
+
+
+@pytest.fixture
+def hunt(stand: Stand, declaration_of: Declared, evidence: Evidence, roadworthy_run: Session) -> Hunt:
+    """Rounds of random work for as long as --minutes says: `for dice in hunt.rounds()`; one without it."""
+    kernel = OwnKernel(stand.machine, stand.home) if stand.machine.own_kernel("").met else None
+    minutes, seed = roadworthy_run.option("minutes"), roadworthy_run.option("hunt_seed")
+    evidence.observe("seed", seed)
+    return Hunt(minutes, seed, kernel, roadworthy_run.say)
 
 
 # --- daemons of the check's own

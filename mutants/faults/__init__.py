@@ -3,6 +3,7 @@
 from roadworthy.mutants.faults import (  # noqa: F401
     beside,
     copy_up,
+    data,
     durability,
     execution,
     isolation,

@@ -39,6 +39,8 @@ LIMIT = 16 * 1024 * 1024
 AT_FDCWD = -100
 AT_SYMLINK_FOLLOW = 0x400
 AT_EMPTY_PATH = 0x1000
+#: The lengths of small overwrites, most of them a page, which is a database's.
+OVERWRITTEN = (16, 512, 1024, 4096, 4096, 4096, 8192, 12288)
 CLOCK_REALTIME_COARSE = 5  # <linux/time.h>; the time module does not name it
 # System call numbers by machine; only calls that neither os nor libc of Debian 11 wraps.
 NEW_MOUNT = {"move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432}
@@ -449,6 +451,50 @@ def call_digest(path):
         os.close(descriptor)
 
 
+def overwrites(seed, count, size):
+    """The places and the bytes of `count` small overwrites inside `size` bytes, which follow from `seed` alone.
+
+    Half of them begin at a page, as a database's do. Every sixteen bytes say which overwrite and which
+    part of it they are.
+    """
+    state = seed
+    for turn in range(count):
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        length = min(OVERWRITTEN[state >> 61], size)
+        at = (state >> 8) % (size - length + 1)
+        if state >> 60 & 1:
+            at -= at % 4096
+        yield at, b"".join(struct.pack("<QII", state, turn, unit) for unit in range(length // 16))
+
+
+def call_overwrite(path, seed, count, mapped):
+    """Make `overwrites` inside a file, by pwrite(2), or by stores into a shared mapping and msync(2)."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        size = os.fstat(descriptor).st_size
+        if mapped:
+            with mmap.mmap(descriptor, size) as memory:
+                for at, data in overwrites(seed, count, size):
+                    memory[at : at + len(data)] = data
+                memory.flush()
+            return
+        for at, data in overwrites(seed, count, size):
+            if os.pwrite(descriptor, data, at) != len(data):
+                raise OSError(errno.EIO, "a write was cut short")
+    finally:
+        os.close(descriptor)
+
+
+def call_let_go(path):
+    """Write a file back and let its cached pages go: fsync(2), then posix_fadvise(2) with POSIX_FADV_DONTNEED."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+
+
 def call_replace_often(source_directory, target, times):
     """Replace `target` by rename, `times` times over, each time with a new file of two equal halves."""
     for turn in range(times):
@@ -700,7 +746,8 @@ CALLS = {
     "inotify_read": call_inotify_read, "name_to_handle": call_name_to_handle, "bind": call_bind,
     "connect": call_connect, "accept": call_accept, "run": call_run, "start": call_start, "finish": call_finish,
     "kill": os.kill, "getpid": os.getpid, "become": call_become, "store": call_store, "load": call_load,
-    "digest": call_digest, "replace_often": call_replace_often, "look_often": call_look_often,
+    "digest": call_digest, "overwrite": call_overwrite, "let_go": call_let_go,
+    "replace_often": call_replace_often, "look_often": call_look_often,
     "repeat": call_repeat, "timed": call_timed, "timed_run": call_timed_run, "manifest": call_manifest,
     "counted": call_counted, "row": call_row, "tick": call_tick,
     "append_often": call_append_often, "pread_aligned": call_pread_aligned, "pwrite_aligned": call_pwrite_aligned,

@@ -440,6 +440,15 @@ class Process:
         checksum, size = self._begin("digest", f"digest({path!r})", path)(patience)
         return checksum, size
 
+    def overwrite(self, path: str, seed: int, count: int, mapped: bool, patience: float = CALL_DEADLINE) -> None:
+        """Make small overwrites inside a file, which follow from `seed`: calls.overwritten has the model of them."""
+        shown = f"overwrite({path!r}, {count} times from seed {seed}, by {'stores' if mapped else 'pwrite'})"
+        self._begin("overwrite", shown, path, seed, count, mapped)(patience)
+
+    def let_go(self, path: str, patience: float = CALL_DEADLINE) -> None:
+        """Write a file back, and let its pages in the cache go (fsync, posix_fadvise)."""
+        self._begin("let_go", f"let_go({path!r})", path)(patience)
+
     def replace_often(self, target: str, times: int) -> None:
         """Replace `target` by rename, `times` times, with new files of two equal halves."""
         self._call("replace_often", ".", target, times)

@@ -273,6 +273,16 @@ class Containers:
         """`docker rm -f`."""
         container.remove()
 
+    def discard(self, *made: Container | str) -> None:
+        """Remove containers and images of the check's own before it ends, in this order."""
+        for one in made:
+            if isinstance(one, Container):
+                one.remove()
+                self._made.remove(one)
+            else:
+                self._engine.client.images.remove(one, force=True)
+                self._images.remove(one)
+
     def forget(self, container: Container) -> None:
         """Do not remove the container with the check, because it has been removed already."""
         container.forget_agent()
@@ -337,6 +347,10 @@ class Containers:
         """`docker build` by the classic builder; `files` are in `context`. Returns the image's id."""
         self._images.append(str(built(self._engine, build_context(dockerfile, files)).id))
         return self.last_image
+
+    def images(self) -> set[str]:
+        """The ids of all images that the engine lists, with a name or without."""
+        return {str(image.id) for image in self._engine.client.images.list()}
 
     @property
     def last_image(self) -> str:

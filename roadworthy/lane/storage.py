@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -22,6 +22,15 @@ from roadworthy.reasons import Unsupported
 
 #: The prefix of a whiteout's name, if the driver marks removals by names.
 MARK = ".wh."
+
+#: Print what a machine has in use, see proc(5); a process may end meanwhile.
+STANDING = """
+echo mounts $(wc -l </proc/self/mountinfo)
+echo processes $(ls -d /proc/[0-9]* | wc -l)
+echo descriptors $(ls /proc/[0-9]*/fd 2>/dev/null | grep -c '^[0-9]')
+echo sockets $(ls /run/containerd/s 2>/dev/null | wc -l)
+echo memory $(cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '$1 == "Pss:" { sum += $2 } END { print sum * 1024 }')
+"""
 
 
 @dataclass
@@ -207,6 +216,22 @@ class Storage:
         """Mount points of the daemon's mount table that are containers' root file systems."""
         below = f"{self._engine.data_root}/{self._driver.mount_directory}/"
         return [line.split()[4] for line in self.engine_mounts() if line.split()[4].startswith(below)]
+
+    def standing(self, before: Mapping[str, int], seconds: float = 20.0) -> dict[str, int]:
+        """What is in use where the daemon runs: mounts, processes, descriptors, sockets, and bytes of memory and disk.
+
+        Waits for what ends in the background until mounts and processes are no more than `before`, for `seconds`.
+        """
+        found: dict[str, int] = {}
+
+        def settled() -> bool:
+            lines = self._engine.place.run(["sh", "-c", STANDING]).splitlines()
+            found.update((name, int(number)) for name, number in (line.split() for line in lines))
+            return all(found[name] <= before[name] for name in ("mounts", "processes") if name in before)
+
+        with suppress(TimeoutError):
+            wait_until(settled, seconds, "processes and mounts to end")
+        return {**found, "disk": self.backing.used_bytes()}
 
     def settles(self, limit: int, seconds: float = 40.0) -> int:
         """Wait until no more than `limit` bytes of the backing are in use, for deletions that end in the background.

@@ -122,6 +122,15 @@ def add_options(parser: pytest.Parser) -> None:
         "`roadworthy cut LOG` lists the flushes of such a log, and makes the disk of any of them again.",
     )  # fmt: skip
     group.addoption(
+        "--minutes", metavar="N", type=minutes,
+        help="Let each check of the family hunt go on for N minutes with 100 MiB of files, and say how far it is; "
+        "without it, each makes one small round.",
+    )  # fmt: skip
+    group.addoption(
+        "--hunt-seed", metavar="SEED", type=hunt_seed,
+        help="The seed of the random work of the family hunt: with --minutes, it is drawn and printed otherwise.",
+    )  # fmt: skip
+    group.addoption(
         "--isolate", action="store_true",
         help="Give every check a container of its own, instead of one for all that need the same capabilities. The "
         "verdicts must not change: `roadworthy agree BUNDLE BUNDLE` compares them.",
@@ -174,6 +183,21 @@ def seconds(word: str) -> float:
     if not 0 <= found < math.inf:
         raise argparse.ArgumentTypeError(f"{word!r} is not a number of seconds, such as 60 or 2.5")
     return found
+
+
+def minutes(word: str) -> float:
+    """Parse a number of minutes above 0. Raises ArgumentTypeError."""
+    with contextlib.suppress(argparse.ArgumentTypeError):
+        if found := seconds(word):
+            return found
+    raise argparse.ArgumentTypeError(f"{word!r} is not a number of minutes, such as 20 or 0.5")
+
+
+def hunt_seed(word: str) -> int:
+    """Parse the seed of a hunt. Raises ArgumentTypeError."""
+    if not (word.isascii() and word.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number, such as 7")
+    return int(word)
 
 
 def cuts(word: str) -> float:

@@ -36,6 +36,7 @@ from roadworthy.reports.claims import load as load_claims
 from roadworthy.reports.page import write_page
 from roadworthy.reports.records import SCHEMA, Check, LaneRecord, Plan, Record
 from roadworthy.reports.redaction import of_this_machine
+from roadworthy.run.hunt import drawn_seed
 from roadworthy.run.interrupts import Interrupts, why_stopped
 from roadworthy.run.keys import BUNDLE, EVIDENCE, LANES, NEEDED, NODE, REFUSED, SAID, SEED, TOLD
 from roadworthy.run.lacking import Lacking
@@ -84,6 +85,8 @@ class Session:
             self.order = order(getattr(config, "workerinput", {}).get(SEED) or config.getoption(SHUFFLED))
         except (RepeatError, OrderError) as reason:
             raise pytest.UsageError(f"roadworthy: {reason}") from None
+        # Workers get the options as they are now, and with them one seed.
+        config.option.hunt_seed = drawn_seed(config.getoption("minutes"), config.getoption("hunt_seed"))
         self.bundle: BundleWriter | None = None
         self.page: Path | None = None
         self._items: list[tuple[Lane, Declared, pytest.Item]] = []
@@ -274,6 +277,8 @@ class Session:
             found["random order"] = {"seed": self.order.seed}
         if self.config.getoption("isolate"):
             found["isolate"] = True
+        if (minutes := self.config.getoption("minutes")) is not None:
+            found["hunt"] = {"minutes": minutes, "seed": self.config.getoption("hunt_seed")}
         if NODE in self.worker:
             found["node"] = self.worker[NODE]
         return found
@@ -446,6 +451,9 @@ class Session:
         if self.engine is None:
             return []
         lines = [*header(self.lanes, self.engine, self.machine, fio_version()), *self.order.header()]
+        if (minutes := self.config.getoption("minutes")) is not None:
+            seed = self.config.getoption("hunt_seed")
+            lines.append(f"  hunts of {minutes:g} minutes, again with --minutes={minutes:g} --hunt-seed={seed}")
         return [*lines, *self.faults.header()]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

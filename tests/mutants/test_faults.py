@@ -85,6 +85,22 @@ def test_files_cannot_be_synced_and_directories_can(opened, tmp_path):
     os.close(directory)
 
 
+def test_one_in_twenty_overwrites_goes_astray(opened):
+    """Its first page lies behind its last one; what appends, and what is less than a page, is left alone."""
+    os.pwrite(opened, bytes(5 * 4096), 0)
+    data = b"1" * 4096 + b"2" * 4096
+
+    def overwrite(size, at):
+        made = call("pwrite64", 3, 0, size, at, memory=data)
+        made.target.duplicate = lambda _descriptor: opened
+        return FAULTS["overwrite-goes-astray"](made)
+
+    assert [overwrite(8192, 0) for _ in range(19)] == [None] * 19
+    assert [overwrite(8192, 4 * 4096), overwrite(100, 0)] == [None, None]
+    assert overwrite(8192, 0) == Value(8192)
+    assert os.pread(opened, 5 * 4096, 0) == bytes(4096) + b"2" * 4096 + b"1" * 4096 + bytes(2 * 4096)
+
+
 def test_mounts_are_told_apart(tmp_path):
     there, beside, elsewhere = (os.open(place, os.O_PATH) for place in (tmp_path, tmp_path.parent, "/proc/self"))
     assert mount_of(there) == mount_of(beside) != mount_of(elsewhere)

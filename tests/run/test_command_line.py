@@ -53,6 +53,9 @@ def test_F45_a_misspelt_driver_is_a_usage_error(run, nothing_starts):
         (["--bench-seconds=inf"], "'inf' is not a number of seconds"),
         (["--bench-seconds=-1"], "'-1' is not a number of seconds"),
         (["--bench-seconds=x"], "'x' is not a number of seconds"),
+        (["--minutes=0"], "'0' is not a number of minutes"),
+        (["--minutes=inf"], "'inf' is not a number of minutes"),
+        (["--hunt-seed=-1"], "'-1' is not a whole number"),
         (["-k", "pass and"], "Wrong expression passed to '-k'"),
     ],
     ids=[
@@ -64,6 +67,9 @@ def test_F45_a_misspelt_driver_is_a_usage_error(run, nothing_starts):
         "endless",
         "negative",
         "no number",
+        "no minutes",
+        "endless minutes",
+        "no seed",
         "expression",
     ],
 )
