@@ -41,8 +41,10 @@ class Project:
 _LATE = "v28.5.2"
 #: Projects by the words that name them; of words that begin alike the longest counts.
 PROJECTS = {
-    "moby": Project("moby/moby", "v20.10.24", ("daemon", "pkg", "image", "distribution", "layer", "container"),
-                    (("daemon/containerd/", _LATE), ("daemon/daemon.go", _LATE), ("pkg/atomicwriter", _LATE))),
+    "moby": Project(
+        "moby/moby", "v20.10.24", ("daemon", "pkg", "image", "distribution", "layer", "container", "vendor"),
+        (("daemon/containerd/", _LATE), ("daemon/daemon.go", _LATE), ("pkg/atomicwriter", _LATE), ("vendor/", _LATE)),
+    ),
     "containerd": Project("containerd/containerd", "v2.2.0", ("docs", "core", "plugins", "pkg")),
     "containerd/continuity": Project("containerd/continuity", "v0.4.5", ("fs",)),
     "containers/storage": Project("containers/storage", "v1.43.0", ("drivers", "pkg", "store.go")),

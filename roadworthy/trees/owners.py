@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from roadworthy.trees.layers import Entry, acl, acl_rules
+if TYPE_CHECKING:
+    from roadworthy.trees.layers import Entry
 
 #: How the names of attributes begin that are access control lists.
 ACL = "system.posix_acl_"
@@ -52,6 +53,8 @@ class Owners:
 
     def _list_outside(self, raw: bytes) -> bytes:
         """An access control list with the users and groups that it names outside."""
+        from roadworthy.trees.layers import acl, acl_rules  # the names of modes are options of every pytest run
+
         return acl(*((tag, bits, who if who is None else self.outside(who)) for tag, bits, who in acl_rules(raw)))
 
 

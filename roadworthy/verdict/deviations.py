@@ -174,8 +174,10 @@ class Deviations:
             raise DeviationError(
                 f"{places}: both speak of {check} on this lane; their conditions must exclude each other"
             )
-        forestalled = facts.parameters.get("layers") == "copied"
-        return replace(found[0], forestalled=forestalled and "layers" not in found[0].when) if found else None
+        if not found:
+            return None
+        forestalled = facts.parameters.get("layers") == "copied" and "layers" not in found[0].when
+        return replace(found[0], forestalled=True) if forestalled else found[0]
 
 
 def load(directory: Path, checks: Iterable[str] = ()) -> Deviations:
