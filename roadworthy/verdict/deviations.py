@@ -44,6 +44,8 @@ OPTIONS = {
     "choice": tuple(choice for choices in CHOICES.values() for choice in choices),
     "mode": tuple(MODES), "layers": ("copied",),
 }  # fmt: skip
+#: What an option is where a lane does not name it; `absent` for all others.
+UNNAMED = {"mode": ROOTFUL.name}
 #: The program that merges layers in place of the kernel; `server` is a range of its versions.
 SERVER = "fuse-overlayfs"
 #: What `seen` and `gone` name releases of.
@@ -141,7 +143,7 @@ def holds(key: str, values: tuple[str, ...], facts: Facts) -> bool:
             value.split()[0] == facts.engine and in_range(value.partition(" ")[2], facts.engine_version)
             for value in values
         )
-    return facts.parameters.get(key, ROOTFUL.name if key == "mode" else "absent") in values
+    return facts.parameters.get(key, UNNAMED.get(key, "absent")) in values
 
 
 @dataclass(frozen=True)
@@ -358,7 +360,7 @@ def check_condition(key: str, values: tuple[str, ...]) -> None:
             raise ValueError(f"unknown {key} {value!r}{meant(value, names)}")
         if key == "engine" and value.partition(" ")[0] not in ENGINES:
             raise ValueError(f"unknown engine {value!r}{meant(value, ENGINES)}")
-        if key in OPTIONS and value not in (taken := (*OPTIONS[key], *(() if key == "mode" else ("absent",)))):
+        if key in OPTIONS and value not in (taken := tuple(dict.fromkeys((*OPTIONS[key], UNNAMED.get(key, "absent"))))):
             raise ValueError(f"condition {key!r} takes {' or '.join(taken)}, not {value!r}")
         if key in SWITCHES and value not in ("on", "off", "absent"):
             raise ValueError(f"{key} is on, off or absent, not {value!r}")

@@ -9,6 +9,23 @@ from roadworthy.reports.bundle import read_bundle
 from roadworthy.reports.cuts import log_path
 from roadworthy.run.conductor import gather, joined, lane_of, paths_bound
 
+SAMPLE = """from roadworthy import *
+
+@check('sample/one')
+def test_one(fs):
+    '''It holds.'''
+    assert fs.stat('.')
+"""
+
+
+def expect_no_bundle(pytester, workers):
+    """A run that is interrupted before it has a plan ends as one does, and leaves no bundle."""
+    pytester.makepyfile(test_sample=SAMPLE)
+    words = ["-pno:cacheprovider", "-pno:allure_pytest", f"-n{workers}", "--bundle=b", "--driver=aufs"]
+    done = pytester.runpytest_subprocess(*words, timeout=90)
+    assert done.ret == 2, done.stdout.str() + done.stderr.str()
+    assert not (pytester.path / "b").exists()
+
 
 def test_paths_are_bound_to_their_options():
     """A worker must not take the bundle's directory for a place where pytest's configuration lies."""
@@ -75,14 +92,7 @@ def test_an_interrupt_before_the_workers_have_a_plan_is_quick(pytester):
         "def pytest_collection_finish(session):\n"
         "    if hasattr(session.config, 'workerinput'):\n        threading.Event().wait(100)\n"
     )
-    pytester.makepyfile(
-        test_sample="from roadworthy import *\n\n"
-        "@check('sample/one')\ndef test_one(fs):\n    '''It holds.'''\n    assert fs.stat('.')\n"
-    )
-    words = ["-pno:cacheprovider", "-pno:allure_pytest", "-n2", "--bundle=b", "--driver=aufs"]
-    done = pytester.runpytest_subprocess(*words, timeout=90)
-    assert done.ret == 2, done.stdout.str() + done.stderr.str()
-    assert not (pytester.path / "b").exists()
+    expect_no_bundle(pytester, workers=2)
 
 
 def test_a_worker_that_lost_the_interrupt_is_interrupted_again(pytester):
@@ -100,14 +110,7 @@ def test_a_worker_that_lost_the_interrupt_is_interrupted_again(pytester):
         "        (HERE / 'deaf').touch()\n"
         "        threading.Event().wait(100)\n"
     )
-    pytester.makepyfile(
-        test_sample="from roadworthy import *\n\n"
-        "@check('sample/one')\ndef test_one(fs):\n    '''It holds.'''\n    assert fs.stat('.')\n"
-    )
-    words = ["-pno:cacheprovider", "-pno:allure_pytest", "-n1", "--bundle=b", "--driver=aufs"]
-    done = pytester.runpytest_subprocess(*words, timeout=90)
-    assert done.ret == 2, done.stdout.str() + done.stderr.str()
-    assert not (pytester.path / "b").exists()
+    expect_no_bundle(pytester, workers=1)
 
 
 @pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["as always", "quiet"])
@@ -118,10 +121,7 @@ def test_a_page_that_cannot_be_written_is_told(pytester, quiet):
         "def full(*_, **__):\n    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n\n"
         "conductor.write_page = session.write_page = full\n"
     )
-    pytester.makepyfile(
-        test_sample="from roadworthy import *\n\n"
-        "@check('sample/one')\ndef test_one(fs):\n    '''It holds.'''\n    assert fs.stat('.')\n"
-    )
+    pytester.makepyfile(test_sample=SAMPLE)
     words = ["-pno:cacheprovider", "-pno:allure_pytest", "-n1", "--bundle=b", "--driver=aufs", *quiet]
     done = pytester.runpytest_subprocess(*words, "--allow-missing", timeout=120)
     text = done.stdout.str() + done.stderr.str()
